@@ -1,0 +1,42 @@
+"""Every error a person can cause, in one tree. `charrnn.commands.app.main` is the one place that catches them.
+
+CharrnnError
+├── UsageError          options that contradict each other, or values that cannot be        exit 2
+├── CorpusError         a text that cannot be read, or is too small for what was asked      exit 1
+├── VocabularyError     characters the model has never seen                                 exit 1
+├── CheckpointError     a file that is not a checkpoint, is damaged, or is too new          exit 1
+├── RunError            a run directory that is missing, taken, or cannot be written        exit 1
+└── DivergedError       a loss or gradient that stopped being a number                      exit 1
+"""
+
+
+class CharrnnError(Exception):
+    """One line for a person: what went wrong, where, and what to do about it."""
+
+    exit_code = 1
+
+
+class UsageError(CharrnnError):
+    """Options that contradict each other, or a value outside its range."""
+
+    exit_code = 2
+
+
+class CorpusError(CharrnnError):
+    """A text that cannot be read, or does not suffice for what was asked of it."""
+
+
+class VocabularyError(CharrnnError):
+    """Characters that the vocabulary does not have."""
+
+
+class CheckpointError(CharrnnError):
+    """A file that is no checkpoint, is damaged, or was written by a newer charrnn."""
+
+
+class RunError(CharrnnError):
+    """A run directory that is missing, already taken, or cannot be written."""
+
+
+class DivergedError(CharrnnError):
+    """A loss or gradient that is no longer finite; nothing was updated with it."""

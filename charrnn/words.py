@@ -1,0 +1,21 @@
+"""Words, and how many of a sample's are real: the story of a training in one number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text: runs of letters, with apostrophes inside, in lower case."""
+    return [word.lower() for word in re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", text)]
+
+
+def known_words(sample: str, text_words: Iterable[str]) -> float | None:
+    """The share of a sample's words found in a text's words, 0 to 1; None if it has none. The last word, which the
+    end of the sample may have cut, is not counted."""
+    words = words_of(sample)
+    if words and sample and not sample[-1].isspace() and (sample[-1].isalpha() or sample[-1] in "'’"):
+        words = words[:-1]
+    known = text_words if isinstance(text_words, frozenset) else frozenset(text_words)
+    return sum(word in known for word in words) / len(words) if words else None
