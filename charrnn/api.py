@@ -1,0 +1,86 @@
+"""The Python API: load a model and use it, or train one and follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from charrnn import checkpoint, corpus, generation, runs
+from charrnn.checkpoint import Header
+from charrnn.config import ModelConfig, TrainConfig
+from charrnn.errors import UsageError
+from charrnn.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from charrnn.training import Event
+
+
+class Model:
+    """A trained model, ready to write and to measure. Runs in NumPy; torch is never imported."""
+
+    def __init__(self, kept: checkpoint.Checkpoint) -> None:
+        self.header: Header = kept.header
+        self.digest: str = kept.digest
+        self.path: Path | None = kept.path
+        self._engine = generation.Engine(kept.header.model, kept.weights)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.header.vocabulary
+
+    def generate(self, prime: str = "", length: int = 1000, temperature: float = 0.8, seed: int | None = None) -> str:
+        """`length` new characters that follow `prime` (default: a newline); the prime is not in the result.
+
+        The same seed gives the same text; None draws another each time. Temperature 0 always takes the likeliest
+        character. Raises VocabularyError for characters in the prime that the model has never seen.
+        """
+        rng = np.random.default_rng(seed)
+        written = generation.generate(self._engine, self.vocabulary, prime, length, temperature, rng)
+        return "".join(character.text for character in written)
+
+    def bits_per_character(self, text: str) -> float:
+        """How surprising a text is: mean bits over its characters after the first, which nothing predicts.
+
+        Raises VocabularyError for unseen characters, ValueError for a text of fewer than two characters."""
+        return generation.bits_per_character(self._engine, self.vocabulary, text)
+
+
+def load(path: str | Path) -> Model:
+    """A model from a checkpoint file, or the best snapshot of a run. Raises CheckpointError, RunError."""
+    return Model(checkpoint.load(runs.find_checkpoint(Path(path))))
+
+
+def train(
+    text: str | Path | corpus.Corpus | None = None,
+    *,
+    checkpoint_dir: str | Path | None = None,
+    name: str | None = None,
+    device: str = "auto",
+    **settings: Any,
+) -> Iterator[Event]:
+    """Train, yielding Progress, Evaluated and Snapshot events (charrnn.training) as they come.
+
+    `text` is a file's path, a Corpus (`charrnn.corpus.from_text` makes one of a string), or None for the bundled
+    novel. `settings` are the fields of ModelConfig and TrainConfig. With `checkpoint_dir` everything is kept there in
+    a run directory, as by `charrnn train`; without, nothing is written. All errors are raised before the first event.
+    """
+    model_fields = {field.name for field in fields(ModelConfig)}
+    train_fields = {field.name for field in fields(TrainConfig)}
+    unknown = sorted(set(settings) - model_fields - train_fields)
+    if unknown:
+        raise UsageError(f"unknown settings: {', '.join(unknown)}. They are the fields of ModelConfig and TrainConfig.")
+    model_config = ModelConfig(**{key: value for key, value in settings.items() if key in model_fields})
+    config = TrainConfig(**{key: value for key, value in settings.items() if key in train_fields})
+
+    from charrnn.recording import record
+    from charrnn.training import Training
+
+    source = text if isinstance(text, corpus.Corpus) else corpus.read(Path(text) if text else corpus.bundled())
+    training = Training(source, model_config, config, device=device)
+    if checkpoint_dir is None:
+        return training.events()
+    return record(training, runs.create(Path(checkpoint_dir), name, Path(source.name).stem))

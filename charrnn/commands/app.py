@@ -1,0 +1,56 @@
+"""The command line: one Typer application, and the one place where errors become a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from charrnn import __version__
+from charrnn.errors import CharrnnError
+
+app = typer.Typer(
+    name="charrnn",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        # The ancestors wrote --rnn_size; both spellings work everywhere.
+        "token_normalize_func": lambda token: token.replace("_", "-"),
+    },
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"charrnn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def charrnn(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Learn to write like any text, one character at a time, and watch it learn."""
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0; 1 an error; 2 usage; 130 Ctrl-C, 143 terminated."""
+    try:
+        app()
+    except CharrnnError as error:
+        print(f"charrnn: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader (`| head`) has all it wanted. Python would complain again while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+from charrnn.commands import compare, runs, sample, train  # noqa: E402  (each registers its verb on `app`)
+
+__all__ = ["app", "compare", "main", "runs", "sample", "train"]

@@ -1,0 +1,203 @@
+"""What a person sees of a training: a plan, a moving bar or plain lines, the snapshots, and what to do next.
+
+Snapshots go to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from typing import Any
+
+from tqdm import tqdm
+
+from charrnn.runs import Run
+from charrnn.terminal_text import visible
+from charrnn.training import Evaluated, Event, Progress, Snapshot, Training
+
+_MEASURED = 1.0  # seconds of training that the estimate rests on, at least
+_PLAIN_EVERY = 10.0  # seconds between two plain lines
+
+
+def bits(nats: float) -> float:
+    """Nats per character as bits per character."""
+    return nats / math.log(2)
+
+
+def duration(seconds: float) -> str:
+    """`48 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+class Display:
+    """Shows a training's events as they come."""
+
+    def __init__(self, training: Training, run: Run) -> None:
+        self.training, self.run = training, run
+        self.total = training.config.iterations
+        self.began_at = training.iteration
+        self.moving = sys.stderr.isatty()
+        self.bar: tqdm[Any] | None = None
+        self._mark: tuple[float, int] | None = None  # (seconds, iteration) from which speed is measured
+        self._estimated = False
+        self._spoke = time.monotonic()
+        self._stdout_open = True
+        self._snapshots = set(training.config.snapshot_iterations())
+
+    def plan(self) -> None:
+        """Before the first iteration: what was read, what will be trained, and where it is kept."""
+        training, config, model = self.training, self.training.config, self.training.model.config
+        streams = training.streams
+        held_out = len(training.ids) - training.split
+        shape = f"{model.model.upper()} {model.num_layers} x {model.rnn_size}"
+        if model.residual and model.num_layers > 1:
+            shape += ", residual"
+        shape += f", embedding {model.embedding_size}" if model.embedding_size else ", one-hot"
+        if model.dropout:
+            shape += f", dropout {model.dropout:g}"
+        epochs = self.total / streams.per_epoch
+        reading = f"{config.batch_size} shuffled windows" if config.stateless else f"{config.batch_size} streams"
+        shift = "" if config.effective_shift == config.seq_length else f", shift {config.effective_shift}"
+        device = training.device.type
+        if device == "cpu":
+            import torch
+
+            device = f"CPU, {torch.get_num_threads()} threads"
+        self._say(
+            f"text    {visible(training.corpus.name)}: {len(training.ids):,} characters, "
+            f"{len(training.vocabulary):,} distinct; the last {held_out:,} held out"
+        )
+        self._say(f"model   {shape}: {training.parameters:,} parameters, on {device}")
+        self._say(
+            f"train   {self.total:,} iterations ({epochs:.1f} epochs) of "
+            f"{reading} x {config.seq_length} characters{shift}"
+        )
+        self._say(f"run     {self.run.path}")
+        if self.began_at:
+            self._say(f"        going on after iteration {self.began_at:,}")
+        if self.moving:
+            self.bar = tqdm(
+                total=self.total,
+                initial=self.began_at,
+                file=sys.stderr,
+                dynamic_ncols=True,
+                bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {postfix}, {remaining} left",
+            )
+
+    def show(self, event: Event) -> None:
+        """One event."""
+        match event:
+            case Progress():
+                self._progress(event)
+            case Evaluated():
+                if event.iteration not in self._snapshots:  # the snapshot that follows says the same
+                    self._say(
+                        f"iteration {event.iteration:,}: train {bits(event.smoothed_loss):.3f}, "
+                        f"held out {bits(event.held_out_loss):.3f} bits per character"
+                    )
+            case Snapshot():
+                self._snapshot(event)
+
+    def _progress(self, event: Progress) -> None:
+        speed = self._speed(event)
+        if self.bar is not None:
+            rate = f"{speed:,.0f} char/s" if speed else "measuring"
+            loss = event.smoothed_loss
+            self.bar.set_postfix_str(f"loss {loss:.3f}, {bits(loss):.3f} bpc, {rate}", refresh=False)
+            self.bar.update()
+        elif speed and time.monotonic() - self._spoke >= _PLAIN_EVERY:
+            left = (self.total - event.iteration) * self._per_iteration / speed
+            self._say(
+                f"iteration {event.iteration:,}/{self.total:,}: loss {event.smoothed_loss:.3f}, "
+                f"{bits(event.smoothed_loss):.3f} bpc, {speed:,.0f} char/s, {duration(left)} left"
+            )
+
+    @property
+    def _per_iteration(self) -> int:
+        return self.training.config.batch_size * self.training.config.seq_length
+
+    def _speed(self, event: Progress) -> float | None:
+        """Characters trained on per second of training; None until it has been measured for long enough."""
+        if self._mark is None:
+            if event.iteration >= self.began_at + 5:  # the first iterations set memory and threads up
+                self._mark = (event.seconds, event.iteration)
+            return None
+        seconds = event.seconds - self._mark[0]
+        if seconds < _MEASURED:
+            return None
+        speed = (event.iteration - self._mark[1]) * self._per_iteration / seconds
+        if not self._estimated:
+            self._estimated = True
+            left = (self.total - event.iteration) * self._per_iteration / speed
+            self._say(f"speed   {speed:,.0f} characters a second: about {duration(left)} of training to go")
+        return speed
+
+    def _snapshot(self, event: Snapshot) -> None:
+        header, sample = event.header, event.header.sample
+        facts = [f"iteration {header.iteration:,}"]
+        if header.train_loss is not None:
+            facts.append(f"train {bits(header.train_loss):.3f}")
+        if header.held_out_loss is not None:
+            facts.append(f"held out {bits(header.held_out_loss):.3f} bits per character")
+        else:
+            facts[-1] += " bits per character"
+        if sample is not None and sample.known_words is not None:
+            facts.append(f"{sample.known_words:.0%} known words")
+        title = f"--- {', '.join(facts)} ---"
+        if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+            title = f"\x1b[1m{title}\x1b[0m"
+        body = ""
+        if sample is not None:
+            body = (sample.prime + sample.text).strip("\n") + "\n"
+            if sys.stdout.isatty():
+                body = visible(body)
+        self._print(f"\n{title}\n{body}")
+
+    def _print(self, text: str) -> None:
+        """To standard output; a reader that has gone (`| head`) does not end a training."""
+        if not self._stdout_open:
+            return
+        try:
+            with tqdm.external_write_mode(file=sys.stdout):
+                print(text, flush=True)
+        except BrokenPipeError:
+            self._stdout_open = False
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._say("standard output was closed; training goes on. The samples are kept in samples.md.")
+
+    def _say(self, text: str) -> None:
+        """A line to standard error."""
+        self._spoke = time.monotonic()
+        with tqdm.external_write_mode(file=sys.stderr):
+            print(text, file=sys.stderr, flush=True)
+
+    def interrupted(self) -> None:
+        """After a signal: what is safe, and how to go on."""
+        self.close()
+        self._say(f"\nstopped after iteration {self.training.iteration:,} of {self.total:,}; everything is kept.")
+        self._say(f"go on with: charrnn train --resume {self.run.path}")
+
+    def finished(self) -> None:
+        """After the last iteration: where things are and what to type next."""
+        self.close()
+        best = Run(self.run.path).best.header
+        self._say(f"\ntrained {self.total:,} iterations in {duration(self.training.seconds)}.")
+        if best.held_out_loss is not None:
+            self._say(
+                f"best    iteration {best.iteration:,}, held out {bits(best.held_out_loss):.3f} bits per character"
+            )
+        self._say(f"kept    {self.run.path} (samples.md has every sample)")
+        self._say(f"next    charrnn sample {self.run.path} --temperature 0.7")
+        self._say(f"        charrnn compare {self.run.path}")
+
+    def close(self) -> None:
+        """Take the bar away, leaving its last state."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
