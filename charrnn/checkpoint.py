@@ -190,7 +190,7 @@ def save(path: Path, header: Header, tensors: Mapping[str, NDArray[Any]]) -> str
     """Write a checkpoint and return its digest. Raises CheckpointError if it cannot be written."""
     from safetensors.numpy import save as serialize
 
-    whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    whole = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
     text = header.to_json()
     digest = digest_of(text, whole)
     try:

@@ -132,7 +132,10 @@ class TrainConfig(_FromMapping):
         _require(0 <= self.final_rate <= 1, f"--final-rate {self.final_rate}: a share of the rate, from 0 to 1.")
         for name, beta in (("beta1", self.beta1), ("beta2", self.beta2)):
             _require(0 <= beta < 1, f"--{name} {beta}: from 0 up to, not including, 1.")
-        _require(self.weight_decay >= 0, f"--weight-decay {self.weight_decay}: 0 or more.")
+        _require(
+            math.isfinite(self.weight_decay) and self.weight_decay >= 0,
+            f"--weight-decay {self.weight_decay}: 0 or more.",
+        )
         _require(
             math.isfinite(self.grad_clip) and self.grad_clip >= 0, f"--grad-clip {self.grad_clip}: 0 (never) or more."
         )

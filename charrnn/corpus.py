@@ -123,7 +123,7 @@ def _guess_encoding(data: bytes, offset: int) -> str | None:
     """The likeliest encoding of bytes that are not UTF-8 at `offset`, or None for something that is not text."""
     from charset_normalizer import from_bytes
 
-    start = max(0, offset - 8192) & ~3  # around the offending byte; even, so that UTF-16 stays in step
+    start = max(0, offset - 256) & ~3  # ASCII before it tells little; even, so that UTF-16 stays in step
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
     matches = from_bytes(data[start : start + 65536])

@@ -142,7 +142,8 @@ class Training:
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         loss_value, norm_value = loss.item(), norm.item()
         if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
-            raise DivergedError(self._diverged(iteration, loss_value, norm_value, rate))
+            cause = f"loss is {loss_value}" if not math.isfinite(loss_value) else f"gradient's norm is {norm_value}"
+            raise self._diverged(iteration, f"the {cause}; stopped before it could spoil the weights", rate)
         if config.grad_clip_mode == "value" and config.grad_clip:
             torch.nn.utils.clip_grad_value_(parameters, config.grad_clip)
         elif config.grad_clip and norm_value > config.grad_clip:
@@ -156,12 +157,11 @@ class Training:
         self.seconds += time.perf_counter() - started
         return Progress(iteration, loss_value, self.smoothed_loss, norm_value, rate, self.characters, self.seconds)
 
-    def _diverged(self, iteration: int, loss: float, norm: float, rate: float) -> str:
-        cause = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {norm}"
+    def _diverged(self, iteration: int, what: str, rate: float) -> DivergedError:
         advice = f"a lower --learning-rate (now {rate:g} at this iteration)"
         if not self.config.grad_clip:
             advice += " or clipping (--grad-clip 5)"
-        return f"iteration {iteration}: {cause}; stopped before it could spoil the weights. Try {advice}."
+        return DivergedError(f"iteration {iteration}: {what}. Try {advice}.")
 
     def evaluate(self) -> float | None:
         """Held-out loss now, nats per character; None without held-out text. Changes nothing in the training."""
@@ -190,11 +190,23 @@ class Training:
             yield progress
 
     def snapshot(self) -> Snapshot:
-        """Weights, held-out loss and a sample as they are now. Changes nothing in the training."""
+        """Weights, held-out loss and a sample as they are now. Changes nothing in the training.
+
+        Raises DivergedError, so that nothing is kept, if the latest update left a model that computes no numbers."""
         weights = self.model.weights()
         held_out = self.evaluate()
-        header = self._header("snapshot", held_out_loss=held_out, sample=self._sample(weights))
-        return Snapshot(header, dict(weights))
+        try:
+            if not all(
+                math.isfinite(x) for x in (held_out or 0.0, *(float(np.abs(w).max()) for w in weights.values()))
+            ):
+                raise DivergedError
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a DivergedError
+                sample = self._sample(weights)
+        except DivergedError:
+            rate = schedule.learning_rate(self.config, max(1, self.iteration))
+            what = "its update left weights that compute no numbers; no snapshot was kept"
+            raise self._diverged(self.iteration, what, rate) from None
+        return Snapshot(self._header("snapshot", held_out_loss=held_out, sample=sample), dict(weights))
 
     def _sample(self, weights: Mapping[str, Any]) -> Sample | None:
         config = self.config

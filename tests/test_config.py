@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import FrozenInstanceError, asdict
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charrnn.config import ModelConfig, TrainConfig
+from charrnn.errors import CharrnnError, CheckpointError, UsageError
+
+
+def test_shapes_of_a_small_lstm_by_hand() -> None:
+    config = ModelConfig(model="lstm", num_layers=2, rnn_size=5, embedding_size=3)
+    assert list(config.shapes(7).items()) == [
+        ("embedding.weight", (7, 3)),
+        ("layers.0.weight_ih_l0", (20, 3)),
+        ("layers.0.weight_hh_l0", (20, 5)),
+        ("layers.0.bias_ih_l0", (20,)),
+        ("layers.0.bias_hh_l0", (20,)),
+        ("layers.1.weight_ih_l0", (20, 5)),
+        ("layers.1.weight_hh_l0", (20, 5)),
+        ("layers.1.bias_ih_l0", (20,)),
+        ("layers.1.bias_hh_l0", (20,)),
+        ("head.weight", (7, 5)),
+        ("head.bias", (7,)),
+    ]
+
+
+def test_one_hot_has_no_embedding_and_reads_the_vocabulary() -> None:
+    shapes = ModelConfig(model="gru", num_layers=1, rnn_size=5, embedding_size=0).shapes(7)
+    assert "embedding.weight" not in shapes
+    assert shapes["layers.0.weight_ih_l0"] == (15, 7)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"model": "transformer"},
+        {"num_layers": 0},
+        {"rnn_size": 0},
+        {"embedding_size": -1},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
+        {"dropout": math.nan},
+    ],
+)
+def test_impossible_models_are_usage_errors_that_name_the_option(values: dict[str, Any]) -> None:
+    (name,) = values
+    with pytest.raises(UsageError, match="--" + name.replace("_", "-")):
+        ModelConfig(**values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"iterations": 0},
+        {"batch_size": 0},
+        {"seq_length": 0},
+        {"shift": 0},
+        {"shift": 65},
+        {"learning_rate": 0.0},
+        {"learning_rate": -1.0},
+        {"learning_rate": math.nan},
+        {"learning_rate": math.inf},
+        {"warmup": -1},
+        {"decay": "sudden"},
+        {"final_rate": 1.1},
+        {"final_rate": math.nan},
+        {"beta1": 1.0},
+        {"beta2": -0.1},
+        {"weight_decay": -0.1},
+        {"weight_decay": math.nan},
+        {"grad_clip": -1.0},
+        {"grad_clip": math.inf},
+        {"grad_clip_mode": "both"},
+        {"val_frac": 1.0},
+        {"val_frac": -0.1},
+        {"eval_every": -1},
+        {"snapshot_at": (0, 5)},
+        {"snapshot_every": -1},
+        {"seed": -1},
+        {"sample_length": -1},
+    ],
+)
+def test_impossible_trainings_are_usage_errors_that_name_the_option(values: dict[str, Any]) -> None:
+    (name,) = values
+    with pytest.raises(UsageError, match="--" + name.replace("_", "-")):
+        TrainConfig(**values)
+
+
+@pytest.mark.parametrize("temperature", [-0.1, math.nan, math.inf])
+def test_impossible_sample_temperature(temperature: float) -> None:
+    with pytest.raises(UsageError, match="--temperature"):
+        TrainConfig(sample_temperature=temperature)
+
+
+def test_shift_is_at_most_the_window() -> None:
+    assert TrainConfig(seq_length=64, shift=64).effective_shift == 64
+    assert TrainConfig(seq_length=64, shift=1).effective_shift == 1
+    assert TrainConfig(seq_length=64).effective_shift == 64
+
+
+def test_exit_codes_follow_the_kind_of_mistake() -> None:
+    assert (UsageError.exit_code, CheckpointError.exit_code) == (2, 1)
+    assert issubclass(UsageError, CharrnnError)
+
+
+def test_snapshots_of_the_demo() -> None:
+    assert TrainConfig(iterations=2000).snapshot_iterations() == (100, 300, 500, 700, 1200, 2000)
+    assert TrainConfig(iterations=600).snapshot_iterations() == (100, 300, 500, 600)
+    assert TrainConfig(iterations=50).snapshot_iterations() == (50,)
+
+
+def test_snapshots_of_a_list_and_multiples_are_sorted_and_kept_once() -> None:
+    config = TrainConfig(iterations=35, snapshot_at=(20, 3, 99), snapshot_every=10)
+    assert config.snapshot_iterations() == (3, 10, 20, 30, 35)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 400), st.lists(st.integers(1, 500), max_size=6), st.integers(0, 120))
+def test_snapshot_iterations_are_those_asked_for(iterations: int, at: list[int], every: int) -> None:
+    kept = TrainConfig(iterations=iterations, snapshot_at=tuple(at), snapshot_every=every).snapshot_iterations()
+    expected = [i for i in range(1, iterations + 1) if i in at or i == iterations or (every and i % every == 0)]
+    assert list(kept) == expected
+
+
+def test_configs_survive_json() -> None:
+    model = ModelConfig(model="gru", num_layers=3, residual=False, dropout=0.25)
+    assert ModelConfig.from_dict(json.loads(json.dumps(asdict(model)))) == model
+    train = TrainConfig(snapshot_at=(5, 9), shift=3, sample_prime="A ", decay="linear")
+    back = TrainConfig.from_dict(json.loads(json.dumps(asdict(train))))
+    assert back == train
+    assert back.snapshot_at == (5, 9)
+
+
+def test_unknown_settings_are_named() -> None:
+    with pytest.raises(CheckpointError, match="flux, warp"):
+        ModelConfig.from_dict({"warp": 1, "model": "lstm", "flux": 2})
+
+
+def test_configs_do_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        ModelConfig().rnn_size = 3  # type: ignore[misc]

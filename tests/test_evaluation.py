@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import nn
+
+from charrnn import corpus
+from charrnn.config import Cell, ModelConfig
+from charrnn.evaluation import held_out_loss
+from charrnn.model import CharModel, detached
+from charrnn.windows import Streams
+
+V = 7
+STEPS: dict[str, Any] = {"lstm": nn.LSTMCell, "gru": nn.GRUCell, "rnn": nn.RNNCell}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tiny matrices gain nothing from threads, and threads that spin beside other programs cost minutes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def make(cell: Cell = "lstm", vocabulary_size: int = V, scale: float = 2.0) -> CharModel:
+    """A small model whose memory matters: its weights are `scale` times those it would begin with."""
+    config = ModelConfig(model=cell, num_layers=2, rnn_size=8, embedding_size=5)
+    model = CharModel(config, vocabulary_size, seed=5)
+    model.load_weights({name: scale * value for name, value in model.weights().items()})
+    return model
+
+
+def text(length: int, vocabulary_size: int = V) -> NDArray[np.uint8]:
+    return np.random.default_rng(length).integers(0, vocabulary_size, length, dtype=np.uint8)
+
+
+def losses_of(model: CharModel, ids: NDArray[np.uint8]) -> list[float]:
+    """Nats of ids[1:] from a zero state, character by character in float64, by torch's cells."""
+    config = model.config
+    weights = {name: torch.from_numpy(value).double() for name, value in model.weights().items()}
+    cells = []
+    for layer in range(config.num_layers):
+        own = {k.split(".")[2].removesuffix("_l0"): v for k, v in weights.items() if k.startswith(f"layers.{layer}.")}
+        cells.append(STEPS[config.model](own["weight_ih"].shape[1], config.rnn_size).double())
+        cells[-1].load_state_dict(own)
+    zeros = torch.zeros(1, config.rnn_size, dtype=torch.float64)
+    state: list[Any] = [(zeros, zeros) if config.model == "lstm" else zeros for _ in cells]
+    losses = []
+    with torch.no_grad():
+        for now, following in zip(ids[:-1].tolist(), ids[1:].tolist(), strict=True):
+            x = weights["embedding.weight"][now : now + 1]
+            for layer, cell in enumerate(cells):
+                state[layer] = cell(x, state[layer])
+                h = state[layer][0] if config.model == "lstm" else state[layer]
+                x = x + h if layer else h
+            logits = (weights["head.weight"] @ x[0] + weights["head.bias"]).tolist()
+            losses.append(math.log(sum(map(math.exp, logits))) - logits[following])
+    return losses
+
+
+@pytest.mark.parametrize("streams", [1, 4])
+def test_a_uniform_model_is_surprised_by_log_v(streams: int) -> None:
+    model = make(scale=0.0)
+    assert held_out_loss(model, text(500), 100, streams=streams, warmup=16) == pytest.approx(math.log(V), rel=1e-6)
+
+
+def test_by_hand() -> None:
+    # The head's bias alone speaks: p = (1/2, 1/4, 1/4). Of the tail 0 0 1 2 the loss is (1 + 1 + 2 + 2) / 4 bits.
+    model = make(vocabulary_size=3, scale=0.0)
+    bias = np.log(np.array([0.5, 0.25, 0.25], np.float32))
+    model.load_weights(model.weights() | {"head.bias": bias})
+    ids = np.array([2, 1, 0, 0, 1, 2], np.uint8)
+    assert held_out_loss(model, ids, 2) == pytest.approx(1.5 * math.log(2), rel=1e-6)
+    assert held_out_loss(model, ids, 5) == pytest.approx(2 * math.log(2), rel=1e-6)
+
+
+@pytest.mark.parametrize("cell", get_args(Cell))
+def test_one_stream_is_the_plain_pass(cell: Cell) -> None:
+    model, ids = make(cell), text(600)  # more than two chunks
+    for start in (1, 50):
+        expected = losses_of(model, ids[start - 1 :])
+        assert held_out_loss(model, ids, start, streams=1) == pytest.approx(np.mean(expected), rel=1e-6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(length=st.integers(2, 700), start=st.integers(1, 400), streams=st.integers(1, 70), warmup=st.integers(0, 40))
+def test_every_character_is_counted_once_in_any_number_of_streams(
+    length: int, start: int, streams: int, warmup: int
+) -> None:
+    # A model without memory: whatever a stream has read before, the loss is that of the single pass.
+    model = _without_memory()
+    ids = text(length)
+    start = min(start, length - 1)
+    table = _bigrams()
+    expected = float(np.mean(table[ids[start - 1 : -1], ids[start:]]))
+    assert held_out_loss(model, ids, start, streams=streams, warmup=warmup) == pytest.approx(expected, rel=1e-6)
+
+
+@cache
+def _without_memory() -> CharModel:
+    model = make("rnn")
+    weights = model.weights()
+    model.load_weights(weights | {name: 0 * value for name, value in weights.items() if "weight_hh" in name})
+    return model
+
+
+@cache
+def _bigrams() -> NDArray[np.float64]:
+    """Nats of every character after every other, for the model without memory."""
+    pairs = [(a, b) for a in range(V) for b in range(V)]
+    flat = [losses_of(_without_memory(), np.array(pair, np.uint8))[0] for pair in pairs]
+    return np.array(flat).reshape(V, V)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(20, 300), st.integers(1, 50), st.integers(2, 9), st.integers(1, 12))
+def test_a_piece_has_read_its_warmup_and_nothing_else(length: int, start: int, streams: int, warmup: int) -> None:
+    model, ids = make("lstm"), text(length)
+    start = min(start, length - 1)
+    count = length - start
+    pieces = max(1, min(streams, count // (2 * warmup)))
+    expected = losses_of(model, ids[start - 1 :])  # the first piece, and the only one of a short text
+    if pieces > 1:
+        size = math.ceil((count - warmup) / pieces)
+        expected = expected[: warmup + size]
+        while len(expected) < count:
+            begin = start - 1 + len(expected) - warmup
+            expected += losses_of(model, ids[begin : begin + warmup + size + 1])[warmup:]
+    assert len(expected) == count
+    found = held_out_loss(model, ids, start, streams=streams, warmup=warmup)
+    assert found == pytest.approx(np.mean(expected), rel=1e-6)
+
+
+def test_the_text_before_the_tail_does_not_matter_but_for_its_last_character() -> None:
+    model, ids = make(), text(800)
+    changed = ids.copy()
+    changed[:299] = (changed[:299] + 1) % V
+    for streams in (1, 8):
+        one, other = (held_out_loss(model, data, 300, streams=streams, warmup=20) for data in (ids, changed))
+        assert one == other
+
+
+@pytest.mark.parametrize("start", [0, 10, 11])
+def test_a_tail_needs_a_character_and_one_before_it(start: int) -> None:
+    with pytest.raises(ValueError, match="start"):
+        held_out_loss(make(), text(10), start)
+
+
+@cache
+def _trained() -> tuple[CharModel, NDArray[Any]]:
+    """A tiny model after 200 updates on the bundled text's beginning, and a little more of that text."""
+    read = corpus.from_text(corpus.read(corpus.bundled()).text[:36_000])
+    vocabulary = corpus.vocabulary_of(read)
+    ids = vocabulary.encode_points(read.code_points)
+    model = CharModel(ModelConfig(num_layers=2, rnn_size=32, embedding_size=16), len(vocabulary), seed=1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    streams = Streams(ids[:18_000], 16, 32, 32)
+    state = model.zero_state(16)
+    for index in range(200):
+        window = streams[index]
+        loss, state = model.loss(
+            torch.from_numpy(window.inputs),
+            torch.from_numpy(window.targets),
+            detached(state) if window.continues else model.zero_state(16),
+        )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model, ids
+
+
+@pytest.mark.parametrize("start", [18_000, 1])
+def test_many_streams_say_what_one_says_of_a_trained_model(start: int) -> None:
+    model, ids = _trained()
+    one, many = held_out_loss(model, ids, start, streams=1), held_out_loss(model, ids, start)
+    assert 1.0 < one < 2.9  # it has learnt
+    assert many == pytest.approx(one, abs=1e-3)
+    assert many != one  # it was read in more than one stream
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_model_and_generators_are_left_as_they_were(training: bool) -> None:
+    config = ModelConfig(num_layers=2, rnn_size=8, embedding_size=5, dropout=0.5)
+    model = CharModel(config, V, seed=5).train(training)
+    before, weights = torch.get_rng_state(), model.weights()
+    losses = {held_out_loss(model, text(300), 100, streams=3, warmup=10) for _ in range(3)}
+    assert len(losses) == 1  # no dropout
+    assert model.training is training
+    assert all(layer.training is training for layer in model.modules())
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(np.array_equal(value, weights[name]) for name, value in model.weights().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    model.loss(*(torch.zeros(2, 3, dtype=torch.long),) * 2, model.zero_state(2))[0].backward()  # still trainable
