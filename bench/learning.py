@@ -3,8 +3,8 @@
     python bench/learning.py ../shared/corpora/tinyshakespeare.txt --seconds 115
 
 The number of iterations is chosen beforehand, from a few seconds of the same training, because the learning rate's
-schedule needs it; the seconds printed are those its iterations then took. The loss is over the last tenth: with the state carried in one pass over all of
-it, and in windows of 256 that begin cold.
+schedule needs it; the seconds printed are those its iterations then took. The loss is over the last tenth: with the
+state carried in one pass over all of it, and in windows of 256 that begin cold.
 """
 
 from __future__ import annotations

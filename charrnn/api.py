@@ -45,7 +45,7 @@ class Model:
     def bits_per_character(self, text: str) -> float:
         """How surprising a text is: mean bits over its characters after the first, which nothing predicts.
 
-        Raises VocabularyError for unseen characters, ValueError for a text of fewer than two characters."""
+        Raises VocabularyError for unseen characters, CorpusError for a text of fewer than two characters."""
         return generation.bits_per_character(self._engine, self.vocabulary, text)
 
 

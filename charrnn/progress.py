@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import sys
 import time
 from typing import Any
@@ -181,20 +182,20 @@ class Display:
         """After a signal: what is safe, and how to go on."""
         self.close()
         self._say(f"\nstopped after iteration {self.training.iteration:,} of {self.total:,}; everything is kept.")
-        self._say(f"go on with: charrnn train --resume {self.run.path}")
+        self._say(f"go on with: charrnn train --resume {shlex.quote(str(self.run.path))}")
 
     def finished(self) -> None:
         """After the last iteration: where things are and what to type next."""
         self.close()
-        best = Run(self.run.path).best.header
+        best, path = Run(self.run.path).best.header, shlex.quote(str(self.run.path))
         self._say(f"\ntrained {self.total:,} iterations in {duration(self.training.seconds)}.")
         if best.held_out_loss is not None:
             self._say(
                 f"best    iteration {best.iteration:,}, held out {bits(best.held_out_loss):.3f} bits per character"
             )
         self._say(f"kept    {self.run.path} (samples.md has every sample)")
-        self._say(f"next    charrnn sample {self.run.path} --temperature 0.7")
-        self._say(f"        charrnn compare {self.run.path}")
+        self._say(f"next    charrnn sample {path} --temperature 0.7")
+        self._say(f"        charrnn compare {path}")
 
     def close(self) -> None:
         """Take the bar away, leaving its last state."""

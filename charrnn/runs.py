@@ -141,6 +141,8 @@ class Run:
         for kept in self.snapshots:
             if kept.header.iteration > iteration:
                 kept.path.unlink(missing_ok=True)
+        if self.samples_path.exists():
+            self.write_samples()
 
     def write_samples(self) -> None:
         """Write samples.md anew from the snapshots that are there."""

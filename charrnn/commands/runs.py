@@ -1,0 +1,84 @@
+"""`charrnn runs`: what has been trained, and where a checkpoint comes from."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from charrnn.commands.app import app
+from charrnn.runs import DEFAULT_ROOT
+
+runs_app = typer.Typer(help="List the runs, newest first.", invoke_without_command=True)
+app.add_typer(runs_app, name="runs")
+
+CheckpointDir = Annotated[Path, typer.Option(help="Where runs are kept.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
+
+
+def print_json(values: Any) -> None:
+    """JSON on standard output, every character escaped that is not ASCII."""
+    import json
+
+    print(json.dumps(values, indent=2, allow_nan=False))
+
+
+def report(problems: list[str]) -> None:
+    """Name what was skipped on standard error. Raises Exit with code 1 if there was anything."""
+    from charrnn.terminal_text import visible
+
+    sys.stdout.flush()
+    for problem in problems:
+        print(f"charrnn: skipped: {visible(problem)}", file=sys.stderr)
+    if problems:
+        raise typer.Exit(1)
+
+
+@runs_app.callback()
+def runs(context: typer.Context, checkpoint_dir: CheckpointDir = DEFAULT_ROOT, as_json: Json = False) -> None:
+    """List the runs, newest first, with their snapshots and the best held-out loss."""
+    if context.invoked_subcommand is not None:
+        context.obj = (checkpoint_dir, as_json)
+        return
+    from charrnn import catalog
+
+    # Before the first training the default place does not exist; a place that was named and is missing is an error.
+    missing = checkpoint_dir == DEFAULT_ROOT and not checkpoint_dir.exists()
+    listed = [] if missing else catalog.listing(checkpoint_dir)
+    if as_json:
+        print_json({"runs": [one.to_dict() for one in listed]})
+    elif listed:
+        from charrnn import terminal
+
+        terminal.show_listing(terminal.console(), listed)
+    if not listed:
+        print(f"No runs in {checkpoint_dir} yet. Train one: charrnn train TEXT", file=sys.stderr)
+    report([problem for one in listed for problem in one.run.problems])
+
+
+@runs_app.command()
+def show(
+    context: typer.Context,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CHECKPOINT|RUN]", show_default="the newest run", help="A run stands for its best."),
+    ] = None,
+    checkpoint_dir: Annotated[
+        Path | None, typer.Option(show_default=str(DEFAULT_ROOT), help="Where runs are kept.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show where a checkpoint comes from: text, settings, losses, sample; and verify its checksum."""
+    from charrnn import catalog
+    from charrnn.runs import find_checkpoint
+
+    outer_dir, outer_json = context.obj
+    facts = catalog.provenance(find_checkpoint(checkpoint, checkpoint_dir or outer_dir))
+    if as_json or outer_json:
+        print_json(facts)
+    else:
+        from charrnn import terminal
+
+        terminal.show_provenance(terminal.console(), facts)

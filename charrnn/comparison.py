@@ -1,0 +1,207 @@
+"""Runs and checkpoints side by side, as plain data: measurements, differing settings, samples. Prints nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from charrnn import checkpoint, generation, runs, sampling
+from charrnn.catalog import Row, best_of, row_of
+from charrnn.checkpoint import Header
+from charrnn.errors import CheckpointError, DivergedError, RunError
+from charrnn.runs import Kept, Run
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    """What one checkpoint wrote for the comparison."""
+
+    row: Row
+    prime: str  # as its vocabulary could take it
+    text: str  # what follows the prime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """Everything `charrnn compare` shows."""
+
+    rows: tuple[Row, ...]
+    groups: tuple[str, ...]  # the runs (or lone files) of `settings`, in order
+    settings: Mapping[str, Sequence[Any]]  # those that differ: one value for each group
+    samples: tuple[Written, ...]
+    prime: str
+    seed: int
+    temperature: float
+    length: int
+    notes: tuple[str, ...]  # what a reader must know to read it rightly
+    problems: tuple[str, ...]  # files that were skipped, and why
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON; no NaN."""
+        samples = [
+            {"run": one.row.run, "iteration": one.row.iteration, "path": str(one.row.path)}
+            | {"prime": one.prime, "text": one.text}
+            for one in self.samples
+        ]
+        return {
+            "rows": [row.to_dict() for row in self.rows],
+            "settings": {"runs": list(self.groups), "differing": {k: list(v) for k, v in self.settings.items()}},
+            "samples": samples,
+            "prime": self.prime,
+            "seed": self.seed,
+            "temperature": self.temperature,
+            "length": self.length,
+            "notes": list(self.notes),
+            "problems": list(self.problems),
+        }
+
+
+def text_key(header: Header) -> tuple[Any, float]:
+    """Losses may be compared where this is equal: the same held-out text."""
+    return header.corpus.get("digest"), header.training.val_frac
+
+
+def differing_settings(headers: Sequence[Header]) -> dict[str, list[Any]]:
+    """The settings in which trainings differ: name -> one value for each header, in order."""
+    every = [
+        dataclasses.asdict(header.model) | dataclasses.asdict(header.training) | {"corpus": header.corpus.get("name")}
+        for header in headers
+    ]
+    columns = {name: [settings[name] for settings in every] for name in (every[0] if every else ())}
+    return {name: values for name, values in columns.items() if any(value != values[0] for value in values)}
+
+
+def compare(
+    paths: Sequence[Path],
+    *,
+    root: Path = runs.DEFAULT_ROOT,
+    prime: str | None = None,
+    seed: int = 1,
+    temperature: float = 0.8,
+    length: int = 300,
+) -> Comparison:
+    """Compare runs (all their snapshots) and single checkpoints; none: the newest run below `root`.
+
+    Of one run every snapshot writes a sample of `length` characters; of several, the best of each and every file
+    named. `prime` None: the first vocabulary's default. What cannot be read is skipped and named in `problems`.
+    Raises UsageError for impossible values, and RunError with the first problem if nothing is left to show.
+    """
+    sampling.chain(temperature)  # raises before anything is read
+    problems: list[str] = []
+    groups = _gather(paths or [runs.find_checkpoint(None, root).parent], root, problems)
+    for group in groups:
+        group.kept = [one for one in group.kept if _is_sound(one, problems)]
+    groups = [group for group in groups if group.kept]
+    if not groups:
+        raise RunError(problems[0])
+    everything = [one for group in groups for one in group.kept]
+    notes = []
+    best_of_each = {best_of(group.kept) for group in groups}
+    if len({text_key(one.header) for one in everything}) == 1:
+        best = {best_of(everything)}
+    else:
+        best = best_of_each
+        notes.append("The held-out texts differ, so losses tell nothing across runs; best is within a run.")
+    names = _names(groups)
+    rows = {
+        one.path: row_of(one, name, one.path in best)
+        for name, group in zip(names, groups, strict=True)
+        for one in group.kept
+    }
+    chosen = [
+        one
+        for group in groups
+        for one in group.kept
+        if len(groups) == 1 or one.path in group.files or one.path == (best_of(group.kept) or group.kept[-1].path)
+    ]
+    prime = prime or everything[0].header.vocabulary.default_prime
+    samples = []
+    for one in chosen if length else ():
+        row, vocabulary = rows[one.path], one.header.vocabulary
+        fitted = vocabulary.replace_unseen(prime) or vocabulary.default_prime
+        if fitted != prime:
+            notes.append(f"{row.label} has never seen some characters of {prime!r}; it began with {fitted!r}.")
+        try:
+            samples.append(Written(row=row, prime=fitted, text=_write(one.path, fitted, length, temperature, seed)))
+        except (CheckpointError, DivergedError) as error:
+            problems.append(f"{row.label}: no sample; {error}")
+    return Comparison(
+        rows=tuple(rows.values()),
+        groups=tuple(name or group.kept[0].path.stem for name, group in zip(names, groups, strict=True)),
+        settings=differing_settings([group.kept[-1].header for group in groups]),
+        samples=tuple(samples),
+        prime=prime,
+        seed=seed,
+        temperature=temperature,
+        length=length,
+        notes=tuple(notes),
+        problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+@dataclass(slots=True)
+class _Group:
+    """What is compared of one run; or a file that lies in none."""
+
+    run: Run | None
+    kept: list[Kept]
+    files: set[Path] = field(default_factory=set)  # those that were named one by one
+
+
+def _gather(paths: Iterable[Path], root: Path, problems: list[str]) -> list[_Group]:
+    """The groups in the order named, each checkpoint once, by ascending iteration within a run."""
+    groups: dict[Path, _Group] = {}
+    for where in paths:
+        file = next((path for path in (where, root / where) if path.is_file()), None)
+        try:
+            if file is None:
+                run: Run | None = (found := runs.find_run(where, root))
+                kept = found.snapshots or [found.best]
+                problems += (problem for problem in found.problems if problem not in problems)
+            else:
+                kept = [Kept(file, checkpoint.read_header(file), file.stat().st_size)]
+                beside = Run(file.parent)
+                run = beside if beside.metrics_path.exists() else None
+        except (CheckpointError, RunError, OSError) as error:
+            problems.append(str(error))
+            continue
+        group = groups.setdefault((run.path if run else kept[0].path).resolve(), _Group(run, []))
+        known = {one.path.resolve(): one.path for one in group.kept}
+        group.kept += (one for one in kept if one.path.resolve() not in known)
+        group.kept.sort(key=lambda one: one.header.iteration)
+        if file is not None:
+            group.files.add(known.get(file.resolve(), file))
+    return list(groups.values())
+
+
+def _is_sound(one: Kept, problems: list[str]) -> bool:
+    """Whether the whole file can be read and its checksum holds."""
+    try:
+        checkpoint.load(one.path)
+    except CheckpointError as error:
+        problems.append(str(error))
+        return False
+    return True
+
+
+def _names(groups: Sequence[_Group]) -> list[str]:
+    """A name for each group's run, told apart by its path where two are called the same; "" for none."""
+    names = [group.run.path.resolve().name if group.run else "" for group in groups]
+    return [
+        str(group.run.path) if group.run and names.count(name) > 1 else name
+        for name, group in zip(names, groups, strict=True)
+    ]
+
+
+def _write(path: Path, prime: str, length: int, temperature: float, seed: int) -> str:
+    """`length` characters by the model in this file. The same for the same arguments."""
+    loaded = checkpoint.load(path)
+    engine = generation.Engine(loaded.header.model, loaded.weights)
+    rng = np.random.default_rng(seed)
+    written = generation.generate(engine, loaded.header.vocabulary, prime, length, temperature, rng)
+    return "".join(character.text for character in written)

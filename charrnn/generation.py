@@ -1,0 +1,148 @@
+"""Writing and reading one character at a time, in NumPy.
+
+torch's modules are made for many characters at once: one at a time they are ten to thirty times slower than this
+(bench/sampling.py measures it), and importing torch takes longer than writing a page. The numbers are those of
+`charrnn.model` to float32 rounding.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from charrnn import cells
+from charrnn.cells import Array, Weights
+from charrnn.config import ModelConfig
+from charrnn.errors import CorpusError, UsageError
+from charrnn.sampling import chain, draw, log_softmax
+from charrnn.vocabulary import Vocabulary
+
+_LN2 = math.log(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """One character the model wrote. `bits` is how much it surprised the model, before any temperature."""
+
+    text: str
+    id: int
+    bits: float
+
+
+class Engine:
+    """A trained model, packed for one character at a time.
+
+    A state is an array (num_layers, 2 for an LSTM, else 1, rnn_size): each layer's h and, for an LSTM, c. States and
+    logits are copied on their way in and out, so what you hold never changes under you. One engine serves any number of
+    texts in turn, but `step` and `feed` only one thread.
+    """
+
+    def __init__(self, model: ModelConfig, weights: Weights) -> None:
+        """`weights` are named and shaped as `ModelConfig.shapes` has it; they are copied."""
+        self.config = model
+        self.packed = [cells.pack(model, index, weights) for index in range(model.num_layers)]
+        self.rows = list(cells.table(model, weights))  # V rows (gates * H,)
+        head = np.column_stack((weights["head.weight"], weights["head.bias"]))
+        self.head = np.ascontiguousarray(head, dtype=np.float32)  # (V, H + 1), for the stack's output | 1
+        self._reader = Reader(self)
+
+    def zero_state(self) -> Array:
+        """The state at the beginning of a text."""
+        parts = 2 if self.config.model == "lstm" else 1
+        return np.zeros((self.config.num_layers, parts, self.config.rnn_size), dtype=np.float32)
+
+    def step(self, index: int, state: Array) -> tuple[Array, Array]:
+        """Consume one id: logits (V,) of the character after it, and the state then."""
+        return self.feed((index,), state)
+
+    def feed(self, ids: Iterable[int], state: Array) -> tuple[Array, Array]:
+        """Consume ids, at least one: logits (V,) of the character after the last, and the state then."""
+        reader = self._reader
+        reader.load(state)
+        consumed = False
+        for index in ids:
+            reader.consume(index)
+            consumed = True
+        if not consumed:
+            raise UsageError("nothing to feed: give at least one character.")
+        return reader.logits(), reader.state()
+
+
+class Reader:
+    """An engine in motion through one text: its state is in its own buffers, at first the zero state."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        layers = [cells.make(engine.config, packed) for packed in engine.packed]
+        self.top: Array = np.ones(engine.config.rnn_size + 1, dtype=np.float32)  # the stack's output | 1
+        outputs = [*(layer.x for layer in layers[1:]), self.top[:-1]]
+        added = [layer.x if engine.config.residual and index else None for index, layer in enumerate(layers)]
+        self.plan = list(zip(layers, added, outputs, strict=True))
+        self.carried = [part for layer in layers for part in layer.carried]
+
+    def load(self, state: Array) -> None:
+        """Go on from a state."""
+        for part, values in zip(self.carried, state.reshape(len(self.carried), -1), strict=True):
+            part[:] = values
+
+    def state(self) -> Array:
+        """A copy of the state."""
+        return np.array(self.carried).reshape(self.engine.config.num_layers, -1, self.engine.config.rnn_size)
+
+    def consume(self, index: int) -> None:
+        """Read one character's id."""
+        row: Array | None = self.engine.rows[index]
+        for layer, added, output in self.plan:
+            layer.step(row)
+            row = None
+            if added is None:
+                output[:] = layer.h
+            else:
+                np.add(layer.h, added, output)
+
+    def logits(self) -> Array:
+        """(V,), a new array: what the model makes of the characters consumed, of which there must be one."""
+        logits: Array = self.engine.head.dot(self.top)
+        return logits
+
+
+def generate(
+    engine: Engine, vocabulary: Vocabulary, prime: str, length: int, temperature: float, rng: np.random.Generator
+) -> Iterator[Character]:
+    """Read the prime (an empty one: the vocabulary's default), then write `length` characters, each as it is asked for.
+
+    Raises VocabularyError for a prime with unseen characters and UsageError for impossible values, when called."""
+    if length < 0:
+        raise UsageError(f"--length {length}: 0 or more.")
+    ids: list[int] = vocabulary.encode(prime or vocabulary.default_prime).tolist()
+    links = chain(temperature)
+
+    def characters() -> Iterator[Character]:
+        reader, unread = Reader(engine), ids
+        for _ in range(length):
+            for index in unread:
+                reader.consume(index)
+            log_probs = log_softmax(reader.logits())
+            index = draw(links(log_probs), rng)
+            yield Character(vocabulary.characters[index], index, -log_probs.item(index) / _LN2)
+            unread = [index]
+
+    return characters()
+
+
+def bits_per_character(engine: Engine, vocabulary: Vocabulary, text: str) -> float:
+    """Mean surprise over every character of `text` after the first, read from the zero state.
+
+    Raises CorpusError for a text of fewer than two characters, VocabularyError for unseen ones."""
+    ids: list[int] = vocabulary.encode(text).tolist()
+    if len(ids) < 2:
+        raise CorpusError("a text of at least two characters is needed: nothing predicts the first.")
+    reader, nats = Reader(engine), 0.0
+    for index, following in itertools.pairwise(ids):
+        reader.consume(index)
+        nats -= float(log_softmax(reader.logits())[following])
+    return nats / (len(ids) - 1) / _LN2

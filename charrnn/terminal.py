@@ -1,0 +1,250 @@
+"""What people look at: tables, samples side by side, where a checkpoint comes from.
+
+Generated text and whatever files say goes through `plain`: never markup, never raw control characters. Without a
+terminal, or with NO_COLOR, there are no escape sequences and samples keep their lines.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, NoReturn
+
+from rich import box
+from rich.console import Console
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from charrnn.catalog import Listed, Row
+from charrnn.comparison import Comparison, Written
+from charrnn.terminal_text import visible
+
+_NARROWEST = 36  # characters of a column of samples; below it they are shown one under another
+_MOST_COLUMNS = 3
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        # The reader (`| head`) has all it wanted. Python would complain again while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def console() -> Console:
+    """Standard output: in colour only on a terminal without NO_COLOR."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # an old code page lacks what a text has
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    color_system: Literal["auto"] | None = "auto" if colour else None
+    return _Console(file=sys.stdout, color_system=color_system, markup=False, emoji=False, highlight=False)
+
+
+def plain(text: object, style: str = "") -> Text:
+    """Anything as rich text that does nothing but show itself."""
+    return Text(visible(str(text)), style=style)
+
+
+def one_line(text: str) -> str:
+    """`text` as it would be typed in Python: newlines and controls as escapes."""
+    return visible(text.translate({ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}))
+
+
+def bpc(value: float | None) -> str:
+    """Bits per character for people."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def share(value: float | None) -> str:
+    """0.25 as `25%`."""
+    return "-" if value is None else f"{value:.0%}"
+
+
+def size(count: int) -> str:
+    """Bytes for people: `512 B`, `3.4 MB`."""
+    if count < 1000:
+        return f"{count} B"
+    value, unit = float(count), "B"
+    for unit in ("kB", "MB", "GB", "TB"):  # noqa: B007 (the last one reached is shown)
+        value /= 1000
+        if value < 999.5:
+            break
+    return f"{value:.1f} {unit}" if value < 99.5 else f"{value:.0f} {unit}"
+
+
+def moment(created: str) -> str:
+    """`2026-11-21 14:20 UTC` from ISO 8601; anything else as it is."""
+    try:
+        when = datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    return f"{when:%Y-%m-%d %H:%M}" + (f" {when.tzname()}" if when.tzinfo else "")
+
+
+def _table(*columns: str, right: Iterable[str] = ()) -> Table:
+    """A table without frames; `right` are the columns of figures."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:  # names and values break anywhere rather than be cut short; figures never break
+        title, figure = plain(column, "bold"), column in right
+        table.add_column(
+            title, justify="right" if figure else "left", overflow="fold", no_wrap=figure, vertical="bottom"
+        )
+    return table
+
+
+_FIGURES = ("Iteration", "Characters", "Train\nbpc", "Held-out\nbpc", "Known\nwords")
+
+
+def show_rows(out: Console, rows: Sequence[Row]) -> None:
+    """The measurements, one checkpoint a line; the run in a column of its own if there are several."""
+    several = len({row.run for row in rows}) > 1 or not rows[0].run
+    table = _table(*(("Run",) if several else ()), *_FIGURES, "", right=_FIGURES)
+    above = None
+    for row in rows:
+        run = row.run or row.name
+        cells = [f"{row.iteration:,}", f"{row.characters:,}", bpc(row.train_bpc), bpc(row.held_out_bpc)]
+        cells += [share(row.known_words), "* best" if row.best else ""]
+        name = [plain(run if run != above else "")] if several else []
+        table.add_row(*name, *map(plain, cells), style="bold green" if row.best else "")
+        above = run
+    if not several:
+        out.print(plain(rows[0].run, "bold"))
+        out.print()
+    out.print(table)
+
+
+def show_settings(out: Console, groups: Sequence[str], settings: Mapping[str, Sequence[Any]]) -> None:
+    """Only what differs: settings down, runs across, or the other way about if that does not fit."""
+    out.print(plain("Settings that differ", "bold"))
+    out.print()
+    if len(groups) <= _MOST_COLUMNS:
+        table = _table("", *groups)
+        for name, values in settings.items():
+            table.add_row(plain(name.replace("_", "-")), *(plain(_value(value)) for value in values))
+        out.print(table)
+        return
+    for number, group in enumerate(groups):
+        out.print(plain(group))
+        for name, values in settings.items():
+            out.print(plain(f"  {name.replace('_', '-')}: {_value(values[number])}"), soft_wrap=True)
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "default"
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value)) or "none"
+    if isinstance(value, str):
+        return one_line(value)
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def show_samples(out: Console, samples: Sequence[Written]) -> None:
+    """The samples in columns if there are few enough and the terminal is wide enough, else one under another."""
+    runs = {one.row.run for one in samples}
+    titles = [one.row.label if len(runs) > 1 or not one.row.run else _iteration(one.row) for one in samples]
+    bodies = [_body(one.prime, one.text) for one in samples]
+    columns = len(samples)
+    if out.is_terminal and 2 <= columns <= _MOST_COLUMNS and out.width // columns >= _NARROWEST:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
+        for title in titles:
+            table.add_column(plain(title, "bold"), ratio=1, overflow="fold")
+        table.add_row(*bodies)
+        out.print(table)
+        return
+    for title, body in zip(titles, bodies, strict=True):
+        out.print(Rule(plain(title, "bold"), align="left", characters="-", style=""))
+        out.print(body, soft_wrap=not out.is_terminal)  # a file or pipe gets the lines as they were written
+        out.print()
+
+
+def _iteration(row: Row) -> str:
+    return f"Iteration {row.iteration:,}" + (" (best)" if row.best else "")
+
+
+def _body(prime: str, text: str) -> Text:
+    """The prime, set apart where there is colour, and what follows it; without blank lines around."""
+    body = plain(prime, "bold cyan") + plain(text)
+    shown = body.plain
+    return body[len(shown) - len(shown.lstrip("\n")) : len(shown.rstrip("\n"))] if shown.strip("\n") else Text()
+
+
+def show_comparison(out: Console, comparison: Comparison) -> None:
+    """Everything but the problems."""
+    show_rows(out, comparison.rows)
+    for note in comparison.notes:
+        out.print()
+        out.print(plain(note))
+    if len(comparison.groups) > 1 and comparison.settings:
+        out.print()
+        show_settings(out, comparison.groups, comparison.settings)
+    if comparison.samples:
+        out.print()
+        how = f"prime {comparison.prime!r}, seed {comparison.seed}, temperature {comparison.temperature:g}"
+        out.print(plain(f"Samples: {how}"))
+        out.print()
+        show_samples(out, comparison.samples)
+
+
+def show_listing(out: Console, listed: Sequence[Listed]) -> None:
+    """Each run in a line or two, its checkpoints below."""
+    for number, one in enumerate(listed):
+        if number:
+            out.print()
+        out.print(plain(one.run.name, "bold"), soft_wrap=True)
+        count = len(one.rows)
+        facts = [f"{count} snapshot{'' if count == 1 else 's'}", f"{one.iterations:,} iterations", size(one.size)]
+        if one.best:
+            facts.append(f"best {bpc(one.best.held_out_bpc)} bpc held out")
+        if one.run.created:
+            facts.append(moment(one.run.created))
+        out.print(plain("  " + ", ".join(facts)))
+        if not one.rows:
+            continue
+        table = _table("", "Iteration", "Held-out bpc", "Size", "File", "", right=("Iteration", "Held-out bpc", "Size"))
+        for row in one.rows:
+            cells = [f"{row.iteration:,}", bpc(row.held_out_bpc), size(row.size), row.path.name]
+            cells.append("* best" if row.best else "")
+            table.add_row(" ", *map(plain, cells), style="bold green" if row.best else "")
+        out.print(table)
+
+
+def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
+    """Everything that `catalog.provenance` tells, the sample last."""
+    vocabulary, sample = facts["vocabulary"], facts["sample"]
+    lines: dict[str, Any] = {
+        "file": facts["path"],
+        "kind": facts["kind"],
+        "size": size(facts["size"]),
+        "sha-256": f"{facts['sha256']} (verified)",
+        "created": moment(facts["created"]),
+        "made with": _pairs(facts["made_with"]),
+        "iteration": f"{facts['iteration']:,}",
+        "characters seen": f"{facts['characters']:,}",
+        "train": f"{bpc(facts['train_bpc'])} bits per character",
+        "held out": f"{bpc(facts['held_out_bpc'])} bits per character",
+        "corpus": _pairs(facts["corpus"]),
+        "vocabulary": f"{vocabulary['size']:,} characters: {one_line(vocabulary['characters'])}",
+        "parameters": f"{facts['parameters']:,}",
+        "model": _pairs(facts["model"]),
+        "training": _pairs(facts["training"]),
+    }
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in lines.items():
+        table.add_row(plain(name, "bold"), plain(value))
+    out.print(table)
+    if sample is None:
+        return
+    how = f"seed {sample['seed']}, temperature {sample['temperature']:g}, known words {share(sample['known_words'])}"
+    out.print()
+    out.print(Rule(plain(f"sample: {how}"), align="left", characters="-", style=""))
+    out.print(_body(sample["prime"], sample["text"]), soft_wrap=not out.is_terminal)
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{str(name).replace('_', '-')} {_value(value)}" for name, value in values.items())
