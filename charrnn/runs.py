@@ -8,8 +8,10 @@ samples.md                       the timeline a person reads
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +44,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return Path(os.path.abspath(self.path)).name  # "." has a name too
 
     @property
     def resume_path(self) -> Path:
@@ -82,7 +84,7 @@ class Run:
     @property
     def resumable(self) -> Kept | None:
         """The resume file, if it is there and whole enough to have a header."""
-        return next((one for one in self._scan[0] if one.header.kind == "resume"), None)
+        return next((one for one in self._scan[0] if one.header.kind == "resume" and one.path.name == RESUME), None)
 
     @property
     def best(self) -> Kept:
@@ -104,7 +106,11 @@ class Run:
     @property
     def size(self) -> int:
         """Bytes of every file in the run."""
-        return sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
+        total = 0
+        for file in self.path.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # a training at work replaces its files
+                total += file.stat().st_size if file.is_file() else 0
+        return total
 
     # -- writing, by the training alone ------------------------------------------------------------------------
 
@@ -126,7 +132,7 @@ class Run:
         rows = []
         for line in lines:
             try:
-                row = json.loads(line)
+                row = json.loads(line, parse_constant=lambda _: None)  # NaN is none of ours
             except ValueError:
                 continue
             if isinstance(row, dict):
@@ -137,7 +143,7 @@ class Run:
         """Forget what was measured and kept after `iteration`, which is trained again. The one rewrite there is."""
         rows = [row for row in self.metrics() if row.get("iteration", 0) <= iteration]
         lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
-        checkpoint.replace_file(self.metrics_path, lines.encode())
+        _replace(self.metrics_path, lines)
         for kept in self.snapshots:
             if kept.header.iteration > iteration:
                 kept.path.unlink(missing_ok=True)
@@ -154,13 +160,23 @@ class Run:
                 for word, loss in (("train", header.train_loss), ("held out", header.held_out_loss))
                 if loss is not None
             ]
-            parts.append(f"## Iteration {header.iteration:,}\n\n{'; '.join(losses)}.\n")
+            parts.append(f"## Iteration {header.iteration:,}\n")
+            if losses:
+                parts.append(f"{'; '.join(losses)}.\n")
             if sample is not None:
                 if sample.known_words is not None:
                     parts.append(f"{sample.known_words:.0%} of its words occur in the training text.\n")
                 body = (sample.prime + sample.text).strip("\n")
                 parts.append("".join(f"    {line}\n" for line in body.split("\n")))
-        checkpoint.replace_file(self.samples_path, "\n".join(parts).encode("utf-8", "replace"))
+        _replace(self.samples_path, "\n".join(parts))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a text file whole or not at all. Raises RunError."""
+    try:
+        checkpoint.replace_file(path, text.encode("utf-8", "replace"))
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}). Free space, then go on with --resume.") from None
 
 
 def create(root: Path, name: str | None, stem: str) -> Run:

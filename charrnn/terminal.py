@@ -144,8 +144,9 @@ def _value(value: Any) -> str:
 
 def show_samples(out: Console, samples: Sequence[Written]) -> None:
     """The samples in columns if there are few enough and the terminal is wide enough, else one under another."""
-    runs = {one.row.run for one in samples}
-    titles = [one.row.label if len(runs) > 1 or not one.row.run else _iteration(one.row) for one in samples]
+    one_run = len({one.row.run for one in samples}) == 1 and samples[0].row.run
+    labels = [f"Iteration {one.row.iteration:,}" if one_run else one.row.label for one in samples]
+    titles = [label + (" (best)" if one.row.best else "") for label, one in zip(labels, samples, strict=True)]
     bodies = [_body(one.prime, one.text) for one in samples]
     columns = len(samples)
     if out.is_terminal and 2 <= columns <= _MOST_COLUMNS and out.width // columns >= _NARROWEST:
@@ -156,18 +157,23 @@ def show_samples(out: Console, samples: Sequence[Written]) -> None:
         out.print(table)
         return
     for title, body in zip(titles, bodies, strict=True):
-        out.print(Rule(plain(title, "bold"), align="left", characters="-", style=""))
-        out.print(body, soft_wrap=not out.is_terminal)  # a file or pipe gets the lines as they were written
+        _show_text(out, title, body)
         out.print()
 
 
-def _iteration(row: Row) -> str:
-    return f"Iteration {row.iteration:,}" + (" (best)" if row.best else "")
+def _show_text(out: Console, title: str, body: Text) -> None:
+    """A text under its title and a rule."""
+    out.print(plain(title, "bold"))
+    out.print(Rule(characters="-", style=""))
+    if out.is_terminal:
+        out.print(body)
+    else:  # a file or pipe gets the lines as they were written, with their tabs
+        out.out(body.plain, highlight=False)
 
 
 def _body(prime: str, text: str) -> Text:
     """The prime, set apart where there is colour, and what follows it; without blank lines around."""
-    body = plain(prime, "bold cyan") + plain(text)
+    body = Text().append_text(plain(prime, "bold")).append_text(plain(text))
     shown = body.plain
     return body[len(shown) - len(shown.lstrip("\n")) : len(shown.rstrip("\n"))] if shown.strip("\n") else Text()
 
@@ -194,13 +200,11 @@ def show_listing(out: Console, listed: Sequence[Listed]) -> None:
     for number, one in enumerate(listed):
         if number:
             out.print()
-        out.print(plain(one.run.name, "bold"), soft_wrap=True)
+        out.print(plain(one.run.name, "bold"), plain(moment(one.run.created)), soft_wrap=True)
         count = len(one.rows)
         facts = [f"{count} snapshot{'' if count == 1 else 's'}", f"{one.iterations:,} iterations", size(one.size)]
         if one.best:
             facts.append(f"best {bpc(one.best.held_out_bpc)} bpc held out")
-        if one.run.created:
-            facts.append(moment(one.run.created))
         out.print(plain("  " + ", ".join(facts)))
         if not one.rows:
             continue
@@ -215,15 +219,16 @@ def show_listing(out: Console, listed: Sequence[Listed]) -> None:
 def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
     """Everything that `catalog.provenance` tells, the sample last."""
     vocabulary, sample = facts["vocabulary"], facts["sample"]
+    out.print(plain(facts["path"], "bold"), soft_wrap=True)  # a path can be copied only in one piece
     lines: dict[str, Any] = {
-        "file": facts["path"],
         "kind": facts["kind"],
         "size": size(facts["size"]),
-        "sha-256": f"{facts['sha256']} (verified)",
+        "sha-256": facts["sha256"],
+        "checked": "the checksum holds",
         "created": moment(facts["created"]),
         "made with": _pairs(facts["made_with"]),
         "iteration": f"{facts['iteration']:,}",
-        "characters seen": f"{facts['characters']:,}",
+        "seen": f"{facts['characters']:,} characters",
         "train": f"{bpc(facts['train_bpc'])} bits per character",
         "held out": f"{bpc(facts['held_out_bpc'])} bits per character",
         "corpus": _pairs(facts["corpus"]),
@@ -242,8 +247,7 @@ def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
         return
     how = f"seed {sample['seed']}, temperature {sample['temperature']:g}, known words {share(sample['known_words'])}"
     out.print()
-    out.print(Rule(plain(f"sample: {how}"), align="left", characters="-", style=""))
-    out.print(_body(sample["prime"], sample["text"]), soft_wrap=not out.is_terminal)
+    _show_text(out, f"sample: {how}", _body(sample["prime"], sample["text"]))
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

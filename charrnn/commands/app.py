@@ -10,6 +10,7 @@ import typer
 
 from charrnn import __version__
 from charrnn.errors import CharrnnError
+from charrnn.terminal_text import visible
 
 app = typer.Typer(
     name="charrnn",
@@ -43,7 +44,8 @@ def main() -> None:
     try:
         app()
     except CharrnnError as error:
-        print(f"charrnn: {error}", file=sys.stderr)
+        line = visible(str(error)).replace("\n", "␊")  # it may name a file that others named
+        print(f"charrnn: {line}", file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader (`| head`) has all it wanted. Python would complain again while flushing at exit.

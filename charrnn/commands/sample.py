@@ -1,0 +1,184 @@
+"""`charrnn sample`: write with a trained model."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from charrnn.commands.app import app
+from charrnn.config import TrainConfig
+from charrnn.errors import CharrnnError, UsageError, VocabularyError
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.vocabulary import Vocabulary
+
+_TRAIN = TrainConfig()
+_FLUSH_EVERY = 0.02  # seconds: smooth to look at, and few enough writes to cost nothing
+
+
+class Unseen(StrEnum):
+    """What becomes of characters in the prime that the model has never seen."""
+
+    ERROR = "error"
+    REPLACE = "replace"
+    DROP = "drop"
+
+
+@app.command()
+def sample(
+    checkpoint: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="CHECKPOINT|RUN",
+            show_default="the newest run's best snapshot",
+            help="A checkpoint, or a run, whose best snapshot is taken.",
+        ),
+    ] = None,
+    temperature: Annotated[
+        float,
+        typer.Option(
+            "--temperature",
+            "-t",
+            help="Higher is wilder, lower is safer and repeats itself more; 0 always takes the likeliest character.",
+        ),
+    ] = _TRAIN.sample_temperature,
+    length: Annotated[int, typer.Option("--length", "-n", help="New characters to write.")] = 1000,
+    prime: Annotated[
+        str | None,
+        typer.Option(
+            "--prime",
+            "-p",
+            "--primetext",
+            "--start-text",
+            "--start",
+            show_default="a newline",
+            help="What the text begins with; the model reads it first.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(show_default="a random one", help="The same seed writes the same text.")
+    ] = None,
+    unseen: Annotated[
+        Unseen,
+        typer.Option(
+            help="What to do with characters of the prime that the model has never seen: refuse, take the nearest "
+            "it knows, or leave them out."
+        ),
+    ] = Unseen.ERROR,
+    checkpoint_dir: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("checkpoints"),
+) -> None:
+    """Write new text with a trained model.
+
+    Standard output gets the new text alone, as it is written; a terminal shows what it begins with, too.
+    """
+    if seed is not None and seed < 0:
+        raise UsageError(f"--seed {seed}: 0 or more.")
+    if seed is None:
+        seed = int.from_bytes(os.urandom(4), "little")
+    # At one character at a time a second thread gains little, and loses nearly everything (5,000 characters a second
+    # become 60) while something else, such as a training, keeps the cores busy. Counts only before NumPy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    import numpy as np
+
+    from charrnn import checkpoint as checkpoints
+    from charrnn import generation, runs
+
+    kept = checkpoints.load(runs.find_checkpoint(checkpoint, checkpoint_dir))
+    vocabulary = kept.header.vocabulary
+    start = _readable(prime or "", vocabulary, unseen) or vocabulary.default_prime
+    engine = generation.Engine(kept.header.model, kept.weights)
+    rng = np.random.default_rng(seed)
+    characters = generation.generate(engine, vocabulary, start, length, temperature, rng)
+    print(f"charrnn: {_origin(kept)}; seed {seed}", file=sys.stderr)
+    _write(start, (character.text for character in characters))
+
+
+def _readable(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> str:
+    """The prime in characters that the model knows. Raises VocabularyError if it is not to be changed."""
+    if unseen is Unseen.REPLACE:
+        return vocabulary.replace_unseen(prime)
+    if unseen is Unseen.DROP:
+        return vocabulary.drop_unseen(prime)
+    try:
+        vocabulary.encode(prime)
+    except VocabularyError as error:
+        raise VocabularyError(f"--prime: {error} Change it, or use --unseen replace or --unseen drop.") from None
+    return prime
+
+
+def _origin(kept: Checkpoint) -> str:
+    """What is sampled, in one line, enough to find it again."""
+    from math import log
+
+    from charrnn.terminal_text import visible
+
+    header = kept.header
+    loss = header.held_out_loss
+    measured = "" if loss is None else f", held out {loss / log(2):.3f} bits per character"
+    path = visible(str(kept.path)).replace("\n", "␊")
+    return f"{path}, iteration {header.iteration:,}{measured}, sha256 {kept.digest[:12]}"
+
+
+class _Output:
+    """Standard output for a model's text: exact UTF-8 to files and pipes, and to a terminal nothing it would obey."""
+
+    def __init__(self) -> None:
+        self.terminal = sys.stdout.isatty()
+        self.encoding = sys.stdout.encoding if self.terminal else "utf-8"
+        # A lone surrogate is in the vocabulary only if it was in the text, so it leaves as it came.
+        self.errors = "replace" if self.terminal else "surrogatepass"
+        self.last = "\n"
+
+    def write(self, text: str, *, bold: bool = False) -> None:
+        """Write and flush. Raises BrokenPipeError if nobody reads any longer."""
+        from charrnn.terminal_text import visible
+
+        if not text:
+            return
+        self.last = text[-1]
+        if self.terminal:
+            text = visible(text)
+            if bold and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
+                text = f"\x1b[1m{text}\x1b[0m"
+        sys.stdout.buffer.write(text.encode(self.encoding, self.errors))
+        sys.stdout.buffer.flush()
+
+    def close(self) -> None:
+        """Leave a terminal at the beginning of a line."""
+        if self.terminal and self.last != "\n":
+            self.write("\n")
+
+
+def _write(prime: str, characters: Iterable[str]) -> None:
+    """Show the prime to a terminal, and write the characters as they come.
+
+    A reader that leaves (`| head`) ends it quietly; Ctrl-C, by raising KeyboardInterrupt with everything written."""
+    output = _Output()
+    waiting: list[str] = []
+    try:
+        try:
+            if output.terminal and prime.strip():
+                output.write(prime, bold=True)
+            flushed = time.monotonic()
+            for character in characters:
+                waiting.append(character)
+                if (now := time.monotonic()) - flushed > _FLUSH_EVERY:
+                    # Emptied first: an interrupt in between may cost the newest characters, but leaves no gap.
+                    text, waiting, flushed = "".join(waiting), [], now
+                    output.write(text)
+        finally:
+            output.write("".join(waiting))
+            output.close()
+    except OSError as error:
+        # What is left in Python's buffer must have somewhere to go at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # which Typer would turn into exit code 1
+            raise CharrnnError(f"standard output: cannot be written ({error.strerror}). Free space?") from None

@@ -1,0 +1,184 @@
+"""The Python API: train and follow, load and use."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import charrnn
+from charrnn import corpus, evaluation
+from charrnn.errors import CharrnnError, CorpusError, RunError, UsageError, VocabularyError
+from charrnn.model import CharModel
+from charrnn.training import Evaluated, Progress, Snapshot
+
+TEXT = "".join(f"{n} ships came in; « {n * n} » went out again.\n" for n in range(80))
+TINY: dict[str, Any] = {"rnn_size": 16, "embedding_size": 8, "batch_size": 3, "seq_length": 8, "device": "cpu"}
+TINY |= {"iterations": 20, "snapshot_at": (6,), "eval_every": 0, "sample_length": 20}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("api")
+    for _ in charrnn.train(corpus.from_text(TEXT, "ships"), checkpoint_dir=root, name="ships", **TINY):
+        pass
+    return root / "ships"
+
+
+@pytest.fixture(scope="module")
+def model(run: Path) -> charrnn.Model:
+    return charrnn.load(run / "iteration-000020.safetensors")
+
+
+def test_train_yields_its_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    events = list(charrnn.train(corpus.from_text(TEXT), **TINY))
+    assert [e.iteration for e in events if isinstance(e, Progress)] == list(range(1, 21))
+    assert [e.iteration for e in events if isinstance(e, Evaluated)] == [6, 20]
+    assert [e.header.iteration for e in events if isinstance(e, Snapshot)] == [6, 20]
+    assert list(tmp_path.iterdir()) == [], "without checkpoint_dir nothing is written"
+
+
+def test_train_reads_a_file_and_keeps_a_run_named_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "My Ships.txt"
+    path.write_text(TEXT, "utf-8")
+    for root in (tmp_path / "runs", str(tmp_path / "runs")):
+        for _ in charrnn.train(str(path), checkpoint_dir=root, **TINY):
+            pass
+    assert sorted(one.name for one in (tmp_path / "runs").iterdir()) == ["my-ships-1", "my-ships-2"]
+    first, second = (charrnn.load(tmp_path / "runs" / name) for name in ("my-ships-1", "my-ships-2"))
+    assert first.generate(length=50, seed=1) == second.generate(length=50, seed=1)
+    assert first.header.corpus["characters"] == len(TEXT)
+
+
+def test_a_finished_training_is_complete_on_disk(run: Path) -> None:
+    assert {path.name for path in run.iterdir()} == {
+        *("iteration-000006.safetensors", "iteration-000020.safetensors", "resume.safetensors"),
+        *("metrics.jsonl", "samples.md"),
+    }
+
+
+def test_load_takes_the_best_snapshot_of_a_run(run: Path) -> None:
+    files = [charrnn.load(path) for path in sorted(run.glob("iteration-*"))]
+    best = min(files, key=lambda one: one.header.held_out_loss or math.inf)
+    assert charrnn.load(run).path == best.path
+    assert charrnn.load(str(run)).digest == best.digest
+
+
+def test_load_of_nothing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no-such"):
+        charrnn.load(tmp_path / "no-such")
+
+
+def test_the_same_seed_gives_the_same_text(run: Path, model: charrnn.Model) -> None:
+    text = model.generate("12 ships", 80, temperature=0.9, seed=4)
+    assert len(text) == 80
+    assert not text.startswith("12 ships")
+    assert model.generate("12 ships", 80, temperature=0.9, seed=4) == text  # asking changes nothing
+    assert charrnn.load(run / "iteration-000020.safetensors").generate("12 ships", 80, 0.9, 4) == text
+    assert model.generate("12 ships", 80, temperature=0.9, seed=5) != text
+    assert model.generate("12 ships", 80, temperature=0.9) != model.generate("12 ships", 80, temperature=0.9)
+
+
+def test_a_longer_text_begins_with_the_shorter_one(model: charrnn.Model) -> None:
+    assert model.generate(length=60, seed=3).startswith(model.generate(length=25, seed=3))
+
+
+def test_temperature_0_needs_no_seed(model: charrnn.Model) -> None:
+    assert model.generate("1", 40, temperature=0) == model.generate("1", 40, temperature=0, seed=9)
+
+
+def test_the_default_prime_is_a_newline(model: charrnn.Model) -> None:
+    assert model.generate(length=40, seed=2) == model.generate("\n", 40, seed=2)
+
+
+def test_generate_refuses_what_cannot_be(model: charrnn.Model) -> None:
+    assert model.generate(length=0) == ""
+    for bad in ({"length": -1}, {"temperature": -1.0}, {"temperature": float("nan")}):
+        with pytest.raises(UsageError):
+            model.generate("1", **bad)  # type: ignore[arg-type]
+    with pytest.raises(VocabularyError, match="Ω"):
+        model.generate("Ω")
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize(
+    "shape", [{}, {"embedding_size": 0, "residual": False, "num_layers": 1}], ids=["two", "one-hot"]
+)
+def test_bits_per_character_agrees_with_the_held_out_loss(tmp_path: Path, cell: str, shape: dict[str, Any]) -> None:
+    settings = TINY | {"model": cell} | shape
+    for _ in charrnn.train(corpus.from_text(TEXT), checkpoint_dir=tmp_path, name="run", **settings):
+        pass
+    model = charrnn.load(tmp_path / "run" / "iteration-000020.safetensors")
+    torch_model = CharModel(model.header.model, len(model.vocabulary))
+    torch_model.load_weights(dict(charrnn.api.checkpoint.load(model.path).weights))
+    text = TEXT[1000:1700]
+    nats = evaluation.held_out_loss(torch_model, model.vocabulary.encode(text), 1, streams=1)
+    assert model.bits_per_character(text) == pytest.approx(nats / math.log(2), rel=1e-5)
+    assert model.bits_per_character(text) != pytest.approx(model.bits_per_character(text[1:]), rel=1e-6)
+
+
+def test_the_bits_of_all_possible_next_characters_make_a_distribution(model: charrnn.Model) -> None:
+    total = sum(2 ** -model.bits_per_character("1" + character) for character in model.vocabulary.characters)
+    assert total == pytest.approx(1.0, abs=1e-6)
+
+
+def test_bits_per_character_refuses_what_cannot_be_measured(model: charrnn.Model) -> None:
+    for text in ("", "1"):
+        with pytest.raises(CorpusError, match="two characters"):
+            model.bits_per_character(text)
+    with pytest.raises(VocabularyError, match="Ω"):
+        model.bits_per_character("1 Ω")
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"rnn_sise": 3, "epochs": 2}, UsageError, "epochs, rnn_sise"),
+        ({"rnn_size": 0}, UsageError, "--rnn-size"),
+        ({"name": "../up"}, RunError, "--name"),
+        ({"device": "toaster"}, UsageError, "toaster"),
+        ({"batch_size": 100_000}, CorpusError, "too few"),
+    ],
+    ids=["unknown", "value", "name", "device", "short"],
+)
+def test_errors_come_before_the_first_event_and_leave_nothing(
+    tmp_path: Path, settings: dict[str, Any], error: type[CharrnnError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        charrnn.train(corpus.from_text(TEXT), checkpoint_dir=tmp_path / "runs", **TINY | settings)
+    assert list(tmp_path.rglob("*.*")) == []
+
+
+def test_a_missing_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"no-such\.txt"):
+        charrnn.train(tmp_path / "no-such.txt")
+
+
+def test_loading_and_writing_do_not_import_torch(run: Path) -> None:
+    script = (
+        "import json, sys, charrnn; model = charrnn.load(sys.argv[1]);"
+        "text, bits = model.generate(length=30, seed=1), model.bits_per_character('1 ship');"
+        "print(json.dumps([text, bits, 'torch' in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(run)], capture_output=True, timeout=60, check=True)
+    here = charrnn.load(run)
+    text, bits, torch_is_there = json.loads(done.stdout)
+    assert text == here.generate(length=30, seed=1)
+    assert bits == pytest.approx(here.bits_per_character("1 ship"))
+    assert not torch_is_there

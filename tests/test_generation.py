@@ -1,0 +1,226 @@
+"""The NumPy engine against torch's own one-layer modules, and what is written and measured with it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from charrnn.config import Cell, ModelConfig
+from charrnn.errors import CorpusError, DivergedError, UsageError, VocabularyError
+from charrnn.generation import Engine, bits_per_character, generate
+from charrnn.sampling import log_softmax
+from charrnn.vocabulary import Vocabulary, to_code_points
+
+CELLS: tuple[Cell, ...] = ("lstm", "gru", "rnn")
+MODULES: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+VOCABULARY = Vocabulary.of(to_code_points("\n abcdefghijklmnopé."))
+V = len(VOCABULARY)
+STEPS = 420
+
+Weights = dict[str, NDArray[Any]]
+
+
+def random_weights(model: ModelConfig, seed: int = 0, scale: float = 0.5) -> Weights:
+    rng = np.random.default_rng(seed)
+    return {name: (rng.normal(size=shape) * scale).astype(np.float32) for name, shape in model.shapes(V).items()}
+
+
+def make(model: Cell = "lstm", **settings: Any) -> Engine:
+    config = ModelConfig(model=model, **({"rnn_size": 12, "embedding_size": 5} | settings))
+    return Engine(config, random_weights(config))
+
+
+def ids(n: int, seed: int = 3) -> list[int]:
+    return [int(index) for index in np.random.default_rng(seed).integers(V, size=n)]
+
+
+def oracle(config: ModelConfig, weights: Weights, inputs: list[int]) -> tuple[Tensor, list[Tensor]]:
+    """Logits (T, V) and the last states h and c, layer by layer, from torch in double precision."""
+    tensors = {name: torch.from_numpy(value).double() for name, value in weights.items()}
+    index = torch.tensor(inputs)
+    x = tensors["embedding.weight"][index] if config.embedding_size else F.one_hot(index, V).double()
+    last: list[Tensor] = []
+    for layer in range(config.num_layers):
+        module = MODULES[config.model](x.shape[-1], config.rnn_size).double()
+        prefix = f"layers.{layer}."
+        module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+        with torch.no_grad():
+            y, state = module(x)
+        last.extend(state if isinstance(state, tuple) else (state,))
+        x = y + x if config.residual and layer > 0 else y
+    return x @ tensors["head.weight"].T + tensors["head.bias"], last
+
+
+@pytest.mark.parametrize("embedding_size", [0, 5])
+@pytest.mark.parametrize(("num_layers", "residual"), [(1, True), (2, False), (2, True), (3, False), (3, True)])
+@pytest.mark.parametrize("cell", CELLS)
+def test_engine_agrees_with_torch(cell: Cell, num_layers: int, residual: bool, embedding_size: int) -> None:
+    config = ModelConfig(
+        model=cell, num_layers=num_layers, residual=residual, rnn_size=17, embedding_size=embedding_size
+    )
+    weights = random_weights(config, scale=0.3)
+    inputs = ids(STEPS)
+    expected, last = oracle(config, weights, inputs)
+    engine = Engine(config, weights)
+    state, logits = engine.zero_state(), []
+    for index in inputs:
+        here, state = engine.step(index, state)
+        logits.append(here)
+    np.testing.assert_allclose(np.array(logits), expected.numpy(), rtol=0, atol=2e-5)
+    np.testing.assert_allclose(state.reshape(len(last), -1), torch.cat(last).numpy(), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_saturated_gates_raise_no_warning(cell: Cell) -> None:
+    config = ModelConfig(model=cell, rnn_size=12, embedding_size=5)
+    weights = random_weights(config, scale=300)
+    logits, _ = Engine(config, weights).feed(ids(50), Engine(config, weights).zero_state())
+    assert np.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_steps_equal_one_feed(cell: Cell) -> None:
+    engine, inputs = make(cell), ids(STEPS)
+    state = engine.zero_state()
+    for index in inputs:
+        logits, state = engine.step(index, state)
+    fed, end = engine.feed(inputs, engine.zero_state())
+    np.testing.assert_array_equal(logits, fed)
+    np.testing.assert_array_equal(state, end)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_was_handed_out_never_changes(cell: Cell) -> None:
+    engine = make(cell)
+    zero = engine.zero_state()
+    logits, state = engine.feed(ids(5), zero)
+    kept = logits.copy(), state.copy()
+    for _ in generate(engine, VOCABULARY, "abc", 5, 1.0, np.random.default_rng(0)):
+        engine.feed(ids(7), state)
+    np.testing.assert_array_equal(logits, kept[0])
+    np.testing.assert_array_equal(state, kept[1])
+    assert not zero.any()
+    state[:] = 9  # and writing in it reaches nothing
+    np.testing.assert_array_equal(engine.feed(ids(5), zero)[0], kept[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_weights_are_copied_and_left_alone(dtype: type[np.floating[Any]]) -> None:
+    config = ModelConfig(model="gru", rnn_size=12, embedding_size=5)
+    weights: Weights = {name: value.astype(dtype) for name, value in random_weights(config).items()}
+    before = {name: value.copy() for name, value in weights.items()}
+    engine = Engine(config, weights)
+    logits, _ = engine.feed(ids(5), engine.zero_state())
+    for name, value in weights.items():
+        np.testing.assert_array_equal(value, before[name])
+        value[:] = 0
+    np.testing.assert_array_equal(engine.feed(ids(5), engine.zero_state())[0], logits)
+
+
+def test_state_shapes() -> None:
+    assert make("lstm", num_layers=3).zero_state().shape == (3, 2, 12)
+    assert make("gru", num_layers=2).zero_state().shape == (2, 1, 12)
+
+
+def test_feeding_nothing_is_refused() -> None:
+    engine = make()
+    with pytest.raises(UsageError, match="nothing to feed"):
+        engine.feed([], engine.zero_state())
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_uniform_model_scores_log2_v_bits(cell: Cell) -> None:
+    config = ModelConfig(model=cell, rnn_size=8, embedding_size=3)
+    engine = Engine(config, {name: np.zeros(shape, np.float32) for name, shape in config.shapes(V).items()})
+    assert bits_per_character(engine, VOCABULARY, "abc abc\n") == pytest.approx(math.log2(V), rel=1e-14)
+    for character in generate(engine, VOCABULARY, "a", 20, 0.1, np.random.default_rng(0)):
+        assert character.bits == pytest.approx(math.log2(V), rel=1e-14)
+
+
+def test_bits_per_character_is_the_mean_after_the_first() -> None:
+    engine, text = make(), "a cabbage named pie.\n"
+    state, total = engine.zero_state(), 0.0
+    for here, following in itertools.pairwise(VOCABULARY.encode(text).tolist()):
+        logits, state = engine.step(here, state)
+        total -= log_softmax(logits)[following] / math.log(2)
+    assert bits_per_character(engine, VOCABULARY, text) == pytest.approx(total / (len(text) - 1), rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["", "a"])
+def test_bits_per_character_needs_two_characters(text: str) -> None:
+    with pytest.raises(CorpusError, match="two characters"):
+        bits_per_character(make(), VOCABULARY, text)
+
+
+def write(
+    engine: Engine, prime: str = "a", length: int = 60, temperature: float = 1.0, seed: int = 5
+) -> list[tuple[str, int, float]]:
+    written = generate(engine, VOCABULARY, prime, length, temperature, np.random.default_rng(seed))
+    return [(character.text, character.id, character.bits) for character in written]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_same_seed_writes_the_same(cell: Cell) -> None:
+    engine = make(cell)
+    assert write(engine) == write(engine) == write(make(cell))
+    assert write(engine) != write(engine, seed=6)
+    assert write(engine)[:20] == write(engine, length=20)
+
+
+def test_greedy_needs_no_luck() -> None:
+    assert write(make(), temperature=0, seed=1) == write(make(), temperature=0, seed=2)
+
+
+def test_characters_know_their_id_and_the_models_own_surprise() -> None:
+    """Bits are those of the distribution before the temperature, after prime and text as written."""
+    engine, prime = make(), "a cab"
+    written = write(engine, prime, temperature=0.3)
+    text = prime + "".join(character for character, _, _ in written)
+    for place, (character, index, bits) in enumerate(written):
+        assert VOCABULARY.characters[index] == character
+        before = VOCABULARY.encode(text[: len(prime) + place]).tolist()
+        logits, _ = engine.feed(before, engine.zero_state())
+        assert bits == pytest.approx(-log_softmax(logits)[index] / math.log(2))
+
+
+def test_two_texts_at_once_do_not_disturb_each_other() -> None:
+    engine = make()
+    one, other = (generate(engine, VOCABULARY, prime, 40, 1.0, np.random.default_rng(5)) for prime in ("a cab", "pig"))
+    pairs = list(zip(one, other, strict=True))
+    assert [pair[0].text for pair in pairs] == [text for text, _, _ in write(engine, "a cab", 40)]
+    assert [pair[1].text for pair in pairs] == [text for text, _, _ in write(engine, "pig", 40)]
+
+
+def test_an_empty_prime_is_the_default_one() -> None:
+    assert VOCABULARY.default_prime == "\n"
+    assert write(make(), "") == write(make(), "\n")
+
+
+def test_length_counts_new_characters_and_may_be_none() -> None:
+    assert len(write(make(), "a cab", length=7)) == 7
+    assert write(make(), length=0) == []
+
+
+def test_what_cannot_be_is_refused_before_the_first_character() -> None:
+    engine, rng = make(), np.random.default_rng(0)
+    with pytest.raises(UsageError, match="--length"):
+        generate(engine, VOCABULARY, "", -1, 1.0, rng)
+    with pytest.raises(UsageError, match="--temperature"):
+        generate(engine, VOCABULARY, "", 1, -1.0, rng)
+    with pytest.raises(VocabularyError, match="Z"):
+        generate(engine, VOCABULARY, "Z", 1, 1.0, rng)
+
+
+def test_a_diverged_model_is_named_as_such() -> None:
+    config = ModelConfig(rnn_size=8, embedding_size=3)
+    weights = random_weights(config) | {"head.bias": np.full(V, np.nan, np.float32)}
+    with pytest.raises(DivergedError):
+        list(generate(Engine(config, weights), VOCABULARY, "", 1, 1.0, np.random.default_rng(0)))
