@@ -30,10 +30,12 @@ format: $(stamp)  ## lay the code out and mend what can be mended
 	$(bin)/ruff format
 
 demo: $(stamp)  ## train on the bundled novel, compare the snapshots, sample
-	$(bin)/charrnn train --iterations 4000 --checkpoint-dir checkpoints --name $(demo_run)
-	$(bin)/charrnn compare checkpoints/$(demo_run)
-	$(bin)/charrnn sample checkpoints/$(demo_run) --temperature 0.5
-	$(bin)/charrnn sample checkpoints/$(demo_run) --temperature 1.0
+	$(bin)/charrnn train --iterations 4000 --dropout 0.1 --name $(demo_run)
+	$(bin)/charrnn compare $(demo_run) --length 0
+	@printf '\nAt temperature 0.5, safe:\n\n'
+	@$(bin)/charrnn sample $(demo_run) --temperature 0.5 --length 600 --seed 1; echo
+	@printf '\nAt temperature 1.0, wild:\n\n'
+	@$(bin)/charrnn sample $(demo_run) --temperature 1.0 --length 600 --seed 1; echo
 
 bench: $(stamp)  ## run every measurement in bench/
 	set -e; for bench in bench/*.py; do echo "== $$bench"; $(bin)/python $$bench; done

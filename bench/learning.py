@@ -1,6 +1,6 @@
 """How much is learned in a given time, with the defaults: held-out loss after so many seconds of training.
 
-    python bench/learning.py ../shared/corpora/tinyshakespeare.txt --seconds 115
+    python bench/learning.py tinyshakespeare.txt --seconds 115
 
 The number of iterations is chosen beforehand, from a few seconds of the same training, because the learning rate's
 schedule needs it; the seconds printed are those its iterations then took. The loss is over the last tenth: with the
@@ -19,7 +19,7 @@ from charrnn import threads
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("text", type=Path)
+    parser.add_argument("text", type=Path, nargs="?", help="default: the bundled novel")
     parser.add_argument("--seconds", type=float, default=115.0)
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 1")
     arguments = parser.parse_args()
@@ -33,7 +33,7 @@ def main() -> None:
     from charrnn.evaluation import cold_loss, held_out_loss
     from charrnn.training import Training
 
-    text = corpus.read(arguments.text)
+    text = corpus.read(arguments.text or corpus.bundled())
     print(f"{text.name}: {len(text):,} characters; {count} threads, torch {torch.__version__}")
     print("| seed | iterations | seconds | nats, carried | nats, cold 256 | bits, carried |")
     print("|---|---|---|---|---|---|")

@@ -67,12 +67,9 @@ def size(count: int) -> str:
     """Bytes for people: `512 B`, `3.4 MB`."""
     if count < 1000:
         return f"{count} B"
-    value, unit = float(count), "B"
-    for unit in ("kB", "MB", "GB", "TB"):  # noqa: B007 (the last one reached is shown)
-        value /= 1000
-        if value < 999.5:
-            break
-    return f"{value:.1f} {unit}" if value < 99.5 else f"{value:.0f} {unit}"
+    power = 1 if count < 999_500 else 2 if count < 999_500_000 else 3
+    value = count / 1000**power
+    return f"{value:.{1 if value < 99.5 else 0}f} {' kMG'[power]}B"
 
 
 def moment(created: str) -> str:
@@ -104,12 +101,11 @@ def show_rows(out: Console, rows: Sequence[Row]) -> None:
     table = _table(*(("Run",) if several else ()), *_FIGURES, "", right=_FIGURES)
     above = None
     for row in rows:
-        run = row.run or row.name
         cells = [f"{row.iteration:,}", f"{row.characters:,}", bpc(row.train_bpc), bpc(row.held_out_bpc)]
         cells += [share(row.known_words), "* best" if row.best else ""]
-        name = [plain(run if run != above else "")] if several else []
+        name = [plain("" if row.run and row.run == above else row.run or row.name)] if several else []
         table.add_row(*name, *map(plain, cells), style="bold green" if row.best else "")
-        above = run
+        above = row.run
     if not several:
         out.print(plain(rows[0].run, "bold"))
         out.print()
@@ -117,7 +113,7 @@ def show_rows(out: Console, rows: Sequence[Row]) -> None:
 
 
 def show_settings(out: Console, groups: Sequence[str], settings: Mapping[str, Sequence[Any]]) -> None:
-    """Only what differs: settings down, runs across, or the other way about if that does not fit."""
+    """Only what differs: settings down, runs across; more than three runs one after the other."""
     out.print(plain("Settings that differ", "bold"))
     out.print()
     if len(groups) <= _MOST_COLUMNS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -39,8 +40,16 @@ def charrnn(
     """Learn to write like any text, one character at a time, and watch it learn."""
 
 
+def _speak_utf8() -> None:
+    """Files and pipes get UTF-8 whatever the locale; a terminal shows what it can, and nothing fails for the rest."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
+
+
 def main() -> None:
     """Run the command line. Exit codes: 0; 1 an error; 2 usage; 130 Ctrl-C, 143 terminated."""
+    _speak_utf8()
     try:
         app()
     except CharrnnError as error:
