@@ -4,7 +4,7 @@
 
 The loop is what `charrnn train` runs: windows cut, rate set, norm measured, clipped, checked, events, metrics.jsonl
 written, lines shown; evaluations and snapshots are left out, being work of their own. The two take turns in one
-process, in blocks; each block's ratio is one measurement.
+process, in blocks of a few iterations; each pair of blocks gives one ratio.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from charrnn import threads
 
-ROUNDS, BLOCK = 15, 60
+ROUNDS, BLOCK = 100, 4  # short turns, so that the machine is the same for both
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
     letters = np.random.default_rng(0).integers(32, 97, 1_100_000)
     text = corpus.from_text("".join(map(chr, letters.tolist())))
     print(f"{count} threads, torch {torch.__version__}; {ROUNDS} rounds of {BLOCK} iterations each")
-    print("| model | batch x sequence | bare, char/s | loop, char/s | loop / bare time, median (min to max) |")
+    print("| model | batch x sequence | bare, char/s | loop, char/s | loop / bare time, median (quartiles) |")
     print("|---|---|---|---|---|")
     for cell, layers, width, batch, length in (
         ("lstm", 2, 192, 16, 64),
@@ -59,7 +59,7 @@ def main() -> None:
             optimizer = _optimizer(model, config, torch.device("cpu"))
             state = model.zero_state(batch)
             bare_times, loop_times = [], []
-            for number in range(ROUNDS + 1):
+            for number in range(ROUNDS + 10):
                 windows = [training.streams[number * BLOCK + i] for i in range(BLOCK)]
                 tensors = [(torch.from_numpy(w.inputs), torch.from_numpy(w.targets)) for w in windows]
 
@@ -70,22 +70,21 @@ def main() -> None:
                     loss.backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
                     state = detached(state)
-                bare = time.perf_counter() - began
-
-                began = time.perf_counter()
+                middle = time.perf_counter()
                 for _ in range(BLOCK):
                     display.show(next(loop))
-                whole = time.perf_counter() - began
-                if number:  # the first round warms up
+                bare, whole = middle - began, time.perf_counter() - middle
+                if number >= 10:  # the first rounds warm up
                     bare_times.append(bare)
                     loop_times.append(whole)
             loop.close()  # type: ignore[attr-defined]
         ratios = [b / a for a, b in zip(bare_times, loop_times, strict=True)]
+        low, median, high = statistics.quantiles(ratios, n=4)
         per_block = BLOCK * batch * length
         print(
             f"| {cell} {layers}x{width} | {batch} x {length} | {per_block / statistics.median(bare_times):,.0f} "
             f"| {per_block / statistics.median(loop_times):,.0f} "
-            f"| {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}) |",
+            f"| {median:.3f} ({low:.3f} to {high:.3f}) |",
             flush=True,
         )
 

@@ -74,18 +74,26 @@ def sample(
         ),
     ] = Unseen.ERROR,
     checkpoint_dir: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("checkpoints"),
+    threads: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="CPU threads. More are faster for wide models on an idle machine, far slower on a busy one, and round "
+            "differently, so that a seed may write another text.",
+        ),
+    ] = 1,
 ) -> None:
     """Write new text with a trained model.
 
-    Standard output gets the new text alone, as it is written; a terminal shows what it begins with, too.
+    Standard output gets the prime, if you gave one, and the new text as it is written.
     """
     if seed is not None and seed < 0:
         raise UsageError(f"--seed {seed}: 0 or more.")
     if seed is None:
         seed = int.from_bytes(os.urandom(4), "little")
-    # At one character at a time a second thread gains little, and loses nearly everything (5,000 characters a second
-    # become 60) while something else, such as a training, keeps the cores busy. Counts only before NumPy is imported.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # A second thread loses nearly everything (5,000 characters a second become 60) while something else, such as a
+    # training, keeps the cores busy. Counts only before NumPy is imported.
+    os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
     import numpy as np
 
     from charrnn import checkpoint as checkpoints
@@ -93,12 +101,12 @@ def sample(
 
     kept = checkpoints.load(runs.find_checkpoint(checkpoint, checkpoint_dir))
     vocabulary = kept.header.vocabulary
-    start = _readable(prime or "", vocabulary, unseen) or vocabulary.default_prime
+    given = _readable(prime or "", vocabulary, unseen)
     engine = generation.Engine(kept.header.model, kept.weights)
     rng = np.random.default_rng(seed)
-    characters = generation.generate(engine, vocabulary, start, length, temperature, rng)
+    characters = generation.generate(engine, vocabulary, given, length, temperature, rng)
     print(f"charrnn: {_origin(kept)}; seed {seed}", file=sys.stderr)
-    _write(start, (character.text for character in characters))
+    _write(given, (character.text for character in characters))
 
 
 def _readable(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> str:
@@ -165,8 +173,7 @@ def _write(prime: str, characters: Iterable[str]) -> None:
     waiting: list[str] = []
     try:
         try:
-            if output.terminal and prime.strip():
-                output.write(prime, bold=True)
+            output.write(prime, bold=True)
             flushed = time.monotonic()
             for character in characters:
                 waiting.append(character)
