@@ -13,6 +13,7 @@ import numpy as np
 from charrnn import checkpoint, generation, runs, sampling
 from charrnn.catalog import Row, best_of, row_of
 from charrnn.checkpoint import Header
+from charrnn.config import CHECKPOINT_DIR
 from charrnn.errors import CheckpointError, DivergedError, RunError
 from charrnn.runs import Kept, Run
 
@@ -79,7 +80,7 @@ def differing_settings(headers: Sequence[Header]) -> dict[str, list[Any]]:
 def compare(
     paths: Sequence[Path],
     *,
-    root: Path = runs.DEFAULT_ROOT,
+    root: Path = CHECKPOINT_DIR,
     prime: str | None = None,
     seed: int = 1,
     temperature: float = 0.8,

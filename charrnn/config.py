@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from charrnn.errors import CheckpointError, UsageError
@@ -18,6 +19,7 @@ ClipMode = Literal["norm", "value"]
 Decay = Literal["cosine", "linear", "constant"]
 
 GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}  # rows of a weight matrix are GATES x rnn_size
+CHECKPOINT_DIR = Path("checkpoints")
 DEMO_ITERATIONS = (100, 300, 500, 700, 1200, 2000)  # Karpathy's War and Peace demonstration, 2015
 
 

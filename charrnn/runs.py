@@ -21,9 +21,9 @@ from typing import Any
 
 from charrnn import checkpoint
 from charrnn.checkpoint import Header
+from charrnn.config import CHECKPOINT_DIR
 from charrnn.errors import CheckpointError, RunError
 
-DEFAULT_ROOT = Path("checkpoints")
 RESUME = "resume.safetensors"
 
 
@@ -214,7 +214,7 @@ def _is_run(path: Path) -> bool:
     return path.is_dir() and ((path / "metrics.jsonl").exists() or any(path.glob("*.safetensors")))
 
 
-def list_runs(root: Path = DEFAULT_ROOT) -> list[Run]:
+def list_runs(root: Path = CHECKPOINT_DIR) -> list[Run]:
     """The runs below `root`, newest first. Raises RunError if there is no such directory."""
     try:
         found = [Run(path) for path in root.iterdir() if _is_run(path)]
@@ -225,7 +225,7 @@ def list_runs(root: Path = DEFAULT_ROOT) -> list[Run]:
     return sorted(found, key=lambda run: (run.created, run.name), reverse=True)
 
 
-def find_run(where: Path, root: Path = DEFAULT_ROOT) -> Run:
+def find_run(where: Path, root: Path = CHECKPOINT_DIR) -> Run:
     """A run by its path, or by its name below `root`. Raises RunError."""
     for path in (where, root / where):
         if _is_run(path):
@@ -233,7 +233,7 @@ def find_run(where: Path, root: Path = DEFAULT_ROOT) -> Run:
     raise RunError(f"{where}: no such run. `charrnn runs` lists what is there.")
 
 
-def find_checkpoint(where: Path | None, root: Path = DEFAULT_ROOT) -> Path:
+def find_checkpoint(where: Path | None, root: Path = CHECKPOINT_DIR) -> Path:
     """The file to load: `where` itself, or the best snapshot of the run it names, or of the newest run.
 
     Raises RunError where there is none."""

@@ -289,3 +289,10 @@ def test_only_fields_of_the_header_are_needed(model: Path) -> None:
     bare = model.with_name("bare.safetensors")
     checkpoint.save(bare, dataclasses.replace(kept.header, created="", train_loss=None), kept.tensors)
     assert invoke(bare, "--seed", "7")[0] == expected(model)
+
+
+def test_the_command_line_leaves_numpy_to_the_verbs() -> None:
+    # Its number of threads counts only before it is imported, and `--help` has no use for it.
+    code = "import sys, charrnn.commands.app; print([m for m in ('numpy', 'torch', 'rich.table') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -49,6 +49,9 @@ def _speak_utf8() -> None:
 
 def main() -> None:
     """Run the command line. Exit codes: 0; 1 an error; 2 usage; 130 Ctrl-C, 143 terminated."""
+    # NumPy's threads gain little at one character at a time, and lose nearly everything (5,000 characters a second
+    # become 60) while something else, such as a training, keeps the cores busy. Counts only before NumPy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _speak_utf8()
     try:
         app()

@@ -9,7 +9,7 @@ import typer
 
 from charrnn.commands.app import app
 from charrnn.commands.runs import CheckpointDir, Json, print_json, report
-from charrnn.runs import DEFAULT_ROOT
+from charrnn.config import CHECKPOINT_DIR
 
 
 @app.command()
@@ -29,7 +29,7 @@ def compare(
     ] = 0.8,
     length: Annotated[int, typer.Option("--length", "-n", min=0, help="Characters of a sample; 0: none.")] = 300,
     as_json: Json = False,
-    checkpoint_dir: CheckpointDir = DEFAULT_ROOT,
+    checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 ) -> None:
     """Compare the snapshots of a run, or several runs and checkpoints: losses, settings that differ, samples.
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from charrnn.commands.app import app
-from charrnn.runs import DEFAULT_ROOT
+from charrnn.config import CHECKPOINT_DIR
 
 runs_app = typer.Typer(help="List the runs, newest first.", invoke_without_command=True)
 app.add_typer(runs_app, name="runs")
@@ -37,7 +37,7 @@ def report(problems: list[str]) -> None:
 
 
 @runs_app.callback()
-def runs(context: typer.Context, checkpoint_dir: CheckpointDir = DEFAULT_ROOT, as_json: Json = False) -> None:
+def runs(context: typer.Context, checkpoint_dir: CheckpointDir = CHECKPOINT_DIR, as_json: Json = False) -> None:
     """List the runs, newest first, with their snapshots and the best held-out loss."""
     if context.invoked_subcommand is not None:
         context.obj = (checkpoint_dir, as_json)
@@ -45,7 +45,7 @@ def runs(context: typer.Context, checkpoint_dir: CheckpointDir = DEFAULT_ROOT, a
     from charrnn import catalog
 
     # Before the first training the default place does not exist; a place that was named and is missing is an error.
-    missing = checkpoint_dir == DEFAULT_ROOT and not checkpoint_dir.exists()
+    missing = checkpoint_dir == CHECKPOINT_DIR and not checkpoint_dir.exists()
     listed = [] if missing else catalog.listing(checkpoint_dir)
     if as_json:
         print_json({"runs": [one.to_dict() for one in listed]})
@@ -66,7 +66,7 @@ def show(
         typer.Argument(metavar="[CHECKPOINT|RUN]", show_default="the newest run", help="A run stands for its best."),
     ] = None,
     checkpoint_dir: Annotated[
-        Path | None, typer.Option(show_default=str(DEFAULT_ROOT), help="Where runs are kept.")
+        Path | None, typer.Option(show_default=str(CHECKPOINT_DIR), help="Where runs are kept.")
     ] = None,
     as_json: Json = False,
 ) -> None:

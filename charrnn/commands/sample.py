@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.commands.app import app
-from charrnn.config import TrainConfig
+from charrnn.config import CHECKPOINT_DIR, TrainConfig
 from charrnn.errors import CharrnnError, UsageError, VocabularyError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def sample(
             "it knows, or leave them out."
         ),
     ] = Unseen.ERROR,
-    checkpoint_dir: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("checkpoints"),
+    checkpoint_dir: Annotated[Path, typer.Option(help="Where runs are kept.")] = CHECKPOINT_DIR,
     threads: Annotated[
         int,
         typer.Option(
@@ -91,9 +91,8 @@ def sample(
         raise UsageError(f"--seed {seed}: 0 or more.")
     if seed is None:
         seed = int.from_bytes(os.urandom(4), "little")
-    # A second thread loses nearly everything (5,000 characters a second become 60) while something else, such as a
-    # training, keeps the cores busy. Counts only before NumPy is imported.
-    os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
+    if threads > 1:
+        os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # counts only before NumPy is imported
     import numpy as np
 
     from charrnn import checkpoint as checkpoints

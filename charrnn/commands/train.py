@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.commands.app import app
-from charrnn.config import ModelConfig, TrainConfig
+from charrnn.config import CHECKPOINT_DIR, ModelConfig, TrainConfig
 from charrnn.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def train(
             **Watching,
         ),
     ] = _TRAIN.sample_prime,
-    checkpoint_dir: Annotated[Path, typer.Option(help="Where runs are kept.", **Place)] = Path("checkpoints"),
+    checkpoint_dir: Annotated[Path, typer.Option(help="Where runs are kept.", **Place)] = CHECKPOINT_DIR,
     name: Annotated[
         str | None, typer.Option(show_default="after the text, numbered", help="The run's name.", **Place)
     ] = None,
