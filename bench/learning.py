@@ -28,12 +28,12 @@ def main() -> None:
     import torch
 
     torch.set_flush_denormal(True)
-    from charrnn import corpus
+    from charrnn import corpus, library
     from charrnn.config import ModelConfig, TrainConfig
     from charrnn.evaluation import cold_loss, held_out_loss
     from charrnn.training import Training
 
-    text = corpus.read(arguments.text or corpus.bundled())
+    text = corpus.read(arguments.text or library.bundled())
     print(f"{text.name}: {len(text):,} characters; {count} threads, torch {torch.__version__}")
     print("| seed | iterations | seconds | nats, carried | nats, cold 256 | bits, carried |")
     print("|---|---|---|---|---|---|")
@@ -53,8 +53,8 @@ def main() -> None:
         while training.iteration < iterations:
             training.step()
         seconds = time.perf_counter() - began
-        carried = held_out_loss(training.model, training.ids, training.split, streams=1)
-        cold = cold_loss(training.model, training.ids, training.split)
+        carried = held_out_loss(training.model, training.ids, training.tails, streams=1)
+        cold = cold_loss(training.model, training.ids, training.tails)
         print(
             f"| {seed} | {iterations:,} | {seconds:.1f} | {carried:.4f} | {cold:.4f} | {carried / math.log(2):.4f} |",
             flush=True,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from charrnn import checkpoint, corpus, generation, runs
+from charrnn import checkpoint, corpus, generation, library, runs
 from charrnn.checkpoint import Header
-from charrnn.config import ModelConfig, TrainConfig
+from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.errors import UsageError
 from charrnn.vocabulary import Vocabulary
 
@@ -55,7 +55,7 @@ def load(path: str | Path) -> Model:
 
 
 def train(
-    text: str | Path | corpus.Corpus | None = None,
+    text: str | Path | Sequence[str | Path] | corpus.Corpus | None = None,
     *,
     checkpoint_dir: str | Path | None = None,
     name: str | None = None,
@@ -64,22 +64,28 @@ def train(
 ) -> Iterator[Event]:
     """Train, yielding Progress, Evaluated and Snapshot events (charrnn.training) as they come.
 
-    `text` is a file's path, a Corpus (`charrnn.corpus.from_text` makes one of a string), or None for the bundled
-    novel. `settings` are the fields of ModelConfig and TrainConfig. With `checkpoint_dir` everything is kept there in
+    `text` is what `charrnn train` takes (paths of files and folders, names of known texts), a Corpus
+    (`charrnn.corpus.from_text` makes one of a string), or None for the bundled novel. `settings` are the fields of
+    ModelConfig and TrainConfig and, where a text is read, ReadConfig. With `checkpoint_dir` everything is kept there in
     a run directory, as by `charrnn train`; without, nothing is written. All errors are raised before the first event.
     """
-    model_fields = {field.name for field in fields(ModelConfig)}
-    train_fields = {field.name for field in fields(TrainConfig)}
-    unknown = sorted(set(settings) - model_fields - train_fields)
+    configs = (ModelConfig, TrainConfig, ReadConfig)
+    taken = [{field.name for field in fields(config)} & set(settings) for config in configs]
+    unknown = sorted(set(settings).difference(*taken))
     if unknown:
-        raise UsageError(f"unknown settings: {', '.join(unknown)}. They are the fields of ModelConfig and TrainConfig.")
-    model_config = ModelConfig(**{key: value for key, value in settings.items() if key in model_fields})
-    config = TrainConfig(**{key: value for key, value in settings.items() if key in train_fields})
+        raise UsageError(
+            f"unknown settings: {', '.join(unknown)}. They are the fields of ModelConfig, TrainConfig and ReadConfig."
+        )
+    model_config = ModelConfig(**{name: settings[name] for name in taken[0]})
+    config = TrainConfig(**{name: settings[name] for name in taken[1]})
+    reading = ReadConfig(**{name: settings[name] for name in taken[2]})
+    if isinstance(text, corpus.Corpus) and taken[2]:
+        raise UsageError(f"{', '.join(sorted(taken[2]))}: how a text is read; this one has been. Give it to from_text.")
 
     from charrnn.recording import record
     from charrnn.training import Training
 
-    source = text if isinstance(text, corpus.Corpus) else corpus.read(Path(text) if text else corpus.bundled())
+    source = text if isinstance(text, corpus.Corpus) else corpus.read(text or library.bundled(), reading)
     training = Training(source, model_config, config, device=device)
     if checkpoint_dir is None:
         return training.events()

@@ -6,13 +6,11 @@ No pickle anywhere, so a checkpoint is safe to download. The string metadata of 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import math
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import ModelConfig, TrainConfig
+from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError
+from charrnn.files import replace_file
 from charrnn.vocabulary import Vocabulary
 
-FORMAT = 1
+FORMAT = 2  # 2: how the text was read, what training began from, the unknown symbol, bytes
 _LONGEST_HEADER = 64 << 20  # bytes; a vocabulary of every Unicode character takes 9 MB
 _MOST_TENSORS = 10_000
 
@@ -56,6 +55,8 @@ class Header:
     train_loss: float | None  # smoothed over the latest iterations
     held_out_loss: float | None
     corpus: Mapping[str, Any]  # name, path, digest, characters
+    reading: ReadConfig = field(default_factory=ReadConfig)
+    began_from: Mapping[str, Any] = field(default_factory=dict)  # the checkpoint that weights were taken from
     sample: Sample | None = None
     created: str = ""  # ISO 8601, UTC
     made_with: Mapping[str, Any] = field(default_factory=dict)  # charrnn, torch, device, threads
@@ -67,9 +68,12 @@ class Header:
         values["format"] = FORMAT
         values["model"] = dataclasses.asdict(self.model)
         values["training"] = dataclasses.asdict(self.training)
+        values["reading"] = dataclasses.asdict(self.reading)
         values["vocabulary"] = {
             "code_points": self.vocabulary.code_points.tolist(),
             "most_frequent": self.vocabulary.most_frequent,
+            "unknown": self.vocabulary.unknown,
+            "of_bytes": self.vocabulary.of_bytes,
         }
         values["sample"] = dataclasses.asdict(self.sample) if self.sample else None
         for loss in ("train_loss", "held_out_loss"):
@@ -86,10 +90,14 @@ class Header:
             raise CheckpointError(f"has format {version}; this charrnn reads up to {FORMAT}. Upgrade charrnn.")
         vocabulary = values["vocabulary"]
         values["vocabulary"] = Vocabulary(
-            np.asarray(vocabulary["code_points"], dtype=np.uint32), int(vocabulary["most_frequent"])
+            np.asarray(vocabulary["code_points"], dtype=np.uint32),
+            int(vocabulary["most_frequent"]),
+            unknown=vocabulary.get("unknown", False) is True,
+            of_bytes=vocabulary.get("of_bytes", False) is True,
         )
         values["model"] = ModelConfig.from_dict(values["model"])
         values["training"] = TrainConfig.from_dict(values["training"])
+        values["reading"] = ReadConfig.from_dict(values.get("reading", {}))
         values["sample"] = Sample(**values["sample"]) if values["sample"] else None
         header = cls(**values)
         # Listings sort and show these before any checksum was verified.
@@ -109,6 +117,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "corpus": dict,
     "created": str,
     "made_with": dict,
+    "began_from": dict,
     "progress": dict,
 }
 _SAMPLE_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -160,30 +169,6 @@ def digest_of(header: str, tensors: Mapping[str, NDArray[Any]]) -> str:
         sha.update(f"\n{name} {tensor.dtype.str} {list(tensor.shape)}\n".encode())
         sha.update(tensor.data.cast("B") if tensor.size else b"")
     return sha.hexdigest()
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write `path` whole or not at all: temporary sibling, fsync, rename, fsync of the directory. Raises OSError."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes 0600
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    if os.name == "posix":
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
 
 
 def save(path: Path, header: Header, tensors: Mapping[str, NDArray[Any]]) -> str:

@@ -62,15 +62,20 @@ class Comparison:
         }
 
 
-def text_key(header: Header) -> tuple[Any, float]:
-    """Losses may be compared where this is equal: the same held-out text."""
-    return header.corpus.get("digest"), header.training.val_frac
+def text_key(header: Header) -> tuple[Any, ...]:
+    """Losses may be compared where this is equal: the same held-out text in the same characters."""
+    reading, training = header.reading, header.training
+    digest = header.corpus.get("digest")
+    return digest, training.val_frac, training.val_max, reading.min_count, reading.bytes, reading.documents
 
 
 def differing_settings(headers: Sequence[Header]) -> dict[str, list[Any]]:
     """The settings in which trainings differ: name -> one value for each header, in order."""
     every = [
-        dataclasses.asdict(header.model) | dataclasses.asdict(header.training) | {"corpus": header.corpus.get("name")}
+        dataclasses.asdict(header.model)
+        | dataclasses.asdict(header.training)
+        | dataclasses.asdict(header.reading)
+        | {"corpus": header.corpus.get("name")}
         for header in headers
     ]
     columns = {name: [settings[name] for settings in every] for name in (every[0] if every else ())}

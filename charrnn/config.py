@@ -5,6 +5,7 @@ The defaults of the command line come from here, and nowhere else.
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import math
 from collections.abc import Mapping
@@ -17,8 +18,12 @@ from charrnn.errors import CheckpointError, UsageError
 Cell = Literal["lstm", "gru", "rnn"]
 ClipMode = Literal["norm", "value"]
 Decay = Literal["cosine", "linear", "constant"]
+DecodingErrors = Literal["strict", "replace"]
+Normalize = Literal["none", "nfc", "nfkc"]
 
 GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}  # rows of a weight matrix are GATES x rnn_size
+PARTS = ("embedding", "layers", "head")  # of the network: the first words of its weights' names
+MAX_EXPANSION = 200  # times its size that a packed file may unpack to: text rarely reaches 20, bombs pass 1000
 CHECKPOINT_DIR = Path("checkpoints")
 DEMO_ITERATIONS = (100, 300, 500, 700, 1200, 2000)  # Karpathy's War and Peace demonstration, 2015
 
@@ -39,6 +44,40 @@ class _FromMapping:
         if unknown:
             raise CheckpointError(f"unknown settings {', '.join(unknown)}: written by a newer charrnn? Upgrade it.")
         return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadConfig(_FromMapping):
+    """How files become one text, and the text characters. Kept in every checkpoint: resuming reads the same way."""
+
+    documents: bool = False  # the state resets at each; False: they are joined by the separator
+    separator: str = "\n\n"
+    encoding: str = "utf-8"  # a byte order mark wins over utf-8; auto: guess what is not UTF-8
+    errors: DecodingErrors = "strict"  # replace: U+FFFD for what cannot be decoded
+    keep_newlines: bool = False  # False: CRLF and CR become LF
+    normalize: Normalize = "none"
+    lowercase: bool = False
+    strip_gutenberg: bool = False  # leave Project Gutenberg's licence out
+    min_count: int = 1  # rarer characters share one unknown symbol
+    bytes: bool = False  # model the files' bytes, whatever they are
+
+    def __post_init__(self) -> None:
+        _require(self.normalize in get_args(Normalize), f"--normalize {self.normalize}: choose none, nfc or nfkc.")
+        _require(self.errors in get_args(DecodingErrors), f"--errors {self.errors}: choose strict or replace.")
+        _require(self.min_count >= 1, f"--min-count {self.min_count}: at least 1.")
+        if self.encoding != "auto":
+            try:
+                codecs.getincrementaldecoder(self.encoding)
+                b" ".decode(self.encoding, "replace")  # an empty one would be let through unlooked
+            except (LookupError, TypeError, ValueError):  # not known; no decoder; an encoding of bytes as bytes
+                raise UsageError(
+                    f"--encoding {self.encoding}: not a text encoding. Examples: utf-8, cp1252, shift-jis, auto."
+                ) from None
+        if self.bytes:
+            usual = ReadConfig()
+            names = ("encoding", "errors", "normalize", "lowercase", "strip_gutenberg", "keep_newlines", "min_count")
+            contrary = ["--" + name.replace("_", "-") for name in names if getattr(self, name) != getattr(usual, name)]
+            _require(not contrary, f"{', '.join(contrary)}: about characters; --bytes reads none. Leave one out.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +130,7 @@ class TrainConfig(_FromMapping):
     seq_length: int = 64  # characters a gradient reaches back
     shift: int | None = None  # None: seq_length, so that windows tile the text
     stateless: bool = False
+    freeze: tuple[str, ...] = ()  # parts of the network that are not trained: embedding, layers, head
     learning_rate: float = 8e-3
     warmup: int = 100
     decay: Decay = "cosine"
@@ -101,6 +141,7 @@ class TrainConfig(_FromMapping):
     grad_clip: float = 5.0  # 0: never
     grad_clip_mode: ClipMode = "norm"
     val_frac: float = 0.1
+    val_max: int = 1_000_000  # and at most so many characters; 0: no bound
     eval_every: int = 1000  # 0: only at snapshots
     snapshot_at: tuple[int, ...] = DEMO_ITERATIONS
     snapshot_every: int = 0  # 0: only at snapshot_at; the last iteration is always kept
@@ -119,6 +160,7 @@ class TrainConfig(_FromMapping):
             ("snapshot-every", self.snapshot_every, 0),
             ("sample-length", self.sample_length, 0),
             ("seed", self.seed, 0),
+            ("val-max", self.val_max, 0),
         ):
             _require(value >= least, f"--{name} {value}: at least {least}.")
         if self.shift is not None:
@@ -150,6 +192,9 @@ class TrainConfig(_FromMapping):
             math.isfinite(self.sample_temperature) and self.sample_temperature >= 0,
             f"--temperature {self.sample_temperature}: 0 (greedy) or more.",
         )
+        unknown = sorted(set(self.freeze) - set(PARTS))
+        _require(not unknown, f"--freeze {','.join(unknown)}: choose of {', '.join(PARTS)}.")
+        _require(set(self.freeze) < set(PARTS), "--freeze: nothing is left to train. Leave a part out.")
         _require(all(at >= 1 for at in self.snapshot_at), "--snapshot-at: iterations are counted from 1.")
 
     @property

@@ -1,143 +1,210 @@
-"""Reading a text: its characters, its digest, and what is wrong with it."""
+"""A corpus: a text as a training takes it, read, joined and encoded in its own vocabulary.
+
+What is too large for memory is written to the cache, from which every later reading takes it (`charrnn.cache`).
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import shlex
-from dataclasses import dataclass
-from importlib import resources
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CorpusError
-from charrnn.vocabulary import Vocabulary, to_code_points, to_text
+from charrnn import cache, library, sources
+from charrnn.cache import IdFile
+from charrnn.config import MAX_EXPANSION, ReadConfig
+from charrnn.decoding import Piece, Seen, decode, prepare
+from charrnn.encoding import Document, Encoded, Progress, Unread, encode
+from charrnn.sources import Source
+from charrnn.vocabulary import Ids, Vocabulary
 
-BUNDLED = "the-tidewater-bank.txt"
-# What iconv calls the encodings that Python names otherwise.
-_ICONV = {
-    "latin_1": "iso-8859-1",
-    "mac_roman": "macintosh",
-    "mac_iceland": "macintosh",
-    "euc_jis_2004": "euc-jp",
-    "shift_jis_2004": "cp932",
-}
+_CACHED_FROM = 4 << 20  # bytes of files from which the cache is asked; less is read in no time
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Corpus:
-    """A text as read: byte order mark dropped, CRLF and CR folded to LF."""
+    """A text, encoded."""
 
     name: str
-    path: Path | None
-    code_points: NDArray[np.uint32]  # (n,)
-    digest: str  # SHA-256 of the characters as UTF-8, hexadecimal
+    ids: Ids | IdFile  # (n,) of `vocabulary`
+    vocabulary: Vocabulary
+    alphabet: Vocabulary  # every character, those below min_count too
+    counts: NDArray[np.int64]  # how often each of `alphabet` occurs
+    digest: str  # of the documents' characters and how they are joined, hexadecimal
+    documents: tuple[Document, ...]
+    config: ReadConfig
+    origin: Mapping[str, Any] = field(default_factory=dict)  # the arguments of `read` that find the files again
+    notes: tuple[str, ...] = ()  # what a person should know of the reading
 
     def __len__(self) -> int:
-        return len(self.code_points)
+        return len(self.ids)
 
     @property
     def text(self) -> str:
-        return to_text(self.code_points)
+        """All of it, in memory."""
+        return self.vocabulary.decode(self.ids[0 : len(self)])
 
     def describe(self) -> dict[str, Any]:
         """What a checkpoint remembers of it."""
-        return {"name": self.name, "digest": self.digest, "characters": len(self)}
+        facts = {"name": self.name, "digest": self.digest, "characters": len(self)}
+        return facts if len(self.documents) == 1 else facts | {"documents": len(self.documents)}
 
-    def held_out_from(self, val_frac: float) -> int:
-        """Where the held-out tail begins: the first floor((1 - val_frac) n) characters are for training."""
-        return int(len(self) * (1 - val_frac))
+    def tails(self, val_frac: float, val_max: int = 0) -> list[tuple[int, int, int]]:
+        """What is held out, as (first, start, stop) of the joined text, or of each document: it begins at `first`, its
+        training part ends and its held-out part begins at `start`, and it ends at `stop`.
+
+        Of n characters the first floor((1 - val_frac) n) are for training, more if `val_max` bounds the others.
+        """
+        if not self.config.documents:
+            n = len(self)
+            start = int(n * (1 - val_frac))
+            return [(0, max(start, n - val_max) if val_max else start, n)]
+        share = min(val_frac, val_max / len(self)) if val_max else val_frac
+        return [
+            (one.start, one.start + int(one.characters * (1 - share)), one.start + one.characters)
+            for one in self.documents
+        ]
 
 
-def bundled() -> Path:
-    """The novel that comes with charrnn, in an installed wheel or a checkout. Raises CorpusError if it is missing."""
-    package = Path(str(resources.files("charrnn")))
-    for folder in (package / "_corpora", package.parent / "corpora"):
-        if (folder / BUNDLED).is_file():
-            return folder / BUNDLED
-    raise CorpusError(f"the bundled text {BUNDLED} is missing; install charrnn anew, or name a text of your own.")
-
-
-def from_text(text: str, name: str = "text") -> Corpus:
+def from_text(text: str, name: str = "text", config: ReadConfig | None = None) -> Corpus:
     """A corpus from characters already in memory. Raises CorpusError if there are none."""
-    data = text.encode("utf-8", "surrogatepass")
-    return _corpus(data, name, None)
+    config = config or ReadConfig()
+    if config.bytes:
+        data = text.encode("utf-8", "surrogateescape")
+        unread = Unread(name, None, lambda seen: [data])
+    else:
+        pieces = [text.removeprefix("\ufeff")]
+        unread = Unread(name, None, lambda seen: prepare(pieces, config, seen))
+    encoded = encode([unread], config, in_memory=sys.maxsize)
+    assert encoded.ids is not None
+    return _corpus(name, encoded.ids, encoded, config, {}, [])
 
 
-def read(path: Path) -> Corpus:
-    """Read a UTF-8 file.
+def read(
+    texts: Sequence[str | Path] | str | Path,
+    config: ReadConfig | None = None,
+    *,
+    glob: str | None = None,
+    max_expansion: int = MAX_EXPANSION,
+    progress: Progress = lambda stage, count: None,
+) -> Corpus:
+    """Read files, folders, standard input ("-") and texts known by name; each file is a document.
 
-    Raises CorpusError for a file that is missing, unreadable, no regular file, empty, binary, or not UTF-8 (with the
-    byte offset and the encoding that would fit)."""
-    try:
-        if path.is_dir():
-            raise CorpusError(f"{path}: is a directory. Name a text file.")
-        if path.exists() and not path.is_file():
-            raise CorpusError(f"{path}: is not a regular file. Name a text file.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from None
-    return _corpus(data, path.name, path.resolve())
+    `glob` chooses among the files of folders; a packed file may unpack to `max_expansion` times its size. Raises
+    CorpusError for what is missing, no regular file, damaged, undecodable, empty or binary.
+    """
+    config = config or ReadConfig()
+    texts = [texts] if isinstance(texts, str | Path) else list(texts)
+    paths = [text if str(text) == sources.STDIN else library.resolve(text).absolute() for text in texts]
+    found = sources.gather(paths, glob=glob, max_expansion=max_expansion)
+    first = found[0].name if len(found) == 1 else Path(paths[0]).name
+    name = first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
+    origin = {"texts": [str(path) for path in paths], "glob": glob, "max_expansion": max_expansion}
+    unread = [Unread(one.name, one.path, partial(_pieces, one, config)) for one in found]
+    key = _key(found, config) if sum(one.size for one in found) >= _CACHED_FROM else None
+    if key and (hit := cache.find(key, partial(progress, "checking the cache"))):
+        ids, facts = hit
+        counts, points = np.array(facts["counts"], dtype=np.int64), np.array(facts["code_points"], dtype=np.uint32)
+        encoded = Encoded(
+            documents=tuple(Document(**values, path=found[values["source"]].path) for values in facts["documents"]),
+            alphabet=Vocabulary(points, int(np.argmax(counts)), of_bytes=config.bytes),
+            counts=counts,
+            ids=None,
+            again=lambda: iter(()),
+        )
+        return _corpus(name, ids, encoded, config, origin, _notes(unread, encoded.documents))
+    return _encoded(unread, name, config, origin, lambda: key or _key(found, config), progress)
 
 
-def _corpus(data: bytes, name: str, path: Path | None) -> Corpus:
-    where = path or name
-    if not data:
-        raise CorpusError(f"{where}: is empty. Name a text to learn from.")
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    try:
-        text = data.decode("utf-8", "surrogatepass" if path is None else "strict")
-    except UnicodeDecodeError:
-        raise CorpusError(_not_utf8(path or Path(name))) from None
-    if "\0" in text:
-        data = path.read_bytes() if path else data  # offsets are of the file as it lies on disk
-        raise CorpusError(f"{where}: has a NUL byte at offset {data.find(0)}; it looks binary. Name a text file.")
-    if not text:
-        raise CorpusError(f"{where}: holds only a byte order mark. Name a text to learn from.")
-    return Corpus(name, path, to_code_points(text), hashlib.sha256(data).hexdigest())
+def _pieces(source: Source, config: ReadConfig, seen: Seen) -> Iterable[Piece]:
+    return source.chunks() if config.bytes else decode(source, config, seen)
 
 
-def _not_utf8(path: Path) -> str:
-    """What to say of a file that is not UTF-8; offsets are of the file as it lies on disk."""
-    data = path.read_bytes()
-    try:
-        data.decode("utf-8")
-        return f"{path}: changed while it was read. Try again."
-    except UnicodeDecodeError as error:
-        offset = error.start
-    encoding = _guess_encoding(data, offset)
-    shown = data[offset : offset + 4].hex(" ")
-    if encoding is None:
-        return f"{path}: is not text: byte {offset} ({shown}) is not UTF-8, nor any encoding known. Name a text file."
-    return (
-        f"{path}: is not UTF-8: byte {offset} ({shown}). It looks like {encoding}; convert it: "
-        f"iconv -f {encoding} -t utf-8 {shlex.quote(path.name)} > {shlex.quote('utf8-' + path.name)}"
+def _key(found: Sequence[Source], config: ReadConfig) -> str:
+    """The cache's name for these files read this way; what is rare is decided later."""
+    reading = dataclasses.asdict(dataclasses.replace(config, min_count=1))
+    return cache.key_of([reading, [[one.name, one.sha256()] for one in found]])
+
+
+def _encoded(
+    unread: Sequence[Unread],
+    name: str,
+    config: ReadConfig,
+    origin: Mapping[str, Any] | None = None,
+    key: Callable[[], str] = str,
+    progress: Progress = lambda stage, count: None,
+) -> Corpus:
+    encoded = encode(unread, config, progress)
+    notes = _notes(unread, encoded.documents)
+    ids: Ids | IdFile
+    if encoded.ids is not None:
+        ids = encoded.ids
+    else:
+        documents = [{k: v for k, v in dataclasses.asdict(one).items() if k != "path"} for one in encoded.documents]
+        facts = {
+            "name": name,
+            "characters": int(encoded.counts.sum()),
+            "documents": documents,
+            "code_points": encoded.alphabet.code_points.tolist(),
+            "counts": encoded.counts.tolist(),
+        }
+        ids, trouble = cache.store(key(), encoded.again, np.dtype(encoded.alphabet.dtype), facts)
+        notes += [trouble] if trouble else []
+    return _corpus(name, ids, encoded, config, origin or {}, notes)
+
+
+def _corpus(
+    name: str, ids: Ids | IdFile, encoded: Encoded, config: ReadConfig, origin: Mapping[str, Any], notes: Sequence[str]
+) -> Corpus:
+    """What is rare enough becomes the unknown symbol; then everything is known."""
+    alphabet, counts, documents = encoded.alphabet, encoded.counts, encoded.documents
+    vocabulary = alphabet
+    if config.min_count > 1:
+        every = np.zeros(0x110000, dtype=np.int64)
+        every[alphabet.code_points] = counts
+        vocabulary = Vocabulary.of_counts(every, config.min_count)
+    if vocabulary.unknown:
+        merged = cast(Ids, np.full(len(alphabet), vocabulary.unknown_id, dtype=vocabulary.dtype))
+        merged[np.isin(alphabet.code_points, vocabulary.code_points)] = np.arange(len(vocabulary) - 1)
+        ids = ids.translated(merged) if isinstance(ids, IdFile) else merged[ids]
+    digest = documents[0].digest
+    if len(documents) > 1:
+        joined = None if config.documents else config.separator
+        digest = hashlib.sha256(json.dumps([joined, [one.digest for one in documents]]).encode()).hexdigest()
+    return Corpus(
+        name=name,
+        ids=ids,
+        vocabulary=vocabulary,
+        alphabet=alphabet,
+        counts=counts,
+        digest=digest,
+        documents=documents,
+        config=config,
+        origin=origin,
+        notes=tuple(notes),
     )
 
 
-def _guess_encoding(data: bytes, offset: int) -> str | None:
-    """The likeliest encoding of bytes that are not UTF-8 at `offset`, or None for something that is not text."""
-    from charset_normalizer import from_bytes
-
-    start = max(0, offset - 256) & ~3  # ASCII before it tells little; even, so that UTF-16 stays in step
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
-    matches = from_bytes(data[start : start + 65536])
-    best = matches.best()
-    if best is None or best.encoding == "ascii":
-        return None
-    western = next((match for match in matches if "cp1252" in match.could_be_from_charset), None)
-    if western and western.coherence >= best.coherence and western.chaos <= best.chaos + 0.05:
-        return "cp1252"  # by far the commonest; a tie would go to the first of the alphabet
-    text = str(best)
-    controls = sum(ord(c) < 32 and c not in "\t\n\r\f\v" for c in text)
-    return None if controls > len(text) // 100 else _ICONV.get(best.encoding, best.encoding.replace("_", "-"))
+def _notes(unread: Sequence[Unread], documents: Sequence[Document]) -> list[str]:
+    """What a person would want to be told of this reading."""
+    notes, used = [], {document.source for document in documents}
+    empty = [one.name for index, one in enumerate(unread) if index not in used]
+    if empty:
+        notes.append(f"left out as empty: {_few(empty)}")
+    others: dict[str, list[str]] = {}
+    for document in documents:
+        if document.encoding not in ("utf-8", "bytes"):
+            others.setdefault(document.encoding, []).append(document.name)
+    return notes + [f"read as {encoding}: {_few(names)}" for encoding, names in others.items()]
 
 
-def vocabulary_of(corpus: Corpus) -> Vocabulary:
-    """The vocabulary of the whole text, its held-out tail too. Raises CorpusError for fewer than two characters."""
-    return Vocabulary.of(corpus.code_points)
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

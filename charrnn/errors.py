@@ -5,6 +5,7 @@ CharrnnError
 ├── CorpusError         a text that cannot be read, or is too small for what was asked      exit 1
 ├── VocabularyError     characters the model has never seen                                 exit 1
 ├── CheckpointError     a file that is not a checkpoint, is damaged, or is too new          exit 1
+├── FetchError          a download that failed, or brought something else                   exit 1
 ├── RunError            a run directory that is missing, taken, or cannot be written        exit 1
 └── DivergedError       a loss or gradient that stopped being a number                      exit 1
 """
@@ -32,6 +33,10 @@ class VocabularyError(CharrnnError):
 
 class CheckpointError(CharrnnError):
     """A file that is no checkpoint, is damaged, or was written by a newer charrnn."""
+
+
+class FetchError(CharrnnError):
+    """A download that failed, or brought something else than was asked for."""
 
 
 class RunError(CharrnnError):

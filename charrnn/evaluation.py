@@ -2,85 +2,122 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
 from charrnn.model import CharModel, State
-from charrnn.vocabulary import Ids
+from charrnn.windows import IGNORED, EncodedText, gather
 
-_CHUNK = 256  # characters a forward call takes; bounds memory, changes no number
+_CHUNK = 256  # characters a forward call takes of a row; bounds memory, changes no number
+
+Places = NDArray[np.int64]
+# Held-out parts, (D, 3): reading may begin at `first`; the characters from `start` up to `stop` are predicted.
+Tails = Sequence[tuple[int, int, int]] | Places
 
 
-@torch.inference_mode()
-def held_out_loss(model: CharModel, ids: Ids, start: int, *, streams: int = 32, warmup: int = 512) -> float:
-    """Nats per character over ids[start:], each predicted once with the state carried.
+def held_out_loss(model: CharModel, ids: EncodedText, tails: Tails, *, streams: int = 32, warmup: int = 512) -> float:
+    """Nats per character over all tails, each character predicted once with the state carried.
 
-    One stream is the plain full pass from ids[start - 1] and a zero state. Several cut the text into pieces read in
-    parallel, much faster; the state that enters a piece has then read the `warmup` characters before it instead of
-    everything, which moves the result by less than the fourth decimal (tests/test_evaluation.py). A text too short
-    for that is read in fewer streams. Sums are in float64; the model's mode and the generators are left as they were.
+    Reading begins with a zero state, `warmup` characters before the tail but not before `first`: where that is the
+    document's beginning, the state knows the document; where it is start - 1, the tail begins cold. Documents do not
+    see each other. A character at `first` itself follows nothing and is not counted.
 
-    `ids`: the whole encoded text; `start`: where the held-out tail begins, at least 1.
+    One stream is the plain full pass. Several cut long tails into pieces read in parallel, much faster; the state that
+    enters a piece has then read the `warmup` characters before it instead of everything, which moves the result by
+    less than the fourth decimal (tests/test_evaluation.py). Tails too short for that are read whole, side by side.
+
+    Sums are in float64; the model's mode and the generators are left as they were. Raises ValueError if no character
+    is counted.
     """
-    count = len(ids) - start
-    if start < 1 or count < 1:
-        raise ValueError("start must leave one character before it and one after it")
-    pieces = max(1, min(streams, count // (2 * warmup))) if warmup else streams
-    lead = warmup if pieces > 1 else 0  # characters that a row reads before its piece; in the first, all are counted
-    length = -(-(count - lead) // pieces)
-    # Every row has lead + length inputs. A last row that is cut short is padded with zeros that are not counted.
-    rows = np.zeros((pieces, lead + length + 1), dtype=np.int64)
-    counted = np.zeros((pieces, lead + length), dtype=bool)
-    for row in range(pieces):
-        begin = start + row * length - 1  # first input of this row
-        piece = ids[begin : begin + lead + length + 1]
-        rows[row, : len(piece)] = piece
-        counted[row, lead if row else 0 : max(0, len(piece) - 1)] = True
-
-    device = model.head.weight.device
-    inputs, targets = torch.from_numpy(rows[:, :-1]).to(device), torch.from_numpy(rows[:, 1:]).to(device)
-    weight = torch.from_numpy(counted).to(device)
-    was_training = model.training
-    model.eval()
-    try:
-        state: State = model.zero_state(pieces)
-        total = 0.0
-        for at in range(0, inputs.shape[1], _CHUNK):
-            chunk = slice(at, at + _CHUNK)
-            logits, state = model(inputs[:, chunk], state)
-            losses = F.cross_entropy(logits.flatten(0, 1).float(), targets[:, chunk].flatten(), reduction="none")
-            total += float(losses[weight[:, chunk].flatten()].double().sum())
-    finally:
-        model.train(was_training)
-    return total / count
+    first, start, stop = _counted(tails)
+    count = stop - start
+    origin = np.maximum(first, start - 1 - warmup)  # the first input
+    inputs = stop - 1 - origin
+    pieces = streams * count // count.sum()  # every tail has its share of the streams
+    pieces = np.maximum(1, np.minimum(pieces, count // (2 * warmup)) if warmup else pieces)
+    # Each row of a tail has warmup + length inputs and begins `length` after the one before; the last is cut short.
+    length = -(-(inputs - warmup) // pieces)
+    tail, nth = _rows(pieces)
+    begin = origin[tail] + nth * length[tail]
+    end = np.minimum(begin + warmup + length[tail], stop[tail] - 1)
+    lead = np.where(nth == 0, (start - 1 - origin)[tail], warmup)
+    return _nats(model, ids, begin, end, lead, streams) / int(count.sum())
 
 
-@torch.inference_mode()
-def cold_loss(model: CharModel, ids: Ids, start: int, *, window: int = 256, batch: int = 64) -> float:
-    """Nats per character over ids[start:], each predicted once, in windows that begin with a zero state.
+def cold_loss(model: CharModel, ids: EncodedText, tails: Tails, *, window: int = 256, batch: int = 64) -> float:
+    """Nats per character over all tails, each predicted once, in windows that begin with a zero state.
 
     What a transformer with a context of `window` is measured by. The mean context is half a window, so this is above
-    `held_out_loss` for any model that uses what it carries.
+    `held_out_loss` for any model that uses what it carries. Raises ValueError if no character is counted.
     """
-    targets = ids[start:].astype(np.int64)
-    inputs = ids[start - 1 : -1].astype(np.int64)
+    _, start, stop = _counted(tails)
+    count = stop - start
+    tail, nth = _rows(-(-count // window))
+    begin = start[tail] - 1 + nth * window
+    end = np.minimum(begin + window, stop[tail] - 1)
+    return _nats(model, ids, begin, end, np.zeros_like(begin), batch) / int(count.sum())
+
+
+def _counted(tails: Tails) -> tuple[Places, Places, Places]:
+    """first, start and stop, each (D,), of the tails that have anything to count, without what follows nothing."""
+    first, start, stop = np.asarray(tails, dtype=np.int64).reshape(-1, 3).T
+    start = np.maximum(start, first + 1)
+    some = stop > start
+    if not some.any():
+        raise ValueError("no tail has a character to predict from one before it")
+    return first[some], start[some], stop[some]
+
+
+def _rows(pieces: Places) -> tuple[Places, Places]:
+    """How many rows each tail has, (D,) -> for every row its tail and its number there, (R,) each.
+
+    >>> _rows(np.array([2, 1, 3]))
+    (array([0, 0, 1, 2, 2, 2]), array([0, 1, 0, 0, 1, 2]))
+    """
+    tail = np.repeat(np.arange(len(pieces)), pieces)
+    return tail, np.arange(len(tail)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+
+
+@torch.inference_mode()
+def _nats(model: CharModel, ids: EncodedText, begin: Places, end: Places, lead: Places, streams: int) -> float:
+    """The sum of the losses of rows that each begin with a zero state, read `streams` at a time.
+
+    A row's inputs are ids[begin:end], its targets one character on; of these the first `lead` are not counted. (R,)
+    """
+    size = end - begin
+    total = 0.0
     device = model.head.weight.device
     was_training = model.training
     model.eval()
-    total = 0.0
     try:
-        whole = len(targets) // window * window
-        pieces = [(inputs[:whole].reshape(-1, window), targets[:whole].reshape(-1, window))]
-        if whole < len(targets):
-            pieces.append((inputs[None, whole:], targets[None, whole:]))
-        for rows, wanted in pieces:
-            for at in range(0, len(rows), batch):
-                x = torch.from_numpy(rows[at : at + batch]).to(device)
-                y = torch.from_numpy(wanted[at : at + batch]).to(device)
-                logits, _ = model(x, model.zero_state(len(x)))
-                losses = F.cross_entropy(logits.flatten(0, 1).float(), y.flatten(), reduction="none")
+        for group in _groups(np.where(size > lead, size, 0), streams):
+            state: State = model.zero_state(len(group))
+            longest = int(size[group].max())
+            for at in range(0, longest, _CHUNK):
+                width = min(_CHUNK, longest - at)
+                inputs, targets = gather(ids, begin[group] + at, np.clip(size[group] - at, 0, width), width)
+                targets[np.arange(at, at + width) < lead[group, None]] = IGNORED
+                logits, state = model(torch.from_numpy(inputs).to(device), state)
+                wanted = torch.from_numpy(targets).to(device)
+                losses = F.cross_entropy(logits.flatten(0, 1).float(), wanted.flatten(), reduction="none")
                 total += float(losses.double().sum())
     finally:
         model.train(was_training)
-    return total / len(targets)
+    return total
+
+
+def _groups(size: Places, streams: int) -> Iterator[NDArray[Any]]:
+    """Rows of similar size together, so that little is padded: `streams` of them, more if they are short."""
+    order = np.argsort(-size, kind="stable")
+    order = order[: np.count_nonzero(size)]
+    while len(order):
+        longest = size[order[0]]
+        group = order[: streams * max(1, _CHUNK // int(longest))]
+        group = group[2 * size[group] > longest]
+        yield group
+        order = order[len(group) :]

@@ -26,7 +26,9 @@ _LN2 = math.log(2)
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """One character the model wrote. `bits` is how much it surprised the model, before any temperature."""
+    """One character the model wrote. `bits` is how much it surprised the model, before any temperature.
+
+    Of a model of bytes it is one byte; its text is "" until a character is whole."""
 
     text: str
     id: int
@@ -119,16 +121,16 @@ def generate(
     if length < 0:
         raise UsageError(f"--length {length}: 0 or more.")
     ids: list[int] = vocabulary.encode(prime or vocabulary.default_prime).tolist()
-    links = chain(temperature)
+    links = chain(temperature, never=vocabulary.unknown_id)
 
     def characters() -> Iterator[Character]:
-        reader, unread = Reader(engine), ids
-        for _ in range(length):
+        reader, unread, decode = Reader(engine), ids, vocabulary.decoder()
+        for left in range(length, 0, -1):
             for index in unread:
                 reader.consume(index)
             log_probs = log_softmax(reader.logits())
             index = draw(links(log_probs), rng)
-            yield Character(vocabulary.characters[index], index, -log_probs.item(index) / _LN2)
+            yield Character(decode(index, left == 1), index, -log_probs.item(index) / _LN2)
             unread = [index]
 
     return characters()

@@ -84,7 +84,11 @@ class CharModel(nn.Module):
         carry_at: int | None = None,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, State]:
-        """Mean cross-entropy, nats per character, of targets (B, T), and the state as `forward` gives it."""
+        """Mean cross-entropy, nats per character, of targets (B, T), and the state as `forward` gives it.
+
+        Targets of -100 (`windows.IGNORED`, and what cross_entropy leaves out by default) do not count. There must be
+        others, as in every window of `windows`: a mean over nothing is NaN.
+        """
         logits, carried = self(inputs, state, carry_at=carry_at, generator=generator)
         flat = logits.transpose(0, 1).reshape(-1, self.vocabulary_size).float()  # time-major again: no copy
         return F.cross_entropy(flat, targets.t().reshape(-1)), carried
@@ -113,3 +117,11 @@ class CharModel(nn.Module):
 def detached(state: State) -> State:
     """The same numbers, cut from the graph that made them: where truncated BPTT truncates."""
     return tuple(tuple(part.detach() for part in layer) for layer in state)
+
+
+def entering(state: State, continues: NDArray[np.bool_]) -> State:
+    """The state that enters a window: zeros in the rows, of (B,), that do not continue the window before."""
+    if continues.all():
+        return state
+    keep = torch.from_numpy(continues).unsqueeze(1)
+    return tuple(tuple(part.where(keep.to(part.device), part.new_zeros(())) for part in layer) for layer in state)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from charrnn.runs import Run
 from charrnn.terminal_text import visible
 from charrnn.training import Evaluated, Event, Progress, Snapshot, Training
+from charrnn.units import duration
 
 _MEASURED = 1.0  # seconds of training that the estimate rests on, at least
 _PLAIN_EVERY = 10.0  # seconds between two plain lines
@@ -26,14 +27,22 @@ def bits(nats: float) -> float:
     return nats / math.log(2)
 
 
-def duration(seconds: float) -> str:
-    """`48 s`, `3 min 20 s`, `2 h 5 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+def text_line(training: Training) -> str:
+    """What was read and how it is divided, in one line."""
+    corpus, vocabulary = training.corpus, training.vocabulary
+    count, unit = len(corpus.documents), "bytes" if vocabulary.of_bytes else "characters"
+    if count == 1:
+        joined = ""
+    elif corpus.config.documents:
+        joined = f"{count:,} documents apart, "
+    else:
+        joined = f"{count:,} documents joined by {corpus.config.separator!r}, "
+    distinct = f"{len(corpus.alphabet):,} distinct" if not vocabulary.of_bytes else "256 of them known"
+    if vocabulary.unknown:
+        distinct += f", {len(corpus.alphabet) - len(vocabulary) + 1:,} of them rare enough to be one unknown symbol"
+    where = "of each, in all " if corpus.config.documents and count > 1 else ""
+    held_out = f"; the last {where}{training.held_out:,} held out" if training.held_out else "; none held out"
+    return f"{visible(corpus.name)}: {joined}{len(corpus):,} {unit}, {distinct}{held_out}"
 
 
 class Display:
@@ -45,7 +54,7 @@ class Display:
         self.began_at = training.iteration
         self.moving = sys.stderr.isatty()
         self.bar: tqdm[Any] | None = None
-        self._mark: tuple[float, int] | None = None  # (seconds, iteration) from which speed is measured
+        self._mark: Progress | None = None  # from which speed is measured
         self._estimated = False
         self._spoke = time.monotonic()
         self._stdout_open = True
@@ -55,7 +64,6 @@ class Display:
         """Before the first iteration: what was read, what will be trained, and where it is kept."""
         training, config, model = self.training, self.training.config, self.training.model.config
         streams = training.streams
-        held_out = len(training.ids) - training.split
         shape = f"{model.model.upper()} {model.num_layers} x {model.rnn_size}"
         if model.residual and model.num_layers > 1:
             shape += ", residual"
@@ -70,10 +78,7 @@ class Display:
             import torch
 
             device = f"CPU, {torch.get_num_threads()} threads"
-        self._say(
-            f"text    {visible(training.corpus.name)}: {len(training.ids):,} characters, "
-            f"{len(training.vocabulary):,} distinct; the last {held_out:,} held out"
-        )
+        self._say(f"text    {text_line(training)}")
         self._say(f"model   {shape}: {training.parameters:,} parameters, on {device}")
         self._say(
             f"train   {self.total:,} iterations ({epochs:.1f} epochs) of "
@@ -113,31 +118,33 @@ class Display:
             self.bar.set_postfix_str(f"loss {loss:.3f}, {bits(loss):.3f} bpc, {rate}", refresh=False)
             self.bar.update()
         elif speed and time.monotonic() - self._spoke >= _PLAIN_EVERY:
-            left = (self.total - event.iteration) * self._per_iteration / speed
+            left = self._left(event)
             self._say(
                 f"iteration {event.iteration:,}/{self.total:,}: loss {event.smoothed_loss:.3f}, "
                 f"{bits(event.smoothed_loss):.3f} bpc, {speed:,.0f} char/s, {duration(left)} left"
             )
 
-    @property
-    def _per_iteration(self) -> int:
-        return self.training.config.batch_size * self.training.config.seq_length
-
     def _speed(self, event: Progress) -> float | None:
         """Characters trained on per second of training; None until it has been measured for long enough."""
         if self._mark is None:
             if event.iteration >= self.began_at + 5:  # the first iterations set memory and threads up
-                self._mark = (event.seconds, event.iteration)
+                self._mark = event
             return None
-        seconds = event.seconds - self._mark[0]
+        seconds = event.seconds - self._mark.seconds
         if seconds < _MEASURED:
             return None
-        speed = (event.iteration - self._mark[1]) * self._per_iteration / seconds
+        speed = (event.characters - self._mark.characters) / seconds
         if not self._estimated:
             self._estimated = True
-            left = (self.total - event.iteration) * self._per_iteration / speed
-            self._say(f"speed   {speed:,.0f} characters a second: about {duration(left)} of training to go")
+            left = duration(self._left(event))
+            self._say(f"speed   {speed:,.0f} characters a second: about {left} of training to go")
         return speed
+
+    def _left(self, event: Progress) -> float:
+        """Seconds of training to go, at the speed since the mark."""
+        assert self._mark is not None
+        done = event.iteration - self._mark.iteration
+        return (self.total - event.iteration) * (event.seconds - self._mark.seconds) / done
 
     def _snapshot(self, event: Snapshot) -> None:
         header, sample = event.header, event.header.sample

@@ -23,6 +23,7 @@ from charrnn import checkpoint
 from charrnn.checkpoint import Header
 from charrnn.config import CHECKPOINT_DIR
 from charrnn.errors import CheckpointError, RunError
+from charrnn.files import replace_file
 
 RESUME = "resume.safetensors"
 
@@ -174,7 +175,7 @@ class Run:
 def _replace(path: Path, text: str) -> None:
     """Write a text file whole or not at all. Raises RunError."""
     try:
-        checkpoint.replace_file(path, text.encode("utf-8", "replace"))
+        replace_file(path, text.encode("utf-8", "replace"))
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror}). Free space, then go on with --resume.") from None
 

@@ -60,6 +60,18 @@ class Temperature:
 
 
 @dataclass(frozen=True, slots=True)
+class Never:
+    """Rules one id out."""
+
+    id: int
+
+    def __call__(self, log_probs: LogProbs) -> LogProbs:
+        left = log_probs.copy()
+        left[..., self.id] = -np.inf
+        return left
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
     """Links applied one after the other."""
 
@@ -71,9 +83,11 @@ class Chain:
         return log_probs
 
 
-def chain(temperature: float = 1.0) -> Chain:
-    """The chain that the options of `charrnn sample` describe. Links that would change nothing are left out."""
-    links: list[Link] = []
+def chain(temperature: float = 1.0, *, never: int | None = None) -> Chain:
+    """The chain that the options of `charrnn sample` describe. Links that would change nothing are left out.
+
+    `never` is an id that must not be written: the unknown symbol's."""
+    links: list[Link] = [] if never is None else [Never(never)]
     # What rules characters out (top-k, top-p, min-p, ...) comes here, before the temperature.
     if temperature != 1:
         links.append(Temperature(temperature))

@@ -22,6 +22,7 @@ from rich.text import Text
 from charrnn.catalog import Listed, Row
 from charrnn.comparison import Comparison, Written
 from charrnn.terminal_text import visible
+from charrnn.units import size
 
 _NARROWEST = 36  # characters of a column of samples; below it they are shown one under another
 _MOST_COLUMNS = 3
@@ -61,15 +62,6 @@ def bpc(value: float | None) -> str:
 def share(value: float | None) -> str:
     """0.25 as `25%`."""
     return "-" if value is None else f"{value:.0%}"
-
-
-def size(count: int) -> str:
-    """Bytes for people: `512 B`, `3.4 MB`."""
-    if count < 1000:
-        return f"{count} B"
-    power = 1 if count < 999_500 else 2 if count < 999_500_000 else 3
-    value = count / 1000**power
-    return f"{value:.{1 if value < 99.5 else 0}f} {' kMG'[power]}B"
 
 
 def moment(created: str) -> str:
@@ -228,7 +220,11 @@ def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
         "train": f"{bpc(facts['train_bpc'])} bits per character",
         "held out": f"{bpc(facts['held_out_bpc'])} bits per character",
         "corpus": _pairs(facts["corpus"]),
-        "vocabulary": f"{vocabulary['size']:,} characters: {one_line(vocabulary['characters'])}",
+        "reading": _pairs(facts["reading"]),
+        **({"began from": _pairs(facts["began_from"])} if facts["began_from"] else {}),
+        "vocabulary": "all 256 bytes"
+        if vocabulary["of_bytes"]
+        else f"{vocabulary['size']:,} characters: {one_line(vocabulary['characters'])}",
         "parameters": f"{facts['parameters']:,}",
         "model": _pairs(facts["model"]),
         "training": _pairs(facts["training"]),

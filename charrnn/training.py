@@ -19,10 +19,12 @@ from charrnn.config import ModelConfig, TrainConfig
 from charrnn.corpus import Corpus
 from charrnn.errors import CheckpointError, CorpusError, DivergedError, UsageError
 from charrnn.evaluation import held_out_loss
-from charrnn.model import CharModel, State, detached
-from charrnn.vocabulary import Vocabulary
-from charrnn.windows import Streams
+from charrnn.model import CharModel, State, detached, entering
+from charrnn.windows import IGNORED, DocumentStreams, Streams
 
+_DOCUMENTS_TOLD = 1000  # that a resume file lists, to say what differs
+_WORDS_FROM = 50_000_000  # characters of training text whose words are known; more would fill the memory
+_WORDS_AT_ONCE = 1_000_000  # a word at such a border is cut in two, which moves no figure
 _SMOOTHING = 0.02  # weight of the newest loss in the smoothed one: about the last 50 iterations
 
 
@@ -81,29 +83,26 @@ class Training:
         config: TrainConfig,
         *,
         device: str = "auto",
-        vocabulary: Vocabulary | None = None,
     ) -> None:
-        """Raises CorpusError for a text too short or too plain, UsageError for a device that is not there."""
+        """Raises CorpusError for a text too short, UsageError for a device that is not there or nothing to train."""
         self.corpus, self.config = corpus, config
-        self.vocabulary = vocabulary or Vocabulary.of(corpus.code_points)
+        self.vocabulary, self.ids = corpus.vocabulary, corpus.ids
         self.device = choose_device(device)
-        self.ids = self.vocabulary.encode_points(corpus.code_points)
-        self.split = corpus.held_out_from(config.val_frac)
-        self.streams = Streams(
-            self.ids[: self.split],
-            config.batch_size,
-            config.seq_length,
-            config.effective_shift,
-            stateless=config.stateless,
-            seed=config.seed,
-        )
+        self.tails = corpus.tails(config.val_frac, config.val_max)
+        self.streams = _streams(corpus, config)
         prime = config.sample_prime
         self.prime_ids = self.vocabulary.encode(prime) if prime else None  # names unseen characters before we begin
         self.model = CharModel(model_config, len(self.vocabulary), seed=config.seed).to(self.device)
+        for part in config.freeze:
+            if part == "embedding" and not model_config.embedding_size:
+                raise UsageError("--freeze embedding: --embedding-size 0 has none. Leave it out.")
+            self.model.get_submodule(part).requires_grad_(False)
+        self.began_from: Mapping[str, Any] = {}
         self.optimizer = _optimizer(self.model, config, self.device)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)  # dropout's own
         self.state: State = self.model.zero_state(config.batch_size)
         self.iteration = 0
+        self.characters = 0  # trained on so far, overlaps counted again
         self.smoothed_loss = 0.0
         self.held_out_loss: float | None = None
         self._held_out_at = -1
@@ -111,21 +110,26 @@ class Training:
         self._autocast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
 
     @property
-    def characters(self) -> int:
-        """Characters trained on so far, overlaps counted again."""
-        return self.iteration * self.config.batch_size * self.config.seq_length
+    def held_out(self) -> int:
+        """Characters held out."""
+        return sum(stop - start for _, start, stop in self.tails)
 
     @property
     def parameters(self) -> int:
-        """Numbers that are learned."""
+        """Numbers in the network, the frozen ones too."""
         return sum(parameter.numel() for parameter in self.model.parameters())
+
+    def begin_with(self, weights: Mapping[str, Any], began_from: Mapping[str, Any]) -> None:
+        """Start from these weights, before the first iteration. Checkpoints will say that they are `began_from`."""
+        self.model.load_weights(weights)
+        self.began_from = began_from
 
     def step(self) -> Progress:
         """One iteration: one window, one update. Raises DivergedError, having updated nothing."""
         started = time.perf_counter()
         config, iteration = self.config, self.iteration + 1
         window = self.streams[self.iteration]
-        state = self.state if window.continues else self.model.zero_state(config.batch_size)
+        state = entering(self.state, window.continues)
         inputs, targets = torch.from_numpy(window.inputs), torch.from_numpy(window.targets)
         if self.device.type != "cpu":
             inputs, targets = inputs.to(self.device), targets.to(self.device)
@@ -152,6 +156,7 @@ class Training:
 
         self.state = detached(carried)
         self.iteration = iteration
+        self.characters += int(np.count_nonzero(window.targets != IGNORED))
         weight = max(_SMOOTHING, 1 / iteration)  # a plain mean at first
         self.smoothed_loss += weight * (loss_value - self.smoothed_loss)
         self.seconds += time.perf_counter() - started
@@ -166,8 +171,7 @@ class Training:
     def evaluate(self) -> float | None:
         """Held-out loss now, nats per character; None without held-out text. Changes nothing in the training."""
         if self._held_out_at != self.iteration:
-            none = self.split >= len(self.ids)
-            self.held_out_loss = None if none else held_out_loss(self.model, self.ids, self.split)
+            self.held_out_loss = held_out_loss(self.model, self.ids, self.tails) if self.held_out else None
             self._held_out_at = self.iteration
         return self.held_out_loss
 
@@ -230,7 +234,15 @@ class Training:
 
     @cached_property
     def _words(self) -> frozenset[str]:
-        return frozenset(words.words_of(self.vocabulary.decode(self.ids[: self.split])))
+        found: set[str] = set()
+        left = _WORDS_FROM
+        for first, start, _ in self.tails:
+            for at in range(first, min(start, first + left), _WORDS_AT_ONCE):
+                found.update(words.words_of(self.vocabulary.decode(self.ids[at : min(start, at + _WORDS_AT_ONCE)])))
+            left -= start - first
+            if left <= 0:
+                break
+        return frozenset(found)
 
     def _header(self, kind: str, **more: Any) -> Header:
         return Header(
@@ -242,6 +254,8 @@ class Training:
             characters=self.characters,
             train_loss=self.smoothed_loss if self.iteration else None,
             corpus=self.corpus.describe(),
+            reading=self.corpus.config,
+            began_from=self.began_from,
             created=datetime.now(UTC).isoformat(timespec="microseconds"),
             made_with={
                 "charrnn": __version__,
@@ -270,7 +284,10 @@ class Training:
             progress={
                 "smoothed_loss": self.smoothed_loss,
                 "seconds": self.seconds,
-                "path": str(self.corpus.path) if self.corpus.path else None,
+                "origin": dict(self.corpus.origin),
+                "documents": [
+                    [one.name, one.characters, one.digest] for one in self.corpus.documents[:_DOCUMENTS_TOLD]
+                ],
             },
         )
         return header, tensors
@@ -288,14 +305,15 @@ class Training:
         header, tensors = checkpoint.header, checkpoint.tensors
         if header.kind != "resume":
             raise CheckpointError(f"{checkpoint.path}: is a snapshot, which cannot be resumed. Name the run.")
-        if corpus.digest != header.corpus["digest"]:
-            raise CorpusError(
-                f"{corpus.path or corpus.name}: is not the text this run was trained on ({header.corpus['name']}, "
-                f"{header.corpus['characters']:,} characters; this one has {len(corpus):,}). Restore that text, "
-                "or train a new run on this one."
-            )
+        if (corpus.digest, corpus.config, corpus.vocabulary) != (
+            header.corpus["digest"],
+            header.reading,
+            header.vocabulary,
+        ):
+            raise CorpusError(_differs(checkpoint, corpus))
         config = header.training if iterations is None else replace(header.training, iterations=iterations)
-        training = cls(corpus, header.model, config, device=device, vocabulary=header.vocabulary)
+        training = cls(corpus, header.model, config, device=device)
+        training.began_from = header.began_from
         training.model.load_weights(checkpoint.weights)
         try:
             optimizer = training.optimizer.state_dict()
@@ -311,7 +329,7 @@ class Training:
                 )
                 for layer, parts in enumerate(training.state)
             )
-            training.iteration = header.iteration
+            training.iteration, training.characters = header.iteration, header.characters
             training.smoothed_loss = float(header.progress["smoothed_loss"])
             training.seconds = float(header.progress["seconds"])
             training.generator.set_state(torch.from_numpy(tensors["generator/dropout"].copy()))
@@ -320,9 +338,41 @@ class Training:
         return training
 
 
+def _streams(corpus: Corpus, config: TrainConfig) -> Streams | DocumentStreams:
+    """The training text as windows. Raises CorpusError if it does not fill one of every stream."""
+    shape = (config.batch_size, config.seq_length, config.effective_shift)
+    tails = corpus.tails(config.val_frac, config.val_max)
+    if corpus.config.documents:
+        segments = [(first, start) for first, start, _ in tails]
+        return DocumentStreams(corpus.ids, segments, *shape, stateless=config.stateless, seed=config.seed)
+    return Streams(corpus.ids, *shape, stop=tails[0][1], stateless=config.stateless, seed=config.seed)
+
+
+def _differs(checkpoint: Checkpoint, corpus: Corpus) -> str:
+    """What is not as it was when the run began, and how to go on all the same."""
+    header = checkpoint.header
+    before = {name: digest for name, _, digest in header.progress.get("documents", ())}
+    now = {one.name: one.digest for one in corpus.documents[:_DOCUMENTS_TOLD]}
+    changes = [
+        f"{word} {', '.join(map(repr, names[:5]))}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
+        for word, names in (
+            ("changed:", [name for name in before if name in now and now[name] != before[name]]),
+            ("missing:", [name for name in before if name not in now]),
+            ("new:", [name for name in now if name not in before]),
+        )
+        if names
+    ]
+    what = "; ".join(changes) or "its documents are read or joined in another way"
+    return (
+        f"{corpus.name}: is not the text this run was trained on ({header.corpus['name']}, "
+        f"{header.corpus['characters']:,} characters; now {len(corpus):,}): {what}. Restore it to resume; or train on "
+        f"with this one in a new run: charrnn train TEXT --init-from RUN"
+    )
+
+
 def _optimizer(model: CharModel, config: TrainConfig, device: torch.device) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter, 2019): decoupled decay, on matrices only."""
-    parameters = list(model.parameters())
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},

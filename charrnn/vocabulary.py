@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
@@ -15,6 +16,8 @@ from charrnn.errors import CorpusError, VocabularyError
 
 CodePoints = NDArray[np.uint32]
 Ids = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
+
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # how the unknown symbol looks as text
 
 _LOOKALIKES = str.maketrans(
     {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": ".", "\u00a0": " ", "\t": " ", "«": '"', "»": '"'}
@@ -37,16 +40,36 @@ def describe(character: str) -> str:
     return f"{shown} (U+{ord(character):04X})"
 
 
+def smallest(count: int) -> type[np.uint8] | type[np.uint16] | type[np.uint32]:
+    """The smallest unsigned integer that holds `count` ids, 0 ... count - 1."""
+    return np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint32
+
+
+def _to_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _of_bytes(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """Characters <-> ids; the id of a character is its place in `code_points`.
+    """What a model reads and writes <-> ids: the characters of a text, or the 256 bytes.
 
-    The order is ascending code point, so that the same set of characters always gives the same ids.
+    The id of a character is its place in `code_points`, which ascend, so that the same set of characters always gives
+    the same ids. With `unknown` one more id, the last, stands for every character too rare to have its own; it is read
+    and predicted like any other, and never sampled. As text it is U+FFFD.
+
+    With `of_bytes` an id is a byte. As text, bytes are UTF-8; one that is no part of it is the lone surrogate that
+    Python's "surrogateescape" makes of it, so that any bytes go into text and out of it unharmed.
     """
 
-    code_points: CodePoints  # (V,) ascending, distinct
+    code_points: CodePoints  # (K,) ascending, distinct; the bytes 0 ... 255 if of_bytes
     most_frequent: int = 0  # id of the commonest character of the text it was built from
-    _lookup: NDArray[np.int32] = field(init=False, repr=False)  # code point -> id, -1 for unknown
+    unknown: bool = False
+    of_bytes: bool = False
+    _lookup: NDArray[np.int32] = field(init=False, repr=False)  # code point -> id, -1 for unseen
 
     def __post_init__(self) -> None:
         points = self.code_points
@@ -54,37 +77,78 @@ class Vocabulary:
             raise VocabularyError("a vocabulary needs distinct characters in ascending order; this one is damaged.")
         if int(points[-1]) > 0x10FFFF:
             raise VocabularyError(f"U+{int(points[-1]):X} is no Unicode character; this vocabulary is damaged.")
-        lookup = np.full(int(points[-1]) + 1, -1, dtype=np.int32)
+        if not 0 <= self.most_frequent < len(points) or (self.of_bytes and (len(points) != 256 or self.unknown)):
+            raise VocabularyError("a vocabulary that contradicts itself; it is damaged.")
+        lookup = np.full(max(int(points[-1]), ord(UNKNOWN)) + 1, -1, dtype=np.int32)
+        if self.unknown:
+            lookup[ord(UNKNOWN)] = len(points)
         lookup[points] = np.arange(len(points), dtype=np.int32)
         object.__setattr__(self, "_lookup", lookup)
 
     @classmethod
     def of(cls, code_points: NDArray[np.uint32]) -> Vocabulary:
         """The vocabulary of a text, (n,) code points. Raises CorpusError if it has fewer than two characters."""
-        counts = np.bincount(code_points)  # at most 0x110000 long; one pass, no sort
+        return cls.of_counts(np.bincount(code_points))  # at most 0x110000 long; one pass, no sort
+
+    @classmethod
+    def of_counts(cls, counts: NDArray[np.integer], min_count: int = 1) -> Vocabulary:
+        """The vocabulary of a text from how often it has each code point, (at most 0x110000,).
+
+        Characters that occur fewer than `min_count` times share the unknown symbol. Raises CorpusError if fewer than
+        two remain."""
         points = np.flatnonzero(counts).astype(np.uint32)
-        if len(points) < 2:
+        kept = points[counts[points] >= min_count]
+        if len(kept) < 2:
             only = f"only the character {describe(chr(int(points[0])))}" if len(points) else "no characters"
+            if len(points) > 1:
+                raise CorpusError(f"--min-count {min_count}: leaves fewer than two characters of this text. Lower it.")
             raise CorpusError(f"the text has {only}; there is nothing to learn. Give a text with at least two.")
-        return cls(points, most_frequent=int(np.argmax(counts[points])))
+        return cls(kept, most_frequent=int(np.argmax(counts[kept])), unknown=len(kept) < len(points))
+
+    @classmethod
+    def every_byte(cls, most_frequent: int = ord(" ")) -> Vocabulary:
+        """All 256 bytes: what `--bytes` models."""
+        return cls(np.arange(256, dtype=np.uint32), most_frequent=most_frequent, of_bytes=True)
 
     def __len__(self) -> int:
-        return len(self.code_points)
+        return len(self.code_points) + self.unknown
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Vocabulary) and np.array_equal(self.code_points, other.code_points)
+        return (
+            isinstance(other, Vocabulary)
+            and (self.unknown, self.of_bytes) == (other.unknown, other.of_bytes)
+            and np.array_equal(self.code_points, other.code_points)
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
     @property
+    def unknown_id(self) -> int | None:
+        """The id of the unknown symbol; None if there is none."""
+        return len(self.code_points) if self.unknown else None
+
+    @property
     def dtype(self) -> type[np.uint8] | type[np.uint16] | type[np.uint32]:
         """The smallest unsigned integer that holds every id."""
-        return np.uint8 if len(self) <= 1 << 8 else np.uint16 if len(self) <= 1 << 16 else np.uint32
+        return smallest(len(self))
 
     @cached_property
     def characters(self) -> Sequence[str]:
-        """The character of every id, in order."""
-        return tuple(map(chr, self.code_points.tolist()))
+        """The text of every id, in order. Of bytes, those from 0x80 on are surrogates: `readable` joins them."""
+        points = self.code_points + 0xDC00 * (self.code_points >= 0x80) if self.of_bytes else self.code_points
+        return (*map(chr, points.tolist()), *((UNKNOWN,) if self.unknown else ()))
+
+    def readable(self, text: str) -> str:
+        """`text`, joined of `characters`, with bytes that together are a character made that character."""
+        return _of_bytes(_to_bytes(text)) if self.of_bytes else text
+
+    def decoder(self) -> Callable[[int, bool], str]:
+        """What makes text of ids one by one, called with an id and whether it is the last. Of bytes it gives "" until
+        a character is whole."""
+        if not self.of_bytes:
+            return lambda index, last: self.characters[index]
+        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        return lambda index, last: decoder.decode(index.to_bytes(), last)
 
     @property
     def default_prime(self) -> str:
@@ -92,6 +156,8 @@ class Vocabulary:
         return "\n" if "\n" in self else self.characters[self.most_frequent]
 
     def __contains__(self, character: str) -> bool:
+        if self.of_bytes:
+            return not "\ud800" <= character <= "\udfff" or "\udc80" <= character <= "\udcff"
         point = ord(character)
         return point < len(self._lookup) and bool(self._lookup[point] >= 0)
 
@@ -106,12 +172,21 @@ class Vocabulary:
         return cast(Ids, ids.astype(self.dtype))
 
     def encode(self, text: str) -> Ids:
-        """Text -> ids (n,) of `dtype`. Raises VocabularyError naming the unseen characters."""
-        return self.encode_points(to_code_points(text))
+        """Text -> ids (n,) of `dtype`. U+FFFD is the unknown symbol, unless the text had it as a character.
+
+        Raises VocabularyError naming the unseen characters."""
+        if not self.of_bytes:
+            return self.encode_points(to_code_points(text))
+        try:
+            return np.frombuffer(_to_bytes(text), dtype=np.uint8)
+        except UnicodeEncodeError as error:
+            raise VocabularyError(self._unseen_message([text[error.start]])) from None
 
     def decode(self, ids: NDArray[np.integer]) -> str:
         """Ids (n,) -> text."""
-        return to_text(self.code_points[ids])
+        if self.of_bytes:
+            return _of_bytes(ids.astype(np.uint8).tobytes())
+        return to_text(np.append(self.code_points, np.uint32(ord(UNKNOWN)))[ids])
 
     def nearest(self, character: str) -> str | None:
         """The character of the vocabulary that a person would type instead: same letter without its accent, a
@@ -123,8 +198,10 @@ class Vocabulary:
         return None
 
     def replace_unseen(self, text: str) -> str:
-        """`text` with every unseen character replaced by its nearest, or dropped where there is none."""
-        return "".join(c if c in self else self.nearest(c) or "" for c in text)
+        """`text` with every unseen character replaced by its nearest; where there is none, by the unknown symbol, or
+        dropped if there is no such either."""
+        missing = UNKNOWN if self.unknown else ""
+        return "".join(c if c in self else self.nearest(c) or missing for c in text)
 
     def drop_unseen(self, text: str) -> str:
         """`text` without its unseen characters."""

@@ -1,9 +1,12 @@
-"""Shift-based training windows over parallel streams of text."""
+"""Shift-based training windows over parallel streams of text, be it one text or many documents."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +14,16 @@ from numpy.typing import NDArray
 from charrnn.errors import CorpusError
 
 Array = NDArray[Any]
+IGNORED = -100  # a target where there is nothing to predict; torch's cross-entropy skips it by default
+_ROUNDS = 6  # of a shuffle; with 3 or 4 the order has a visible pattern
+
+
+class EncodedText(Protocol):
+    """An encoded text, (n,) ids, in memory or in a file: only contiguous slices are ever asked of it."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, span: slice, /) -> Array: ...
 
 
 def windows(ids: Array, seq_length: int, shift: int, target_shift: int = 1) -> tuple[Array, Array]:
@@ -36,8 +49,52 @@ class Window:
     """What one iteration trains on."""
 
     inputs: NDArray[np.int64]  # (B, T)
-    targets: NDArray[np.int64]  # (B, T), one character ahead
-    continues: bool  # whether the state of the window before enters here; False: zeros
+    targets: NDArray[np.int64]  # (B, T), one character ahead; IGNORED where a row has no more, never everywhere
+    continues: NDArray[np.bool_]  # (B,), whether a row's state of the window before enters here; False: zeros
+
+
+def gather(
+    ids: EncodedText, starts: NDArray[np.int64], lengths: NDArray[np.int64], width: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Stretches of a text as padded rows: inputs (R, width) and their targets (R, width), one character ahead.
+
+    Row r holds ids[starts[r] : starts[r] + lengths[r]]; the rest of it is 0, with IGNORED targets.
+    """
+    inputs = np.zeros((len(starts), width), dtype=np.int64)
+    targets = np.full_like(inputs, IGNORED)
+    for row, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
+        if length > 0:
+            piece = ids[start : start + length + 1]
+            inputs[row, :length] = piece[:-1]
+            targets[row, :length] = piece[1:]
+    return inputs, targets
+
+
+def shuffled(places: NDArray[np.int64], count: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Who stands at `places`, (R,) each below `count`, of a random order of range(count).
+
+    A Feistel network (Luby and Rackoff, 1988) on the pairs (left, right) of a square of at least `count` fields, its
+    round functions tables of random numbers; who lands outside walks on (Black and Rogaway, 2002). It knows any place
+    without laying out the order, which for a text of gigabytes would take more memory than the text.
+    """
+    side = math.isqrt(count - 1) + 1
+    tables = _tables(side, seed, epoch)
+
+    def step(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        left, right = np.divmod(numbers, side)
+        for table in tables:
+            left, right = right, (left + table[right]) % side
+        return left * side + right
+
+    numbers = step(places)
+    while (outside := numbers >= count).any():
+        numbers[outside] = step(numbers[outside])
+    return numbers
+
+
+@lru_cache(maxsize=2)
+def _tables(side: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, epoch]).integers(side, size=(_ROUNDS, side))
 
 
 class Streams:
@@ -51,44 +108,121 @@ class Streams:
     """
 
     def __init__(
-        self, ids: Array, batch_size: int, seq_length: int, shift: int, *, stateless: bool = False, seed: int = 0
+        self,
+        ids: EncodedText,
+        batch_size: int,
+        seq_length: int,
+        shift: int,
+        *,
+        stop: int | None = None,
+        stateless: bool = False,
+        seed: int = 0,
     ) -> None:
-        """`ids`: (n,). Raises CorpusError when they do not fill one window of every stream."""
-        targets = len(ids) - 1  # every character but the first
+        """`ids`: (n,), of which the first `stop` (default: all) are for training.
+
+        Raises CorpusError when they do not fill one window of every stream."""
+        length = len(ids) if stop is None else stop
+        targets = length - 1  # every character but the first
         if targets < batch_size * seq_length:
             fits = [f"--batch-size {targets // seq_length}"] if targets >= seq_length else []
             fits += [f"--seq-length {targets // batch_size}"] if targets >= batch_size else []
             advice = f"at most {' or '.join(fits)} would fit" if fits else "give a longer text"
             raise CorpusError(
-                f"the training text has {len(ids):,} characters, too few for {batch_size} streams of {seq_length} "
+                f"the training text has {length:,} characters, too few for {batch_size} streams of {seq_length} "
                 f"({batch_size * seq_length + 1:,} needed): {advice}."
             )
-        self.batch_size, self.seq_length, self.shift = batch_size, seq_length, shift
+        self.ids, self.batch_size, self.seq_length, self.shift = ids, batch_size, seq_length, shift
         self.stateless, self.seed = stateless, seed
-        self._shuffled: tuple[int, NDArray[np.int64]] | None = None  # the latest epoch's order
+        self._rows = np.arange(batch_size, dtype=np.int64)
         if stateless:
-            self._inputs, self._targets = windows(ids, seq_length, shift)  # (W, T) each
-            self.per_epoch = len(self._inputs) // batch_size
+            self._count = (targets - seq_length) // shift + 1  # W
+            self.per_epoch = self._count // batch_size
         else:
             self.length = targets // batch_size  # inputs of one stream
-            rows = [ids[b * self.length : (b + 1) * self.length + 1] for b in range(batch_size)]
-            self._rows = np.stack(rows)  # (B, length + 1): a stream's last target is the next one's first input
             self.per_epoch = (self.length - seq_length) // shift + 1
 
     def __getitem__(self, index: int) -> Window:
         """Window `index` of the training, counted from 0 over all epochs."""
         epoch, k = divmod(index, self.per_epoch)
         if self.stateless:
-            chosen = self._order(epoch)[k * self.batch_size : (k + 1) * self.batch_size]
-            inputs, targets = self._inputs[chosen], self._targets[chosen]
+            starts = shuffled(k * self.batch_size + self._rows, self._count, self.seed, epoch) * self.shift
         else:
-            start = k * self.shift
-            inputs = self._rows[:, start : start + self.seq_length]
-            targets = self._rows[:, start + 1 : start + 1 + self.seq_length]
-        return Window(inputs.astype(np.int64), targets.astype(np.int64), continues=k > 0 and not self.stateless)
+            starts = self._rows * self.length + k * self.shift
+        whole = np.full(self.batch_size, self.seq_length)
+        inputs, targets = gather(self.ids, starts, whole, self.seq_length)
+        return Window(inputs, targets, continues=np.full(self.batch_size, k > 0 and not self.stateless))
 
-    def _order(self, epoch: int) -> NDArray[np.int64]:
-        if self._shuffled is None or self._shuffled[0] != epoch:
-            order = np.random.default_rng([self.seed, epoch]).permutation(len(self._inputs))
-            self._shuffled = (epoch, order)
-        return self._shuffled[1]
+
+class DocumentStreams:
+    """Many documents as B rows read in parallel, indexed by iteration. No window straddles two of them.
+
+    A document's windows begin at 0, `shift`, 2 `shift`, ... until one reaches its end; that one may be short, so that
+    no character is left out. The windows of all documents, in order, are cut into B runs whose numbers of windows
+    differ by one at most, and row b walks run b. `continues` is False where a document or a run begins. In an epoch's
+    last window the rows whose run is over are IGNORED. As with `Streams` a window is a function of its index alone.
+
+    Shuffled: the documents come in another order each epoch, by `seed`, because those that lie together are often
+    alike. Stateless: the windows are shuffled instead, without regard to their documents.
+    """
+
+    def __init__(
+        self,
+        ids: EncodedText,
+        segments: Sequence[tuple[int, int]] | NDArray[np.int64],
+        batch_size: int,
+        seq_length: int,
+        shift: int,
+        *,
+        shuffle: bool = True,
+        stateless: bool = False,
+        seed: int = 0,
+    ) -> None:
+        """`segments`: (D, 2), the half-open range of `ids` that each document gives to training.
+
+        Raises CorpusError when they have fewer windows than there are rows."""
+        spans = np.asarray(segments, dtype=np.int64).reshape(-1, 2)
+        spans = spans[spans[:, 1] - spans[:, 0] >= 2]  # a single character predicts nothing
+        self._starts, self._targets = spans[:, 0], spans[:, 1] - spans[:, 0] - 1  # (D,) each
+        beyond_the_first = np.maximum(0, self._targets - seq_length)
+        self._counts = 1 + -(-beyond_the_first // shift)  # (D,) windows of each document
+        self._count = int(self._counts.sum())  # W
+        if self._count == 0:
+            raise CorpusError("no document has two characters for training: give longer documents.")
+        if self._count < batch_size:
+            raise CorpusError(
+                f"the documents give training {self._count:,} windows of {seq_length}, too few for {batch_size} rows: "
+                f"at most --batch-size {self._count} would fit."
+            )
+        self.ids, self.batch_size, self.seq_length, self.shift = ids, batch_size, seq_length, shift
+        self.shuffle, self.stateless, self.seed = shuffle, stateless, seed
+        every, more = divmod(self._count, batch_size)
+        rows = np.arange(batch_size, dtype=np.int64)
+        self._begins = rows * every + np.minimum(rows, more)  # (B,) first window of each run
+        self._lengths = every + (rows < more).astype(np.int64)  # (B,) and how many it has
+        self.per_epoch = int(self._lengths[0])
+        self._arranged: tuple[int, NDArray[np.int64], NDArray[np.int64]] | None = None  # the latest epoch's
+
+    def __getitem__(self, index: int) -> Window:
+        """Window `index` of the training, counted from 0 over all epochs."""
+        epoch, k = divmod(index, self.per_epoch)
+        running = k < self._lengths
+        numbers = np.where(running, self._begins + k, 0)  # of the windows, in the order they are read
+        if self.stateless:
+            numbers = shuffled(numbers, self._count, self.seed, epoch)
+        order, ends = self._arrangement(epoch)
+        place = np.searchsorted(ends, numbers, side="right")
+        document = order[place]
+        nth = numbers - ends[place] + self._counts[document]  # of its document's windows
+        offset = nth * self.shift
+        lengths = np.minimum(self._targets[document] - offset, self.seq_length) * running
+        inputs, targets = gather(self.ids, self._starts[document] + offset, lengths, self.seq_length)
+        return Window(inputs, targets, continues=running & (nth > 0) & (k > 0 and not self.stateless))
+
+    def _arrangement(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The documents in this epoch's order, (D,), and how many windows they have up to and with each, (D,)."""
+        if self._arranged is None or self._arranged[0] != epoch:
+            order = np.arange(len(self._counts))
+            if self.shuffle and not self.stateless:
+                np.random.default_rng([self.seed, epoch]).shuffle(order)
+            self._arranged = (epoch, order, np.cumsum(self._counts[order]))
+        return self._arranged[1:]

@@ -128,7 +128,7 @@ def test_bits_per_character_agrees_with_the_held_out_loss(tmp_path: Path, cell: 
     torch_model = CharModel(model.header.model, len(model.vocabulary))
     torch_model.load_weights(dict(charrnn.api.checkpoint.load(model.path).weights))
     text = TEXT[1000:1700]
-    nats = evaluation.held_out_loss(torch_model, model.vocabulary.encode(text), 1, streams=1)
+    nats = evaluation.held_out_loss(torch_model, model.vocabulary.encode(text), [(0, 1, len(text))], streams=1)
     assert model.bits_per_character(text) == pytest.approx(nats / math.log(2), rel=1e-5)
     assert model.bits_per_character(text) != pytest.approx(model.bits_per_character(text[1:]), rel=1e-6)
 

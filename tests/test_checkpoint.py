@@ -21,7 +21,7 @@ from safetensors.numpy import save as serialize
 
 from charrnn import checkpoint
 from charrnn.checkpoint import Header
-from charrnn.config import ModelConfig
+from charrnn.config import ModelConfig, ReadConfig
 from charrnn.errors import CheckpointError
 from charrnn.vocabulary import Vocabulary
 
@@ -175,8 +175,19 @@ def test_a_directory_and_a_missing_file_are_refused(tmp_path: Path) -> None:
 
 
 def test_newer_format_says_to_upgrade(tmp_path: Path) -> None:
-    assert "Upgrade" in refused(rewritten(tmp_path / "n.safetensors", lambda v: v.update(format=2)))
+    assert "Upgrade" in refused(rewritten(tmp_path / "n.safetensors", lambda v: v.update(format=checkpoint.FORMAT + 1)))
     assert "Upgrade" in refused(rewritten(tmp_path / "s.safetensors", lambda v: v["model"].update(memory=9)))
+
+
+def test_format_1_is_read(tmp_path: Path) -> None:
+    def as_before(values: dict[str, Any]) -> None:
+        values.update(format=1)
+        del values["reading"], values["began_from"], values["vocabulary"]["unknown"], values["vocabulary"]["of_bytes"]
+        del values["training"]["val_max"], values["training"]["freeze"]
+
+    read = checkpoint.load(rewritten(tmp_path / "old.safetensors", as_before)).header
+    assert read.reading == ReadConfig()
+    assert not read.vocabulary.unknown
 
 
 BROKEN: dict[str, Any] = {

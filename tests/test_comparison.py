@@ -11,7 +11,7 @@ import pytest
 import tiny
 from rich.console import Console
 
-from charrnn import catalog, checkpoint, comparison, generation, terminal
+from charrnn import catalog, checkpoint, comparison, generation, terminal, units
 from charrnn.comparison import compare
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import CheckpointError, RunError, UsageError
@@ -238,4 +238,4 @@ def test_hostile_text_is_shown_not_obeyed(tmp_path: Path) -> None:
     ("count", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_700, "1.0 MB"), (3_400_000_000, "3.4 GB")]
 )
 def test_sizes(count: int, text: str) -> None:
-    assert terminal.size(count) == text
+    assert units.size(count) == text

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from charrnn.config import Cell, ModelConfig
 from charrnn.model import CharModel, State, detached
+from charrnn.windows import IGNORED, DocumentStreams
 
 V = 11
 CELLS = get_args(Cell)
@@ -207,6 +208,32 @@ def test_loss_agrees_with_cross_entropy_of_the_logits() -> None:
     assert_same_state(carried, end)
 
 
+def test_ignored_targets_are_no_part_of_the_loss_or_its_gradient() -> None:
+    def gradients(model: CharModel, loss: Tensor) -> list[Tensor]:
+        return list(torch.autograd.grad(loss, list(model.parameters())))
+
+    model = make()
+    inputs, targets = text(3, 6), text(3, 6, 1)
+    lengths = [6, 2, 0]
+    for row, length in enumerate(lengths):
+        inputs[row, length:], targets[row, length:] = 0, IGNORED
+    loss, _ = model.loss(inputs, targets, model.zero_state(3))
+    # The same rows one by one, without their padding; a mean over characters, not over rows.
+    alone = torch.stack(
+        [
+            length * model.loss(inputs[[row], :length], targets[[row], :length], model.zero_state(1))[0] / 8
+            for row, length in enumerate(lengths)
+            if length
+        ]
+    ).sum()
+    torch.testing.assert_close(loss, alone)
+    torch.testing.assert_close(gradients(model, loss), gradients(model, alone))
+    inputs[1, 2:] = inputs[2] = 0
+    inputs[1, 2:], inputs[2] = 5, 7
+    again, _ = model.loss(inputs, targets, model.zero_state(3))
+    assert torch.equal(again, loss)
+
+
 def test_dropout_draws_from_the_generator_passed_and_no_other() -> None:
     model = make(dropout=0.5)
     model.train()
@@ -289,3 +316,31 @@ def test_zero_state(cell: Cell) -> None:
     state = make(cell).zero_state(5)
     assert [[tuple(part.shape) for part in layer] for layer in state] == [[(5, 6)] * (2 if cell == "lstm" else 1)] * 3
     assert not any(part.any() for layer in state for part in layer)
+
+
+@pytest.mark.parametrize("shift", [8, 3], ids=["tiled", "overlapping"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_documents_read_in_windows_with_carried_state_are_read_as_single_passes(cell: Cell, shift: int) -> None:
+    model, ids = make(cell), text(1, 200, 4)[0].numpy()
+    documents = [(0, 50), (50, 52), (60, 61), (61, 110), (120, 129), (130, 200)]
+    streams = DocumentStreams(ids, documents, 3, 8, shift, seed=2)
+    marked = DocumentStreams(np.arange(200), documents, 3, 8, shift, seed=2)  # the same windows, as places
+    state, origin, carried_on = model.zero_state(3), [-1] * 3, 0
+    for k in range(2 * streams.per_epoch):
+        window, places = streams[k], marked[k].inputs
+        keep = torch.from_numpy(window.continues)[:, None]
+        state = tuple(tuple(torch.where(keep, part, 0.0) for part in layer) for layer in state)
+        logits, state = model(torch.from_numpy(window.inputs), state, carry_at=shift)
+        for row in range(3):
+            length = int(np.count_nonzero(window.targets[row] != IGNORED))
+            if not length:
+                continue
+            if not window.continues[row]:
+                origin[row] = int(places[row, 0])
+            carried_on += places[row, 0] > origin[row]
+            passed = torch.from_numpy(ids[origin[row] : places[row, length - 1] + 1])[None]
+            alone, _ = model(passed, model.zero_state(1))
+            torch.testing.assert_close(logits[row, :length], alone[0, -length:], rtol=1e-5, atol=1e-6)
+            inside = [start for start, stop in documents if start <= origin[row] and places[row, length - 1] < stop - 1]
+            assert inside  # what was read from the zero state on is of one document
+    assert carried_on > 20

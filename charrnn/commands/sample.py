@@ -105,7 +105,7 @@ def sample(
     rng = np.random.default_rng(seed)
     characters = generation.generate(engine, vocabulary, given, length, temperature, rng)
     print(f"charrnn: {_origin(kept)}; seed {seed}", file=sys.stderr)
-    _write(given, (character.text for character in characters))
+    _write(given, (character.text for character in characters), vocabulary.of_bytes)
 
 
 def _readable(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> str:
@@ -137,11 +137,11 @@ def _origin(kept: Checkpoint) -> str:
 class _Output:
     """Standard output for a model's text: exact UTF-8 to files and pipes, and to a terminal nothing it would obey."""
 
-    def __init__(self) -> None:
+    def __init__(self, of_bytes: bool) -> None:
         self.terminal = sys.stdout.isatty()
         self.encoding = sys.stdout.encoding if self.terminal else "utf-8"
-        # A lone surrogate is in the vocabulary only if it was in the text, so it leaves as it came.
-        self.errors = "replace" if self.terminal else "surrogatepass"
+        # A lone surrogate stands for a byte, or is in the vocabulary because it was in the text: it leaves as it came.
+        self.errors = "replace" if self.terminal else "surrogateescape" if of_bytes else "surrogatepass"
         self.last = "\n"
 
     def write(self, text: str, *, bold: bool = False) -> None:
@@ -164,11 +164,11 @@ class _Output:
             self.write("\n")
 
 
-def _write(prime: str, characters: Iterable[str]) -> None:
+def _write(prime: str, characters: Iterable[str], of_bytes: bool) -> None:
     """Show the prime to a terminal, and write the characters as they come.
 
     A reader that leaves (`| head`) ends it quietly; Ctrl-C, by raising KeyboardInterrupt with everything written."""
-    output = _Output()
+    output = _Output(of_bytes)
     waiting: list[str] = []
     try:
         try:

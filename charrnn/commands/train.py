@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.commands import reading
 from charrnn.commands.app import app
-from charrnn.config import CHECKPOINT_DIR, ModelConfig, TrainConfig
+from charrnn.config import CHECKPOINT_DIR, PARTS, ModelConfig, TrainConfig
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.terminal_text import visible
 
 if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
     from charrnn.runs import Run
     from charrnn.training import Training
 
 _MODEL, _TRAIN = ModelConfig(), TrainConfig()
-_KEPT_BY_RESUME = {"text", "resume", "iterations", "device", "threads", "checkpoint_dir"}
+_KEPT_BY_RESUME = {"texts", "glob", "max_expansion", "resume", "iterations", "device", "threads", "checkpoint_dir"}
 
 Network = {"rich_help_panel": "Network"}
 Text = {"rich_help_panel": "Reading the text"}
@@ -32,7 +36,19 @@ Place = {"rich_help_panel": "Place and machine"}
 @app.command()
 def train(
     context: typer.Context,
-    text: Annotated[Path | None, typer.Argument(show_default="the bundled novel", help="A UTF-8 text file.")] = None,
+    texts: reading.Texts = None,
+    glob: reading.Glob = None,
+    documents: reading.Documents = reading.DEFAULTS.documents,
+    separator: reading.Separator = reading.DEFAULTS.separator,
+    encoding: reading.Encoding = reading.DEFAULTS.encoding,
+    errors: reading.Errors = reading.DEFAULTS.errors,
+    keep_newlines: reading.KeepNewlines = reading.DEFAULTS.keep_newlines,
+    normalize: reading.Normalize = reading.DEFAULTS.normalize,
+    lowercase: reading.Lowercase = reading.DEFAULTS.lowercase,
+    strip_gutenberg: reading.StripGutenberg = reading.DEFAULTS.strip_gutenberg,
+    min_count: reading.MinCount = reading.DEFAULTS.min_count,
+    bytes: reading.Bytes = reading.DEFAULTS.bytes,
+    max_expansion: reading.MaxExpansion = reading.EXPANSION,
     model: Annotated[str, typer.Option(help="Kind of cell: lstm, gru or rnn.", **Network)] = _MODEL.model,
     num_layers: Annotated[int, typer.Option(help="Recurrent layers, stacked.", **Network)] = _MODEL.num_layers,
     rnn_size: Annotated[int, typer.Option(help="Width of each layer.", **Network)] = _MODEL.rnn_size,
@@ -56,7 +72,12 @@ def train(
     stateless: Annotated[
         bool, typer.Option("--stateless", help="Start every window from zeros, in shuffled order.", **Text)
     ] = _TRAIN.stateless,
-    val_frac: Annotated[float, typer.Option(help="Share of the text held out, at its end.", **Text)] = _TRAIN.val_frac,
+    val_frac: Annotated[
+        float, typer.Option(help="Share of the text held out, at its end; with --documents of each.", **Text)
+    ] = _TRAIN.val_frac,
+    val_max: Annotated[
+        int, typer.Option(help="At most so many characters held out; 0: no bound.", **Text)
+    ] = _TRAIN.val_max,
     iterations: Annotated[int, typer.Option("--iterations", help="Updates to make.", **Learning)] = _TRAIN.iterations,
     max_epochs: Annotated[
         float | None, typer.Option(help="Instead of --iterations: times to read the text.", **Learning)
@@ -81,6 +102,20 @@ def train(
         str,
         typer.Option(help="norm: scale the whole gradient to it; value: if one exceeds it, let it be it.", **Learning),
     ] = _TRAIN.grad_clip_mode,
+    init_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CHECKPOINT|RUN",
+            help="Train on from these weights, matched by character; the network is the checkpoint's.",
+            **Learning,
+        ),
+    ] = None,
+    embedding_from: Annotated[
+        Path | None, typer.Option(metavar="CHECKPOINT|RUN", help="Take only the embedding over.", **Learning)
+    ] = None,
+    freeze: Annotated[
+        str, typer.Option(help=f"What is not trained: of {', '.join(PARTS)}.", metavar="PARTS", **Learning)
+    ] = ",".join(_TRAIN.freeze),
     seed: Annotated[int, typer.Option(help="For weights, order, dropout and samples.", **Learning)] = _TRAIN.seed,
     snapshot_at: Annotated[
         str, typer.Option(help="Iterations to keep a snapshot at; the last is always kept.", **Watching)
@@ -137,13 +172,11 @@ def train(
         options = ", ".join("--" + key.replace("_", "-") for key in fixed)
         raise UsageError(f"{options}: a resumed run keeps its settings. Leave out, or train a new run.")
 
-    settings = dict(context.params, snapshot_at=_iterations(snapshot_at))
+    settings = dict(context.params, snapshot_at=_iterations(snapshot_at), freeze=_parts(freeze))
     if resume is not None:
-        training, run = _resumed(
-            resume, checkpoint_dir, text, device, threads, iterations if "iterations" in given else None
-        )
+        training, run = _resumed(resume, settings, given)
     else:
-        training, run = _new(text, settings, max_epochs, device, threads, checkpoint_dir, name)
+        training, run = _new(settings, given)
     _follow(training, run)
 
 
@@ -154,11 +187,15 @@ def _iterations(listed: str) -> tuple[int, ...]:
         raise UsageError(f"--snapshot-at {listed}: a list of iterations, such as 100,300,500.") from None
 
 
+def _parts(listed: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in listed.split(",") if part.strip())
+
+
 def _pick(config: type[Any], settings: dict[str, Any]) -> dict[str, Any]:
     return {field.name: settings[field.name] for field in fields(config)}
 
 
-def _prepare(threads: int | None) -> None:
+def prepare(threads: int | None) -> None:
     """Everything that must happen before torch is imported, then its import."""
     from charrnn import threads as openmp
 
@@ -169,55 +206,92 @@ def _prepare(threads: int | None) -> None:
     torch.set_flush_denormal(True)  # oneDNN's LSTM slows some twenty times on denormals
 
 
-def _new(
-    text: Path | None,
-    settings: dict[str, Any],
-    max_epochs: float | None,
-    device: str,
-    threads: int | None,
-    checkpoint_dir: Path,
-    name: str | None,
-) -> tuple[Training, Run]:
-    from dataclasses import replace
+def _new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run]:
+    from charrnn import library, runs
 
-    from charrnn import corpus, runs
-
+    root, before = settings["checkpoint_dir"], _before(settings)
+    if before is not None:  # what the checkpoint was made with stands, unless it is contradicted
+        taken = {"embedding_size": before.header.model.embedding_size}
+        if settings["init_from"]:
+            taken = asdict(before.header.model)
+        for name in ("bytes", "lowercase", "normalize", "keep_newlines"):  # how characters are told apart
+            taken[name] = getattr(before.header.reading, name)
+        settings |= {name: value for name, value in taken.items() if name not in given}
     model_config = ModelConfig(**_pick(ModelConfig, settings))
     config = TrainConfig(**_pick(TrainConfig, settings))
-    source = corpus.read(text or corpus.bundled())
-    _prepare(threads)
+    source = reading.read(
+        settings["texts"] or [str(library.bundled())],
+        reading.config(settings),
+        glob=settings["glob"],
+        max_expansion=settings["max_expansion"],
+    )
+    prepare(settings["threads"])
     from charrnn.training import Training
 
-    training = Training(source, model_config, config, device=device)
-    if max_epochs is not None:
-        training.config = replace(config, iterations=max(1, round(max_epochs * training.streams.per_epoch)))
-    return training, runs.create(checkpoint_dir, name, Path(source.name).stem)
+    training = Training(source, model_config, config, device=settings["device"])
+    if before is not None:
+        from charrnn import transfer
+
+        weights, matched = transfer.carried_over(
+            before,
+            training.vocabulary,
+            training.model.weights(),
+            model=model_config,
+            embedding_only=settings["init_from"] is None,
+        )
+        what = "embedding" if settings["init_from"] is None else "network"
+        training.begin_with(
+            weights,
+            {"what": what, "path": str(before.path), "sha256": before.digest, "iteration": before.header.iteration},
+        )
+        print(f"charrnn: {what} from {visible(str(before.path))}: {matched.describe()}", file=sys.stderr)
+    if settings["max_epochs"] is not None:
+        count = max(1, round(settings["max_epochs"] * training.streams.per_epoch))
+        training.config = replace(config, iterations=count)
+    return training, runs.create(root, settings["name"], Path(source.name).stem)
 
 
-def _resumed(
-    resume: Path, root: Path, text: Path | None, device: str, threads: int | None, iterations: int | None
-) -> tuple[Training, Run]:
-    from charrnn import checkpoint, corpus, runs
+def _before(settings: dict[str, Any]) -> Checkpoint | None:
+    """The checkpoint that weights are taken from. Raises UsageError, RunError, CheckpointError."""
+    whole, embedding = settings["init_from"], settings["embedding_from"]
+    if whole is not None and embedding is not None:
+        raise UsageError("--init-from and --embedding-from contradict each other; give one of them.")
+    where = whole or embedding
+    if where is None:
+        return None
+    from charrnn import checkpoint, runs
 
-    run = runs.find_run(resume, root)
+    return checkpoint.load(runs.find_checkpoint(where, settings["checkpoint_dir"]))
+
+
+def _resumed(resume: Path, settings: dict[str, Any], given: set[str]) -> tuple[Training, Run]:
+    from charrnn import checkpoint, runs
+
+    run = runs.find_run(resume, settings["checkpoint_dir"])
     if not run.resume_path.exists():
         raise CheckpointError(f"{run.resume_path}: is missing; this run cannot be resumed, only sampled.")
     kept = checkpoint.load(run.resume_path)
+    iterations = settings["iterations"] if "iterations" in given else None
     total = iterations or kept.header.training.iterations
     if kept.header.iteration >= total:
         raise UsageError(
             f"{run.path}: is complete at iteration {kept.header.iteration:,}. To train on, give more: --iterations N."
         )
-    path = text or (Path(kept.header.progress["path"]) if kept.header.progress.get("path") else None)
-    if path is None:
+    origin = dict(kept.header.progress.get("origin", ()))
+    texts = settings["texts"] or origin.get("texts")
+    if not texts:
         raise UsageError(
             f"{run.path}: was trained on a text in memory; name it: charrnn train TEXT --resume {run.path}"
         )
-    source = corpus.read(path)
-    _prepare(threads or kept.header.made_with.get("threads"))  # the number of threads is part of being exact
+    files = {
+        name: settings[name] if name in given or settings["texts"] else origin[name]
+        for name in ("glob", "max_expansion")
+    }
+    source = reading.read(texts, kept.header.reading, **files)
+    prepare(settings["threads"] or kept.header.made_with.get("threads"))  # their number is part of being exact
     from charrnn.training import Training
 
-    training = Training.resumed(kept, source, device=device, iterations=iterations)
+    training = Training.resumed(kept, source, device=settings["device"], iterations=iterations)
     run.rewind(training.iteration)
     return training, runs.Run(run.path)
 

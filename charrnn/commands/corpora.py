@@ -1,0 +1,176 @@
+"""`charrnn corpora`: the texts that are known by name, and fetching more."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from charrnn.commands import reading, train
+from charrnn.commands.app import app
+from charrnn.commands.runs import Json, print_json
+from charrnn.config import TrainConfig
+from charrnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from charrnn.fetching import Progress
+    from charrnn.library import Entry, Stored
+
+_TRAIN = TrainConfig()
+
+corpora_app = typer.Typer(help="List the texts that are known by name, and fetch more.", invoke_without_command=True)
+app.add_typer(corpora_app, name="corpora")
+
+
+@corpora_app.callback()
+def corpora(context: typer.Context, as_json: Json = False) -> None:
+    """List the texts that are known by name: `charrnn train NAME` learns one. Others can be fetched."""
+    if context.invoked_subcommand is not None:
+        return
+    from charrnn import cache, library
+
+    texts, encoded = library.stored(), cache.entries()
+    names = {text.name for text in texts}
+    fetchable = [entry for entry in library.ENTRIES.values() if entry.name not in names]
+    if as_json:
+        print_json(
+            {"stored": [_described(text) for text in texts], "fetchable": [_offered(one) for one in fetchable]}
+            | {"cache": [asdict(one) | {"path": str(one.path)} for one in encoded]}
+        )
+        return
+    from charrnn import terminal, terminal_corpora
+
+    terminal_corpora.show_library(terminal.console(), texts, fetchable, encoded)
+    if fetchable:
+        print("\nFetch one: charrnn corpora fetch NAME, or any text: charrnn corpora fetch URL", file=sys.stderr)
+
+
+def _described(text: Stored) -> dict[str, object]:
+    return asdict(text) | {"path": str(text.path)}
+
+
+def _offered(entry: Entry) -> dict[str, object]:
+    names = ("name", "title", "author", "language", "url", "licence")
+    return {name: getattr(entry, name) for name in names}
+
+
+@corpora_app.command()
+def fetch(
+    texts: Annotated[list[str], typer.Argument(metavar="NAME|URL", help="Names of the list, or web addresses.")],
+    force: Annotated[bool, typer.Option("--force", help="Fetch again what is here already.")] = False,
+    max_size: Annotated[int, typer.Option(min=1, metavar="MB", help="The most to download of each.")] = 200,
+    name: Annotated[
+        str | None, typer.Option(show_default="after the address", help="What to call the text of a URL.")
+    ] = None,
+) -> None:
+    """Fetch texts, by name or from anywhere on the web.
+
+    Kept is the text alone, in UTF-8 and without Project Gutenberg's licence. A download that was interrupted goes on
+    where it stopped."""
+    from charrnn import library
+
+    if name is not None and (len(texts) != 1 or "://" not in texts[0]):
+        raise UsageError("--name names the text of one URL. Fetch that alone.")
+    entries = [library.from_url(text, name) if "://" in text else library.known(text) for text in texts]
+    for entry in entries:
+        kept = next((text for text in library.stored() if text.name == entry.name), None)
+        if kept is not None and not force and entry.name not in library.ENTRIES and kept.url != entry.url:
+            raise UsageError(f"{entry.name}: is here already, from {kept.url}. Choose a --name, or --force.")
+        if kept is None or force:
+            with _bar(entry.name) as progress:
+                kept = library.install(entry, max_size=max_size * 10**6, progress=progress)
+        length = "" if kept.characters is None else f"{kept.characters:,} characters, "
+        _say(f"{kept.name}: {length}{kept.path}")
+    _say(f"Learn it: charrnn train {entries[-1].name}")
+
+
+@corpora_app.command()
+def check(
+    texts: reading.Texts = None,
+    glob: reading.Glob = None,
+    documents: reading.Documents = reading.DEFAULTS.documents,
+    separator: reading.Separator = reading.DEFAULTS.separator,
+    encoding: reading.Encoding = reading.DEFAULTS.encoding,
+    errors: reading.Errors = reading.DEFAULTS.errors,
+    keep_newlines: reading.KeepNewlines = reading.DEFAULTS.keep_newlines,
+    normalize: reading.Normalize = reading.DEFAULTS.normalize,
+    lowercase: reading.Lowercase = reading.DEFAULTS.lowercase,
+    strip_gutenberg: reading.StripGutenberg = reading.DEFAULTS.strip_gutenberg,
+    min_count: reading.MinCount = reading.DEFAULTS.min_count,
+    bytes: reading.Bytes = reading.DEFAULTS.bytes,
+    max_expansion: reading.MaxExpansion = reading.EXPANSION,
+    val_frac: Annotated[float, typer.Option(help="Share of the text held out, at its end.")] = _TRAIN.val_frac,
+    threads: Annotated[
+        int | None, typer.Option(min=1, show_default="all cores", help="CPU threads to try networks with.")
+    ] = None,
+    trials: Annotated[bool, typer.Option(help="Train networks for a moment, to tell how long they take.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Look a text over before training on it: characters, what is odd, how far counting gets, how long it will take.
+
+    It is read exactly as `charrnn train` with the same options reads it."""
+    settings = dict(locals())
+    from charrnn import library, survey
+
+    config = TrainConfig(val_frac=val_frac)
+    corpus = reading.read(
+        texts or [str(library.bundled())], reading.config(settings), glob=glob, max_expansion=max_expansion
+    )
+    found = survey.survey(corpus, config)
+    if not as_json:
+        from charrnn import terminal, terminal_survey
+
+        terminal_survey.show_survey(terminal.console(), found)
+    tried = []
+    if trials:
+        train.prepare(threads)
+        tried = list(survey.trials(corpus, config))
+    if as_json:
+        print_json(found.to_dict() | {"trials": [asdict(one) for one in tried]})
+    else:
+        terminal_survey.show_advice(terminal.console(), found, tried)
+
+
+@corpora_app.command()
+def clear() -> None:
+    """Clear the cache of encoded texts; they are encoded anew when they are next read."""
+    from charrnn import cache, places
+    from charrnn.units import size
+
+    _say(f"cleared {size(cache.clear())} of encoded texts in {places.cache_dir()}")
+
+
+@corpora_app.command()
+def remove(names: Annotated[list[str], typer.Argument(metavar="NAME", help="Fetched texts.")]) -> None:
+    """Remove fetched texts from this machine."""
+    from charrnn import library
+
+    for name in names:
+        _say(f"removed {library.remove(name)}")
+
+
+def _say(line: str) -> None:
+    from charrnn.terminal_text import visible
+
+    print(visible(line), file=sys.stderr)
+
+
+@contextmanager
+def _bar(name: str) -> Iterator[Progress | None]:
+    """A bar on a terminal, as long as a download lasts."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=name, unit="B", unit_scale=True, dynamic_ncols=True, leave=False, file=sys.stderr) as bar:
+
+        def show(there: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(there - bar.n)
+
+        yield show

@@ -1,0 +1,22 @@
+"""Figures for people."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float) -> str:
+    """`48 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(count: int) -> str:
+    """Bytes for people: `512 B`, `3.4 MB`."""
+    if count < 1000:
+        return f"{count} B"
+    power = 1 if count < 999_500 else 2 if count < 999_500_000 else 3
+    value = count / 1000**power
+    return f"{value:.{1 if value < 99.5 else 0}f} {' kMG'[power]}B"
