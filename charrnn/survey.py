@@ -14,7 +14,7 @@ import numpy as np
 from charrnn import ngrams
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.corpus import Corpus
-from charrnn.diagnosis import Finding, diagnose
+from charrnn.diagnosis import Finding, diagnose, rare
 from charrnn.errors import CorpusError
 from charrnn.ngrams import Baseline
 from charrnn.vocabulary import Ids
@@ -22,10 +22,13 @@ from charrnn.vocabulary import Ids
 if TYPE_CHECKING:
     from charrnn.training import Training
 
-WIDTHS = (128, 192, 256, 384)  # of the networks that are tried, two layers each
+WIDTHS = (128, 192, 256, 384, 512)  # of the networks that are tried, two layers each
 _COUNTED = 5_000_000  # characters of training text that n-grams are counted in: those before the held-out text
 _MEASURED = 1_000_000  # characters of held-out text that n-grams are measured on
 _RARE = 5  # characters that occur fewer times are told one by one
+_ENOUGH = (
+    4.0  # characters read for every parameter: below it a narrower network learns more in the time (bench/sizes.py)
+)
 _SETTLING = 3  # iterations that set memory and threads up
 _SECONDS = 1.5  # of real iterations behind a speed, at least
 _FEWEST = 5  # iterations behind a speed, at least
@@ -86,7 +89,7 @@ def survey(corpus: Corpus, config: TrainConfig | None = None) -> Survey:
         held_out=sum(stop - start for _, start, stop in tails),
         distinct=len(counted),
         common=tuple(counted[:20]),
-        rare=tuple((character, count) for character, count in reversed(counted) if count < _RARE),
+        rare=tuple(rare(corpus, _RARE)),
         unknown=len(corpus.alphabet) - len(corpus.vocabulary) + 1 if corpus.vocabulary.unknown else 0,
         findings=tuple(diagnose(corpus)),
         baseline=_baseline(corpus, tails),
@@ -141,6 +144,15 @@ def trials(corpus: Corpus, config: TrainConfig | None = None, widths: Sequence[i
             epochs=iterations / training.streams.per_epoch,
             seconds=iterations * seconds,
         )
+
+
+def suggest(tried: Sequence[Trial], seconds: float, config: TrainConfig | None = None) -> tuple[Trial, int]:
+    """The network to train for so many seconds, and for how many iterations: the widest of `tried`, at least one, that
+    reads enough characters for its parameters in that time, else the narrowest."""
+    enough = [one for one in tried if one.speed * seconds >= _ENOUGH * one.parameters]
+    chosen = max(enough, key=lambda one: one.width) if enough else min(tried, key=lambda one: one.width)
+    config = config or TrainConfig()
+    return chosen, max(1, round(chosen.speed * seconds / (config.batch_size * config.seq_length)))
 
 
 def _seconds_an_iteration(training: Training) -> float:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from charrnn.survey import Survey, Trial
+from charrnn.survey import Survey, Trial, suggest
 from charrnn.terminal import plain
 from charrnn.units import duration
 
+BUDGETS = (1, 5, 30)  # minutes that settings are suggested for
+_MANY_EPOCHS = 10
 _MOST = 24  # rare characters told one by one
 
 
@@ -31,9 +35,10 @@ def show_survey(out: Console, survey: Survey) -> None:
         f"{survey.distinct:,}, most often {' '.join(shown(character) for character, _ in survey.common)}"
     )
     if survey.rare:
-        listed = " ".join(f"{shown(character)}{f' x{count}' * (count > 1)}" for character, count in survey.rare[:_MOST])
-        more = f" and {len(survey.rare) - _MOST:,} more" if len(survey.rare) > _MOST else ""
-        facts["rare"] = f"{listed}{more}"
+        by_count = groupby(survey.rare[:_MOST], key=itemgetter(1))
+        listed = [f"{' '.join(shown(character) for character, _ in group)} ({count} x)" for count, group in by_count]
+        more = f", and {len(survey.rare) - _MOST:,} more" if len(survey.rare) > _MOST else ""
+        facts["rare"] = f"{', '.join(listed)}{more}"
     if survey.unknown:
         facts["unknown"] = f"{survey.unknown:,} characters share the unknown symbol"
     if survey.baseline:
@@ -48,10 +53,14 @@ def show_survey(out: Console, survey: Survey) -> None:
     out.print()
     if not survey.findings:
         out.print(plain("Nothing odd was found."))
+    found = Table.grid(padding=(0, 1))
+    found.add_column()
+    found.add_column(overflow="fold")
     for finding in survey.findings:
-        out.print(plain(f"- {finding.message}"))
+        found.add_row(plain("-"), plain(finding.message))
         if finding.advice:
-            out.print(plain(f"  {finding.advice}"))
+            found.add_row(plain(""), plain(finding.advice))
+    out.print(found)
 
 
 def shown(character: str) -> str:
@@ -77,3 +86,14 @@ def show_advice(out: Console, survey: Survey, trials: Sequence[Trial]) -> None:
         size = f"LSTM {one.layers} x {one.width}"
         table.add_row(*map(plain, (size, f"{one.parameters:,}", f"{one.speed:,.0f}", duration(one.seconds))))
     out.print(table)
+    out.print()
+    for minutes in BUDGETS:
+        chosen, iterations = suggest(trials, 60 * minutes)
+        epochs = trials[0].epochs * iterations / trials[0].iterations
+        dropout = " --dropout 0.1" if epochs > _MANY_EPOCHS else ""
+        out.print(plain(f"for {minutes:2} min   --rnn-size {chosen.width} --iterations {iterations}{dropout}"))
+    if dropout:
+        out.print()
+        out.print(
+            plain(f"Read more than {_MANY_EPOCHS} times, a text begins to be learnt by heart; dropout holds it off.")
+        )

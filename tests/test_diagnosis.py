@@ -89,7 +89,7 @@ def test_what_is_wrong_is_counted_and_shown(inserted: str, kind: str, count: int
         "天地玄黃\u3000宇宙洪荒。！？",
         "ɛ̃ ʔa͡ɪ̯ ɑ̃ː ",  # accents that no letter has built in
         "ἄνδρα μοι ἔννεπε, Μοῦσα ",
-        "« Où est l’été ? » – « L’œuvre… » — N° 3 “À” ",
+        "« Où est l’été ? » – « L’œuvre… » — mi-été, “À” ",
         "Москва\nkvass\n",
     ],
 )
@@ -142,14 +142,14 @@ def test_a_wrong_encoding_of_the_reader_is_told_from_damage_of_the_file(tmp_path
 
 
 def test_findings_name_the_document(tmp_path: Path) -> None:
-    garbled = {"b": "A cafÃ© with\x07 and\u200b.\n" + BOOK[1:], "c": "Ã©tÃ© \x07\u200b\n" + BOOK[2:]}
+    garbled = {"b": "cafÃ© with\x07 and\u200b.\n" + BOOK[1:], "c": "Ã©tÃ© \x07\u200b\n" + BOOK[2:]}
     write(tmp_path, a=BOOK, **garbled)
     for config in (ReadConfig(), ReadConfig(documents=True)):
         found = findings(corpus.read(tmp_path, config))
         assert found["mojibake"].message == "2 garbled words, first in b.txt: 'cafÃ©' for 'café', 'Ã©tÃ©' for 'été'"
         assert found["mojibake"].examples == ("'cafÃ©' for 'café'", "'Ã©tÃ©' for 'été'")
         assert found["controls"].message.startswith("2 control characters: control (U+0007) (first in b.txt: ")
-        assert r"A cafÃ© with\x07 and" in found["controls"].message
+        assert r"cafÃ© with\x07 and" in found["controls"].message
         assert "first in b.txt" in found["invisible"].message
 
 
@@ -212,6 +212,7 @@ def test_lines_over_and_over(monkeypatch: pytest.MonkeyPatch) -> None:
 
     seldom = "".join(line + f"{header}\n" * (i < 50) for i, line in enumerate(lines))
     assert findings(seldom) == {}
+    assert findings(BOOK * 2 + "It is no great share\n" * 60) == {}
     short = "".join(line + "* * * * *\n" * (i % 20 == 0) for i, line in enumerate(lines))
     assert findings(short) == {}
 
@@ -245,6 +246,28 @@ def test_a_long_tail_is_told_with_what_min_count_would_leave(many: int, limit: i
     reread = corpus.from_text(text, config=ReadConfig(min_count=limit))
     assert len(reread.vocabulary) - 1 == int(told[2])  # all but the unknown symbol
     assert "rare" not in findings(reread)
+
+
+def test_no_long_tail_is_told_where_it_is_no_trouble() -> None:
+    seldom = "".join(map(chr, range(0x4E00, 0x4E00 + 60)))
+    often = "".join(map(chr, range(0x5000, 0x5000 + 300))) * 10
+    assert findings(BOOK + seldom) == {}  # of about 140 characters
+    assert findings(BOOK + seldom + often) == {}  # a few among many
+
+
+def test_a_few_of_another_kind_of_quotes_are_let_be() -> None:
+    assert findings(BOOK * 2 + "“no” " * 10) == {}  # less than a hundredth of them
+
+
+def test_looking_ends_when_enough_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(charrnn.diagnosis.characters, "_ENOUGH", 10)
+    monkeypatch.setattr(charrnn.diagnosis.findings, "_SLICE", 1000)
+    text = "".join(f"cafÃ©{i} Mоscow{chr(97 + i)}\n" for i in range(26)) + BOOK
+    looked_at = text[:1000].rfind("\n") + 1
+    found = findings(text)
+    for kind in ("mojibake", "lookalikes"):
+        assert found[kind].count == 26
+        assert f" in the first {looked_at} characters" in found[kind].message
 
 
 def test_of_bytes_only_what_bytes_have_is_said() -> None:

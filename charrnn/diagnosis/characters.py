@@ -11,6 +11,7 @@ from charrnn.diagnosis.documents import SHORT
 from charrnn.diagnosis.findings import Finding, Findings, Text, characters_of, many, share_of, shown
 from charrnn.vocabulary import UNKNOWN, describe
 
+_ENOUGH = 5000  # different damaged words; then it is known how things stand
 _FEW = 10  # of one kind of quotation marks or dashes beside another
 
 
@@ -18,13 +19,16 @@ def decoding(text: Text) -> Findings:
     """Mojibake; where there is none, C1 controls, of which it may be made."""
     words: Counter[tuple[str, str]] = Counter()
     encodings: Counter[str] = Counter()
-    first = ""
+    first, end = "", 0
     if not all(character.isascii() for character in text.counts):
         for start, piece in text.slices():
             for place, word, meant in damage.garbled(piece):
                 first = first or (", first" + text.inside(start + place)) * (len(text.documents) > 1)
                 words[word, meant] += 1
                 encodings[text.document(start + place).encoding] += 1
+            end = start + len(piece)
+            if len(words) > _ENOUGH:
+                break
     if words:
         ((encoding, _),) = encodings.most_common(1)
         advice = f"It is UTF-8, but was read as {encoding}: try --encoding utf-8, or auto."
@@ -32,7 +36,7 @@ def decoding(text: Text) -> Findings:
             repair = "repair it with ftfy (pip install ftfy; ftfy OLD -o NEW), which straightens quotes too"
             advice = f"UTF-8 was read as something else when this file was made. Find a better copy, or {repair}."
         examples = tuple(f"{word!r} for {meant!r}" for (word, meant), _ in words.most_common(3))
-        message = f"{many(words.total(), 'garbled word')}{text.within}{first}: {', '.join(examples)}"
+        message = f"{many(words.total(), 'garbled word')}{text.within(end)}{first}: {', '.join(examples)}"
         yield Finding(kind="mojibake", message=message, advice=advice, count=words.total(), examples=examples)
         return
     advice = "Windows' punctuation was read as Latin-1 when this file was made. Find a better copy."
@@ -118,7 +122,7 @@ def not_nfc(text: Text) -> Findings:
             example = example or (_decomposed(piece) if parts else "")
     if parts:
         whole = sum(n for c, n in counts.items() if unicodedata.normalize("NFD", c) != c)
-        apart = f"{many(parts, 'accent')}{text.within} apart from their letters{example}"
+        apart = f"{many(parts, 'accent')}{text.within(text.scanned)} apart from their letters{example}"
         message = f"{apart}, beside {many(whole, 'letter')} written whole"
         yield Finding(kind="not-nfc", message=message, advice=advice, count=parts)
 
@@ -135,14 +139,18 @@ def _decomposed(text: str) -> str:
 
 def mixed_words(text: Text) -> Findings:
     words: Counter[tuple[str, str]] = Counter()
+    end = 0
     if any("Ͱ" <= c <= "ԯ" for c in text.counts):  # Greek and Cyrillic
-        for _, piece in text.slices():
+        for start, piece in text.slices():
             words.update(damage.mixed(piece))
+            end = start + len(piece)
+            if len(words) > _ENOUGH:
+                break
     if words:
         examples = tuple(
             f"{word!r} has {', '.join(map(unicodedata.name, odd))}" for (word, odd), _ in words.most_common(3)
         )
-        message = f"{many(words.total(), 'word')} of mixed alphabets{text.within}: {'; '.join(examples)}"
+        message = f"{many(words.total(), 'word')} of mixed alphabets{text.within(end)}: {'; '.join(examples)}"
         advice = "Correct the letters: what only looks the same is another word to the model."
         yield Finding(kind="lookalikes", message=message, advice=advice, count=words.total(), examples=examples)
 

@@ -77,7 +77,7 @@ def repeated_lines(text: Text) -> Findings:
             whole = line.encode("latin-1").decode("utf-8", "replace") if text.config.bytes else line
             told.append(f"{n:,} times {whole if len(whole) <= 60 else whole[:59] + '…'!r}")
         share = share_of(sum(n * len(line) for line, n in found), text.scanned)
-        message = f"lines over and over, {share} of the text{text.within}: {few(told)}"
+        message = f"lines over and over, {share} of the text{text.within(text.scanned)}: {few(told)}"
         advice = "The model learns them before all else: delete them if they are no part of the text."
         yield Finding(kind="repeated-lines", message=message, advice=advice, count=len(found), examples=some(told))
 
@@ -86,7 +86,7 @@ def newlines(text: Text) -> Findings:
     config = text.config
     if config.bytes or config.keep_newlines:
         advice = "Make them one kind in the files." if config.bytes else "Without --keep-newlines all are read as LF."
-        crlf, cr, lf, within = 0, 0, 0, text.within
+        crlf, cr, lf, within = 0, 0, 0, text.within(text.scanned)
         for _, piece in text.slices() if "\r" in text.counts else ():
             both = piece.count("\r\n")
             crlf, cr, lf = crlf + both, cr + piece.count("\r") - both, lf + piece.count("\n") - both

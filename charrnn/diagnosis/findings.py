@@ -39,7 +39,10 @@ class Text:
         counted = zip(corpus.alphabet.characters, corpus.counts.tolist(), strict=True)
         self.counts: dict[str, int] = {character: count for character, count in counted if count}
         self.scanned = min(len(corpus), SCANNED)
-        self.within = f" in the first {SCANNED:,} {self.unit}s" if self.scanned < len(corpus) else ""
+
+    def within(self, end: int) -> str:
+        """` in the first 50,000,000 characters`; "" if that is all of it."""
+        return f" in the first {end:,} {self.unit}s" if end < len(self.corpus) else ""
 
     def read(self, start: int, stop: int) -> str:
         """The running text from one place to another; a byte is the character of its number."""
