@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,11 +104,12 @@ def read(
     """
     config = config or ReadConfig()
     texts = [texts] if isinstance(texts, str | Path) else list(texts)
-    paths = [text if str(text) == sources.STDIN else library.resolve(text).absolute() for text in texts]
+    paths = list(map(_path, texts))
     found = sources.gather(paths, glob=glob, max_expansion=max_expansion)
-    first = found[0].name if len(found) == 1 else Path(paths[0]).name
+    places = [path if path == sources.STDIN else os.path.abspath(path) for path in paths]
+    first = found[0].name if len(found) == 1 else Path(places[0]).name
     name = first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
-    origin = {"texts": [str(path) for path in paths], "glob": glob, "max_expansion": max_expansion}
+    origin = {"texts": places, "glob": glob, "max_expansion": max_expansion}
     unread = [Unread(one.name, one.path, partial(_pieces, one, config)) for one in found]
     key = _key(found, config) if sum(one.size for one in found) >= _CACHED_FROM else None
     if key and (hit := cache.find(key, partial(progress, "checking the cache"))):
@@ -122,6 +124,14 @@ def read(
         )
         return _corpus(name, ids, encoded, config, origin, _notes(unread, encoded.documents))
     return _encoded(unread, name, config, origin, lambda: key or _key(found, config), progress)
+
+
+def _path(text: str | Path) -> str:
+    """What was typed, as a path, or standard input's "-"."""
+    if str(text) == sources.STDIN:
+        return sources.STDIN
+    path = str(library.resolve(text))
+    return os.path.join(os.curdir, path) if path == sources.STDIN else path  # "./-" is a file
 
 
 def _pieces(source: Source, config: ReadConfig, seen: Seen) -> Iterable[Piece]:

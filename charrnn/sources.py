@@ -25,7 +25,7 @@ from charrnn.errors import CorpusError, UsageError
 from charrnn.packing import DAMAGE, MAGIC_SIZE, PACKINGS, Packing, unpack
 
 STDIN = "-"
-_DEFAULT_GLOB = "*.txt"
+_DEFAULT_GLOB = "*.[tT][xX][tT]"  # shown as *.txt
 _ALWAYS_FITS = 64 << 20  # bytes; what unpacks to no more than this is no bomb
 _SPOOL_IN_MEMORY = 64 << 20  # bytes of standard input; more goes to a temporary file
 _NAMED_AT_ONCE = 10  # texts that one error names
@@ -249,7 +249,8 @@ def _find(folder: Path, glob: str, refused: list[_Refused]) -> list[Parts]:
     files = _walk(folder, any(part.startswith(".") for part in pattern), refused)
     matching = [parts for parts in files if _fits(parts if "/" in glob else parts[-1:], pattern)]
     if not matching and len(refused) == problems:
-        what = f"{_shown(folder)}: no file in it matches {shlex.quote(_shown(glob))}"
+        shown = "*.txt" if glob == _DEFAULT_GLOB else _shown(glob)
+        what = f"{_shown(folder)}: no file in it matches {shlex.quote(shown)}"
         refused.append(_Refused(f"{what} ({_instead(files)})", "Name another folder or pattern."))
     return matching
 

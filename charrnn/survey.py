@@ -26,9 +26,9 @@ WIDTHS = (128, 192, 256, 384, 512)  # of the networks that are tried, two layers
 _COUNTED = 5_000_000  # characters of training text that n-grams are counted in: those before the held-out text
 _MEASURED = 1_000_000  # characters of held-out text that n-grams are measured on
 _RARE = 5  # characters that occur fewer times are told one by one
-_ENOUGH = (
-    4.0  # characters read for every parameter: below it a narrower network learns more in the time (bench/sizes.py)
-)
+# Characters read for every parameter. On tinyshakespeare the widest that read 1.1 or more learned most, in 60 s (256)
+# and in 180 s (384); one that read 0.2 came last (bench/sizes.md).
+_ENOUGH = 1.0
 _SETTLING = 3  # iterations that set memory and threads up
 _SECONDS = 1.5  # of real iterations behind a speed, at least
 _FEWEST = 5  # iterations behind a speed, at least

@@ -127,6 +127,13 @@ def test_the_order_is_the_names_alone(made: list[str]) -> None:
         assert names(gather([one])) == names(gather([other])) == expected
 
 
+def test_windows_spelling_of_the_suffix_counts_where_no_pattern_is_given(tmp_path: Path) -> None:
+    for name in ("A.TXT", "b.Txt", "c.txt.GZ", "d.md"):
+        (tmp_path / name).write_bytes(gzip.compress(b"text"))
+    assert names(gather([tmp_path])) == ["A.TXT", "b.Txt", "c.txt.GZ"]
+    assert names(gather([tmp_path], glob="*.TXT")) == ["A.TXT"]
+
+
 def test_hidden_files_only_for_a_pattern_with_a_dot(tmp_path: Path) -> None:
     tree(tmp_path, "a.txt", ".b.txt", ".git/c.txt", "sub/.d.txt")
     assert names(gather([tmp_path])) == ["a.txt"]

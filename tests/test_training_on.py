@@ -425,3 +425,27 @@ def test_what_a_checkpoint_was_read_like_is_kept(tmp_path: Path, cli: Cli) -> No
     header = loaded(tmp_path / "checkpoints" / "b").header
     assert header.reading.lowercase
     assert header.vocabulary == loaded(tmp_path / "checkpoints" / "a").header.vocabulary
+
+
+# -- names and licences ------------------------------------------------------------------------------------------------
+
+
+def test_a_fetched_text_is_trained_on_by_name(tmp_path: Path, cli: Cli) -> None:
+    refused = cli("train", "war-and-peace")
+    assert refused.returncode == 1
+    assert b"charrnn corpora fetch war-and-peace" in refused.stderr
+    (tmp_path / "data" / "corpora").mkdir(parents=True)
+    (tmp_path / "data" / "corpora" / "war-and-peace.txt").write_text(TEXT, "utf-8")
+    said = cli.train("war-and-peace", *SHORT, "--iterations", "3")
+    assert f"war-and-peace.txt: {len(TEXT):,} characters" in said
+    assert (tmp_path / "checkpoints" / "war-and-peace-1").is_dir()
+
+
+def test_a_licence_is_pointed_at_and_left_out_when_asked(tmp_path: Path, cli: Cli) -> None:
+    marks = [f"*** {mark} OF THE PROJECT GUTENBERG EBOOK SHEEP ***" for mark in ("START", "END")]
+    (tmp_path / "sheep.txt").write_text(f"Licence.\n\n{marks[0]}\n\n{TEXT}\n{marks[1]}\nMore.\n", "utf-8")
+    said = cli.train("sheep.txt", *SHORT, "--iterations", "3")
+    assert "charrnn: Project Gutenberg's licence in 1 document: sheep.txt. --strip-gutenberg leaves it out.\n" in said
+    said = cli.train("sheep.txt", "--strip-gutenberg", *SHORT, "--iterations", "3", "--name", "stripped")
+    assert "licence" not in said
+    assert not set(loaded(tmp_path / "checkpoints" / "stripped").header.vocabulary.characters) - set(TEXT)

@@ -69,13 +69,16 @@ def config(settings: Mapping[str, Any]) -> ReadConfig:
     return ReadConfig(**values)
 
 
-def read(texts: Sequence[str], reading: ReadConfig, **files: Any) -> Corpus:
-    """Read, with a bar on a terminal if it takes long, and say on standard error what should be known of it.
+def read(texts: Sequence[str], reading: ReadConfig, *, check: bool = False, **files: Any) -> Corpus:
+    """Read, with a bar on a terminal if it takes long, and say on standard error what should be known of it: with
+    `check` also that it has a licence in it, which nobody wants to train on.
 
     `files` are the other arguments of `corpus.read`. Raises CorpusError."""
     from tqdm import tqdm
 
     from charrnn import corpus
+    from charrnn.diagnosis import documents
+    from charrnn.diagnosis.findings import Text
     from charrnn.terminal_text import visible
 
     bars: dict[str, tqdm[Any]] = {}
@@ -94,6 +97,7 @@ def read(texts: Sequence[str], reading: ReadConfig, **files: Any) -> Corpus:
     finally:
         for bar in bars.values():
             bar.close()
-    for note in source.notes:
+    licence = [f"{one.message}. {one.advice}" for one in documents.boilerplate(Text(source))] if check else []
+    for note in [*source.notes, *licence]:
         print(f"charrnn: {visible(note)}", file=sys.stderr)
     return source

@@ -222,6 +222,7 @@ def _new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run]:
     source = reading.read(
         settings["texts"] or [str(library.bundled())],
         reading.config(settings),
+        check=True,
         glob=settings["glob"],
         max_expansion=settings["max_expansion"],
     )
