@@ -216,10 +216,14 @@ def entries() -> list[Entry]:
 
 
 def clear() -> int:
-    """Remove every entry, and what interrupted processes left. Returns the bytes freed. Raises CorpusError."""
+    """Remove every entry, and what interrupted processes left: half of one, or of a download. Returns the bytes freed.
+
+    Raises CorpusError."""
     freed = 0
     try:
-        for path in (*places.cache_dir().glob("*.ids"), *places.cache_dir().glob(".*.tmp")):
+        for path in (
+            path for pattern in ("*.ids", ".*.tmp", "downloads/*") for path in places.cache_dir().glob(pattern)
+        ):
             with contextlib.suppress(FileNotFoundError):
                 size = path.stat().st_size
                 path.unlink()

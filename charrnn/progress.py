@@ -77,9 +77,10 @@ class Display:
         if device == "cpu":
             import torch
 
-            device = f"CPU, {torch.get_num_threads()} threads"
+            count = torch.get_num_threads()
+            device = f"{count} CPU thread{'s' * (count > 1)}"
         self._say(f"text    {text_line(training)}")
-        self._say(f"model   {shape}: {training.parameters:,} parameters, on {device}")
+        self._say(f"model   {shape}: {training.parameters:,} parameters, {device}")
         self._say(
             f"train   {self.total:,} iterations ({epochs:.1f} epochs) of "
             f"{reading} x {config.seq_length} characters{shift}"

@@ -73,7 +73,7 @@ def moment(created: str) -> str:
     return f"{when:%Y-%m-%d %H:%M}" + (f" {when.tzname()}" if when.tzinfo else "")
 
 
-def _table(*columns: str, right: Iterable[str] = ()) -> Table:
+def open_table(*columns: str, right: Iterable[str] = ()) -> Table:
     """A table without frames; `right` are the columns of figures."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:  # names and values break anywhere rather than be cut short; figures never break
@@ -90,7 +90,7 @@ _FIGURES = ("Iteration", "Characters", "Train\nbpc", "Held-out\nbpc", "Known\nwo
 def show_rows(out: Console, rows: Sequence[Row]) -> None:
     """The measurements, one checkpoint a line; the run in a column of its own if there are several."""
     several = len({row.run for row in rows}) > 1 or not rows[0].run
-    table = _table(*(("Run",) if several else ()), *_FIGURES, "", right=_FIGURES)
+    table = open_table(*(("Run",) if several else ()), *_FIGURES, "", right=_FIGURES)
     above = None
     for row in rows:
         cells = [f"{row.iteration:,}", f"{row.characters:,}", bpc(row.train_bpc), bpc(row.held_out_bpc)]
@@ -109,7 +109,7 @@ def show_settings(out: Console, groups: Sequence[str], settings: Mapping[str, Se
     out.print(plain("Settings that differ", "bold"))
     out.print()
     if len(groups) <= _MOST_COLUMNS:
-        table = _table("", *groups)
+        table = open_table("", *groups)
         for name, values in settings.items():
             table.add_row(plain(name.replace("_", "-")), *(plain(_value(value)) for value in values))
         out.print(table)
@@ -196,7 +196,9 @@ def show_listing(out: Console, listed: Sequence[Listed]) -> None:
         out.print(plain("  " + ", ".join(facts)))
         if not one.rows:
             continue
-        table = _table("", "Iteration", "Held-out bpc", "Size", "File", "", right=("Iteration", "Held-out bpc", "Size"))
+        table = open_table(
+            "", "Iteration", "Held-out bpc", "Size", "File", "", right=("Iteration", "Held-out bpc", "Size")
+        )
         for row in one.rows:
             cells = [f"{row.iteration:,}", bpc(row.held_out_bpc), size(row.size), row.path.name]
             cells.append("* best" if row.best else "")

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from charrnn.survey import Survey, Trial, suggest
-from charrnn.terminal import plain
+from charrnn.terminal import open_table, plain
 from charrnn.units import duration
 
+_FIGURES = ("Parameters", "Characters/s", "Time")
 BUDGETS = (1, 5, 30)  # minutes that settings are suggested for
 _MANY_EPOCHS = 10  # bench/sizes.md, the bundled novel: at 14 epochs 1.327 nats without dropout, 1.304 with 0.3
 _MOST = 24  # rare characters told one by one
@@ -79,9 +79,7 @@ def show_advice(out: Console, survey: Survey, trials: Sequence[Trial]) -> None:
         plain(f"On this machine, {trials[0].iterations:,} iterations ({trials[0].epochs:.1f} epochs) would take:")
     )
     out.print()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for title in ("Network", "Parameters", "Characters/s", "Time"):
-        table.add_column(plain(title, "bold"), justify="left" if title == "Network" else "right", no_wrap=True)
+    table = open_table("Network", *_FIGURES, right=_FIGURES)
     for one in trials:
         size = f"LSTM {one.layers} x {one.width}"
         table.add_row(*map(plain, (size, f"{one.parameters:,}", f"{one.speed:,.0f}", duration(one.seconds))))

@@ -23,7 +23,7 @@ from charrnn.model import CharModel, State, detached, entering
 from charrnn.windows import IGNORED, DocumentStreams, Streams
 
 _DOCUMENTS_TOLD = 1000  # that a resume file lists, to say what differs
-_WORDS_FROM = 50_000_000  # characters of training text whose words are known; more would fill the memory
+_WORDS_FROM = 10_000_000  # characters of training text whose words are known: three seconds' reading, and most words
 _WORDS_AT_ONCE = 1_000_000  # a word at such a border is cut in two, which moves no figure
 _SMOOTHING = 0.02  # weight of the newest loss in the smoothed one: about the last 50 iterations
 

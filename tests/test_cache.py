@@ -108,8 +108,10 @@ def test_clear_takes_what_interrupted_processes_left(place: Path) -> None:
     store()
     (place / ".abc.tmp").write_bytes(b"half")
     (place / "theirs.txt").write_bytes(b"not ours")
+    (place / "downloads").mkdir()
+    (place / "downloads" / "book.part").write_bytes(b"half")
     cache.clear()
-    assert [path.name for path in place.iterdir()] == ["theirs.txt"]
+    assert sorted(str(path.relative_to(place)) for path in place.rglob("*")) == ["downloads", "theirs.txt"]
     assert cache.clear() == 0
 
 
