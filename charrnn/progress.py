@@ -9,6 +9,7 @@ import os
 import shlex
 import sys
 import time
+from collections import deque
 from typing import Any
 
 from tqdm import tqdm
@@ -19,6 +20,7 @@ from charrnn.training import Evaluated, Event, Progress, Snapshot, Training
 from charrnn.units import duration
 
 _MEASURED = 1.0  # seconds of training that the estimate rests on, at least
+_REMEMBERED = 30.0  # seconds of training that the speed is of: it changes with what else the machine does
 _PLAIN_EVERY = 10.0  # seconds between two plain lines
 
 
@@ -54,7 +56,7 @@ class Display:
         self.began_at = training.iteration
         self.moving = sys.stderr.isatty()
         self.bar: tqdm[Any] | None = None
-        self._mark: Progress | None = None  # from which speed is measured
+        self._marks: deque[Progress] = deque()  # a second apart; speed is measured from the first
         self._estimated = False
         self._spoke = time.monotonic()
         self._stdout_open = True
@@ -126,15 +128,20 @@ class Display:
             )
 
     def _speed(self, event: Progress) -> float | None:
-        """Characters trained on per second of training; None until it has been measured for long enough."""
-        if self._mark is None:
+        """Characters trained on per second of training, lately; None until it has been measured for long enough."""
+        marks = self._marks
+        if not marks:
             if event.iteration >= self.began_at + 5:  # the first iterations set memory and threads up
-                self._mark = event
+                marks.append(event)
             return None
-        seconds = event.seconds - self._mark.seconds
+        seconds = event.seconds - marks[0].seconds
         if seconds < _MEASURED:
             return None
-        speed = (event.characters - self._mark.characters) / seconds
+        speed = (event.characters - marks[0].characters) / seconds
+        if event.seconds - marks[-1].seconds >= 1:
+            marks.append(event)
+        if len(marks) > 1 and event.seconds - marks[1].seconds > _REMEMBERED:
+            marks.popleft()
         if not self._estimated:
             self._estimated = True
             left = duration(self._left(event))
@@ -142,10 +149,10 @@ class Display:
         return speed
 
     def _left(self, event: Progress) -> float:
-        """Seconds of training to go, at the speed since the mark."""
-        assert self._mark is not None
-        done = event.iteration - self._mark.iteration
-        return (self.total - event.iteration) * (event.seconds - self._mark.seconds) / done
+        """Seconds of training to go, at the speed since the first mark."""
+        mark = self._marks[0]
+        done = event.iteration - mark.iteration
+        return (self.total - event.iteration) * (event.seconds - mark.seconds) / done
 
     def _snapshot(self, event: Snapshot) -> None:
         header, sample = event.header, event.header.sample

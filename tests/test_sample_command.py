@@ -212,15 +212,17 @@ def test_a_reader_that_leaves_is_no_error(model: Path) -> None:
 
 def test_ctrl_c_leaves_the_text_so_far(model: Path) -> None:
     command = [sys.executable, "-m", "charrnn", "sample", str(model), "-n", "1000000000", "--seed", "7"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
         assert process.stdout is not None
-        assert process.stderr is not None
         out = process.stdout.read(10)
         process.send_signal(signal.SIGINT)
-        out += process.stdout.read()
-        assert process.wait(60) == 130
-        assert process.stderr.read().count(b"\n") == 1
-    text = out.decode()
+        try:
+            rest, said = process.communicate(timeout=60)
+        finally:
+            process.kill()  # it would write for hours
+    assert process.returncode == 130
+    assert said.count(b"\n") == 1
+    text = (out + rest).decode()
     assert text == expected(model, length=len(text))
 
 
