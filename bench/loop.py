@@ -31,9 +31,10 @@ def main() -> None:
     from charrnn import corpus, runs
     from charrnn.config import ModelConfig, TrainConfig
     from charrnn.model import CharModel, detached
+    from charrnn.optimisation import Optimisation
     from charrnn.progress import Display
     from charrnn.recording import record
-    from charrnn.training import Training, _optimizer
+    from charrnn.training import Training
 
     letters = np.random.default_rng(0).integers(32, 97, 1_100_000)
     text = corpus.from_text("".join(map(chr, letters.tolist())))
@@ -56,7 +57,7 @@ def main() -> None:
             loop = record(training, run)
 
             model = CharModel(model_config, len(training.vocabulary), seed=1)
-            optimizer = _optimizer(model, config, torch.device("cpu"))
+            optimizer = Optimisation(model, config, torch.device("cpu")).optimizer
             state = model.zero_state(batch)
             bare_times, loop_times = [], []
             for number in range(ROUNDS + 10):

@@ -16,7 +16,7 @@ from charrnn.errors import UsageError
 from charrnn.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from charrnn.training import Event
+    from charrnn.events import Event
 
 
 class Model:
@@ -62,7 +62,7 @@ def train(
     device: str = "auto",
     **settings: Any,
 ) -> Iterator[Event]:
-    """Train, yielding Progress, Evaluated and Snapshot events (charrnn.training) as they come.
+    """Train, yielding Progress, Evaluated and Snapshot events (charrnn.events) as they come.
 
     `text` is what `charrnn train` takes (paths of files and folders, names of known texts), a Corpus
     (`charrnn.corpus.from_text` makes one of a string), or None for the bundled novel. `settings` are the fields of

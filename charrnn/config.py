@@ -17,8 +17,11 @@ from charrnn.errors import CheckpointError, UsageError
 
 Cell = Literal["lstm", "gru", "rnn"]
 ClipMode = Literal["norm", "value"]
-Decay = Literal["cosine", "linear", "constant"]
+Decay = Literal["cosine", "linear", "constant", "plateau"]
+OptimizerName = Literal["adamw", "rmsprop", "sgd"]
+Precision = Literal["auto", "float32", "bfloat16"]
 DecodingErrors = Literal["strict", "replace"]
+Nonlinearity = Literal["tanh", "relu"]
 Normalize = Literal["none", "nfc", "nfkc"]
 
 GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}  # rows of a weight matrix are GATES x rnn_size
@@ -88,15 +91,42 @@ class ModelConfig(_FromMapping):
     num_layers: int = 2
     rnn_size: int = 192
     embedding_size: int = 64  # 0: one-hot
+    nonlinearity: Nonlinearity = "tanh"  # of an rnn's cell
     residual: bool = True  # layer i > 0 adds its input to its output
+    layer_norm: bool = False  # what enters every layer but the first, and the head; what residual adds stays as it is
+    tied: bool = False  # the head's matrix is the embedding's, behind a projection if that is not rnn_size wide
     dropout: float = 0.0  # on every layer's output while training: between layers and before the head
+    input_dropout: float = 0.0  # on what enters the first layer while training
+    recurrent_dropout: float = 0.0  # on the hidden-to-hidden matrices while training, one mask a window (weight-drop)
 
     def __post_init__(self) -> None:
         _require(self.model in get_args(Cell), f"--model {self.model}: choose one of {', '.join(get_args(Cell))}.")
         _require(self.num_layers >= 1, f"--num-layers {self.num_layers}: at least 1.")
         _require(self.rnn_size >= 1, f"--rnn-size {self.rnn_size}: at least 1.")
         _require(self.embedding_size >= 0, f"--embedding-size {self.embedding_size}: 0 (one-hot) or more.")
-        _require(0 <= self.dropout < 1, f"--dropout {self.dropout}: from 0 up to, not including, 1.")
+        _require(
+            self.nonlinearity in get_args(Nonlinearity),
+            f"--nonlinearity {self.nonlinearity}: choose one of {', '.join(get_args(Nonlinearity))}.",
+        )
+        _require(
+            self.model == "rnn" or self.nonlinearity == "tanh",
+            f"--nonlinearity {self.nonlinearity}: those of lstm and gru are fixed. Add --model rnn, or leave it out.",
+        )
+        _require(
+            not self.tied or self.embedding_size > 0,
+            "--tied: there is no embedding to share (--embedding-size 0). Give it a width, or leave --tied out.",
+        )
+        for name, share in (
+            ("dropout", self.dropout),
+            ("input-dropout", self.input_dropout),
+            ("recurrent-dropout", self.recurrent_dropout),
+        ):
+            _require(0 <= share < 1, f"--{name} {share}: from 0 up to, not including, 1.")
+
+    @property
+    def projected(self) -> bool:
+        """Whether the last layer's output is projected to the embedding's width: tied, and of another width."""
+        return self.tied and self.embedding_size != self.rnn_size
 
     @property
     def gates(self) -> int:
@@ -104,7 +134,9 @@ class ModelConfig(_FromMapping):
         return GATES[self.model]
 
     def shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
-        """Every weight's name and shape, in the order of the file. Names are those of torch's one-layer modules."""
+        """Every weight's name and shape, in the order of the file. Names are those of torch's one-layer modules.
+
+        A tied matrix is there once, as the embedding's."""
         hidden, rows = self.rnn_size, self.gates * self.rnn_size
         shapes: dict[str, tuple[int, ...]] = {}
         if self.embedding_size:
@@ -116,7 +148,13 @@ class ModelConfig(_FromMapping):
             shapes[f"layers.{layer}.bias_ih_l0"] = (rows,)
             shapes[f"layers.{layer}.bias_hh_l0"] = (rows,)
             width = hidden
-        shapes["head.weight"] = (vocabulary_size, hidden)
+        if self.layer_norm:
+            for layer in range(self.num_layers):
+                shapes[f"norms.{layer}.weight"] = shapes[f"norms.{layer}.bias"] = (hidden,)
+        if self.projected:
+            shapes["projection.weight"] = (self.embedding_size, hidden)
+        if not self.tied:
+            shapes["head.weight"] = (vocabulary_size, hidden)
         shapes["head.bias"] = (vocabulary_size,)
         return shapes
 
@@ -126,20 +164,30 @@ class TrainConfig(_FromMapping):
     """How the network is trained. All counts are iterations (optimiser updates)."""
 
     iterations: int = 6000
+    time: float | None = None  # seconds; the number of iterations is then fixed after the first ones were measured
     batch_size: int = 16  # parallel streams of text
     seq_length: int = 64  # characters a gradient reaches back
     shift: int | None = None  # None: seq_length, so that windows tile the text
     stateless: bool = False
     freeze: tuple[str, ...] = ()  # parts of the network that are not trained: embedding, layers, head
+    optimizer: OptimizerName = "adamw"
     learning_rate: float = 8e-3
     warmup: int = 100
     decay: Decay = "cosine"
     final_rate: float = 0.02  # of learning_rate, at the last iteration
+    plateau_patience: int = 1  # evaluations without improvement after which decay "plateau" lowers the rate
+    plateau_factor: float = 0.5  # by which it does
     beta1: float = 0.9
-    beta2: float = 0.99
+    beta2: float = 0.99  # of AdamW; what RMSprop calls alpha
+    momentum: float = 0.9  # of SGD and RMSprop
     weight_decay: float = 0.1  # decoupled; on matrices, not on biases
+    l1: float = 0.0  # penalties on matrices
+    l2: float = 0.0
     grad_clip: float = 5.0  # 0: never
     grad_clip_mode: ClipMode = "norm"
+    average: float = 0.0  # how much an iteration leaves of the mean weights that are measured and kept; 0: no mean
+    precision: Precision = "float32"  # of the products in training; auto: bfloat16 where the hardware has it
+    patience: int = 0  # evaluations without improvement after which training ends, the best kept; 0: never
     val_frac: float = 0.1
     val_max: int = 1_000_000  # and at most so many characters; 0: no bound
     eval_every: int = 1000  # 0: only at snapshots
@@ -161,8 +209,13 @@ class TrainConfig(_FromMapping):
             ("sample-length", self.sample_length, 0),
             ("seed", self.seed, 0),
             ("val-max", self.val_max, 0),
+            ("patience", self.patience, 0),
+            ("plateau-patience", self.plateau_patience, 1),
         ):
             _require(value >= least, f"--{name} {value}: at least {least}.")
+        _require(
+            self.time is None or (math.isfinite(self.time) and self.time > 0), f"--time {self.time}: above 0 seconds."
+        )
         if self.shift is not None:
             _require(
                 1 <= self.shift <= self.seq_length,
@@ -174,11 +227,25 @@ class TrainConfig(_FromMapping):
         )
         _require(self.decay in get_args(Decay), f"--decay {self.decay}: choose one of {', '.join(get_args(Decay))}.")
         _require(0 <= self.final_rate <= 1, f"--final-rate {self.final_rate}: a share of the rate, from 0 to 1.")
-        for name, beta in (("beta1", self.beta1), ("beta2", self.beta2)):
-            _require(0 <= beta < 1, f"--{name} {beta}: from 0 up to, not including, 1.")
+        for name, share in (
+            ("beta1", self.beta1),
+            ("beta2", self.beta2),
+            ("momentum", self.momentum),
+            ("average", self.average),
+            ("plateau-factor", self.plateau_factor),
+        ):
+            _require(0 <= share < 1, f"--{name} {share}: from 0 up to, not including, 1.")
+        for name, strength in (("weight-decay", self.weight_decay), ("l1", self.l1), ("l2", self.l2)):
+            _require(math.isfinite(strength) and strength >= 0, f"--{name} {strength}: 0 or more.")
+        for name, chosen, kind in (
+            ("optimizer", self.optimizer, OptimizerName),
+            ("precision", self.precision, Precision),
+        ):
+            _require(chosen in get_args(kind), f"--{name} {chosen}: choose one of {', '.join(get_args(kind))}.")
+        steered = self.patience or self.decay == "plateau"
         _require(
-            math.isfinite(self.weight_decay) and self.weight_decay >= 0,
-            f"--weight-decay {self.weight_decay}: 0 or more.",
+            not steered or bool(self.eval_every and self.val_frac),
+            "--patience and --decay plateau go by the held-out text: they need --eval-every and --val-frac above 0.",
         )
         _require(
             math.isfinite(self.grad_clip) and self.grad_clip >= 0, f"--grad-clip {self.grad_clip}: 0 (never) or more."
@@ -201,6 +268,11 @@ class TrainConfig(_FromMapping):
     def effective_shift(self) -> int:
         """How far the next window starts after this one."""
         return self.seq_length if self.shift is None else self.shift
+
+    def snapshot_due(self, iteration: int) -> bool:
+        """Whether a snapshot is kept at this iteration: by the list, as a multiple, or as the run's last."""
+        multiple = self.snapshot_every > 0 and iteration % self.snapshot_every == 0
+        return iteration in self.snapshot_at or multiple or iteration == self.iterations
 
     def snapshot_iterations(self) -> tuple[int, ...]:
         """When snapshots are kept, ascending: the list and the multiples, clipped to the run, and its end."""

@@ -11,11 +11,13 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn import cells
-from charrnn.cells import Array, Weights
+from charrnn.cells import Array, Stage, Weights
 from charrnn.config import ModelConfig
 from charrnn.errors import CorpusError, UsageError
 from charrnn.sampling import chain, draw, log_softmax
@@ -48,8 +50,11 @@ class Engine:
         self.config = model
         self.packed = [cells.pack(model, index, weights) for index in range(model.num_layers)]
         self.rows = list(cells.table(model, weights))  # V rows (gates * H,)
-        head = np.column_stack((weights["head.weight"], weights["head.bias"]))
-        self.head = np.ascontiguousarray(head, dtype=np.float32)  # (V, H + 1), for the stack's output | 1
+        norms = range(model.num_layers if model.layer_norm else 0)
+        self.norms = [tuple(_copy(weights[f"norms.{index}.{name}"]) for name in ("weight", "bias")) for index in norms]
+        self.projection = _copy(weights["projection.weight"]) if model.projected else None
+        matrix = weights["embedding.weight" if model.tied else "head.weight"]
+        self.head = _copy(np.column_stack((matrix, weights["head.bias"])))  # (V, H + 1), for the stack's output | 1
         self._reader = Reader(self)
 
     def zero_state(self) -> Array:
@@ -74,16 +79,33 @@ class Engine:
         return reader.logits(), reader.state()
 
 
+def _copy(weight: NDArray[Any]) -> Array:
+    return np.array(weight, dtype=np.float32, order="C")
+
+
 class Reader:
     """An engine in motion through one text: its state is in its own buffers, at first the zero state."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         layers = [cells.make(engine.config, packed) for packed in engine.packed]
-        self.top: Array = np.ones(engine.config.rnn_size + 1, dtype=np.float32)  # the stack's output | 1
-        outputs = [*(layer.x for layer in layers[1:]), self.top[:-1]]
-        added = [layer.x if engine.config.residual and index else None for index, layer in enumerate(layers)]
-        self.plan = list(zip(layers, added, outputs, strict=True))
+        stages: list[Stage] = []
+        for index, layer in enumerate(layers):
+            stages.append(layer)
+            if engine.norms:
+                stages.append(cells.Norm(*engine.norms[index]))
+        if engine.projection is not None:
+            stages.append(cells.Projection(engine.projection))
+        self.top: Array = np.ones(engine.head.shape[1], dtype=np.float32)  # the stack's output | 1
+        outputs = [*(stage.x for stage in stages[1:]), self.top[:-1]]
+        # Each stage, what is added to its output, and where that goes. Residual connections leave the norms out.
+        self.plan: list[tuple[Stage, Array | None, Array]] = []
+        path: Array | None = None
+        for stage, output in zip(stages, outputs, strict=True):
+            recurrent = stage in layers
+            self.plan.append((stage, path if recurrent else None, output))
+            if recurrent and engine.config.residual:
+                path = output
         self.carried = [part for layer in layers for part in layer.carried]
 
     def load(self, state: Array) -> None:
@@ -98,13 +120,13 @@ class Reader:
     def consume(self, index: int) -> None:
         """Read one character's id."""
         row: Array | None = self.engine.rows[index]
-        for layer, added, output in self.plan:
-            layer.step(row)
+        for stage, added, output in self.plan:
+            stage.step(row)
             row = None
             if added is None:
-                output[:] = layer.h
+                output[:] = stage.h
             else:
-                np.add(layer.h, added, output)
+                np.add(stage.h, added, output)
 
     def logits(self) -> Array:
         """(V,), a new array: what the model makes of the characters consumed, of which there must be one."""

@@ -1,8 +1,13 @@
-"""The network in torch: embedding, a stack of recurrent layers, a linear head. Its state is passed in and out."""
+"""The network in torch: embedding, a stack of recurrent layers, a linear head. Its state is passed in and out.
+
+The textbooks' additions are switches of `ModelConfig`: residual connections, layer normalisation between layers, one
+matrix for embedding and head, dropout of the input and of every layer's output, weight-drop on the recurrent matrices.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +21,34 @@ from charrnn.config import ModelConfig
 # What each layer carries from window to window, each (B, rnn_size): (h, c) for an LSTM, (h,) for a GRU or RNN.
 State = tuple[tuple[Tensor, ...], ...]
 
-_MODULES: dict[str, Callable[[int, int], nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+# A layer's module, and what the module's forward calls: we call that, to run a layer with a masked matrix as well.
+_CELLS: dict[str, tuple[Callable[[int, int], nn.RNNBase], Callable[..., tuple[Tensor, ...]]]] = {
+    "lstm": (nn.LSTM, torch.lstm),
+    "gru": (nn.GRU, torch.gru),
+    "tanh": (nn.RNN, torch.rnn_tanh),
+    "relu": (partial(nn.RNN, nonlinearity="relu"), torch.rnn_relu),
+}
+
+
+class TiedHead(nn.Module):
+    """A head whose matrix is the embedding's (Press and Wolf, 2017; Inan et al., 2017): x (..., E) -> (..., V).
+
+    The matrix remains the embedding's parameter, so that it has one name among the weights. It is drawn as small as a
+    head's, and read as an embedding times sqrt(E) (Vaswani et al., 2017, section 3.4).
+    """
+
+    def __init__(self, embedding: nn.Embedding) -> None:
+        super().__init__()
+        self._embedding = (embedding,)  # within a tuple a module is not registered
+        self.bias = nn.Parameter(torch.zeros(embedding.num_embeddings))
+
+    @property
+    def weight(self) -> Tensor:
+        """(V, E)"""
+        return self._embedding[0].weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight, self.bias)
 
 
 class CharModel(nn.Module):
@@ -35,12 +67,20 @@ class CharModel(nn.Module):
             width = config.embedding_size or vocabulary_size
             if config.embedding_size:
                 self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
+            module, self._kernel = _CELLS[config.nonlinearity if config.model == "rnn" else config.model]
             layers = []
             for _ in range(config.num_layers):
-                layers.append(_MODULES[config.model](width, config.rnn_size))
+                layers.append(module(width, config.rnn_size))
                 width = config.rnn_size
             self.layers = nn.ModuleList(layers)
-            self.head = nn.Linear(config.rnn_size, vocabulary_size)
+            if config.layer_norm:
+                self.norms = nn.ModuleList(nn.LayerNorm(config.rnn_size) for _ in layers)
+            if config.projected:
+                self.projection = nn.Linear(config.rnn_size, config.embedding_size, bias=False)
+            self.head = TiedHead(self.embedding) if config.tied else nn.Linear(config.rnn_size, vocabulary_size)
+        if config.tied:
+            with torch.no_grad():  # N(0, 1) would make logits of the order of sqrt(E)
+                self.embedding.weight.mul_(config.embedding_size**-0.5)
         if config.model == "lstm":  # remember at first: forget bias 1 (Jozefowicz et al., 2015)
             for layer in layers:
                 with torch.no_grad():
@@ -57,22 +97,34 @@ class CharModel(nn.Module):
         """inputs (B, T) ids -> logits (B, T, V) and the state after `carry_at` characters (default: all T).
 
         With `carry_at` < T the characters beyond it are still predicted with everything before them; only the state
-        handed out is the earlier one, for overlapping windows. `generator` draws the dropout masks while training.
+        handed out is the earlier one, for overlapping windows.
+
+        While training `generator` draws the dropout masks, in this order: the input's; then, from the lowest layer up,
+        that of the layer's recurrent matrix and that of its output. A share of 0 draws none.
         """
+        config = self.config
         cut = inputs.shape[1] if carry_at is None else carry_at
         x = inputs.t()  # time-major (T, B): the order in which the kernels run
-        x = self.embedding(x) if self.config.embedding_size else F.one_hot(x, self.vocabulary_size).float()
+        x = self.embedding(x) if config.embedding_size else F.one_hot(x, self.vocabulary_size).float()
+        if config.tied:
+            x = x * config.embedding_size**0.5
+        x = self._drop(x, config.input_dropout, generator)
+        path = x  # what residual connections add to; layers and head read it through their norm, if there is one
         carried = []
         for index, layer in enumerate(self.layers):
-            start = tuple(part.unsqueeze(0) for part in state[index])
-            y, middle = layer(x[:cut], self._pack(start))
-            carried.append(tuple(part.squeeze(0) for part in self._unpack(middle)))
+            w_ih, w_hh, *biases = layer.parameters()
+            # DropConnect on the matrix (Merity et al., 2018): one mask serves the whole window.
+            weights = [w_ih, self._drop(w_hh, config.recurrent_dropout, generator), *biases]
+            y, middle = self._run(x[:cut], tuple(part.unsqueeze(0) for part in state[index]), weights)
+            carried.append(tuple(part.squeeze(0) for part in middle))
             if cut < len(x):
-                rest, _ = layer(x[cut:], middle)
+                rest, _ = self._run(x[cut:], middle, weights)
                 y = torch.cat((y, rest))
-            if self.training and self.config.dropout > 0:
-                y = self._drop(y, generator)
-            x = x + y if self.config.residual and index > 0 else y
+            y = self._drop(y, config.dropout, generator)
+            path = path + y if config.residual and index > 0 else y
+            x = self.norms[index](path) if config.layer_norm else path
+        if config.projected:
+            x = self.projection(x)
         return self.head(x).transpose(0, 1), tuple(carried)
 
     def loss(
@@ -93,17 +145,20 @@ class CharModel(nn.Module):
         flat = logits.transpose(0, 1).reshape(-1, self.vocabulary_size).float()  # time-major again: no copy
         return F.cross_entropy(flat, targets.t().reshape(-1)), carried
 
-    def _drop(self, y: Tensor, generator: torch.Generator | None) -> Tensor:
+    def _run(self, x: Tensor, state: tuple[Tensor, ...], weights: list[Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """One layer over x (T, B, X), from the parts (1, B, H) of its state: its outputs (T, B, H) and the state."""
+        start = state if self.config.model == "lstm" else state[0]
+        has_biases, depth, dropout, bidirectional, batch_first = True, 1, 0.0, False, False
+        y, *end = self._kernel(x, start, weights, has_biases, depth, dropout, self.training, bidirectional, batch_first)
+        return y, tuple(end)
+
+    def _drop(self, x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
         # Our own mask, because F.dropout can only draw from the global generator.
-        keep = 1 - self.config.dropout
-        mask = torch.empty_like(y).bernoulli_(keep, generator=generator)
-        return y * mask.div_(keep)
-
-    def _pack(self, parts: tuple[Tensor, ...]) -> Any:
-        return parts if self.config.model == "lstm" else parts[0]
-
-    def _unpack(self, parts: Any) -> tuple[Tensor, ...]:
-        return parts if self.config.model == "lstm" else (parts,)
+        if not self.training or not share:
+            return x
+        keep = 1 - share
+        mask = torch.empty_like(x).bernoulli_(keep, generator=generator)
+        return x * mask.div_(keep)
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """A copy of every weight, under the names of `ModelConfig.shapes`."""

@@ -14,9 +14,10 @@ from typing import Any
 
 from tqdm import tqdm
 
+from charrnn.events import Evaluated, Event, Progress, Snapshot
 from charrnn.runs import Run
 from charrnn.terminal_text import visible
-from charrnn.training import Evaluated, Event, Progress, Snapshot, Training
+from charrnn.training import Training
 from charrnn.units import duration
 
 _MEASURED = 1.0  # seconds of training that the estimate rests on, at least
@@ -52,7 +53,6 @@ class Display:
 
     def __init__(self, training: Training, run: Run) -> None:
         self.training, self.run = training, run
-        self.total = training.config.iterations
         self.began_at = training.iteration
         self.moving = sys.stderr.isatty()
         self.bar: tqdm[Any] | None = None
@@ -60,7 +60,6 @@ class Display:
         self._estimated = False
         self._spoke = time.monotonic()
         self._stdout_open = True
-        self._snapshots = set(training.config.snapshot_iterations())
 
     def plan(self) -> None:
         """Before the first iteration: what was read, what will be trained, and where it is kept."""
@@ -72,7 +71,6 @@ class Display:
         shape += f", embedding {model.embedding_size}" if model.embedding_size else ", one-hot"
         if model.dropout:
             shape += f", dropout {model.dropout:g}"
-        epochs = self.total / streams.per_epoch
         reading = f"{config.batch_size} shuffled windows" if config.stateless else f"{config.batch_size} streams"
         shift = "" if config.effective_shift == config.seq_length else f", shift {config.effective_shift}"
         device = training.device.type
@@ -83,10 +81,12 @@ class Display:
             device = f"{count} CPU thread{'s' * (count > 1)}"
         self._say(f"text    {text_line(training)}")
         self._say(f"model   {shape}: {training.parameters:,} parameters, {device}")
-        self._say(
-            f"train   {self.total:,} iterations ({epochs:.1f} epochs) of "
-            f"{reading} x {config.seq_length} characters{shift}"
-        )
+        reading = f"{reading} x {config.seq_length} characters{shift}"
+        if self.total is None:
+            self._say(f"train   {duration(config.time or 0)}, of {reading}")
+        else:
+            self._say(f"train   {self.total:,} iterations ({self.total / streams.per_epoch:.1f} epochs) of {reading}")
+        self._told = self.total
         self._say(f"run     {self.run.path}")
         if self.began_at:
             self._say(f"        going on after iteration {self.began_at:,}")
@@ -99,13 +99,24 @@ class Display:
                 bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {postfix}, {remaining} left",
             )
 
+    @property
+    def total(self) -> int | None:
+        """The iterations of this run; None until a time budget has been made a number of them."""
+        return self.training.config.iterations if self.training.planned else None
+
     def show(self, event: Event) -> None:
         """One event."""
+        if self.total != self._told and self.total is not None:
+            self._told = self.total
+            epochs = self.total / self.training.streams.per_epoch
+            self._say(f"plan    {self.total:,} iterations ({epochs:.1f} epochs) fill the time")
+            if self.bar is not None:
+                self.bar.total = self.total
         match event:
             case Progress():
                 self._progress(event)
             case Evaluated():
-                if event.iteration not in self._snapshots:  # the snapshot that follows says the same
+                if not self.training.config.snapshot_due(event.iteration):  # the snapshot that follows says the same
                     self._say(
                         f"iteration {event.iteration:,}: train {bits(event.smoothed_loss):.3f}, "
                         f"held out {bits(event.held_out_loss):.3f} bits per character"
@@ -120,7 +131,7 @@ class Display:
             loss = event.smoothed_loss
             self.bar.set_postfix_str(f"loss {loss:.3f}, {bits(loss):.3f} bpc, {rate}", refresh=False)
             self.bar.update()
-        elif speed and time.monotonic() - self._spoke >= _PLAIN_EVERY:
+        elif speed and self.total is not None and time.monotonic() - self._spoke >= _PLAIN_EVERY:
             left = self._left(event)
             self._say(
                 f"iteration {event.iteration:,}/{self.total:,}: loss {event.smoothed_loss:.3f}, "
@@ -142,7 +153,7 @@ class Display:
             marks.append(event)
         if len(marks) > 1 and event.seconds - marks[1].seconds > _REMEMBERED:
             marks.popleft()
-        if not self._estimated:
+        if not self._estimated and self.total is not None:
             self._estimated = True
             left = duration(self._left(event))
             self._say(f"speed   {speed:,.0f} characters a second: about {left} of training to go")
@@ -150,6 +161,7 @@ class Display:
 
     def _left(self, event: Progress) -> float:
         """Seconds of training to go, at the speed since the first mark."""
+        assert self.total is not None
         mark = self._marks[0]
         done = event.iteration - mark.iteration
         return (self.total - event.iteration) * (event.seconds - mark.seconds) / done
@@ -196,14 +208,20 @@ class Display:
     def interrupted(self) -> None:
         """After a signal: what is safe, and how to go on."""
         self.close()
-        self._say(f"\nstopped after iteration {self.training.iteration:,} of {self.total:,}; everything is kept.")
+        of = f" of {self.total:,}" if self.total is not None else ""
+        self._say(f"\nstopped after iteration {self.training.iteration:,}{of}; everything is kept.")
         self._say(f"go on with: charrnn train --resume {shlex.quote(str(self.run.path))}")
 
     def finished(self) -> None:
         """After the last iteration: where things are and what to type next."""
         self.close()
         best, path = Run(self.run.path).best.header, shlex.quote(str(self.run.path))
-        self._say(f"\ntrained {self.total:,} iterations in {duration(self.training.seconds)}.")
+        training = self.training
+        self._say(f"\ntrained {training.iteration:,} iterations in {duration(training.elapsed)}.")
+        if training.stopped:
+            self._say(f"ended   early: {training.stale} evaluations in a row were no better than the best")
+        if training.optimisation.clipped:
+            self._say(f"clipped the gradient of {training.optimisation.clipped / training.iteration:.1%} of them")
         if best.held_out_loss is not None:
             self._say(
                 f"best    iteration {best.iteration:,}, held out {bits(best.held_out_loss):.3f} bits per character"

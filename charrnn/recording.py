@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from charrnn import checkpoint
+from charrnn.events import Evaluated, Event, Progress, Snapshot
 from charrnn.runs import Run
-from charrnn.training import Evaluated, Event, Progress, Snapshot, Training
+from charrnn.training import Training
 
 _LOG_EVERY = 10  # iterations between two lines of progress in metrics.jsonl
 _SAVE_EVERY = 60.0  # seconds of work that a killed process may lose
@@ -46,6 +47,7 @@ def record(training: Training, run: Run, *, stop: Callable[[], bool] = lambda: F
                             "learning_rate": event.learning_rate,
                             "characters": event.characters,
                             "seconds": round(event.seconds, 3),
+                            "clipped": event.clipped,
                         }
                     )
                 stopping = stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -15,50 +15,23 @@ import torch
 
 from charrnn import __version__, generation, schedule, words
 from charrnn.checkpoint import Checkpoint, Header, Sample, Tensors
-from charrnn.config import ModelConfig, TrainConfig
+from charrnn.config import ModelConfig, Precision, TrainConfig
 from charrnn.corpus import Corpus
 from charrnn.errors import CheckpointError, CorpusError, DivergedError, UsageError
 from charrnn.evaluation import held_out_loss
+from charrnn.events import Evaluated, Event, Progress, Snapshot
 from charrnn.model import CharModel, State, detached, entering
+from charrnn.optimisation import Average, Optimisation
 from charrnn.windows import IGNORED, DocumentStreams, Streams
 
+_ENDLESS = 10**9  # iterations, until a time budget has been made a number of them
+_SETTLED = 20  # iterations that a pace is measured over, at least
+# When a time budget is made a number of iterations, and when that is corrected: share of it, and at most seconds.
+_PLANS = ((0.1, 10.0), (0.4, math.inf), (0.8, math.inf))
 _DOCUMENTS_TOLD = 1000  # that a resume file lists, to say what differs
 _WORDS_FROM = 10_000_000  # characters of training text whose words are known: three seconds' reading, and most words
 _WORDS_AT_ONCE = 1_000_000  # a word at such a border is cut in two, which moves no figure
 _SMOOTHING = 0.02  # weight of the newest loss in the smoothed one: about the last 50 iterations
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One iteration is complete, with everything that was due at it. Losses are nats per character."""
-
-    iteration: int
-    loss: float  # of this iteration's window
-    smoothed_loss: float
-    grad_norm: float  # before clipping
-    learning_rate: float
-    characters: int  # seen so far, overlaps counted again
-    seconds: float  # of training so far, over all its sessions
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluated:
-    """The held-out text was measured after this iteration."""
-
-    iteration: int
-    held_out_loss: float
-    smoothed_loss: float
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Snapshot:
-    """A checkpoint to keep: what the model knows after this iteration, and what it writes."""
-
-    header: Header
-    tensors: Tensors
-
-
-Event = Progress | Evaluated | Snapshot
 
 
 def choose_device(name: str) -> torch.device:
@@ -73,6 +46,16 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def choose_precision(name: Precision, device: torch.device) -> Precision:
+    """`auto` is bfloat16 where the processor multiplies it faster than float32, else float32."""
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    fast = device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return "bfloat16" if fast else "float32"
+
+
 class Training:
     """A training at some iteration: everything that changes from one to the next is here and nowhere else."""
 
@@ -85,9 +68,12 @@ class Training:
         device: str = "auto",
     ) -> None:
         """Raises CorpusError for a text too short, UsageError for a device that is not there or nothing to train."""
-        self.corpus, self.config = corpus, config
-        self.vocabulary, self.ids = corpus.vocabulary, corpus.ids
         self.device = choose_device(device)
+        self.plans = 0  # times that a time budget was made a number of iterations
+        # Resuming must compute as before, so what was chosen for this machine becomes the setting.
+        config = replace(config, precision=choose_precision(config.precision, self.device))
+        self.config = config if config.time is None else replace(config, iterations=_ENDLESS)
+        self.corpus, self.vocabulary, self.ids = corpus, corpus.vocabulary, corpus.ids
         self.tails = corpus.tails(config.val_frac, config.val_max)
         self.streams = _streams(corpus, config)
         prime = config.sample_prime
@@ -98,7 +84,8 @@ class Training:
                 raise UsageError("--freeze embedding: --embedding-size 0 has none. Leave it out.")
             self.model.get_submodule(part).requires_grad_(False)
         self.began_from: Mapping[str, Any] = {}
-        self.optimizer = _optimizer(self.model, config, self.device)
+        self.optimisation = Optimisation(self.model, config, self.device)
+        self.average = Average(self.model, config.average, self.device) if config.average else None
         self.generator = torch.Generator(self.device).manual_seed(config.seed)  # dropout's own
         self.state: State = self.model.zero_state(config.batch_size)
         self.iteration = 0
@@ -106,8 +93,14 @@ class Training:
         self.smoothed_loss = 0.0
         self.held_out_loss: float | None = None
         self._held_out_at = -1
-        self.seconds = 0.0
-        self._autocast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        # By the held-out losses at every eval_every-th iteration, which `patience` and decay "plateau" go by:
+        self.best_loss = math.inf
+        self.stale = 0  # of them since the best
+        self.lowered = 0  # times that the rate was
+        self.stopped = False  # for want of improvement
+        self.seconds = 0.0  # in iterations
+        self._elapsed, self._resumed_at = 0.0, time.perf_counter()  # in all, before a moment
+        self._measured_at = (0, 0.0)  # iteration and seconds from which the pace is measured
 
     @property
     def held_out(self) -> int:
@@ -122,7 +115,29 @@ class Training:
     def begin_with(self, weights: Mapping[str, Any], began_from: Mapping[str, Any]) -> None:
         """Start from these weights, before the first iteration. Checkpoints will say that they are `began_from`."""
         self.model.load_weights(weights)
+        if self.average:
+            self.average.model.load_weights(weights)
         self.began_from = began_from
+
+    @property
+    def kept_model(self) -> CharModel:
+        """What is evaluated and kept: the average of the weights if there is one, else the latest."""
+        return self.average.model if self.average else self.model
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that training has taken so far over all its sessions, everything in between included."""
+        return self._elapsed + time.perf_counter() - self._resumed_at
+
+    @property
+    def planned(self) -> bool:
+        """Whether the number of iterations is known."""
+        return self.config.time is None or self.plans > 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.stopped or self.iteration >= self.config.iterations
 
     def step(self) -> Progress:
         """One iteration: one window, one update. Raises DivergedError, having updated nothing."""
@@ -134,25 +149,19 @@ class Training:
         if self.device.type != "cpu":
             inputs, targets = inputs.to(self.device), targets.to(self.device)
         carry_at = None if config.effective_shift == config.seq_length else config.effective_shift
-        rate = schedule.learning_rate(config, iteration)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._autocast):
+        rate = schedule.learning_rate(config, iteration, self.lowered)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16"):
             loss, carried = self.model.loss(inputs, targets, state, carry_at=carry_at, generator=self.generator)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimisation.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        parameters = list(self.model.parameters())
-        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        norm = self.optimisation.gradient_norm()
         loss_value, norm_value = loss.item(), norm.item()
         if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
             cause = f"loss is {loss_value}" if not math.isfinite(loss_value) else f"gradient's norm is {norm_value}"
             raise self._diverged(iteration, f"the {cause}; stopped before it could spoil the weights", rate)
-        if config.grad_clip_mode == "value" and config.grad_clip:
-            torch.nn.utils.clip_grad_value_(parameters, config.grad_clip)
-        elif config.grad_clip and norm_value > config.grad_clip:
-            torch.nn.utils.clip_grads_with_norm_(parameters, config.grad_clip, norm)
-        self.optimizer.step()
+        self.optimisation.update(rate, norm, norm_value)
+        if self.average:
+            self.average.update(self.model, iteration)
 
         self.state = detached(carried)
         self.iteration = iteration
@@ -160,7 +169,16 @@ class Training:
         weight = max(_SMOOTHING, 1 / iteration)  # a plain mean at first
         self.smoothed_loss += weight * (loss_value - self.smoothed_loss)
         self.seconds += time.perf_counter() - started
-        return Progress(iteration, loss_value, self.smoothed_loss, norm_value, rate, self.characters, self.seconds)
+        return Progress(
+            iteration=iteration,
+            loss=loss_value,
+            smoothed_loss=self.smoothed_loss,
+            grad_norm=norm_value,
+            learning_rate=rate,
+            characters=self.characters,
+            seconds=self.seconds,
+            clipped=self.optimisation.clipped,
+        )
 
     def _diverged(self, iteration: int, what: str, rate: float) -> DivergedError:
         advice = f"a lower --learning-rate (now {rate:g} at this iteration)"
@@ -171,7 +189,7 @@ class Training:
     def evaluate(self) -> float | None:
         """Held-out loss now, nats per character; None without held-out text. Changes nothing in the training."""
         if self._held_out_at != self.iteration:
-            self.held_out_loss = held_out_loss(self.model, self.ids, self.tails) if self.held_out else None
+            self.held_out_loss = held_out_loss(self.kept_model, self.ids, self.tails) if self.held_out else None
             self._held_out_at = self.iteration
         return self.held_out_loss
 
@@ -180,24 +198,73 @@ class Training:
 
         Between two events the training may be saved with `resume_point` after a Progress, or simply dropped.
         """
-        snapshots = set(self.config.snapshot_iterations())
-        every = self.config.eval_every
-        while self.iteration < self.config.iterations:
+        while not self.complete:
             progress = self.step()
-            at = self.iteration
-            if (every and at % every == 0) or at in snapshots:
+            if self._plan_is_due():
+                self._plan()
+            at, config = self.iteration, self.config
+            steering = config.eval_every > 0 and at % config.eval_every == 0
+            due, best = config.snapshot_due(at), False
+            if steering or due:
                 held_out = self.evaluate()
                 if held_out is not None:
                     yield Evaluated(at, held_out, self.smoothed_loss)
-            if at in snapshots:
+                    best = steering and self._steer(held_out)
+            if due or (config.patience and best) or self.stopped:
                 yield self.snapshot()
             yield progress
+
+    def _steer(self, held_out: float) -> bool:
+        """Take a held-out loss into account; whether it is the best so far."""
+        if held_out < self.best_loss:
+            self.best_loss, self.stale = held_out, 0
+            return True
+        self.stale += 1
+        self.lowered += self.stale % self.config.plateau_patience == 0
+        self.stopped = 0 < self.config.patience <= self.stale
+        return False
+
+    def _plan_is_due(self) -> bool:
+        """Whether enough of a time budget has been measured to fix the number of iterations, or to correct it."""
+        if self.config.time is None or self.iteration - self._measured_at[0] < _SETTLED or self.plans == len(_PLANS):
+            return False
+        share, most = _PLANS[self.plans]
+        return self.elapsed >= min(share * self.config.time, most)
+
+    def _plan(self) -> None:
+        """Fix the number of iterations, and with it the schedule, so that all will take `config.time` seconds.
+
+        The pace is that since the plan before, for machines change theirs. Every plan is part of the resume point."""
+        assert self.config.time is not None
+        at, (began, seconds) = self.iteration, self._measured_at
+        pace = (self.seconds - seconds) / (at - began)
+        evaluation, sample = self._watching
+        left, total = self.config.time - self.elapsed, at + 1
+        for _ in range(8):  # more iterations mean more evaluations: settles quickly
+            planned = replace(self.config, iterations=total)
+            snapshots = sum(at < each <= total for each in planned.snapshot_iterations())
+            evaluations = total // planned.eval_every - at // planned.eval_every if planned.eval_every else 0
+            watching = (evaluations + snapshots) * evaluation + snapshots * sample
+            total = max(at + 1, at + round((left - watching) / pace))
+        self.config, self.plans = replace(self.config, iterations=total), self.plans + 1
+        self._measured_at = (at, self.seconds)
+
+    @cached_property
+    def _watching(self) -> tuple[float, float]:
+        """Seconds that an evaluation takes, and a snapshot beside it."""
+        started = time.perf_counter()
+        self.evaluate()
+        evaluated = time.perf_counter()
+        self.snapshot()  # once, because the first one reads the text's words
+        written = time.perf_counter()
+        self.snapshot()
+        return evaluated - started, time.perf_counter() - written
 
     def snapshot(self) -> Snapshot:
         """Weights, held-out loss and a sample as they are now. Changes nothing in the training.
 
         Raises DivergedError, so that nothing is kept, if the latest update left a model that computes no numbers."""
-        weights = self.model.weights()
+        weights = self.kept_model.weights()
         held_out = self.evaluate()
         try:
             if not all(
@@ -271,9 +338,9 @@ class Training:
     def resume_point(self) -> tuple[Header, Tensors]:
         """All that `resumed` needs to go on as if nothing had happened. Call it after a Progress."""
         tensors: Tensors = dict(self.model.weights())
-        for index, slots in self.optimizer.state_dict()["state"].items():
-            for name, value in slots.items():
-                tensors[f"optimizer/{index}/{name}"] = value.detach().cpu().numpy().copy()
+        tensors |= self.optimisation.tensors()
+        if self.average:
+            tensors |= {f"average/{name}": value for name, value in self.average.model.weights().items()}
         for layer, parts in enumerate(self.state):
             for part, value in enumerate(parts):
                 tensors[f"state/{layer}/{part}"] = value.float().cpu().numpy().copy()
@@ -284,6 +351,13 @@ class Training:
             progress={
                 "smoothed_loss": self.smoothed_loss,
                 "seconds": self.seconds,
+                "elapsed": self.elapsed,
+                "plans": self.plans,
+                "clipped": self.optimisation.clipped,
+                "best_loss": self.best_loss if math.isfinite(self.best_loss) else None,
+                "stale": self.stale,
+                "lowered": self.lowered,
+                "stopped": self.stopped,
                 "origin": dict(self.corpus.origin),
                 "documents": [
                     [one.name, one.characters, one.digest] for one in self.corpus.documents[:_DOCUMENTS_TOLD]
@@ -316,12 +390,11 @@ class Training:
         training.began_from = header.began_from
         training.model.load_weights(checkpoint.weights)
         try:
-            optimizer = training.optimizer.state_dict()
-            for name, value in tensors.items():
-                if name.startswith("optimizer/"):
-                    _, index, slot = name.split("/")
-                    optimizer["state"].setdefault(int(index), {})[slot] = torch.from_numpy(value.copy())
-            training.optimizer.load_state_dict(optimizer)
+            training.optimisation.load(tensors)
+            if training.average:
+                training.average.model.load_weights(
+                    {name: tensors[f"average/{name}"] for name in training.model.state_dict()}
+                )
             training.state = tuple(
                 tuple(
                     torch.from_numpy(tensors[f"state/{layer}/{part}"].copy()).to(training.device)
@@ -331,7 +404,17 @@ class Training:
             )
             training.iteration, training.characters = header.iteration, header.characters
             training.smoothed_loss = float(header.progress["smoothed_loss"])
-            training.seconds = float(header.progress["seconds"])
+            progress = header.progress
+            training.seconds = float(progress["seconds"])
+            training.plans = len(_PLANS) if iterations is not None else int(progress.get("plans", 0))
+            training.config = replace(training.config, iterations=config.iterations)
+            training._measured_at = (training.iteration, training.seconds)
+            training._elapsed = float(progress.get("elapsed", progress["seconds"]))
+            training.optimisation.clipped = int(progress.get("clipped", 0))
+            best = progress.get("best_loss")
+            training.best_loss = math.inf if best is None else float(best)
+            training.stale, training.lowered = int(progress.get("stale", 0)), int(progress.get("lowered", 0))
+            training.stopped = bool(progress.get("stopped", False)) and iterations is None
             training.generator.set_state(torch.from_numpy(tensors["generator/dropout"].copy()))
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise CheckpointError(f"{checkpoint.path}: cannot be resumed ({error}).") from None
@@ -367,16 +450,4 @@ def _differs(checkpoint: Checkpoint, corpus: Corpus) -> str:
         f"{corpus.name}: is not the text this run was trained on ({header.corpus['name']}, "
         f"{header.corpus['characters']:,} characters; now {len(corpus):,}): {what}. Restore it to resume; or train on "
         f"with this one in a new run: charrnn train TEXT --init-from RUN"
-    )
-
-
-def _optimizer(model: CharModel, config: TrainConfig, device: torch.device) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter, 2019): decoupled decay, on matrices only."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(
-        groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=device.type in ("cpu", "cuda")
     )

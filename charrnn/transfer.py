@@ -20,8 +20,10 @@ from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 from charrnn.vocabulary import Vocabulary, to_text
 
-_ROW_PER_ID = ("embedding.weight", "head.weight", "head.bias")
+_ROW_PER_ID = ("embedding.weight", "head.weight", "head.bias")  # a tied head's matrix is the embedding's
 _COLUMN_PER_ID = "layers.0.weight_ih_l0"  # with one-hot input
+_MASKS = {"dropout", "input_dropout", "recurrent_dropout"}  # settings that no weight depends on
+_OF_EMBEDDING = {"embedding_size", "tied"}  # settings that the embedding depends on: tied, it is also a head
 _NAMED = 8  # characters shown one by one; the others are counted
 
 
@@ -70,8 +72,8 @@ def carried_over(
     is everywhere but in the embedding (`--embedding-from`), else only at characters that `kept` had not
     (`--init-from`). What is returned is a copy, and what was given stays as it is.
 
-    Raises UsageError where the two do not fit: bytes and characters, another model (only dropout may differ; with
-    `embedding_only` only the embedding's width counts), or no character in common.
+    Raises UsageError where the two do not fit: bytes and characters, another model (only dropouts may differ; with
+    `embedding_only` all but the embedding's width and whether it is tied), or no character in common.
     """
     old = kept.header.vocabulary
     matched = _matched(old, vocabulary)
@@ -112,8 +114,8 @@ def _check_fit(kept: Checkpoint, matched: Matched, model: ModelConfig, embedding
         raise UsageError(f"{where}: has no embedding (--embedding-size 0). Give {option} another checkpoint.")
     if not matched.shared:
         raise UsageError(f"{where}: has no character of this text. Give {option} another checkpoint, or drop it.")
-    compared = [field.name for field in fields(model) if field.name == "embedding_size" or not embedding_only]
-    differing = [name for name in compared if name != "dropout" and getattr(theirs, name) != getattr(model, name)]
+    compared = [field.name for field in fields(model) if field.name in _OF_EMBEDDING or not embedding_only]
+    differing = [name for name in compared if name not in _MASKS and getattr(theirs, name) != getattr(model, name)]
     if differing:
         wanted = _as_typed(theirs, differing)
         raise UsageError(

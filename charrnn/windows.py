@@ -105,6 +105,11 @@ class Streams:
     its index alone, so that a training is resumed by knowing its iteration.
 
     Stateless: the windows are those of the whole text, in an order shuffled anew each epoch by `seed`.
+
+    Rotate: epoch e reads the text as a ring, from a place drawn by (`seed`, e), so that the windows' and the streams'
+    borders, and the few characters that no window of an epoch reaches, are others each time; epoch 0 begins at 0. No
+    window crosses from the text's end to its beginning: it is cut short there, the rest IGNORED, and the row's next
+    window starts where it would have, `shift` on around the ring, with `continues` False.
     """
 
     def __init__(
@@ -116,6 +121,7 @@ class Streams:
         *,
         stop: int | None = None,
         stateless: bool = False,
+        rotate: bool = False,
         seed: int = 0,
     ) -> None:
         """`ids`: (n,), of which the first `stop` (default: all) are for training.
@@ -132,7 +138,8 @@ class Streams:
                 f"({batch_size * seq_length + 1:,} needed): {advice}."
             )
         self.ids, self.batch_size, self.seq_length, self.shift = ids, batch_size, seq_length, shift
-        self.stateless, self.seed = stateless, seed
+        self.stateless, self.rotate, self.seed = stateless, rotate, seed
+        self._targets = targets
         self._rows = np.arange(batch_size, dtype=np.int64)
         if stateless:
             self._count = (targets - seq_length) // shift + 1  # W
@@ -145,12 +152,20 @@ class Streams:
         """Window `index` of the training, counted from 0 over all epochs."""
         epoch, k = divmod(index, self.per_epoch)
         if self.stateless:
-            starts = shuffled(k * self.batch_size + self._rows, self._count, self.seed, epoch) * self.shift
+            places = shuffled(k * self.batch_size + self._rows, self._count, self.seed, epoch) * self.shift
         else:
-            starts = self._rows * self.length + k * self.shift
-        whole = np.full(self.batch_size, self.seq_length)
-        inputs, targets = gather(self.ids, starts, whole, self.seq_length)
-        return Window(inputs, targets, continues=np.full(self.batch_size, k > 0 and not self.stateless))
+            places = self._rows * self.length + k * self.shift
+        starts = (self._offset(epoch) + places) % self._targets  # from an offset of 0 none comes around
+        lengths = np.minimum(self._targets - starts, self.seq_length)
+        inputs, targets = gather(self.ids, starts, lengths, self.seq_length)
+        came_around = starts < self.shift  # (B,), if k > 0: the window before this one began before the text's end
+        return Window(inputs, targets, continues=~came_around & (k > 0 and not self.stateless))
+
+    def _offset(self, epoch: int) -> int:
+        """Where in the text its first stream begins."""
+        if not self.rotate or epoch == 0:
+            return 0
+        return int(np.random.default_rng([self.seed, epoch, 1]).integers(self._targets))  # 1: not what `shuffled` draws
 
 
 class DocumentStreams:
@@ -162,7 +177,8 @@ class DocumentStreams:
     last window the rows whose run is over are IGNORED. As with `Streams` a window is a function of its index alone.
 
     Shuffled: the documents come in another order each epoch, by `seed`, because those that lie together are often
-    alike. Stateless: the windows are shuffled instead, without regard to their documents.
+    alike. Stateless: the windows are shuffled instead, without regard to their documents. There is no rotation: the
+    shuffle moves the runs' borders already, and other borders within a document would make epochs of other lengths.
     """
 
     def __init__(

@@ -16,8 +16,8 @@ import torch
 import charrnn
 from charrnn import corpus, evaluation
 from charrnn.errors import CharrnnError, CorpusError, RunError, UsageError, VocabularyError
+from charrnn.events import Evaluated, Progress, Snapshot
 from charrnn.model import CharModel
-from charrnn.training import Evaluated, Progress, Snapshot
 
 TEXT = "".join(f"{n} ships came in; « {n * n} » went out again.\n" for n in range(80))
 TINY: dict[str, Any] = {"rnn_size": 16, "embedding_size": 8, "batch_size": 3, "seq_length": 8, "device": "cpu"}

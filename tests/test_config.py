@@ -30,6 +30,33 @@ def test_shapes_of_a_small_lstm_by_hand() -> None:
     ]
 
 
+def test_shapes_of_layer_norm_and_a_tied_head_by_hand() -> None:
+    config = ModelConfig(model="rnn", num_layers=2, rnn_size=5, embedding_size=3, layer_norm=True, tied=True)
+    assert list(config.shapes(7).items())[-7:] == [
+        ("layers.1.bias_hh_l0", (5,)),
+        ("norms.0.weight", (5,)),
+        ("norms.0.bias", (5,)),
+        ("norms.1.weight", (5,)),
+        ("norms.1.bias", (5,)),
+        ("projection.weight", (3, 5)),
+        ("head.bias", (7,)),
+    ]
+    as_wide = ModelConfig(model="rnn", num_layers=2, rnn_size=5, embedding_size=5, tied=True)
+    assert list(as_wide.shapes(7))[-2:] == ["layers.1.bias_hh_l0", "head.bias"]
+
+
+def test_a_checkpoint_from_before_the_switches_has_none_of_them() -> None:
+    then = {"model": "gru", "num_layers": 3, "rnn_size": 5, "embedding_size": 3, "residual": False, "dropout": 0.5}
+    now = asdict(ModelConfig.from_dict(then))
+    assert now == then | {
+        "nonlinearity": "tanh",
+        "layer_norm": False,
+        "tied": False,
+        "input_dropout": 0.0,
+        "recurrent_dropout": 0.0,
+    }
+
+
 def test_one_hot_has_no_embedding_and_reads_the_vocabulary() -> None:
     shapes = ModelConfig(model="gru", num_layers=1, rnn_size=5, embedding_size=0).shapes(7)
     assert "embedding.weight" not in shapes
@@ -46,12 +73,26 @@ def test_one_hot_has_no_embedding_and_reads_the_vocabulary() -> None:
         {"dropout": 1.0},
         {"dropout": -0.1},
         {"dropout": math.nan},
+        {"input_dropout": 1.0},
+        {"input_dropout": -0.1},
+        {"recurrent_dropout": 1.0},
+        {"recurrent_dropout": math.nan},
+        {"nonlinearity": "sigmoid"},
+        {"nonlinearity": "relu"},  # of an lstm
     ],
 )
 def test_impossible_models_are_usage_errors_that_name_the_option(values: dict[str, Any]) -> None:
     (name,) = values
     with pytest.raises(UsageError, match="--" + name.replace("_", "-")):
         ModelConfig(**values)
+
+
+def test_settings_that_contradict_each_other_say_what_to_do() -> None:
+    assert ModelConfig(model="rnn", nonlinearity="relu").gates == 1
+    with pytest.raises(UsageError, match=r"--nonlinearity relu: .* Add --model rnn"):
+        ModelConfig(model="gru", nonlinearity="relu")
+    with pytest.raises(UsageError, match=r"--tied: .*--embedding-size 0"):
+        ModelConfig(tied=True, embedding_size=0)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +172,8 @@ def test_snapshot_iterations_are_those_asked_for(iterations: int, at: list[int],
 def test_configs_survive_json() -> None:
     model = ModelConfig(model="gru", num_layers=3, residual=False, dropout=0.25)
     assert ModelConfig.from_dict(json.loads(json.dumps(asdict(model)))) == model
+    switched = ModelConfig(model="rnn", nonlinearity="relu", layer_norm=True, tied=True, recurrent_dropout=0.5)
+    assert ModelConfig.from_dict(json.loads(json.dumps(asdict(switched)))) == switched
     train = TrainConfig(snapshot_at=(5, 9), shift=3, sample_prime="A ", decay="linear")
     back = TrainConfig.from_dict(json.loads(json.dumps(asdict(train))))
     assert back == train

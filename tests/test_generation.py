@@ -16,11 +16,14 @@ from torch import Tensor, nn
 from charrnn.config import Cell, ModelConfig
 from charrnn.errors import CorpusError, DivergedError, UsageError, VocabularyError
 from charrnn.generation import Engine, bits_per_character, generate
+from charrnn.model import CharModel
 from charrnn.sampling import log_softmax
 from charrnn.vocabulary import Vocabulary, to_code_points
 
 CELLS: tuple[Cell, ...] = ("lstm", "gru", "rnn")
+KINDS = (*({"model": cell} for cell in CELLS), {"model": "rnn", "nonlinearity": "relu"})
 MODULES: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.get("nonlinearity", kind["model"]))
 VOCABULARY = Vocabulary.of(to_code_points("\n abcdefghijklmnopé."))
 V = len(VOCABULARY)
 STEPS = 420
@@ -47,35 +50,82 @@ def oracle(config: ModelConfig, weights: Weights, inputs: list[int]) -> tuple[Te
     tensors = {name: torch.from_numpy(value).double() for name, value in weights.items()}
     index = torch.tensor(inputs)
     x = tensors["embedding.weight"][index] if config.embedding_size else F.one_hot(index, V).double()
-    last: list[Tensor] = []
+    x = x * config.embedding_size**0.5 if config.tied else x
+    path, last = x, list[Tensor]()
     for layer in range(config.num_layers):
-        module = MODULES[config.model](x.shape[-1], config.rnn_size).double()
+        options = {"nonlinearity": config.nonlinearity} if config.model == "rnn" else {}
+        module = MODULES[config.model](x.shape[-1], config.rnn_size, **options).double()
         prefix = f"layers.{layer}."
         module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         with torch.no_grad():
             y, state = module(x)
         last.extend(state if isinstance(state, tuple) else (state,))
-        x = y + x if config.residual and layer > 0 else y
-    return x @ tensors["head.weight"].T + tensors["head.bias"], last
+        x = path = path + y if config.residual and layer > 0 else y
+        if config.layer_norm:
+            gain, bias = tensors[f"norms.{layer}.weight"], tensors[f"norms.{layer}.bias"]
+            x = F.layer_norm(path, (config.rnn_size,), gain, bias)
+    if config.projected:
+        x = x @ tensors["projection.weight"].T
+    matrix = tensors["embedding.weight" if config.tied else "head.weight"]
+    return x @ matrix.T + tensors["head.bias"], last
 
 
-@pytest.mark.parametrize("embedding_size", [0, 5])
-@pytest.mark.parametrize(("num_layers", "residual"), [(1, True), (2, False), (2, True), (3, False), (3, True)])
-@pytest.mark.parametrize("cell", CELLS)
-def test_engine_agrees_with_torch(cell: Cell, num_layers: int, residual: bool, embedding_size: int) -> None:
-    config = ModelConfig(
-        model=cell, num_layers=num_layers, residual=residual, rnn_size=17, embedding_size=embedding_size
-    )
-    weights = random_weights(config, scale=0.3)
-    inputs = ids(STEPS)
-    expected, last = oracle(config, weights, inputs)
+def steps(config: ModelConfig, weights: Weights, inputs: list[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Logits (T, V) and the last state of the engine, one step at a time."""
     engine = Engine(config, weights)
     state, logits = engine.zero_state(), []
     for index in inputs:
         here, state = engine.step(index, state)
         logits.append(here)
-    np.testing.assert_allclose(np.array(logits), expected.numpy(), rtol=0, atol=2e-5)
+    return np.array(logits), state
+
+
+@pytest.mark.parametrize("layer_norm", [False, True], ids=["", "norm"])
+@pytest.mark.parametrize(
+    "ends",
+    [{"embedding_size": 0}, {"embedding_size": 5}, {"tied": True, "embedding_size": 5}, {"tied": True}],
+    ids=["one-hot", "embedded", "projected", "tied"],
+)
+@pytest.mark.parametrize(("num_layers", "residual"), [(1, True), (2, False), (2, True), (3, False), (3, True)])
+@each_kind
+def test_engine_agrees_with_torch(
+    kind: dict[str, Any], num_layers: int, residual: bool, ends: dict[str, Any], layer_norm: bool
+) -> None:
+    """With torch's modules in double precision and with our own network in single precision."""
+    config = ModelConfig(
+        **kind, **{"rnn_size": 17, "embedding_size": 17} | ends,
+        num_layers=num_layers, residual=residual, layer_norm=layer_norm,
+    )  # fmt: skip
+    scale = 0.2 if config.nonlinearity == "relu" else 0.3  # a relu's state has no bound
+    weights, inputs = random_weights(config, scale=scale), ids(STEPS)
+    logits, state = steps(config, weights, inputs)
+    expected, last = oracle(config, weights, inputs)
+    np.testing.assert_allclose(logits, expected.numpy(), rtol=0, atol=2e-5)
     np.testing.assert_allclose(state.reshape(len(last), -1), torch.cat(last).numpy(), rtol=0, atol=1e-5)
+    network = CharModel(config, V).eval()
+    network.load_weights(weights)
+    with torch.no_grad():
+        ours, _ = network(torch.tensor([inputs]), network.zero_state(1))
+    np.testing.assert_allclose(logits, ours[0].numpy(), rtol=0, atol=2e-5)
+
+
+def test_dropouts_are_nothing_to_the_engine() -> None:
+    config = ModelConfig(rnn_size=12, embedding_size=5)
+    dropping = ModelConfig(rnn_size=12, embedding_size=5, dropout=0.5, input_dropout=0.5, recurrent_dropout=0.5)
+    weights, inputs = random_weights(config), ids(20)
+    for one, other in zip(steps(config, weights, inputs), steps(dropping, weights, inputs), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_layer_norm_of_a_stack_at_rest_is_its_bias() -> None:
+    """Where nothing differs from the mean, the deviation is that of the epsilon, not zero."""
+    config = ModelConfig(num_layers=1, rnn_size=4, embedding_size=2, layer_norm=True)
+    weights = {name: np.zeros(shape, np.float32) for name, shape in config.shapes(V).items()}
+    weights["norms.0.weight"] += 3
+    weights["norms.0.bias"][:] = 1, 2, 3, 4
+    weights["head.weight"][:] = [[0.5, -1, 0, 2]]
+    logits, _ = steps(config, weights, ids(3))
+    assert logits.tolist() == [[0.5 - 2 + 8] * V] * 3
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -88,7 +138,7 @@ def test_saturated_gates_raise_no_warning(cell: Cell) -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_steps_equal_one_feed(cell: Cell) -> None:
-    engine, inputs = make(cell), ids(STEPS)
+    engine, inputs = make(cell, layer_norm=True), ids(STEPS)
     state = engine.zero_state()
     for index in inputs:
         logits, state = engine.step(index, state)
@@ -97,9 +147,10 @@ def test_steps_equal_one_feed(cell: Cell) -> None:
     np.testing.assert_array_equal(state, end)
 
 
+@pytest.mark.parametrize("switches", [{}, {"layer_norm": True, "tied": True}], ids=str)
 @pytest.mark.parametrize("cell", CELLS)
-def test_what_was_handed_out_never_changes(cell: Cell) -> None:
-    engine = make(cell)
+def test_what_was_handed_out_never_changes(cell: Cell, switches: dict[str, Any]) -> None:
+    engine = make(cell, **switches)
     zero = engine.zero_state()
     logits, state = engine.feed(ids(5), zero)
     kept = logits.copy(), state.copy()
@@ -112,9 +163,10 @@ def test_what_was_handed_out_never_changes(cell: Cell) -> None:
     np.testing.assert_array_equal(engine.feed(ids(5), zero)[0], kept[0])
 
 
+@pytest.mark.parametrize("switches", [{}, {"layer_norm": True, "tied": True}], ids=str)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_weights_are_copied_and_left_alone(dtype: type[np.floating[Any]]) -> None:
-    config = ModelConfig(model="gru", rnn_size=12, embedding_size=5)
+def test_weights_are_copied_and_left_alone(dtype: type[np.floating[Any]], switches: dict[str, Any]) -> None:
+    config = ModelConfig(model="gru", rnn_size=12, embedding_size=5, **switches)
     weights: Weights = {name: value.astype(dtype) for name, value in random_weights(config).items()}
     before = {name: value.copy() for name, value in weights.items()}
     engine = Engine(config, weights)

@@ -15,9 +15,10 @@ import charrnn
 from charrnn import checkpoint, corpus, runs
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergedError
+from charrnn.events import Evaluated, Progress, Snapshot
 from charrnn.recording import record
 from charrnn.runs import Run
-from charrnn.training import Evaluated, Progress, Snapshot, Training
+from charrnn.training import Training
 
 SOURCE = corpus.from_text("".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(60)))
 

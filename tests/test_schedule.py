@@ -58,4 +58,10 @@ def test_rate_rises_then_falls_and_stays_within_its_bounds(
     assert all(b <= a + slack for a, b in pairwise(rates[top:]))
     assert max(rates) <= peak + slack
     assert min(rates) >= -slack
-    assert rates[-1] == pytest.approx(peak if decay == "constant" else peak * final)
+    assert rates[-1] == pytest.approx(peak if decay in ("constant", "plateau") else peak * final)
+
+
+def test_on_a_plateau_the_rate_is_lowered_and_has_a_floor() -> None:
+    config = TrainConfig(iterations=1000, warmup=10, learning_rate=1.0, decay="plateau", plateau_factor=0.5)
+    assert [learning_rate(config, 500, lowered) for lowered in (0, 1, 2, 9)] == pytest.approx([1, 0.5, 0.25, 0.02])
+    assert learning_rate(config, 5, 2) == pytest.approx(0.5)  # warming up it has no part

@@ -19,8 +19,9 @@ from charrnn import cache, checkpoint, corpus, evaluation
 from charrnn.commands.app import main
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.errors import CorpusError, UsageError
+from charrnn.events import Progress, Snapshot
 from charrnn.model import entering
-from charrnn.training import Progress, Snapshot, Training
+from charrnn.training import Training
 from charrnn.windows import IGNORED
 
 NETWORK = ModelConfig(rnn_size=16, embedding_size=8)

@@ -123,24 +123,31 @@ alphabets = st.tuples(
 
 
 @settings(deadline=None)
-@given(alphabets, st.booleans(), st.booleans(), st.sampled_from(CELLS), st.sampled_from([0, 3]), st.booleans())
+@given(
+    alphabets,
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(CELLS),
+    st.sampled_from([{"embedding_size": 0}, {"embedding_size": 3}, {"tied": True, "embedding_size": 3}]),
+    st.booleans(),
+)
 def test_every_character_keeps_its_own(
     alphabets: tuple[set[str], set[str], set[str]],
     unknown_before: bool,
     unknown_now: bool,
     cell: Cell,
-    embedding_size: int,
-    residual: bool,
+    characters_are: dict[str, Any],
+    switch: bool,
 ) -> None:
     common, *others = alphabets
     old = of("".join(common | others[0]), unknown=unknown_before)
     new = of("".join(common | others[1]), unknown=unknown_now)
-    model = ModelConfig(model=cell, num_layers=2, rnn_size=2, embedding_size=embedding_size, residual=residual)
+    model = ModelConfig(model=cell, num_layers=2, rnn_size=2, residual=switch, layer_norm=switch, **characters_are)
     before, fresh, weights, matched = transferred(old, new, model)
     assert {name: value.shape for name, value in weights.items()} == model.shapes(len(new))
     assert {value.dtype for value in weights.values()} == {np.dtype(np.float32)}
     for name, value in weights.items():
-        one_hot = name == "layers.0.weight_ih_l0" and not embedding_size
+        one_hot = name == "layers.0.weight_ih_l0" and not model.embedding_size
         if name in PER_CHARACTER or one_hot:
             was, first, now = (
                 by_character(vocabulary, tensor.T if one_hot else tensor)
@@ -175,12 +182,16 @@ def test_bytes_are_matched_by_bytes(model: ModelConfig) -> None:
 
 
 @pytest.mark.parametrize("unknown", [(False, False), (True, False), (False, True), (True, True)])
-@pytest.mark.parametrize("embedding_size", [0, 3])
+@pytest.mark.parametrize(
+    "characters_are",
+    [{"embedding_size": 0}, {"embedding_size": 3}, {"embedding_size": 3, "tied": True, "layer_norm": True}],
+    ids=["one-hot", "embedded", "tied"],
+)
 @pytest.mark.parametrize("cell", CELLS)
 def test_shared_text_is_read_and_shared_characters_are_predicted_as_before(
-    cell: Cell, embedding_size: int, unknown: tuple[bool, bool]
+    cell: Cell, characters_are: dict[str, Any], unknown: tuple[bool, bool]
 ) -> None:
-    model = ModelConfig(model=cell, num_layers=2, rnn_size=7, embedding_size=embedding_size)
+    model = ModelConfig(model=cell, num_layers=2, rnn_size=7, **characters_are)
     old, new = of("#%abcdeé", unknown=unknown[0]), of("!abcßdeé😀", unknown=unknown[1])
     before, _, weights, _ = transferred(old, new, model)
     engines = Engine(model, before), Engine(model, weights)
@@ -250,9 +261,28 @@ def test_a_model_of_torch_goes_on_from_a_file(tmp_path: Path) -> None:
     np.testing.assert_allclose(logits[0, -1].numpy()[new_ids], expected[old_ids], rtol=0, atol=1e-5)
 
 
-def test_dropout_may_differ() -> None:
+def test_a_tied_model_of_torch_is_kept_and_taken_over(tmp_path: Path) -> None:
+    """Through a file, in which the shared matrix lies once, to another vocabulary: both its roles go with it."""
+    config = dataclasses.replace(tiny.MODEL, tied=True, layer_norm=True)
+    old, new = of("#abcdeé"), of("!abcßdeé")
+    network, header = CharModel(config, len(old), seed=5), tiny.header(model=config, vocabulary=old)
+    checkpoint.save(tmp_path / "one.safetensors", header, network.weights())
+    before = checkpoint.load(tmp_path / "one.safetensors")
+    assert before.tensors.keys() == config.shapes(len(old)).keys()
+    assert "head.weight" not in before.tensors
+    other = CharModel(config, len(new), seed=6)
+    other.load_weights(carried_over(before, new, other.weights(), model=config)[0])
+    old_ids, new_ids = match(old, new)
+    with torch.no_grad():
+        expected, _ = network(torch.from_numpy(old_ids)[None], network.zero_state(1))
+        logits, _ = other(torch.from_numpy(new_ids)[None], other.zero_state(1))
+    torch.testing.assert_close(logits[..., new_ids], expected[..., old_ids])
+
+
+@pytest.mark.parametrize("name", ["dropout", "input_dropout", "recurrent_dropout"])
+def test_dropouts_may_differ(name: str) -> None:
     vocabulary = of("ab")
-    model = dataclasses.replace(tiny.MODEL, dropout=0.5)
+    model = dataclasses.replace(tiny.MODEL, **{name: 0.5})
     weights, _ = carried_over(kept(vocabulary), vocabulary, drawn(model, vocabulary, seed=2), model=model)
     np.testing.assert_array_equal(weights["head.weight"], kept(vocabulary).tensors["head.weight"])
 
@@ -265,6 +295,13 @@ def test_dropout_may_differ() -> None:
         ({"rnn_size": 5}, "--rnn-size 4", "--rnn-size 5"),
         ({"embedding_size": 0}, "--embedding-size 3", "--embedding-size 0"),
         ({"residual": False}, "--residual", "--no-residual"),
+        ({"tied": True}, "--no-tied", "--tied"),
+        ({"layer_norm": True}, "--no-layer-norm", "--layer-norm"),
+        (
+            {"model": "rnn", "nonlinearity": "relu"},
+            "--model lstm --nonlinearity tanh",
+            "--model rnn --nonlinearity relu",
+        ),
         ({"rnn_size": 5, "model": "rnn"}, "--model lstm --rnn-size 4", "--model rnn --rnn-size 5"),
     ],
 )
@@ -293,6 +330,17 @@ def test_an_embedding_that_does_not_fit_is_refused(before: int, now: int, says: 
     message = refused(kept(vocabulary, then), vocabulary, fresh, model=model, embedding_only=True)
     assert message.startswith(says)
     assert "--embedding-from" in message
+
+
+def test_an_embedding_that_is_also_a_head_is_taken_over_only_as_such() -> None:
+    vocabulary, tied = of("ab"), dataclasses.replace(tiny.MODEL, tied=True)
+    for then, model, says in ((tied, tiny.MODEL, "give --tied, or"), (tiny.MODEL, tied, "give --no-tied, or")):
+        fresh = drawn(model, vocabulary, seed=2)
+        assert says in refused(kept(vocabulary, then), vocabulary, fresh, model=model, embedding_only=True)
+    fresh = drawn(tied, vocabulary, seed=2)
+    weights, _ = carried_over(kept(vocabulary, tied), vocabulary, fresh, model=tied, embedding_only=True)
+    np.testing.assert_array_equal(weights["embedding.weight"], kept(vocabulary, tied).tensors["embedding.weight"])
+    np.testing.assert_array_equal(weights["projection.weight"], fresh["projection.weight"])
 
 
 @pytest.mark.parametrize("embedding_only", [False, True])

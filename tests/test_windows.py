@@ -214,15 +214,178 @@ def test_stop_is_the_length_that_errors_speak_of() -> None:
         Streams(np.arange(100), 3, 4, 4, stop=12)
 
 
+@pytest.mark.parametrize("rotate", [True, False])
 @pytest.mark.parametrize("stateless", [True, False])
-def test_a_text_far_larger_than_memory(stateless: bool) -> None:
+def test_a_text_far_larger_than_memory(stateless: bool, rotate: bool) -> None:
     n = 10**11
-    streams = Streams(Counting(n), 3, 10, 5, stateless=stateless)
+    streams = Streams(Counting(n), 3, 10, 5, stateless=stateless, rotate=rotate)
     for k in (0, 1, streams.per_epoch - 1, 3 * streams.per_epoch + 7):
         window = streams[k]
         assert np.array_equal(window.inputs, window.inputs[:, :1] + np.arange(10))
         assert np.array_equal(window.targets, window.inputs + 1)
     assert stateless or streams[streams.per_epoch - 1].inputs[2, -1] > n - 20
+
+
+# -- another beginning each epoch ------------------------------------------------------------------------------------
+
+
+def test_rotated_streams_by_hand() -> None:
+    streams = Streams(np.arange(14), batch_size=2, seq_length=3, shift=2, rotate=True)  # 13 targets: 6 inputs a stream
+    assert streams.per_epoch == 2
+    assert streams[0].inputs.tolist() == [[0, 1, 2], [6, 7, 8]]
+    assert streams[1].inputs.tolist() == [[2, 3, 4], [8, 9, 10]]
+    at = next(at for at in range(2, 1000, 2) if streams[at].inputs[0, 0] == 5)  # an epoch that begins at 5
+    first, second = streams[at], streams[at + 1]
+    assert first.inputs.tolist() == [[5, 6, 7], [11, 12, 0]]
+    assert first.targets.tolist() == [[6, 7, 8], [12, 13, IGNORED]]
+    assert first.continues.tolist() == [False, False]
+    assert second.inputs.tolist() == [[7, 8, 9], [0, 1, 2]]
+    assert second.targets.tolist() == [[8, 9, 10], [1, 2, 3]]
+    assert second.continues.tolist() == [True, False]
+    at = next(at for at in range(2, 1000, 2) if streams[at].inputs[0, 0] == 4)
+    assert streams[at + 1].inputs.tolist() == [[6, 7, 8], [12, 0, 0]]
+    assert streams[at + 1].targets.tolist() == [[7, 8, 9], [13, IGNORED, IGNORED]]
+    assert streams[at + 1].continues.tolist() == [True, True]
+
+
+@settings(deadline=None)
+@given(sizes, st.integers(0, 3), st.integers(0, 9))
+def test_rotated_streams_are_those_of_plain_loops(size: tuple[int, int, int, int], seed: int, more: int) -> None:
+    n, batch, seq, shift = size
+    assume(n - 1 >= batch * seq and shift <= seq)
+    text = Counting(n + more, at_once=seq + 1)
+    streams = Streams(text, batch, seq, shift, stop=n, rotate=True, seed=seed)
+    assert streams.per_epoch == Streams(text, batch, seq, shift, stop=n).per_epoch
+    for epoch in range(4):
+        window = [streams[epoch * streams.per_epoch + k] for k in range(streams.per_epoch)]
+        begin = int(window[0].inputs[0, 0])
+        for row in range(batch):
+            place, cold = (begin + row * ((n - 1) // batch)) % (n - 1), True
+            for k in range(streams.per_epoch):
+                real = list(range(place, min(place + seq, n - 1)))
+                rest = seq - len(real)
+                assert window[k].inputs[row].tolist() == real + [0] * rest
+                assert window[k].targets[row].tolist() == [one + 1 for one in real] + [IGNORED] * rest
+                assert window[k].continues[row] == (not cold)
+                place, cold = place + shift, False
+                if place >= n - 1:
+                    place, cold = place - (n - 1), True
+
+
+@settings(deadline=None)
+@given(sizes, st.booleans(), st.integers(0, 3), st.integers(1, 5))
+def test_no_character_is_read_twice_in_a_rotated_epoch(
+    size: tuple[int, int, int, int], stateless: bool, seed: int, epoch: int
+) -> None:
+    n, batch, seq, _ = size
+    assume(n - 1 >= batch * seq)
+    streams = Streams(np.arange(n), batch, seq, seq, stateless=stateless, rotate=True, seed=seed)
+    window = [streams[epoch * streams.per_epoch + k] for k in range(streams.per_epoch)]
+    targets = np.concatenate([one.targets[one.targets != IGNORED] for one in window])
+    assert len(np.unique(targets)) == len(targets)
+    # Cut: a window at the end of the text, and what it would have held at the beginning. Left out: as without rotation.
+    assert len(targets) > streams.per_epoch * batch * seq - seq
+    assert all((one.targets[:, 0] != IGNORED).all() for one in window)  # a row is never empty
+
+
+@settings(deadline=None)
+@given(sizes, st.integers(0, 3))
+def test_a_rotated_row_continues_with_the_state_of_what_came_before_it(
+    size: tuple[int, int, int, int], seed: int
+) -> None:
+    n, batch, seq, shift = size
+    assume(n - 1 >= batch * seq and shift <= seq)
+    streams = Streams(np.arange(n), batch, seq, shift, rotate=True, seed=seed)
+    window = streams[0]
+    for k in range(1, 4 * streams.per_epoch):
+        before, window = window, streams[k]
+        row = window.continues
+        assert np.array_equal(window.inputs[row, 0], before.inputs[row, 0] + shift)
+        assert (before.targets[row, :shift] != IGNORED).all()  # the state to carry is not that of padding
+        assert k % streams.per_epoch == 0 or np.count_nonzero(~row) <= 1  # that comes around
+        assert k % streams.per_epoch or not row.any()
+
+
+@settings(deadline=None)
+@given(sizes, st.booleans(), st.integers(0, 3))
+def test_every_target_is_seen_in_a_few_rotated_epochs(
+    size: tuple[int, int, int, int], stateless: bool, seed: int
+) -> None:
+    n, batch, seq, shift = size
+    assume(n - 1 >= batch * seq and shift <= seq)
+    streams = Streams(np.arange(n), batch, seq, shift, stateless=stateless, rotate=True, seed=seed)
+    unseen = np.ones(n, dtype=bool)
+    unseen[0] = False  # nothing predicts it
+    for k in range(100 * streams.per_epoch):
+        targets = streams[k].targets
+        unseen[targets[targets != IGNORED]] = False
+        if not unseen.any():
+            return
+    raise AssertionError(f"never seen: {np.flatnonzero(unseen)}")
+
+
+@settings(deadline=None)
+@given(sizes, st.integers(0, 3))
+def test_rotated_stateless_windows_are_a_rings_and_each_comes_once_an_epoch_at_most(
+    size: tuple[int, int, int, int], seed: int
+) -> None:
+    n, batch, seq, shift = size
+    assume(n - 1 >= batch * seq and shift <= seq)
+    streams = Streams(np.arange(n), batch, seq, shift, stateless=True, rotate=True, seed=seed)
+    count = len(windows(np.arange(n), seq, shift)[0])
+    for epoch in range(3):
+        chosen = [streams[epoch * streams.per_epoch + k] for k in range(streams.per_epoch)]
+        starts = {int(start) for window in chosen for start in window.inputs[:, 0]}
+        assert len(starts) == streams.per_epoch * batch
+        rings = [{(begin + k * shift) % (n - 1) for k in range(count)} for begin in range(n - 1 if epoch else 1)]
+        assert any(starts <= ring for ring in rings)
+        assert not any(window.continues.any() for window in chosen)
+
+
+@settings(deadline=None)
+@given(sizes, st.booleans(), st.integers(0, 10**6))
+def test_a_rotated_window_is_a_function_of_its_index(
+    size: tuple[int, int, int, int], stateless: bool, index: int
+) -> None:
+    n, batch, seq, shift = size
+    assume(n - 1 >= batch * seq and shift <= seq)
+    used, fresh = (Streams(np.arange(n), batch, seq, shift, stateless=stateless, rotate=True) for _ in range(2))
+    for k in (0, index + 1, index // 2):
+        used[k].inputs[:] = 7
+    for name in ("inputs", "targets", "continues"):
+        assert np.array_equal(getattr(used[index], name), getattr(fresh[index], name))
+
+
+def test_rotation_is_the_seeds_and_moves_every_border_each_epoch() -> None:
+    def borders(seed: int, epoch: int) -> list[int]:
+        streams = Streams(Counting(10**6, at_once=10_001), 4, 10_000, 10_000, rotate=True, seed=seed)
+        at = epoch * streams.per_epoch
+        return [int(start) for k in range(streams.per_epoch) for start in streams[at + k].inputs[:, 0]]
+
+    assert borders(1, 0) == borders(2, 0)
+    assert borders(1, 2) == borders(1, 2)
+    some = [borders(1, 0), borders(1, 1), borders(1, 2), borders(2, 1), borders(2, 2)]
+    for one, other in itertools.combinations(some, 2):
+        assert not set(one) & set(other)
+        assert not {start % 10_000 for start in one} & {start % 10_000 for start in other}
+
+
+@settings(deadline=None)
+@given(sizes, st.integers(0, 3), st.integers(0, 10**6))
+def test_unrotated_every_epoch_is_the_first(size: tuple[int, int, int, int], seed: int, index: int) -> None:
+    n, batch, seq, shift = size
+    assume(n - 1 >= batch * seq and shift <= seq)
+    streams = Streams(np.arange(n), batch, seq, shift, seed=seed)
+    k = index % streams.per_epoch
+    starts = [row * ((n - 1) // batch) + k * shift for row in range(batch)]
+    window = streams[index]
+    assert window.inputs.tolist() == [list(range(start, start + seq)) for start in starts]
+    assert window.targets.tolist() == [list(range(start + 1, start + seq + 1)) for start in starts]
+    assert window.continues.tolist() == [k > 0] * batch
+    if not index // streams.per_epoch:
+        rotated = Streams(np.arange(n), batch, seq, shift, seed=seed, rotate=True)[index]
+        for name in ("inputs", "targets", "continues"):
+            assert np.array_equal(getattr(window, name), getattr(rotated, name))
 
 
 # -- the order of what is shuffled ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,19 @@ def train(
     dropout: Annotated[
         float, typer.Option(help="Share of each layer's outputs dropped while training.", **Network)
     ] = _MODEL.dropout,
+    input_dropout: Annotated[
+        float, typer.Option(help="Share of the embedded input dropped while training.", **Network)
+    ] = _MODEL.input_dropout,
+    recurrent_dropout: Annotated[
+        float, typer.Option(help="Share of the hidden-to-hidden weights dropped, anew each window.", **Network)
+    ] = _MODEL.recurrent_dropout,
+    layer_norm: Annotated[
+        bool, typer.Option(help="Normalise each layer's output before the next reads it.", **Network)
+    ] = _MODEL.layer_norm,
+    tied: Annotated[
+        bool, typer.Option(help="Read and write with the same character vectors.", **Network)
+    ] = _MODEL.tied,
+    nonlinearity: Annotated[str, typer.Option(help="Of a plain rnn: tanh or relu.", **Network)] = _MODEL.nonlinearity,
     batch_size: Annotated[int, typer.Option(help="Streams read in parallel.", **Text)] = _TRAIN.batch_size,
     seq_length: Annotated[
         int, typer.Option(help="Characters in a window: how far back a gradient reaches.", **Text)
@@ -82,26 +96,54 @@ def train(
     max_epochs: Annotated[
         float | None, typer.Option(help="Instead of --iterations: times to read the text.", **Learning)
     ] = None,
-    learning_rate: Annotated[float, typer.Option(help="Peak rate of AdamW.", **Learning)] = _TRAIN.learning_rate,
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Instead of --iterations: 90s, 5m or 1h30m, measuring included.", **Learning),
+    ] = None,
+    optimizer: Annotated[str, typer.Option(help="adamw, rmsprop or sgd.", **Learning)] = _TRAIN.optimizer,
+    learning_rate: Annotated[float, typer.Option(help="Its peak rate.", **Learning)] = _TRAIN.learning_rate,
     warmup: Annotated[
         int, typer.Option(help="Iterations of rising rate, at most a tenth of the run.", **Learning)
     ] = _TRAIN.warmup,
     decay: Annotated[
-        str, typer.Option(help="How the rate falls afterwards: cosine, linear or constant.", **Learning)
+        str,
+        typer.Option(
+            help="How the rate falls afterwards: cosine, linear, constant; plateau: as the held-out loss stalls.",
+            **Learning,
+        ),
     ] = _TRAIN.decay,
     final_rate: Annotated[
         float, typer.Option(help="The last rate, as a share of the peak.", **Learning)
     ] = _TRAIN.final_rate,
+    plateau_patience: Annotated[
+        int, typer.Option(help="Evaluations without improvement that make a plateau.", **Learning)
+    ] = _TRAIN.plateau_patience,
+    plateau_factor: Annotated[
+        float, typer.Option(help="What the rate is multiplied by on a plateau.", **Learning)
+    ] = _TRAIN.plateau_factor,
     beta1: Annotated[float, typer.Option(help="AdamW's decay of the mean gradient.", **Learning)] = _TRAIN.beta1,
-    beta2: Annotated[float, typer.Option(help="AdamW's decay of the mean square.", **Learning)] = _TRAIN.beta2,
+    beta2: Annotated[
+        float, typer.Option(help="AdamW's and RMSprop's decay of the mean square.", **Learning)
+    ] = _TRAIN.beta2,
+    momentum: Annotated[float, typer.Option(help="Of SGD and RMSprop.", **Learning)] = _TRAIN.momentum,
     weight_decay: Annotated[
-        float, typer.Option(help="AdamW's decoupled decay of the matrices.", **Learning)
+        float, typer.Option(help="Decoupled decay of the matrices.", **Learning)
     ] = _TRAIN.weight_decay,
+    l1: Annotated[float, typer.Option(help="Penalty on the matrices' absolute values.", **Learning)] = _TRAIN.l1,
+    l2: Annotated[float, typer.Option(help="Penalty on half their squares.", **Learning)] = _TRAIN.l2,
     grad_clip: Annotated[float, typer.Option(help="Clip gradients at this; 0 never.", **Learning)] = _TRAIN.grad_clip,
     grad_clip_mode: Annotated[
         str,
         typer.Option(help="norm: scale the whole gradient to it; value: if one exceeds it, let it be it.", **Learning),
     ] = _TRAIN.grad_clip_mode,
+    average: Annotated[
+        float,
+        typer.Option(help="Measure and keep mean weights, of which an iteration leaves this share; 0 not.", **Learning),
+    ] = _TRAIN.average,
+    patience: Annotated[
+        int,
+        typer.Option(help="End after so many evaluations without improvement, the best kept; 0 never.", **Learning),
+    ] = _TRAIN.patience,
     init_from: Annotated[
         Path | None,
         typer.Option(
@@ -151,6 +193,9 @@ def train(
         Path | None, typer.Option(metavar="RUN", help="Go on with this run, exactly as if never stopped.", **Place)
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", **Place)] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where the hardware has it.", **Place)
+    ] = _TRAIN.precision,
     threads: Annotated[
         int | None, typer.Option(min=1, show_default="all cores", help="CPU threads to train with.", **Place)
     ] = None,
@@ -164,15 +209,16 @@ def train(
         for key in context.params
         if (source := context.get_parameter_source(key)) is not None and source.name == "COMMANDLINE"
     }
-    if max_epochs is not None and "iterations" in given:
-        raise UsageError("--max-epochs and --iterations contradict each other; give one of them.")
+    lengths = ["--" + name.replace("_", "-") for name in ("iterations", "max_epochs", "time") if name in given]
+    if len(lengths) > 1:
+        raise UsageError(f"{' and '.join(lengths)} contradict each other; give one of them.")
     if max_epochs is not None and not 0 < max_epochs < float("inf"):
         raise UsageError(f"--max-epochs {max_epochs}: above 0.")
     if resume is not None and (fixed := sorted(given - _KEPT_BY_RESUME)):
         options = ", ".join("--" + key.replace("_", "-") for key in fixed)
         raise UsageError(f"{options}: a resumed run keeps its settings. Leave out, or train a new run.")
 
-    settings = dict(context.params, snapshot_at=_iterations(snapshot_at), freeze=_parts(freeze))
+    settings = dict(context.params, snapshot_at=_iterations(snapshot_at), freeze=_parts(freeze), time=_seconds(time))
     if resume is not None:
         training, run = _resumed(resume, settings, given)
     else:
@@ -187,12 +233,27 @@ def _iterations(listed: str) -> tuple[int, ...]:
         raise UsageError(f"--snapshot-at {listed}: a list of iterations, such as 100,300,500.") from None
 
 
+def _seconds(typed: str | None) -> float | None:
+    """`90`, `90s`, `5m` or `1h30m` in seconds."""
+    if typed is None:
+        return None
+    units = {"h": 3600, "m": 60, "s": 1}
+    parts = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m(?:in)?)?(?:([\d.]+)s?)?", typed.replace(" ", ""))
+    try:
+        amounts = [float(part) if part else 0.0 for part in parts.groups()] if parts and typed.strip() else []
+    except ValueError:
+        amounts = []
+    if not sum(amounts) > 0:
+        raise UsageError(f"--time {typed}: a time such as 90s, 5m or 1h30m.")
+    return sum(amount * seconds for amount, seconds in zip(amounts, units.values(), strict=True))
+
+
 def _parts(listed: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in listed.split(",") if part.strip())
 
 
 def _pick(config: type[Any], settings: dict[str, Any]) -> dict[str, Any]:
-    return {field.name: settings[field.name] for field in fields(config)}
+    return {field.name: settings[field.name] for field in fields(config) if field.name in settings}
 
 
 def prepare(threads: int | None) -> None:
@@ -310,7 +371,7 @@ def _follow(training: Training, run: Run) -> None:
                 display.show(event)
     finally:
         display.close()
-    if received and training.iteration < training.config.iterations:
+    if received and not training.complete:
         display.interrupted()
         raise typer.Exit(128 + received[0])
     display.finished()

@@ -1,0 +1,260 @@
+"""Optimisers, penalties and averages against their formulas; what goes by the held-out loss; a budget of time."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_training import finish, kept, make, same
+
+from charrnn import evaluation
+from charrnn.config import ModelConfig, TrainConfig
+from charrnn.errors import UsageError
+from charrnn.events import Evaluated, Progress, Snapshot
+from charrnn.model import CharModel, entering
+from charrnn.training import Training, choose_precision
+
+
+def gradients(training: Training) -> dict[str, np.ndarray]:
+    """Of the next window, by a copy of the model."""
+    model = CharModel(training.model.config, len(training.vocabulary))
+    model.load_weights(training.model.weights())
+    window = training.streams[training.iteration]
+    state = entering(training.state, window.continues)
+    loss, _ = model.loss(torch.from_numpy(window.inputs), torch.from_numpy(window.targets), state)
+    loss.backward()
+    return {name: parameter.grad.numpy().astype(np.float64) for name, parameter in model.named_parameters()}  # type: ignore[union-attr]
+
+
+SETTINGS: dict[str, Any] = {"grad_clip": 0.0, "warmup": 0, "decay": "constant", "weight_decay": 0.3, "iterations": 6}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "momentum", "penalties"),
+    [
+        ("sgd", 0.9, {}),
+        ("sgd", 0.0, {"l2": 0.02}),
+        ("rmsprop", 0.0, {"l1": 0.003}),
+        ("rmsprop", 0.8, {"l1": 0.01, "l2": 0.1}),
+    ],
+)
+def test_updates_are_those_of_the_formulas(optimizer: str, momentum: float, penalties: dict[str, float]) -> None:
+    rate = 0.01
+    training = make(optimizer=optimizer, momentum=momentum, learning_rate=rate, beta2=0.95, **SETTINGS, **penalties)
+    weights = {name: value.astype(np.float64) for name, value in training.model.weights().items()}
+    square = {name: np.zeros_like(value) for name, value in weights.items()}
+    speed = {name: np.zeros_like(value) for name, value in weights.items()}
+    for _ in range(4):
+        found = gradients(training)
+        progress = training.step()
+        total = 0.0
+        for name, g in found.items():
+            w = weights[name]
+            if w.ndim >= 2:
+                g = g + penalties.get("l2", 0.0) * w + penalties.get("l1", 0.0) * np.sign(w)
+            total += float((g**2).sum())
+            if w.ndim >= 2:
+                w = w * (1 - rate * 0.3)
+            if optimizer == "rmsprop":
+                square[name] = 0.95 * square[name] + 0.05 * g**2
+                g = g / (np.sqrt(square[name]) + 1e-8)
+            speed[name] = momentum * speed[name] + g
+            weights[name] = w - rate * speed[name]
+        assert progress.grad_norm == pytest.approx(math.sqrt(total), rel=1e-4)
+        for name, value in training.model.weights().items():
+            np.testing.assert_allclose(value, weights[name], rtol=1e-3, atol=2e-5, err_msg=name)
+            weights[name] = value.astype(np.float64)
+
+
+@pytest.mark.parametrize(("mode", "clip"), [("norm", 0.1), ("value", 0.01), ("norm", 1e9), ("value", 1e9)])
+def test_clipped_iterations_are_counted(mode: str, clip: float) -> None:
+    training = make(grad_clip=clip, grad_clip_mode=mode)
+    events = [event for event in training.events() if isinstance(event, Progress)]
+    assert [event.clipped for event in events] == [(number + 1) * (clip < 1) for number in range(12)]
+
+
+def test_the_average_is_what_is_measured_and_kept() -> None:
+    training = make(average=0.9, snapshot_at=(12,))
+    mean = {name: value.astype(np.float64) for name, value in training.model.weights().items()}
+    snapshot = None
+    for event in training.events():
+        if isinstance(event, Progress):
+            continue
+        snapshot = event if isinstance(event, Snapshot) else snapshot
+    again = make(average=0.9)
+    for at in range(1, 13):
+        again.step()
+        decay = min(0.9, at / (at + 10))
+        for name, value in again.model.weights().items():
+            mean[name] = decay * mean[name] + (1 - decay) * value
+    assert snapshot is not None
+    for name, value in snapshot.tensors.items():
+        np.testing.assert_allclose(value, mean[name], rtol=1e-4, atol=1e-6)
+        if name != "embedding.weight":
+            assert not np.array_equal(value, training.model.weights()[name])
+    model = CharModel(training.model.config, len(training.vocabulary))
+    model.load_weights(snapshot.tensors)
+    assert snapshot.header.held_out_loss == evaluation.held_out_loss(model, training.ids, training.tails)
+    same(training.model.weights(), finish(make()))  # averaging changes nothing in the training
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "rmsprop", "learning_rate": 1e-3},
+        {"optimizer": "rmsprop", "momentum": 0.0, "l1": 0.01},
+        {"optimizer": "sgd", "learning_rate": 0.1},
+        {"optimizer": "sgd", "momentum": 0.0, "l2": 0.01},
+        {"average": 0.9, "dropout": 0.2},
+        {"decay": "plateau", "eval_every": 2, "learning_rate": 0.2},
+        {"patience": 2, "eval_every": 2, "learning_rate": 0.2},
+        {"precision": "bfloat16", "dropout": 0.2},
+        {"precision": "bfloat16", "model": "gru", "shift": 3},
+        {"freeze": ("head",), "optimizer": "sgd"},
+    ],
+    ids=lambda settings: "-".join(map(str, settings)),
+)
+def test_resumed_anywhere_equals_never_stopped(tmp_path: Path, settings: dict[str, Any]) -> None:
+    training = make(**{"eval_every": 3} | settings)
+    points = [training.resume_point()]
+    points += [training.resume_point() for event in training.events() if isinstance(event, Progress)]
+    final_header, final = points[-1]
+    for point in points[:-1]:
+        again = Training.resumed(kept(tmp_path / "r.safetensors", point), training.corpus, device="cpu")
+        finish(again)
+        header, tensors = again.resume_point()
+        same(tensors, final)
+        assert (header.iteration, header.held_out_loss) == (final_header.iteration, final_header.held_out_loss)
+        for name in ("best_loss", "stale", "lowered", "stopped", "clipped"):
+            assert header.progress[name] == final_header.progress[name], name
+
+
+def steered(training: Training, losses: list[float]) -> list[Any]:
+    """Its events, where the held-out losses are given."""
+    given = iter(losses)
+
+    def evaluate() -> float:
+        if training._held_out_at != training.iteration:
+            training.held_out_loss, training._held_out_at = next(given), training.iteration
+        assert training.held_out_loss is not None
+        return training.held_out_loss
+
+    training.evaluate = evaluate  # type: ignore[method-assign]
+    return list(training.events())
+
+
+def test_a_plateau_lowers_the_rate() -> None:
+    training = make(decay="plateau", plateau_patience=2, eval_every=2, learning_rate=0.01, warmup=0)
+    events = steered(training, [3.0, 2.0, 2.5, 2.0, 1.9, 2.0])
+    rates = [event.learning_rate for event in events if isinstance(event, Progress)]
+    assert rates == pytest.approx([0.01] * 8 + [0.005] * 4)
+
+
+def test_without_improvement_training_ends_and_the_best_is_kept() -> None:
+    training = make(patience=2, eval_every=2, iterations=100)
+    events = steered(training, [3.0, 2.0, 2.5, 2.0, 1.0])
+    assert training.stopped
+    assert training.complete
+    assert training.iteration == 8
+    assert [event.header.iteration for event in events if isinstance(event, Snapshot)] == [2, 4, 8]
+    assert [event.iteration for event in events if isinstance(event, Evaluated)] == [2, 4, 6, 8]
+
+
+def test_snapshots_do_not_steer() -> None:
+    """Watching changes nothing: only every eval_every-th iteration counts, whenever snapshots are kept."""
+    settings = {"decay": "plateau", "eval_every": 4, "learning_rate": 0.3, "iterations": 16}
+    same(finish(make(**settings)), finish(make(snapshot_every=1, **settings)))
+
+
+@pytest.mark.parametrize("settings", [{"patience": 1, "eval_every": 0}, {"decay": "plateau", "val_frac": 0.0}])
+def test_what_goes_by_the_held_out_text_needs_some(settings: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="--eval-every"):
+        TrainConfig(**settings)
+
+
+# -- precision ---------------------------------------------------------------------------------------------------------
+
+
+def test_bfloat16_learns_what_float32_does() -> None:
+    trained = [make(precision=precision, iterations=60) for precision in ("float32", "bfloat16")]
+    losses = []
+    for training in trained:
+        finish(training)
+        assert {value.dtype for value in training.model.weights().values()} == {np.dtype(np.float32)}
+        losses.append(training.evaluate())
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+def test_auto_becomes_the_setting() -> None:
+    cpu = torch.device("cpu")
+    chosen = choose_precision("auto", cpu)
+    assert make(precision="auto").config.precision == chosen
+    assert [choose_precision(name, cpu) for name in ("float32", "bfloat16")] == ["float32", "bfloat16"]
+
+
+# -- a budget of time --------------------------------------------------------------------------------------------------
+
+
+def test_a_budget_of_time_becomes_a_number_of_iterations(tmp_path: Path) -> None:
+    training = make(time=3.0, snapshot_at=(50,), eval_every=100)
+    assert not training.planned
+    planned_at: list[int] = []
+    points = []
+    for event in training.events():
+        if isinstance(event, Progress):
+            if event.iteration == 10 or training.plans > len(planned_at):
+                points.append(training.resume_point())
+            planned_at += [event.iteration] * (training.plans - len(planned_at))
+    assert planned_at[0] >= 20
+    assert len(planned_at) == 3
+    assert training.iteration == training.config.iterations > planned_at[-1]
+    first, *_, last = (kept(tmp_path / f"{n}.safetensors", point) for n, point in enumerate(points))
+    unplanned = Training.resumed(first, training.corpus, device="cpu")
+    assert not unplanned.planned  # it measures again, and the time that has passed counts
+    assert unplanned.elapsed >= first.header.progress["elapsed"]
+    again = Training.resumed(last, training.corpus, device="cpu")
+    assert (again.plans, again.config.iterations) == (3, training.config.iterations)
+    same(finish(again), training.model.weights())
+
+
+def test_the_plan_fits_what_was_measured() -> None:
+    """A tenth of the budget spent at a known pace leaves nine times as many iterations, less what watching takes."""
+    training = make(time=100.0, iterations=1, eval_every=0)
+    for _ in range(30):
+        training.step()
+    training.seconds = 10.0
+    training._elapsed, training._resumed_at = 10.0, time.perf_counter()
+    training._plan()
+    assert training.planned
+    spent = training.elapsed
+    assert training.config.iterations == pytest.approx(30 + (100 - spent) * 3, abs=3)
+
+
+def test_a_budget_too_small_still_ends() -> None:
+    training = make(time=1e-3)
+    finish(training)
+    assert training.planned
+    assert training.iteration <= 25
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
+def test_a_budget_is_above_zero(value: float) -> None:
+    with pytest.raises(UsageError, match="--time"):
+        TrainConfig(time=value)
+
+
+def test_config_fields_have_an_option() -> None:
+    import inspect
+
+    from charrnn.commands.train import train
+
+    options = set(inspect.signature(train).parameters)
+    assert {field.name for field in dataclasses.fields(TrainConfig)} <= options
+    assert {field.name for field in dataclasses.fields(ModelConfig)} <= options
