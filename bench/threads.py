@@ -1,9 +1,11 @@
-"""How OpenMP's threads should wait: one training alone, and two at once, under each setting.
+"""What becomes of a training when it is not alone: beside another training, and beside a busy process.
 
     python bench/threads.py
 
-Every figure is a process of its own, because the settings count only before torch is imported. Settings take turns
-over the rounds; medians are printed, and each as a share of the best one alone.
+`shards` is how charrnn trains: every thread takes some rows of the batch. `products` is the usual way: all threads share
+every matrix product, under several settings of OpenMP's waiting. Every figure is of processes of their own, because
+those settings count only before torch is imported. Ways take turns over the rounds; medians are printed, in characters
+a second of one training, and as a share of the best way alone.
 """
 
 from __future__ import annotations
@@ -15,52 +17,67 @@ import sys
 
 ROUNDS, SECONDS = 3, 6
 
-SETTINGS: dict[str, dict[str, str]] = {
-    "OpenMP's default": {},
-    "GOMP_SPINCOUNT=2000": {"GOMP_SPINCOUNT": "2000"},
-    "GOMP_SPINCOUNT=20000": {"GOMP_SPINCOUNT": "20000"},
-    "OMP_WAIT_POLICY=PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"},
+WAYS: dict[str, dict[str, str]] = {
+    "shards": {"WAY": "shards"},
+    "products, OpenMP's default": {"GOMP_SPINCOUNT": ""},
+    "products, GOMP_SPINCOUNT=20000": {"GOMP_SPINCOUNT": "20000"},
+    "products, OMP_WAIT_POLICY=PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"},
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
-
-CHILD = """
-import time, torch
+BUSY = "while True: pass"
+CHILD = f"""
+import os, time
+from charrnn import threads
+if os.environ.get("WAY") == "shards":
+    threads.prepare()
+import torch
 torch.set_flush_denormal(True)
 from charrnn import corpus
 from charrnn.config import ModelConfig, TrainConfig
+from charrnn.shards import Shards
 from charrnn.training import Training
-training = Training(corpus.from_text("To be, or not to be. " * 60_000), ModelConfig(), TrainConfig())
-for _ in range(20): training.step()
+training = Training(corpus.from_text("To be, or not to be. " * 60_000), ModelConfig(), TrainConfig(), device="cpu")
+if "WAY" not in os.environ:
+    training.shards = Shards(training.config.batch_size, 1, 1, training.device)
+for _ in range(10):
+    training.step()
 began, at = time.perf_counter(), training.iteration
-while time.perf_counter() - began < %d: training.step()
+while time.perf_counter() - began < {SECONDS}:
+    training.step()
 print((training.iteration - at) * 1024 / (time.perf_counter() - began))
 """
 
 
-def measure(setting: dict[str, str], at_once: int) -> float:
-    """Characters per second of each of so many trainings at once."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_", "KMP_"))}
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", CHILD % SECONDS], env=clean | setting, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(at_once)
-    ]
-    return statistics.mean(float(child.communicate()[0]) for child in children)
+def measure(way: dict[str, str], trainings: int, busy: int) -> float:
+    """Mean characters a second of each of several trainings at once, beside so many busy processes."""
+    environment = {key: value for key, value in (os.environ | way).items() if value}
+    others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(busy)]
+    try:
+        processes = [
+            subprocess.Popen([sys.executable, "-c", CHILD], env=environment, stdout=subprocess.PIPE, text=True)
+            for _ in range(trainings)
+        ]
+        return statistics.mean(float(process.communicate()[0]) for process in processes)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 def main() -> None:
-    figures: dict[tuple[str, int], list[float]] = {}
+    situations = {"alone": (1, 0), "two at once": (2, 0), "beside a busy process": (1, 1)}
+    figures: dict[tuple[str, str], list[float]] = {}
     for _ in range(ROUNDS):
-        for name, setting in SETTINGS.items():
-            for at_once in (1, 2):
-                figures.setdefault((name, at_once), []).append(measure(setting, at_once))
-    best = max(statistics.median(figures[name, 1]) for name in SETTINGS)
-    print("| waiting | one training, char/s | of best | each of two, char/s | of best |")
-    print("|---|---|---|---|---|")
-    for name in SETTINGS:
-        alone, each = (statistics.median(figures[name, at_once]) for at_once in (1, 2))
-        print(f"| {name} | {alone:,.0f} | {alone / best:.0%} | {each:,.0f} | {each / best:.0%} |")
+        for name, way in WAYS.items():
+            for situation, (trainings, busy) in situations.items():
+                figures.setdefault((name, situation), []).append(measure(way, trainings, busy))
+    medians = {key: statistics.median(values) for key, values in figures.items()}
+    best = max(value for (_, situation), value in medians.items() if situation == "alone")
+    print(f"| way | {' | '.join(situations)} |")
+    print("|---" * (1 + len(situations)) + "|")
+    for name in WAYS:
+        cells = [f"{medians[name, one]:,.0f} ({medians[name, one] / best:.0%})" for one in situations]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

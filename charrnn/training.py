@@ -20,8 +20,9 @@ from charrnn.corpus import Corpus
 from charrnn.errors import CheckpointError, CorpusError, DivergedError, UsageError
 from charrnn.evaluation import held_out_loss
 from charrnn.events import Evaluated, Event, Progress, Snapshot
-from charrnn.model import CharModel, State, detached, entering
+from charrnn.model import CharModel, State, entering
 from charrnn.optimisation import Average, Optimisation
+from charrnn.shards import Shards
 from charrnn.windows import IGNORED, DocumentStreams, Streams
 
 _ENDLESS = 10**9  # iterations, until a time budget has been made a number of them
@@ -83,10 +84,13 @@ class Training:
             if part == "embedding" and not model_config.embedding_size:
                 raise UsageError("--freeze embedding: --embedding-size 0 has none. Leave it out.")
             self.model.get_submodule(part).requires_grad_(False)
+        if model_config.tied and len({"embedding", "head"} & set(config.freeze)) == 1:
+            raise UsageError("--freeze: with --tied the embedding is the head's; freeze both or neither.")
         self.began_from: Mapping[str, Any] = {}
         self.optimisation = Optimisation(self.model, config, self.device)
         self.average = Average(self.model, config.average, self.device) if config.average else None
-        self.generator = torch.Generator(self.device).manual_seed(config.seed)  # dropout's own
+        threads = torch.get_num_threads() if self.device.type == "cpu" else 1
+        self.shards = Shards(config.batch_size, threads, config.seed, self.device)
         self.state: State = self.model.zero_state(config.batch_size)
         self.iteration = 0
         self.characters = 0  # trained on so far, overlaps counted again
@@ -145,17 +149,20 @@ class Training:
         config, iteration = self.config, self.iteration + 1
         window = self.streams[self.iteration]
         state = entering(self.state, window.continues)
-        inputs, targets = torch.from_numpy(window.inputs), torch.from_numpy(window.targets)
-        if self.device.type != "cpu":
-            inputs, targets = inputs.to(self.device), targets.to(self.device)
-        carry_at = None if config.effective_shift == config.seq_length else config.effective_shift
         rate = schedule.learning_rate(config, iteration, self.lowered)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16"):
-            loss, carried = self.model.loss(inputs, targets, state, carry_at=carry_at, generator=self.generator)
-        self.optimisation.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        found = self.shards.gradient(
+            self.model,
+            self.optimisation.trained,
+            window.inputs,
+            window.targets,
+            state,
+            carry_at=None if config.effective_shift == config.seq_length else config.effective_shift,
+            bfloat16=config.precision == "bfloat16",
+        )
+        for parameter, gradient in zip(self.optimisation.trained, found.gradients, strict=True):
+            parameter.grad = gradient
         norm = self.optimisation.gradient_norm()
-        loss_value, norm_value = loss.item(), norm.item()
+        loss_value, norm_value = found.loss, norm.item()
         if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
             cause = f"loss is {loss_value}" if not math.isfinite(loss_value) else f"gradient's norm is {norm_value}"
             raise self._diverged(iteration, f"the {cause}; stopped before it could spoil the weights", rate)
@@ -163,7 +170,7 @@ class Training:
         if self.average:
             self.average.update(self.model, iteration)
 
-        self.state = detached(carried)
+        self.state = found.state
         self.iteration = iteration
         self.characters += int(np.count_nonzero(window.targets != IGNORED))
         weight = max(_SMOOTHING, 1 / iteration)  # a plain mean at first
@@ -344,7 +351,8 @@ class Training:
         for layer, parts in enumerate(self.state):
             for part, value in enumerate(parts):
                 tensors[f"state/{layer}/{part}"] = value.float().cpu().numpy().copy()
-        tensors["generator/dropout"] = self.generator.get_state().cpu().numpy().copy()
+        for number, generator in enumerate(self.shards.generators):
+            tensors[f"generator/{number}"] = generator.get_state().cpu().numpy().copy()
         header = self._header(
             "resume",
             held_out_loss=self.held_out_loss if self._held_out_at == self.iteration else None,
@@ -415,7 +423,9 @@ class Training:
             training.best_loss = math.inf if best is None else float(best)
             training.stale, training.lowered = int(progress.get("stale", 0)), int(progress.get("lowered", 0))
             training.stopped = bool(progress.get("stopped", False)) and iterations is None
-            training.generator.set_state(torch.from_numpy(tensors["generator/dropout"].copy()))
+            for number, generator in enumerate(training.shards.generators):
+                if number == 0 or f"generator/{number}" in tensors:  # more threads than before begin with their own
+                    generator.set_state(torch.from_numpy(tensors[f"generator/{number}"].copy()))
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise CheckpointError(f"{checkpoint.path}: cannot be resumed ({error}).") from None
         return training

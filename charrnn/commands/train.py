@@ -272,7 +272,7 @@ def _new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run]:
 
     root, before = settings["checkpoint_dir"], _before(settings)
     if before is not None:  # what the checkpoint was made with stands, unless it is contradicted
-        taken = {"embedding_size": before.header.model.embedding_size}
+        taken = {name: getattr(before.header.model, name) for name in ("embedding_size", "tied")}
         if settings["init_from"]:
             taken = asdict(before.header.model)
         for name in ("bytes", "lowercase", "normalize", "keep_newlines"):  # how characters are told apart
