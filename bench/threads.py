@@ -2,10 +2,10 @@
 
     python bench/threads.py
 
-`shards` is how charrnn trains: every thread takes some rows of the batch. `products` is the usual way: all threads share
-every matrix product, under several settings of OpenMP's waiting. Every figure is of processes of their own, because
-those settings count only before torch is imported. Ways take turns over the rounds; medians are printed, in characters
-a second of one training, and as a share of the best way alone.
+`shards` is how charrnn trains: every thread takes some rows of the batch. `products` is the usual way: all threads
+share every matrix product, under several settings of OpenMP's waiting. Every figure is of processes of their own,
+because those settings count only before torch is imported. Ways take turns over the rounds; medians are printed, in
+characters a second of one training, and as a share of the best way alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ROUNDS, SECONDS = 3, 6
 
 WAYS: dict[str, dict[str, str]] = {
     "shards": {"WAY": "shards"},
-    "products, OpenMP's default": {"GOMP_SPINCOUNT": ""},
+    "products, OpenMP's default": {},
     "products, GOMP_SPINCOUNT=20000": {"GOMP_SPINCOUNT": "20000"},
     "products, OMP_WAIT_POLICY=PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"},
     "one thread": {"OMP_NUM_THREADS": "1"},
@@ -50,11 +50,11 @@ print((training.iteration - at) * 1024 / (time.perf_counter() - began))
 
 def measure(way: dict[str, str], trainings: int, busy: int) -> float:
     """Mean characters a second of each of several trainings at once, beside so many busy processes."""
-    environment = {key: value for key, value in (os.environ | way).items() if value}
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_", "KMP_"))}
     others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(busy)]
     try:
         processes = [
-            subprocess.Popen([sys.executable, "-c", CHILD], env=environment, stdout=subprocess.PIPE, text=True)
+            subprocess.Popen([sys.executable, "-c", CHILD], env=clean | way, stdout=subprocess.PIPE, text=True)
             for _ in range(trainings)
         ]
         return statistics.mean(float(process.communicate()[0]) for process in processes)

@@ -169,6 +169,7 @@ class TrainConfig(_FromMapping):
     seq_length: int = 64  # characters a gradient reaches back
     shift: int | None = None  # None: seq_length, so that windows tile the text
     stateless: bool = False
+    rotate: bool = False  # each epoch after the first begins elsewhere in the text
     freeze: tuple[str, ...] = ()  # parts of the network that are not trained: embedding, layers, head
     optimizer: OptimizerName = "adamw"
     learning_rate: float = 8e-3

@@ -65,12 +65,15 @@ class Display:
         """Before the first iteration: what was read, what will be trained, and where it is kept."""
         training, config, model = self.training, self.training.config, self.training.model.config
         streams = training.streams
-        shape = f"{model.model.upper()} {model.num_layers} x {model.rnn_size}"
+        kind = model.model.upper() + (" (relu)" if model.nonlinearity == "relu" else "")
+        shape = f"{kind} {model.num_layers} x {model.rnn_size}"
         if model.residual and model.num_layers > 1:
             shape += ", residual"
         shape += f", embedding {model.embedding_size}" if model.embedding_size else ", one-hot"
-        if model.dropout:
-            shape += f", dropout {model.dropout:g}"
+        shape += ", layer norm" * model.layer_norm + ", tied" * model.tied
+        for name in ("dropout", "input_dropout", "recurrent_dropout"):
+            if share := getattr(model, name):
+                shape += f", {name.replace('_', ' ')} {share:g}"
         reading = f"{config.batch_size} shuffled windows" if config.stateless else f"{config.batch_size} streams"
         shift = "" if config.effective_shift == config.seq_length else f", shift {config.effective_shift}"
         device = training.device.type

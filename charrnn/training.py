@@ -438,7 +438,9 @@ def _streams(corpus: Corpus, config: TrainConfig) -> Streams | DocumentStreams:
     if corpus.config.documents:
         segments = [(first, start) for first, start, _ in tails]
         return DocumentStreams(corpus.ids, segments, *shape, stateless=config.stateless, seed=config.seed)
-    return Streams(corpus.ids, *shape, stop=tails[0][1], stateless=config.stateless, seed=config.seed)
+    return Streams(
+        corpus.ids, *shape, stop=tails[0][1], stateless=config.stateless, rotate=config.rotate, seed=config.seed
+    )
 
 
 def _differs(checkpoint: Checkpoint, corpus: Corpus) -> str:

@@ -117,6 +117,9 @@ def test_the_average_is_what_is_measured_and_kept() -> None:
         {"precision": "bfloat16", "dropout": 0.2},
         {"precision": "bfloat16", "model": "gru", "shift": 3},
         {"freeze": ("head",), "optimizer": "sgd"},
+        {"rotate": True, "batch_size": 9, "seq_length": 40, "iterations": 20},
+        {"layer_norm": True, "tied": True, "input_dropout": 0.1, "recurrent_dropout": 0.2},
+        {"model": "rnn", "nonlinearity": "relu", "recurrent_dropout": 0.3, "shift": 3, "grad_clip": 0.5},
     ],
     ids=lambda settings: "-".join(map(str, settings)),
 )

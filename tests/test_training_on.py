@@ -186,6 +186,8 @@ def test_what_cannot_be_frozen() -> None:
             TrainConfig(freeze=freeze)
     with pytest.raises(UsageError, match="--embedding-size 0"):
         make(freeze=("embedding",), embedding_size=0)
+    with pytest.raises(UsageError, match="freeze both or neither"):
+        make(freeze=("head",), tied=True)
 
 
 # -- the command -----------------------------------------------------------------------------------------------------

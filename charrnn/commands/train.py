@@ -86,6 +86,14 @@ def train(
     stateless: Annotated[
         bool, typer.Option("--stateless", help="Start every window from zeros, in shuffled order.", **Text)
     ] = _TRAIN.stateless,
+    rotate: Annotated[
+        bool,
+        typer.Option(
+            "--rotate",
+            help="Begin each epoch after the first elsewhere in the text, so that window borders move.",
+            **Text,
+        ),
+    ] = _TRAIN.rotate,
     val_frac: Annotated[
         float, typer.Option(help="Share of the text held out, at its end; with --documents of each.", **Text)
     ] = _TRAIN.val_frac,
