@@ -21,7 +21,7 @@ _Files: dict[str, Any] = {"rich_help_panel": "Files and characters"}
 Texts = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TEXT]...",
+        metavar="TEXT",
         show_default="the bundled novel",
         help="Files (.gz, .bz2 and .xz too), folders, - for standard input, or names that `charrnn corpora` lists.",
     ),
