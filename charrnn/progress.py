@@ -56,6 +56,7 @@ class Display:
         self.began_at = training.iteration
         self.moving = sys.stderr.isatty()
         self.bar: tqdm[Any] | None = None
+        self._told = self.total
         self._marks: deque[Progress] = deque()  # a second apart; speed is measured from the first
         self._estimated = False
         self._spoke = time.monotonic()
@@ -89,7 +90,6 @@ class Display:
             self._say(f"train   {duration(config.time or 0)}, of {reading}")
         else:
             self._say(f"train   {self.total:,} iterations ({self.total / streams.per_epoch:.1f} epochs) of {reading}")
-        self._told = self.total
         self._say(f"run     {self.run.path}")
         if self.began_at:
             self._say(f"        going on after iteration {self.began_at:,}")
