@@ -187,7 +187,7 @@ class TrainConfig(_FromMapping):
     grad_clip: float = 5.0  # 0: never
     grad_clip_mode: ClipMode = "norm"
     average: float = 0.0  # how much an iteration leaves of the mean weights that are measured and kept; 0: no mean
-    precision: Precision = "float32"  # of the products in training; auto: bfloat16 where the hardware has it
+    precision: Precision = "auto"  # of the products in training: bfloat16 on CUDA, float32 elsewhere
     patience: int = 0  # evaluations without improvement after which training ends, the best kept; 0: never
     val_frac: float = 0.1
     val_max: int = 1_000_000  # and at most so many characters; 0: no bound

@@ -25,6 +25,7 @@ from charrnn.config import MAX_EXPANSION, ReadConfig
 from charrnn.decoding import Piece, Seen, decode, prepare
 from charrnn.encoding import Document, Encoded, Progress, Unread, encode
 from charrnn.sources import Source
+from charrnn.units import few
 from charrnn.vocabulary import Ids, Vocabulary
 
 _CACHED_FROM = 4 << 20  # bytes of files from which the cache is asked; less is read in no time
@@ -208,13 +209,9 @@ def _notes(unread: Sequence[Unread], documents: Sequence[Document]) -> list[str]
     notes, used = [], {document.source for document in documents}
     empty = [one.name for index, one in enumerate(unread) if index not in used]
     if empty:
-        notes.append(f"left out as empty: {_few(empty)}")
+        notes.append(f"left out as empty: {few(empty)}")
     others: dict[str, list[str]] = {}
     for document in documents:
         if document.encoding not in ("utf-8", "bytes"):
             others.setdefault(document.encoding, []).append(document.name)
-    return notes + [f"read as {encoding}: {_few(names)}" for encoding, names in others.items()]
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return notes + [f"read as {encoding}: {few(names)}" for encoding, names in others.items()]

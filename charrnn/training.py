@@ -23,6 +23,7 @@ from charrnn.events import Evaluated, Event, Progress, Snapshot
 from charrnn.model import CharModel, State, entering
 from charrnn.optimisation import Average, Optimisation
 from charrnn.shards import Shards
+from charrnn.units import few
 from charrnn.windows import IGNORED, DocumentStreams, Streams
 
 _ENDLESS = 10**9  # iterations, until a time budget has been made a number of them
@@ -48,13 +49,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: Precision, device: torch.device) -> Precision:
-    """`auto` is bfloat16 where the processor multiplies it faster than float32, else float32."""
+    """`auto` is bfloat16 on CUDA where it has it, float32 elsewhere: on CPUs what it gains is not settled."""
     if name != "auto":
         return name
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    fast = device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    return "bfloat16" if fast else "float32"
+    return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
 
 
 class Training:
@@ -449,7 +447,7 @@ def _differs(checkpoint: Checkpoint, corpus: Corpus) -> str:
     before = {name: digest for name, _, digest in header.progress.get("documents", ())}
     now = {one.name: one.digest for one in corpus.documents[:_DOCUMENTS_TOLD]}
     changes = [
-        f"{word} {', '.join(map(repr, names[:5]))}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
+        f"{word} {few([repr(name) for name in names])}"
         for word, names in (
             ("changed:", [name for name in before if name in now and now[name] != before[name]]),
             ("missing:", [name for name in before if name not in now]),

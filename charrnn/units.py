@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def duration(seconds: float) -> str:
     """`48 s`, `3 min 20 s`, `2 h 5 min`."""
@@ -20,3 +22,8 @@ def size(count: int) -> str:
     power = 1 if count < 999_500 else 2 if count < 999_500_000 else 3
     value = count / 1000**power
     return f"{value:.{1 if value < 99.5 else 0}f} {' kMG'[power]}B"
+
+
+def few(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are: `a, b and 7 more`."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_training import finish, kept, make, same
+from test_training import TEXT, finish, kept, make, same
 
 from charrnn import evaluation
 from charrnn.config import ModelConfig, TrainConfig
@@ -261,3 +261,22 @@ def test_config_fields_have_an_option() -> None:
     options = set(inspect.signature(train).parameters)
     assert {field.name for field in dataclasses.fields(TrainConfig)} <= options
     assert {field.name for field in dataclasses.fields(ModelConfig)} <= options
+
+
+def test_epochs_leave_the_chosen_precision_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from charrnn.commands import train
+
+    (tmp_path / "sheep.txt").write_text(TEXT, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    followed: list[Training] = []
+    monkeypatch.setattr(train, "_follow", lambda training, run: followed.append(training))
+    from typer.testing import CliRunner
+
+    from charrnn.commands.app import app
+
+    options = ["--max-epochs", "0.5", "--rnn-size", "8", "--device", "cpu", "--batch-size", "4", "--seq-length", "16"]
+    done = CliRunner().invoke(app, ["train", "sheep.txt", *options])
+    assert done.exit_code == 0, done.output
+    torch.set_flush_denormal(False)
+    assert followed[0].config.precision == "float32"
+    assert followed[0].config.iterations == round(followed[0].streams.per_epoch * 0.5)

@@ -202,7 +202,7 @@ def train(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", **Place)] = "auto",
     precision: Annotated[
-        str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where the hardware has it.", **Place)
+        str, typer.Option(help="float32, bfloat16, or auto: bfloat16 on CUDA, float32 elsewhere.", **Place)
     ] = _TRAIN.precision,
     threads: Annotated[
         int | None, typer.Option(min=1, show_default="all cores", help="CPU threads to train with.", **Place)
@@ -317,7 +317,7 @@ def _new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run]:
         print(f"charrnn: {what} from {visible(str(before.path))}: {matched.describe()}", file=sys.stderr)
     if settings["max_epochs"] is not None:
         count = max(1, round(settings["max_epochs"] * training.streams.per_epoch))
-        training.config = replace(config, iterations=count)
+        training.config = replace(training.config, iterations=count)
     return training, runs.create(root, settings["name"], Path(source.name).stem)
 
 

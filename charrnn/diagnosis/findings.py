@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from charrnn import units
 from charrnn.corpus import Corpus
 from charrnn.encoding import Document
 from charrnn.vocabulary import describe
@@ -96,7 +97,7 @@ def some(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def few(names: Sequence[str]) -> str:
-    return ", ".join(some(names)) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
+    return units.few(names, most=3)
 
 
 def shown(character: str) -> str:
