@@ -9,8 +9,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
-from charrnn.model import CharModel, State
+from charrnn import shards
+from charrnn.model import CharModel, State, detached
 from charrnn.windows import IGNORED, EncodedText, gather
 
 _CHUNK = 256  # characters a forward call takes of a row; bounds memory, changes no number
@@ -63,6 +65,39 @@ def cold_loss(model: CharModel, ids: EncodedText, tails: Tails, *, window: int =
     return _nats(model, ids, begin, end, np.zeros_like(begin), batch) / int(count.sum())
 
 
+def dynamic_loss(
+    model: CharModel, ids: EncodedText, tails: Tails, *, rate: float = 0.1, decay: float = 0.0, window: int = 64
+) -> float:
+    """Nats per character over all tails when the model goes on learning from what it has read: dynamic evaluation.
+
+    Not a held-out loss, and never to be compared with one: a copy of the model is updated after every window, by SGD
+    with `rate` and a pull of `decay` back to the weights it had (Krause et al., 2018, eq. 5). Each character is still
+    predicted before it is learnt from. Tails are read in their order, the state carried from a zero one at `start`,
+    and each begins with the weights that the one before left. `model` stays as it was. Raises ValueError if no
+    character is counted.
+    """
+    _, start, stop = _counted(tails)
+    device, total = model.head.weight.device, 0.0
+    adapted = CharModel(model.config, model.vocabulary_size).to(device)
+    adapted.load_state_dict(model.state_dict())
+    adapted.eval()
+    weights: list[Tensor] = list(adapted.parameters())
+    before = [weight.detach().clone() for weight in weights]
+    for begin, end in zip((start - 1).tolist(), (stop - 1).tolist(), strict=True):
+        state = adapted.zero_state(1)
+        for at in range(begin, end, window):
+            inputs, targets = gather(ids, np.array([at]), np.array([min(window, end - at)]), min(window, end - at))
+            loss, state = adapted.loss(torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device), state)
+            gradients = torch.autograd.grad(loss, weights)
+            state = detached(state)
+            total += float(loss.detach().double()) * targets.size
+            with torch.no_grad():
+                if decay:
+                    torch._foreach_lerp_(weights, before, decay)
+                torch._foreach_add_(weights, gradients, alpha=-rate)
+    return total / int((stop - start).sum())
+
+
 def _counted(tails: Tails) -> tuple[Places, Places, Places]:
     """first, start and stop, each (D,), of the tails that have anything to count, without what follows nothing."""
     first, start, stop = np.asarray(tails, dtype=np.int64).reshape(-1, 3).T
@@ -83,31 +118,40 @@ def _rows(pieces: Places) -> tuple[Places, Places]:
     return tail, np.arange(len(tail)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
 
 
-@torch.inference_mode()
 def _nats(model: CharModel, ids: EncodedText, begin: Places, end: Places, lead: Places, streams: int) -> float:
     """The sum of the losses of rows that each begin with a zero state, read `streams` at a time.
 
     A row's inputs are ids[begin:end], its targets one character on; of these the first `lead` are not counted. (R,)
     """
     size = end - begin
-    total = 0.0
-    device = model.head.weight.device
+    count = torch.get_num_threads() if model.head.weight.device.type == "cpu" else 1
     was_training = model.training
     model.eval()
     try:
-        for group in _groups(np.where(size > lead, size, 0), streams):
-            state: State = model.zero_state(len(group))
-            longest = int(size[group].max())
-            for at in range(0, longest, _CHUNK):
-                width = min(_CHUNK, longest - at)
-                inputs, targets = gather(ids, begin[group] + at, np.clip(size[group] - at, 0, width), width)
-                targets[np.arange(at, at + width) < lead[group, None]] = IGNORED
-                logits, state = model(torch.from_numpy(inputs).to(device), state)
-                wanted = torch.from_numpy(targets).to(device)
-                losses = F.cross_entropy(logits.flatten(0, 1).float(), wanted.flatten(), reduction="none")
-                total += float(losses.double().sum())
+        with shards.pool(count) as pool:
+            total = 0.0
+            for group in _groups(np.where(size > lead, size, 0), streams):
+                parts = [group[number::count] for number in range(min(count, len(group)))]
+                total += sum(pool.map(lambda rows: _read(model, ids, begin[rows], end[rows], lead[rows]), parts))
+            return total
     finally:
         model.train(was_training)
+
+
+@torch.inference_mode()
+def _read(model: CharModel, ids: EncodedText, begin: Places, end: Places, lead: Places) -> float:
+    """The sum of the losses of rows, (R,) as in `_nats`, that are read side by side."""
+    device, size, total = model.head.weight.device, end - begin, 0.0
+    state: State = model.zero_state(len(size))
+    longest = int(size.max())
+    for at in range(0, longest, _CHUNK):
+        width = min(_CHUNK, longest - at)
+        inputs, targets = gather(ids, begin + at, np.clip(size - at, 0, width), width)
+        targets[np.arange(at, at + width) < lead[:, None]] = IGNORED
+        logits, state = model(torch.from_numpy(inputs).to(device), state)
+        wanted = torch.from_numpy(targets).to(device)
+        losses = F.cross_entropy(logits.flatten(0, 1).float(), wanted.flatten(), reduction="none")
+        total += float(losses.double().sum())
     return total
 
 

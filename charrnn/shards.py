@@ -74,7 +74,7 @@ class Shards:
             loss, gradients, carried = shard(0)
             return Gradient(loss, gradients, carried)
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(len(self.rows), "shard", initializer=_alone)
+            self._pool = pool(len(self.rows))
         losses, parts, states = zip(*self._pool.map(shard, range(len(self.rows))), strict=True)
         summed, *others = [part for part in parts if part]
         for part in others:  # always in this order, so that the sum is always the same
@@ -86,7 +86,12 @@ class Shards:
         return Gradient(sum(losses), summed, joined)
 
 
+def pool(count: int) -> ThreadPoolExecutor:
+    """Threads that each compute alone, sharing no product with others."""
+    return ThreadPoolExecutor(count, "shard", initializer=_alone)
+
+
 def _alone() -> None:
-    """A shard's thread shares no product with others; the setting is that thread's own."""
+    # Both settings are the calling thread's own.
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)

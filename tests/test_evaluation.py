@@ -16,7 +16,7 @@ from torch import nn
 
 from charrnn import corpus, library
 from charrnn.config import Cell, ModelConfig
-from charrnn.evaluation import _groups, cold_loss, held_out_loss
+from charrnn.evaluation import _groups, cold_loss, dynamic_loss, held_out_loss
 from charrnn.model import CharModel, detached
 from charrnn.windows import EncodedText, Streams
 
@@ -351,3 +351,46 @@ def test_rows_are_read_with_those_of_their_size(sizes: list[int], streams: int) 
 def test_many_short_rows_are_read_together() -> None:
     groups = list(_groups(np.full(10_000, 8), 32))
     assert len(groups) == 10
+
+
+# -- dynamic evaluation ---------------------------------------------------------------------------------------------
+
+
+def test_dynamic_without_learning_is_the_plain_pass() -> None:
+    model, ids = make(), text(300)
+    tails = [(0, 100, 170), (170, 171, 300)]
+    plain = held_out_loss(model, ids, tails, streams=1, warmup=0)
+    assert dynamic_loss(model, ids, tails, rate=0.0, window=32) == pytest.approx(plain, rel=1e-6)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_dynamic_is_sgd_window_after_window(decay: float) -> None:
+    model, ids = make(), text(120)
+    plain = make()
+    first = {name: value.clone() for name, value in plain.state_dict().items()}
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.2)
+    state, losses = plain.zero_state(1), []
+    for at in range(99, 119, 8):
+        stop = min(at + 8, 119)
+        x, y = (torch.from_numpy(ids[a:b].astype(np.int64))[None] for a, b in ((at, stop), (at + 1, stop + 1)))
+        logits, state = plain(x, detached(state))
+        each = nn.functional.cross_entropy(logits[0], y[0], reduction="none")
+        losses += each.tolist()
+        optimizer.zero_grad()
+        each.mean().backward()
+        with torch.no_grad():
+            pull = {name: decay * (first[name] - value) for name, value in plain.named_parameters()}
+        optimizer.step()
+        with torch.no_grad():
+            for name, value in plain.named_parameters():
+                value += pull[name]
+    before = model.weights()
+    found = dynamic_loss(model, ids, [(50, 100, 120)], rate=0.2, decay=decay, window=8)
+    assert found == pytest.approx(np.mean(losses), rel=1e-5)
+    assert all(np.array_equal(before[name], value) for name, value in model.weights().items())
+
+
+def test_dynamic_learns_what_repeats() -> None:
+    model, ids = make(scale=1.0), np.tile(text(23), 80)
+    static = held_out_loss(model, ids, tail(ids, 1))
+    assert dynamic_loss(model, ids, tail(ids, 1), rate=1.0, window=23) < 0.8 * static
