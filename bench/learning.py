@@ -1,16 +1,21 @@
-"""How much is learned in a given time, with the defaults: held-out loss after so many seconds of training.
+"""What `charrnn train TEXT --time T` reaches by itself: held-out loss after so much time, with no other option.
 
-    python bench/learning.py tinyshakespeare.txt --seconds 115
+    python bench/learning.py tinyshakespeare.txt --time 60s 180s --seeds 3
+    python bench/learning.py tinyshakespeare.txt --time 180s --keep checkpoints --option=--preset=small
 
-The number of iterations is chosen beforehand, from a few seconds of the same training, because the learning rate's
-schedule needs it; the seconds printed are those its iterations then took. The loss is over the last tenth: with the
-state carried in one pass over all of it, and in windows of 256 that begin cold.
+Every training is the command itself, in a process of its own, one after the other. `trained` are the seconds from its
+first iteration to its end, held-out losses and snapshots on the way included; `command` those of the whole process. The
+loss is of the last model, over the last tenth of the text: carried, in one pass with the state carried from 512
+characters before it; cold, in windows of 256 that begin with a zero state, as a transformer with that context has it.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
+import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,47 +23,65 @@ from charrnn import threads
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("text", type=Path, nargs="?", help="default: the bundled novel")
-    parser.add_argument("--seconds", type=float, default=115.0)
+    parser.add_argument("--time", nargs="+", default=["60s"])
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 1")
+    parser.add_argument("--option", action="append", default=[], help="more options of train: --option=--preset=small")
+    parser.add_argument("--dynamic", type=float, metavar="RATE", help="dynamic evaluation too, an extra: other rules")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the runs, for bench/picture.py")
     arguments = parser.parse_args()
-
-    count = threads.prepare()
+    threads.prepare()
     import torch
 
-    torch.set_flush_denormal(True)
-    from charrnn import corpus, library
-    from charrnn.config import ModelConfig, TrainConfig
-    from charrnn.evaluation import cold_loss, held_out_loss
-    from charrnn.training import Training
+    from charrnn import checkpoint, corpus, library, runs
+    from charrnn.evaluation import cold_loss, dynamic_loss, held_out_loss
+    from charrnn.model import CharModel
 
-    text = corpus.read(arguments.text or library.bundled())
-    print(f"{text.name}: {len(text):,} characters; {count} threads, torch {torch.__version__}")
-    print("| seed | iterations | seconds | nats, carried | nats, cold 256 | bits, carried |")
-    print("|---|---|---|---|---|---|")
-    for seed in range(1, arguments.seeds + 1):
-        trial = Training(text, ModelConfig(), TrainConfig(seed=seed))
-        for _ in range(20):
-            trial.step()
-        began, at = time.perf_counter(), trial.iteration
-        while time.perf_counter() - began < 5:
-            trial.step()
-        per_second = (trial.iteration - at) / (time.perf_counter() - began)
-        iterations = max(1, math.floor(arguments.seconds * per_second * 0.97))
-        training = Training(
-            text, ModelConfig(), TrainConfig(seed=seed, iterations=iterations, eval_every=0, snapshot_at=())
-        )
-        began = time.perf_counter()
-        while training.iteration < iterations:
-            training.step()
-        seconds = time.perf_counter() - began
-        carried = held_out_loss(training.model, training.ids, training.tails, streams=1)
-        cold = cold_loss(training.model, training.ids, training.tails)
-        print(
-            f"| {seed} | {iterations:,} | {seconds:.1f} | {carried:.4f} | {cold:.4f} | {carried / math.log(2):.4f} |",
-            flush=True,
-        )
+    torch.set_flush_denormal(True)
+    source = arguments.text or library.bundled()
+    text = corpus.read(source)
+    print(f"{text.name}: {len(text):,} characters; {torch.get_num_threads()} threads, torch {torch.__version__}\n")
+    dynamic = ["dynamic"] * (arguments.dynamic is not None)
+    columns = ["time", "seed", "network", "iterations", "epochs", "trained", "command", "carried", "cold 256", *dynamic]
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}", flush=True)
+    means = []
+    with tempfile.TemporaryDirectory() as scratch:
+        root = arguments.keep or Path(scratch)
+        for budget in arguments.time:
+            losses = []
+            for seed in range(1, arguments.seeds + 1):
+                name = f"{text.name.removesuffix('.txt')}-{budget}-{seed}"
+                command = [sys.executable, "-m", "charrnn", "train", str(source), "--time", budget, "--seed", str(seed)]
+                command += ["--checkpoint-dir", str(root), "--name", name, *arguments.option]
+                began = time.perf_counter()
+                done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                seconds = time.perf_counter() - began
+                if done.returncode:
+                    sys.exit(done.stderr)
+                run = runs.find_run(Path(name), root)
+                elapsed = checkpoint.load(run.resume_path).header.progress["elapsed"]
+                kept = checkpoint.load(max(run.path.glob("iteration-*.safetensors")))
+                header = kept.header
+                model = CharModel(header.model, len(header.vocabulary))
+                model.load_weights(kept.weights)
+                tails = text.tails(header.training.val_frac, header.training.val_max)
+                found = [held_out_loss(model, text.ids, tails, streams=1), cold_loss(model, text.ids, tails)]
+                losses.append(found[:2])
+                if dynamic:
+                    found.append(dynamic_loss(model, text.ids, tails, rate=arguments.dynamic))
+                network = f"{header.model.model.upper()} {header.model.num_layers} x {header.model.rnn_size}"
+                network += f", dropout {header.model.dropout:g}"
+                epochs = header.characters / (len(text) - sum(stop - start for _, start, stop in tails))
+                figures = [f"{header.iteration:,}", f"{epochs:.1f}", f"{elapsed:.1f}", f"{seconds:.1f}"]
+                row = [budget, str(seed), network, *figures, *(f"{loss:.4f}" for loss in found)]
+                print(f"| {' | '.join(row)} |", flush=True)
+            carried, cold = zip(*losses, strict=True)
+            means.append(
+                f"{budget}: carried {statistics.mean(carried):.4f} ({min(carried):.4f} to {max(carried):.4f}), "
+                f"cold {statistics.mean(cold):.4f} ({min(cold):.4f} to {max(cold):.4f})"
+            )
+    print("\nMean nats per character (least to most of the seeds)\n" + "\n".join(means))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""What the whole training loop costs over the bare model: forward, backward, step, on the same windows.
+"""What the whole training loop costs over bare torch modules: forward, backward, step, on the same windows.
 
     python bench/loop.py
 
-The loop is what `charrnn train` runs: windows cut, rate set, norm measured, clipped, checked, events, metrics.jsonl
-written, lines shown; evaluations and snapshots are left out, being work of their own. The two take turns in one
-process, in blocks of a few iterations; each pair of blocks gives one ratio.
+Bare is nn.Embedding, nn.LSTM or nn.GRU of all layers at once, nn.Linear and fused AdamW, as a notebook would have them.
+The loop is what `charrnn train` runs: residual connections and layer norm, windows cut, rate set, norm measured,
+clipped, checked, events, metrics.jsonl written, lines shown; evaluations and snapshots are left out, being work of
+their own. The two take turns in one process, in blocks of a few iterations; each pair of blocks gives one ratio. The
+peak is that of a product of two 1024 x 1024 matrices on all threads in the same precision, measured between the turns;
+what is shared of it are six operations for each weight in a matrix and character.
 """
 
 from __future__ import annotations
@@ -15,12 +18,23 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from charrnn import threads
 
-ROUNDS, BLOCK = 100, 4  # short turns, so that the machine is the same for both
+ROUNDS, BLOCK = 60, 4  # short turns, so that the machine is the same for both
+
+
+def peak(torch: Any, dtype: Any) -> float:
+    """Operations a second of a large matrix product."""
+    a = torch.ones(1024, 1024, dtype=dtype)
+    a @ a
+    began = time.perf_counter()
+    for _ in range(4):
+        a @ a
+    return 4 * 2 * 1024**3 / (time.perf_counter() - began)
 
 
 def main() -> None:
@@ -30,8 +44,6 @@ def main() -> None:
     torch.set_flush_denormal(True)
     from charrnn import corpus, runs
     from charrnn.config import ModelConfig, TrainConfig
-    from charrnn.model import CharModel, detached
-    from charrnn.optimisation import Optimisation
     from charrnn.progress import Display
     from charrnn.recording import record
     from charrnn.training import Training
@@ -39,26 +51,42 @@ def main() -> None:
     letters = np.random.default_rng(0).integers(32, 97, 1_100_000)
     text = corpus.from_text("".join(map(chr, letters.tolist())))
     print(f"{count} threads, torch {torch.__version__}; {ROUNDS} rounds of {BLOCK} iterations each")
-    print("| model | batch x sequence | bare, char/s | loop, char/s | loop / bare time, median (quartiles) |")
-    print("|---|---|---|---|---|")
-    for cell, layers, width, batch, length in (
-        ("lstm", 2, 192, 16, 64),
-        ("lstm", 2, 128, 50, 50),
-        ("gru", 2, 128, 50, 50),
+    print("| model | batch x sequence | precision | bare, char/s | loop, char/s | loop / bare time | loop, of peak |")
+    print("|---|---|---|---|---|---|---|")
+    kinds: dict[str, Any] = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+    for cell, width, batch, length, precision in (
+        ("lstm", 192, 32, 64, "float32"),
+        ("lstm", 192, 32, 64, "bfloat16"),
+        ("lstm", 128, 50, 50, "float32"),
+        ("lstm", 512, 32, 64, "float32"),
+        ("lstm", 512, 32, 64, "bfloat16"),
+        ("gru", 128, 50, 50, "float32"),
     ):
-        model_config = ModelConfig(model=cell, num_layers=layers, rnn_size=width)  # type: ignore[arg-type]
+        model_config = ModelConfig(model=cell, rnn_size=width)  # type: ignore[arg-type]
         config = TrainConfig(
-            batch_size=batch, seq_length=length, iterations=10**6, eval_every=0, snapshot_at=(), learning_rate=1e-3
+            batch_size=batch,
+            seq_length=length,
+            iterations=10**6,
+            eval_every=0,
+            snapshot_at=(),
+            learning_rate=1e-3,
+            precision=precision,  # type: ignore[arg-type]
         )
+        dtype = getattr(torch, precision)
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
-            training = Training(text, model_config, config)
+            training = Training(text, model_config, config, device="cpu")
             run = runs.create(Path(folder), None, "bench")
             display = Display(training, run)
             loop = record(training, run)
 
-            model = CharModel(model_config, len(training.vocabulary), seed=1)
-            optimizer = Optimisation(model, config, torch.device("cpu")).optimizer
-            state = model.zero_state(batch)
+            size = len(training.vocabulary)
+            embedding, head = torch.nn.Embedding(size, 64), torch.nn.Linear(width, size)
+            stack = kinds[cell](64, width, num_layers=2)
+            weights = [*embedding.parameters(), *stack.parameters(), *head.parameters()]
+            optimizer = torch.optim.AdamW(weights, lr=1e-3, fused=True)
+            zeros = torch.zeros(2, batch, width)
+            state: Any = (zeros, zeros) if cell == "lstm" else zeros
+            peaks: list[float] = []
             bare_times, loop_times = [], []
             for number in range(ROUNDS + 10):
                 windows = [training.streams[number * BLOCK + i] for i in range(BLOCK)]
@@ -67,25 +95,31 @@ def main() -> None:
                 began = time.perf_counter()
                 for inputs, targets in tensors:
                     optimizer.zero_grad(set_to_none=True)
-                    loss, state = model.loss(inputs, targets, state)
+                    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+                        outputs, state = stack(embedding(inputs.t()), state)
+                        logits = head(outputs).float()
+                    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.t().flatten())
                     loss.backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
-                    state = detached(state)
+                    state = tuple(part.detach() for part in state) if cell == "lstm" else state.detach()
                 middle = time.perf_counter()
                 for _ in range(BLOCK):
                     display.show(next(loop))
                 bare, whole = middle - began, time.perf_counter() - middle
                 if number >= 10:  # the first rounds warm up
+                    peaks.append(peak(torch, dtype))
                     bare_times.append(bare)
                     loop_times.append(whole)
             loop.close()  # type: ignore[attr-defined]
         ratios = [b / a for a, b in zip(bare_times, loop_times, strict=True)]
         low, median, high = statistics.quantiles(ratios, n=4)
-        per_block = BLOCK * batch * length
+        per_block, rate = BLOCK * batch * length, statistics.median(loop_times)
+        operations = 6 * sum(weight.numel() for weight in training.model.parameters() if weight.dim() > 1)
+        share = operations * per_block / rate / statistics.median(peaks)
+        speeds = f"{per_block / statistics.median(bare_times):,.0f} | {per_block / rate:,.0f}"
         print(
-            f"| {cell} {layers}x{width} | {batch} x {length} | {per_block / statistics.median(bare_times):,.0f} "
-            f"| {per_block / statistics.median(loop_times):,.0f} "
-            f"| {median:.3f} ({low:.3f} to {high:.3f}) |",
+            f"| {cell} 2 x {width} | {batch} x {length} | {precision} | {speeds} "
+            f"| {median:.3f} ({low:.3f} to {high:.3f}) | {share:.0%} |",
             flush=True,
         )
 

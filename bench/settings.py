@@ -64,7 +64,7 @@ def main() -> None:
             events = training.events()
             while not training.complete:
                 next(events)
-            seconds = training.elapsed
+            seconds = training.budget.elapsed
             kept = training.kept_model
             carried, cold = (measure(kept, training.ids, training.tails) for measure in (held_out_loss, cold_loss))
             found[setting].append((carried, cold, training.iteration, seconds))

@@ -41,10 +41,10 @@ if "WAY" not in os.environ:
     training.shards = Shards(training.config.batch_size, 1, 1, training.device)
 for _ in range(10):
     training.step()
-began, at = time.perf_counter(), training.iteration
+began, at = time.perf_counter(), training.characters
 while time.perf_counter() - began < {SECONDS}:
     training.step()
-print((training.iteration - at) * 1024 / (time.perf_counter() - began))
+print((training.characters - at) / (time.perf_counter() - began))
 """
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from charrnn import checkpoint, corpus, generation, library, runs
 from charrnn.checkpoint import Header
-from charrnn.config import ModelConfig, ReadConfig, TrainConfig
+from charrnn.config import ModelConfig, ReadConfig, TrainConfig, pick
 from charrnn.errors import UsageError
 from charrnn.vocabulary import Vocabulary
 
@@ -60,14 +61,16 @@ def train(
     checkpoint_dir: str | Path | None = None,
     name: str | None = None,
     device: str = "auto",
+    preset: str = "auto",
     **settings: Any,
 ) -> Iterator[Event]:
     """Train, yielding Progress, Evaluated and Snapshot events (charrnn.events) as they come.
 
     `text` is what `charrnn train` takes (paths of files and folders, names of known texts), a Corpus
     (`charrnn.corpus.from_text` makes one of a string), or None for the bundled novel. `settings` are the fields of
-    ModelConfig and TrainConfig and, where a text is read, ReadConfig. With `checkpoint_dir` everything is kept there in
-    a run directory, as by `charrnn train`; without, nothing is written. All errors are raised before the first event.
+    ModelConfig and TrainConfig and, where a text is read, ReadConfig; what they leave open the preset chooses by text,
+    budget and machine, as `charrnn train --preset` does. With `checkpoint_dir` everything is kept there in a run
+    directory, as by `charrnn train`; without, nothing is written. All errors are raised before the first event.
     """
     configs = (ModelConfig, TrainConfig, ReadConfig)
     taken = [{field.name for field in fields(config)} & set(settings) for config in configs]
@@ -76,17 +79,20 @@ def train(
         raise UsageError(
             f"unknown settings: {', '.join(unknown)}. They are the fields of ModelConfig, TrainConfig and ReadConfig."
         )
-    model_config = ModelConfig(**{name: settings[name] for name in taken[0]})
-    config = TrainConfig(**{name: settings[name] for name in taken[1]})
-    reading = ReadConfig(**{name: settings[name] for name in taken[2]})
+    full = asdict(pick(ModelConfig, settings)) | asdict(pick(TrainConfig, settings))
+    reading = pick(ReadConfig, settings)
     if isinstance(text, corpus.Corpus) and taken[2]:
         raise UsageError(f"{', '.join(sorted(taken[2]))}: how a text is read; this one has been. Give it to from_text.")
 
+    from charrnn import pace
     from charrnn.recording import record
     from charrnn.training import Training
 
     source = text if isinstance(text, corpus.Corpus) else corpus.read(text or library.bundled(), reading)
-    training = Training(source, model_config, config, device=device)
+    began = time.perf_counter()
+    chosen = pace.settle(source, preset, full, set(settings), device).settings
+    spent = time.perf_counter() - began
+    training = Training(source, pick(ModelConfig, chosen), pick(TrainConfig, chosen), device=device, spent=spent)
     if checkpoint_dir is None:
         return training.events()
     return record(training, runs.create(Path(checkpoint_dir), name, Path(source.name).stem))

@@ -95,8 +95,10 @@ class Header:
             unknown=vocabulary.get("unknown", False) is True,
             of_bytes=vocabulary.get("of_bytes", False) is True,
         )
-        values["model"] = ModelConfig.from_dict(values["model"])
-        values["training"] = TrainConfig.from_dict(values["training"])
+        # Switches that the first checkpoints did not know were off, whatever their defaults are by now.
+        before = {"precision": "auto" if values["made_with"].get("device") == "cuda" else "float32", "state_reset": 0.0}
+        values["model"] = ModelConfig.from_dict({"layer_norm": False} | values["model"])
+        values["training"] = TrainConfig.from_dict(before | values["training"])
         values["reading"] = ReadConfig.from_dict(values.get("reading", {}))
         values["sample"] = Sample(**values["sample"]) if values["sample"] else None
         header = cls(**values)

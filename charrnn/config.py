@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, TypeVar, get_args
 
 from charrnn.errors import CheckpointError, UsageError
 
@@ -25,7 +25,7 @@ Nonlinearity = Literal["tanh", "relu"]
 Normalize = Literal["none", "nfc", "nfkc"]
 
 GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}  # rows of a weight matrix are GATES x rnn_size
-PARTS = ("embedding", "layers", "head")  # of the network: the first words of its weights' names
+PARTS = ("embedding", "layers", "head")  # of the network; norms are the layers', a projection is the head's
 MAX_EXPANSION = 200  # times its size that a packed file may unpack to: text rarely reaches 20, bombs pass 1000
 CHECKPOINT_DIR = Path("checkpoints")
 DEMO_ITERATIONS = (100, 300, 500, 700, 1200, 2000)  # Karpathy's War and Peace demonstration, 2015
@@ -47,6 +47,15 @@ class _FromMapping:
         if unknown:
             raise CheckpointError(f"unknown settings {', '.join(unknown)}: written by a newer charrnn? Upgrade it.")
         return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+Config = TypeVar("Config", bound=_FromMapping)
+
+
+def pick(config: type[Config], settings: Mapping[str, Any]) -> Config:
+    """The config of those settings that are among its fields. Raises UsageError."""
+    names = (field.name for field in dataclasses.fields(config))  # type: ignore[arg-type]
+    return config(**{name: settings[name] for name in names if name in settings})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +102,7 @@ class ModelConfig(_FromMapping):
     embedding_size: int = 64  # 0: one-hot
     nonlinearity: Nonlinearity = "tanh"  # of an rnn's cell
     residual: bool = True  # layer i > 0 adds its input to its output
-    layer_norm: bool = False  # what enters every layer but the first, and the head; what residual adds stays as it is
+    layer_norm: bool = True  # what enters every layer but the first, and the head; what residual adds stays as it is
     tied: bool = False  # the head's matrix is the embedding's, behind a projection if that is not rnn_size wide
     dropout: float = 0.0  # on every layer's output while training: between layers and before the head
     input_dropout: float = 0.0  # on what enters the first layer while training
@@ -165,20 +174,21 @@ class TrainConfig(_FromMapping):
 
     iterations: int = 6000
     time: float | None = None  # seconds; the number of iterations is then fixed after the first ones were measured
-    batch_size: int = 16  # parallel streams of text
+    batch_size: int = 32  # parallel streams of text
     seq_length: int = 64  # characters a gradient reaches back
     shift: int | None = None  # None: seq_length, so that windows tile the text
     stateless: bool = False
+    state_reset: float = 0.02  # share of the streams whose state begins anew at a window: every sample begins so
     rotate: bool = False  # each epoch after the first begins elsewhere in the text
     freeze: tuple[str, ...] = ()  # parts of the network that are not trained: embedding, layers, head
     optimizer: OptimizerName = "adamw"
-    learning_rate: float = 8e-3
+    learning_rate: float = 0.016
     warmup: int = 100
     decay: Decay = "cosine"
     final_rate: float = 0.02  # of learning_rate, at the last iteration
     plateau_patience: int = 1  # evaluations without improvement after which decay "plateau" lowers the rate
     plateau_factor: float = 0.5  # by which it does
-    beta1: float = 0.9
+    beta1: float = 0.8
     beta2: float = 0.99  # of AdamW; what RMSprop calls alpha
     momentum: float = 0.9  # of SGD and RMSprop
     weight_decay: float = 0.1  # decoupled; on matrices, not on biases
@@ -187,7 +197,7 @@ class TrainConfig(_FromMapping):
     grad_clip: float = 5.0  # 0: never
     grad_clip_mode: ClipMode = "norm"
     average: float = 0.0  # how much an iteration leaves of the mean weights that are measured and kept; 0: no mean
-    precision: Precision = "auto"  # of the products in training: bfloat16 on CUDA, float32 elsewhere
+    precision: Precision = "auto"  # of the products in training: bfloat16 where the machine multiplies it faster
     patience: int = 0  # evaluations without improvement after which training ends, the best kept; 0: never
     val_frac: float = 0.1
     val_max: int = 1_000_000  # and at most so many characters; 0: no bound
@@ -232,6 +242,7 @@ class TrainConfig(_FromMapping):
             ("beta1", self.beta1),
             ("beta2", self.beta2),
             ("momentum", self.momentum),
+            ("state-reset", self.state_reset),
             ("average", self.average),
             ("plateau-factor", self.plateau_factor),
         ):
@@ -243,9 +254,8 @@ class TrainConfig(_FromMapping):
             ("precision", self.precision, Precision),
         ):
             _require(chosen in get_args(kind), f"--{name} {chosen}: choose one of {', '.join(get_args(kind))}.")
-        steered = self.patience or self.decay == "plateau"
         _require(
-            not steered or bool(self.eval_every and self.val_frac),
+            not self.steered or bool(self.eval_every and self.val_frac),
             "--patience and --decay plateau go by the held-out text: they need --eval-every and --val-frac above 0.",
         )
         _require(
@@ -264,6 +274,11 @@ class TrainConfig(_FromMapping):
         _require(not unknown, f"--freeze {','.join(unknown)}: choose of {', '.join(PARTS)}.")
         _require(set(self.freeze) < set(PARTS), "--freeze: nothing is left to train. Leave a part out.")
         _require(all(at >= 1 for at in self.snapshot_at), "--snapshot-at: iterations are counted from 1.")
+
+    @property
+    def steered(self) -> bool:
+        """Whether held-out losses decide how the training goes on."""
+        return self.patience > 0 or self.decay == "plateau"
 
     @property
     def effective_shift(self) -> int:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from charrnn.config import ModelConfig
+from charrnn.errors import UsageError
 
 # What each layer carries from window to window, each (B, rnn_size): (h, c) for an LSTM, (h,) for a GRU or RNN.
 State = tuple[tuple[Tensor, ...], ...]
@@ -28,6 +29,9 @@ _CELLS: dict[str, tuple[Callable[[int, int], nn.RNNBase], Callable[..., tuple[Te
     "tanh": (nn.RNN, torch.rnn_tanh),
     "relu": (partial(nn.RNN, nonlinearity="relu"), torch.rnn_relu),
 }
+
+
+_PART_OF = {"norms": "layers", "projection": "head"}  # the first word of a weight's name, where that is no part itself
 
 
 class TiedHead(nn.Module):
@@ -85,6 +89,16 @@ class CharModel(nn.Module):
             for layer in layers:
                 with torch.no_grad():
                     layer.get_parameter("bias_ih_l0")[config.rnn_size : 2 * config.rnn_size] = 1.0
+
+    def freeze(self, part: str) -> None:
+        """Train one of PARTS no longer: the embedding; the layers, each with its norm; the head, with its projection.
+
+        Raises UsageError for an embedding that is not there."""
+        if part == "embedding" and not self.config.embedding_size:
+            raise UsageError("--freeze embedding: --embedding-size 0 has none. Leave it out.")
+        for name, parameter in self.named_parameters():
+            if _PART_OF.get(kind := name.split(".")[0], kind) == part:
+                parameter.requires_grad_(False)
 
     def zero_state(self, batch_size: int) -> State:
         """The state at the beginning of a text."""

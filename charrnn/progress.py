@@ -22,6 +22,7 @@ from charrnn.units import duration
 
 _MEASURED = 1.0  # seconds of training that the estimate rests on, at least
 _REMEMBERED = 30.0  # seconds of training that the speed is of: it changes with what else the machine does
+_CORRECTED = 0.03  # share of a time budget's iterations, from which a correction is told
 _PLAIN_EVERY = 10.0  # seconds between two plain lines
 
 
@@ -109,12 +110,13 @@ class Display:
 
     def show(self, event: Event) -> None:
         """One event."""
-        if self.total != self._told and self.total is not None:
-            self._told = self.total
-            epochs = self.total / self.training.streams.per_epoch
-            self._say(f"plan    {self.total:,} iterations ({epochs:.1f} epochs) fill the time")
+        if self.total is not None:
             if self.bar is not None:
                 self.bar.total = self.total
+            if self._told is None or abs(self.total / self._told - 1) > _CORRECTED:
+                self._told = self.total
+                epochs = self.total / self.training.streams.per_epoch
+                self._say(f"plan    {self.total:,} iterations ({epochs:.1f} epochs) fill the time")
         match event:
             case Progress():
                 self._progress(event)
@@ -220,9 +222,9 @@ class Display:
         self.close()
         best, path = Run(self.run.path).best.header, shlex.quote(str(self.run.path))
         training = self.training
-        self._say(f"\ntrained {training.iteration:,} iterations in {duration(training.elapsed)}.")
-        if training.stopped:
-            self._say(f"ended   early: {training.stale} evaluations in a row were no better than the best")
+        self._say(f"\ntrained {training.iteration:,} iterations in {duration(training.budget.elapsed)}.")
+        if training.steering.stopped:
+            self._say(f"ended   early: {training.steering.stale} evaluations in a row were no better than the best")
         if training.optimisation.clipped:
             self._say(f"clipped the gradient of {training.optimisation.clipped / training.iteration:.1%} of them")
         if best.held_out_loss is not None:

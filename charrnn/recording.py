@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from charrnn import checkpoint
+from charrnn import checkpoint, resuming
 from charrnn.events import Evaluated, Event, Progress, Snapshot
 from charrnn.runs import Run
 from charrnn.training import Training
@@ -21,7 +21,7 @@ def record(training: Training, run: Run, *, stop: Callable[[], bool] = lambda: F
     present iteration. An event reaches the caller only when what it stands for is on disk.
     """
     if training.iteration == 0:  # from now on a killed run can always be resumed
-        checkpoint.save(run.resume_path, *training.resume_point())
+        checkpoint.save(run.resume_path, *resuming.resume_point(training))
     saved = time.monotonic()
     snapped = False
     for event in training.events():
@@ -52,7 +52,7 @@ def record(training: Training, run: Run, *, stop: Callable[[], bool] = lambda: F
                     )
                 stopping = stop()
                 if snapped or stopping or time.monotonic() - saved >= _SAVE_EVERY:
-                    checkpoint.save(run.resume_path, *training.resume_point())
+                    checkpoint.save(run.resume_path, *resuming.resume_point(training))
                     saved, snapped = time.monotonic(), False
                 if stopping:
                     yield event

@@ -3,11 +3,9 @@ counting gets, and how long networks would take to learn it on this machine."""
 
 from __future__ import annotations
 
-import dataclasses
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,27 +15,20 @@ from charrnn.corpus import Corpus
 from charrnn.diagnosis import Finding, diagnose, rare
 from charrnn.errors import CorpusError
 from charrnn.ngrams import Baseline
+from charrnn.presets import PRESETS, Choice, choose
 from charrnn.vocabulary import Ids
 
-if TYPE_CHECKING:
-    from charrnn.training import Training
-
-WIDTHS = (128, 192, 256, 384, 512)  # of the networks that are tried, two layers each
 _COUNTED = 5_000_000  # characters of training text that n-grams are counted in: those before the held-out text
 _MEASURED = 1_000_000  # characters of held-out text that n-grams are measured on
 _RARE = 5  # characters that occur fewer times are told one by one
-# Characters read for every parameter. On tinyshakespeare the widest that read 1.1 or more learned most, in 60 s (256)
-# and in 180 s (384); one that read 0.2 came last (bench/sizes.md).
-_ENOUGH = 1.0
-_SETTLING = 3  # iterations that set memory and threads up
 _SECONDS = 1.5  # of real iterations behind a speed, at least
-_FEWEST = 5  # iterations behind a speed, at least
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """A network that was trained on the text for a moment."""
+    """A preset's network that was trained on the text for a moment."""
 
+    preset: str
     layers: int
     width: int
     parameters: int
@@ -68,7 +59,7 @@ class Survey:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
-        return dataclasses.asdict(self)
+        return asdict(self)
 
 
 def survey(corpus: Corpus, config: TrainConfig | None = None) -> Survey:
@@ -121,23 +112,25 @@ def _joined(corpus: Corpus, spans: Sequence[tuple[int, int]], most: int) -> Ids:
     return cast(Ids, np.concatenate(pieces))
 
 
-def trials(corpus: Corpus, config: TrainConfig | None = None, widths: Sequence[int] = WIDTHS) -> Iterator[Trial]:
-    """Train networks of several widths for some real iterations each, and tell how long a training would take.
+def trials(corpus: Corpus, config: TrainConfig | None = None, names: Sequence[str] = tuple(PRESETS)) -> Iterator[Trial]:
+    """Train the presets' networks for some real iterations each, and tell how long a training would take.
 
     Yields nothing for a text too short to train on."""
+    from charrnn.pace import seconds_an_iteration
     from charrnn.training import Training
 
-    for width in widths:
-        model = ModelConfig(rnn_size=width)
+    for name in names:
+        model = ModelConfig(rnn_size=PRESETS[name]["rnn_size"])
         try:
             training = Training(corpus, model, config or TrainConfig())
         except CorpusError:
             return
-        seconds = _seconds_an_iteration(training)
+        seconds = seconds_an_iteration(training, _SECONDS)
         iterations = training.config.iterations
         yield Trial(
+            preset=name,
             layers=model.num_layers,
-            width=width,
+            width=model.rnn_size,
             parameters=training.parameters,
             speed=training.characters / training.iteration / seconds,
             iterations=iterations,
@@ -146,19 +139,17 @@ def trials(corpus: Corpus, config: TrainConfig | None = None, widths: Sequence[i
         )
 
 
-def suggest(tried: Sequence[Trial], seconds: float, config: TrainConfig | None = None) -> tuple[Trial, int]:
-    """The network to train for so many seconds, and for how many iterations: the widest of `tried`, at least one, that
-    reads enough characters for its parameters in that time, else the narrowest."""
-    enough = [one for one in tried if one.speed * seconds >= _ENOUGH * one.parameters]
-    chosen = max(enough, key=lambda one: one.width) if enough else min(tried, key=lambda one: one.width)
-    config = config or TrainConfig()
-    return chosen, max(1, round(chosen.speed * seconds / (config.batch_size * config.seq_length)))
-
-
-def _seconds_an_iteration(training: Training) -> float:
-    for _ in range(_SETTLING):
-        training.step()
-    began, at = time.perf_counter(), training.iteration
-    while (passed := time.perf_counter() - began) < _SECONDS or training.iteration - at < _FEWEST:
-        training.step()
-    return passed / (training.iteration - at)
+def suggest(surveyed: Survey, tried: Sequence[Trial], seconds: float) -> Choice:
+    """What `charrnn train --time` would choose for so many seconds, at the speed of the small network in `tried`."""
+    small = next(one for one in tried if one.preset == "small")
+    settings = asdict(ModelConfig()) | asdict(TrainConfig(time=seconds))
+    return choose(
+        "auto",
+        settings,
+        set(),
+        training_text=surveyed.characters - surveyed.held_out,
+        held_out=surveyed.held_out,
+        vocabulary_size=surveyed.distinct,
+        accelerated=False,
+        pace=lambda *_: small.speed,
+    )

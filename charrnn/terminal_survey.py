@@ -16,7 +16,6 @@ from charrnn.units import duration
 
 _FIGURES = ("Parameters", "Characters/s", "Time")
 BUDGETS = (1, 5, 30)  # minutes that settings are suggested for
-_MANY_EPOCHS = 10  # bench/sizes.md, the bundled novel: at 14 epochs 1.327 nats without dropout, 1.304 with 0.3
 _MOST = 24  # rare characters told one by one
 
 
@@ -85,14 +84,8 @@ def show_advice(out: Console, survey: Survey, trials: Sequence[Trial]) -> None:
         table.add_row(*map(plain, (size, f"{one.parameters:,}", f"{one.speed:,.0f}", duration(one.seconds))))
     out.print(table)
     out.print()
-    dropout = ""
     for minutes in BUDGETS:
-        chosen, iterations = suggest(trials, 60 * minutes)
-        epochs = trials[0].epochs * iterations / trials[0].iterations
-        dropout = " --dropout 0.3" if epochs > _MANY_EPOCHS else ""
-        out.print(plain(f"for {minutes:2} min   --rnn-size {chosen.width} --iterations {iterations}{dropout}"))
-    if dropout:
-        out.print()
-        out.print(
-            plain(f"Read more than {_MANY_EPOCHS} times, a text begins to be learnt by heart; dropout holds it off.")
-        )
+        chosen = suggest(survey, trials, 60 * minutes)
+        width, dropout = chosen.settings["rnn_size"], chosen.settings["dropout"]
+        network = f"2 x {width}, dropout {dropout:g}" if dropout else f"2 x {width}"
+        out.print(plain(f"--time {minutes}m".ljust(12) + f"{chosen.preset}: {network}; {chosen.epochs:.3g} epochs"))

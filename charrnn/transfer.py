@@ -8,7 +8,7 @@ iterations settle how common it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from charrnn.checkpoint import Checkpoint, Tensors
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
+from charrnn.units import as_typed
 from charrnn.vocabulary import Vocabulary, to_text
 
 _ROW_PER_ID = ("embedding.weight", "head.weight", "head.bias")  # a tied head's matrix is the embedding's
@@ -117,18 +118,8 @@ def _check_fit(kept: Checkpoint, matched: Matched, model: ModelConfig, embedding
     compared = [field.name for field in fields(model) if field.name in _OF_EMBEDDING or not embedding_only]
     differing = [name for name in compared if name not in _MASKS and getattr(theirs, name) != getattr(model, name)]
     if differing:
-        wanted = _as_typed(theirs, differing)
+        wanted, here = (as_typed({name: getattr(one, name) for name in differing}) for one in (theirs, model))
         raise UsageError(
-            f"{where}: its model has {wanted}, and here it is {_as_typed(model, differing)}. "
+            f"{where}: its model has {wanted}, and here it is {here}. "
             f"{option} needs them equal: give {wanted}, or drop {option}."
         )
-
-
-def _as_typed(model: ModelConfig, names: Sequence[str]) -> str:
-    """Settings as on the command line: `--rnn-size 192 --no-residual`."""
-    options = []
-    for name in names:
-        value, option = getattr(model, name), name.replace("_", "-")
-        switch = option if value else f"no-{option}"
-        options.append(f"--{switch}" if isinstance(value, bool) else f"--{option} {value}")
-    return " ".join(options)

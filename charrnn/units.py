@@ -1,8 +1,10 @@
-"""Figures for people."""
+"""Figures and settings for people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def duration(seconds: float) -> str:
@@ -27,3 +29,17 @@ def size(count: int) -> str:
 def few(names: Sequence[str], most: int = 5) -> str:
     """The first names, and how many more there are: `a, b and 7 more`."""
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def as_typed(settings: Mapping[str, Any]) -> str:
+    """Settings as on the command line: `--rnn-size 192 --no-residual --snapshot-at 100,300`."""
+    options = []
+    for name, value in settings.items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            options.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            listed = ",".join(map(str, value)) if isinstance(value, tuple) else value
+            shown = f"{listed:g}" if isinstance(listed, float) else shlex.quote(str(listed))
+            options.append(f"--{option} {shown}")
+    return " ".join(options)

@@ -6,15 +6,17 @@ from dataclasses import FrozenInstanceError, asdict
 from typing import Any
 
 import pytest
+import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from charrnn.checkpoint import Header
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError, UsageError
 
 
 def test_shapes_of_a_small_lstm_by_hand() -> None:
-    config = ModelConfig(model="lstm", num_layers=2, rnn_size=5, embedding_size=3)
+    config = ModelConfig(model="lstm", num_layers=2, rnn_size=5, embedding_size=3, layer_norm=False)
     assert list(config.shapes(7).items()) == [
         ("embedding.weight", (7, 3)),
         ("layers.0.weight_ih_l0", (20, 3)),
@@ -41,20 +43,28 @@ def test_shapes_of_layer_norm_and_a_tied_head_by_hand() -> None:
         ("projection.weight", (3, 5)),
         ("head.bias", (7,)),
     ]
-    as_wide = ModelConfig(model="rnn", num_layers=2, rnn_size=5, embedding_size=5, tied=True)
+    as_wide = ModelConfig(model="rnn", num_layers=2, rnn_size=5, embedding_size=5, layer_norm=False, tied=True)
     assert list(as_wide.shapes(7))[-2:] == ["layers.1.bias_hh_l0", "head.bias"]
 
 
 def test_a_checkpoint_from_before_the_switches_has_none_of_them() -> None:
     then = {"model": "gru", "num_layers": 3, "rnn_size": 5, "embedding_size": 3, "residual": False, "dropout": 0.5}
-    now = asdict(ModelConfig.from_dict(then))
-    assert now == then | {
+    header = json.loads(tiny.header().to_json())
+    now = Header.from_json(json.dumps(header | {"model": then}))
+    assert asdict(now.model) == then | {
         "nonlinearity": "tanh",
         "layer_norm": False,
         "tied": False,
         "input_dropout": 0.0,
         "recurrent_dropout": 0.0,
     }
+    assert not any(name.startswith("norms.") for name in now.model.shapes(7))
+
+
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_a_checkpoint_that_says_whether_it_normalises_is_believed(layer_norm: bool) -> None:
+    model = ModelConfig(num_layers=1, rnn_size=4, embedding_size=3, layer_norm=layer_norm)
+    assert Header.from_json(tiny.header(model=model).to_json()).model == model
 
 
 def test_one_hot_has_no_embedding_and_reads_the_vocabulary() -> None:

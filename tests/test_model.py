@@ -23,15 +23,16 @@ V = 11
 CELLS = get_args(Cell)
 ORACLES: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 KINDS: list[dict[str, Any]] = [*({"cell": cell} for cell in CELLS), {"cell": "rnn", "nonlinearity": "relu"}]
+PLAIN: dict[str, Any] = {"layer_norm": False}  # the network as it first was, and what plain equations describe
 SWITCHES: dict[str, dict[str, Any]] = {
-    "plain": {},
+    "plain": PLAIN,
     "layer norm": {"layer_norm": True},
     "layer norm, no residual": {"layer_norm": True, "residual": False},
-    "tied": {"tied": True, "embedding_size": 6},
-    "tied, projected": {"tied": True},
-    "dropout": {"dropout": 0.4},
-    "input dropout": {"input_dropout": 0.4},
-    "recurrent dropout": {"recurrent_dropout": 0.4},
+    "tied": PLAIN | {"tied": True, "embedding_size": 6},
+    "tied, projected": PLAIN | {"tied": True},
+    "dropout": PLAIN | {"dropout": 0.4},
+    "input dropout": PLAIN | {"input_dropout": 0.4},
+    "recurrent dropout": PLAIN | {"recurrent_dropout": 0.4},
     "all": {"layer_norm": True, "tied": True, "dropout": 0.2, "input_dropout": 0.3, "recurrent_dropout": 0.5},
 }
 DROPOUTS = ("dropout", "input_dropout", "recurrent_dropout")
@@ -134,7 +135,7 @@ def assert_same_state(one: State, other: State) -> None:
 @pytest.mark.parametrize("embedding", [4, 0], ids=["embedding", "one-hot"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_forward_agrees_with_torchs_own_stack(cell: Cell, embedding: int) -> None:
-    model = make(cell, residual=False, embedding_size=embedding)
+    model = make(cell, residual=False, embedding_size=embedding, **PLAIN)
     weights = {name: torch.from_numpy(value) for name, value in model.weights().items()}
     oracle = ORACLES[cell](embedding or V, 6, num_layers=3, batch_first=True)
     for layer in range(3):
@@ -196,7 +197,7 @@ def test_gradients_against_differences_with_fixed_masks(kind: dict[str, Any]) ->
 
 
 def test_one_lstm_step_by_hand() -> None:
-    model = CharModel(ModelConfig(num_layers=1, rnn_size=1, embedding_size=1), 2)
+    model = CharModel(ModelConfig(num_layers=1, rnn_size=1, embedding_size=1, **PLAIN), 2)
     model.load_weights(
         {
             "embedding.weight": np.array([[0.5], [-1.0]], np.float32),
@@ -223,7 +224,7 @@ def test_one_lstm_step_by_hand() -> None:
 
 
 def test_residual_adds_a_layers_input_to_its_output_but_for_the_first() -> None:
-    model = make("rnn", num_layers=3, residual=True)
+    model = make("rnn", num_layers=3, residual=True, **PLAIN)
     weights = {name: torch.from_numpy(value) for name, value in model.weights().items()}
     inputs = text(1, 4)
     h = [torch.zeros(6) for _ in range(3)]
@@ -243,7 +244,7 @@ def test_residual_adds_a_layers_input_to_its_output_but_for_the_first() -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_without_switches_every_bit_is_as_before_there_were_any(cell: Cell, embedding: int, dropout: float) -> None:
     """The network as it first was: the same draws in the same order, and the modules' own forward."""
-    model = make(cell, embedding_size=embedding, dropout=dropout)
+    model = make(cell, embedding_size=embedding, dropout=dropout, **PLAIN)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(3)
         read: Any = nn.Embedding(V, embedding) if embedding else lambda x: F.one_hot(x, V).float()
@@ -267,17 +268,29 @@ def test_without_switches_every_bit_is_as_before_there_were_any(cell: Cell, embe
     assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
-def test_the_default_networks_first_numbers() -> None:
-    """As computed by the version before there were switches."""
-    model = CharModel(ModelConfig(), 87, seed=1).eval()
+@pytest.mark.parametrize(
+    ("settings", "last_logits", "last_cell"),
+    [
+        # As a loop in NumPy, in double precision, has them.
+        ({}, [-0.3109615752, 0.7656212571, -0.3152170485], [-0.4199932740, -0.7240012597, -1.2044802448]),
+        # As computed by the version before there were switches.
+        (PLAIN, [-0.0113036633, 0.1283947229, -0.0675153956], [-0.0785763485, 0.0219979481, -0.1783231348]),
+    ],
+    ids=["default", "plain"],
+)
+def test_the_default_networks_first_numbers(
+    settings: dict[str, Any], last_logits: list[float], last_cell: list[float]
+) -> None:
+    """Layer normalisation draws nothing: the weights are those of the plain network."""
+    model = CharModel(ModelConfig(**settings), 87, seed=1).eval()
     weights = model.weights()
     assert weights["embedding.weight"][3, :3].tolist() == pytest.approx([-0.5685159564, 0.837596178, 1.7836606503])
     assert weights["layers.1.weight_hh_l0"][5, :2].tolist() == pytest.approx([-0.0162528101, -0.0480485782])
     assert weights["head.bias"][:3].tolist() == pytest.approx([0.0660705417, 0.0198578387, -0.0643508732])
     with torch.no_grad():
         logits, state = model(torch.arange(87).expand(2, 87), model.zero_state(2))
-    assert logits[1, -1, :3].tolist() == pytest.approx([-0.0113036633, 0.1283947229, -0.0675153956], abs=1e-5)
-    assert state[1][1][0, :3].tolist() == pytest.approx([-0.0785763485, 0.0219979481, -0.1783231348], abs=1e-5)
+    assert logits[1, -1, :3].tolist() == pytest.approx(last_logits, abs=1e-5)
+    assert state[1][1][0, :3].tolist() == pytest.approx(last_cell, abs=1e-5)
 
 
 def test_layer_norm_is_torchs_and_leaves_the_residual_path_alone() -> None:
@@ -451,7 +464,7 @@ def test_dropout_keeps_the_expectation_and_the_share() -> None:
 
 def test_recurrent_dropout_keeps_the_expectation() -> None:
     """Where all is positive a relu cell is linear, so that the mean over masks is what no mask gives."""
-    model = make("rnn", nonlinearity="relu", num_layers=1, recurrent_dropout=0.4)
+    model = make("rnn", nonlinearity="relu", num_layers=1, recurrent_dropout=0.4, **PLAIN)
     for parameter in model.parameters():
         parameter.data.abs_()
     inputs, generator = text(2, 1), seeded(1)
@@ -480,7 +493,7 @@ def test_a_recurrent_mask_lasts_a_window_and_hides_its_weights_from_the_gradient
 
 
 def test_input_dropout_of_one_hot_leaves_characters_unread() -> None:
-    model = make("rnn", num_layers=1, embedding_size=0, input_dropout=0.999999)
+    model = make("rnn", num_layers=1, embedding_size=0, input_dropout=0.999999, **PLAIN)
     logits, _ = model(text(2, 5), model.zero_state(2), generator=seeded(1))
     weights = model.state_dict()
     h = torch.zeros(6)
@@ -518,7 +531,7 @@ def test_a_tied_matrix_is_one_wherever_the_model_goes(embedding: int) -> None:
     assert torch.equal(other.head.weight, model.head.weight)
 
 
-@pytest.mark.parametrize("settings", [{}, {"tied": True}, {"tied": True, "layer_norm": True}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"tied": True}, PLAIN, PLAIN | {"tied": True}], ids=str)
 def test_at_first_a_model_knows_nothing(settings: dict[str, Any]) -> None:
     """Nor does it pretend to: an embedding as large as usual would, at the other end, make logits too sure."""
     model = CharModel(ModelConfig(**settings), 87, seed=1)
@@ -527,14 +540,15 @@ def test_at_first_a_model_knows_nothing(settings: dict[str, Any]) -> None:
     assert loss.item() == pytest.approx(math.log(87), abs=0.4)
 
 
-def test_dropout_falls_on_outputs_not_on_the_residual_path_or_the_carried_state() -> None:
-    plain, dropping = make("gru", num_layers=1), make("gru", num_layers=1, dropout=0.5)
+@pytest.mark.parametrize("norm", [{}, PLAIN], ids=["default", "plain"])
+def test_dropout_falls_on_outputs_not_on_the_residual_path_or_the_carried_state(norm: dict[str, Any]) -> None:
+    without, dropping = make("gru", num_layers=1, **norm), make("gru", num_layers=1, dropout=0.5, **norm)
     inputs = text(3, 5)
-    _, state = plain(inputs, plain.zero_state(3))
+    _, state = without(inputs, without.zero_state(3))
     _, same = dropping.train()(inputs, dropping.zero_state(3), generator=seeded(4))
     assert_same_state(same, state)
     # Every mask all but zero: the layers above the first then add nothing, and only the head's bias is left.
-    nearly = make("gru", num_layers=3, dropout=0.999999).train()
+    nearly = make("gru", num_layers=3, dropout=0.999999, **norm).train()
     logits, _ = nearly(inputs, nearly.zero_state(3), generator=seeded(4))
     torch.testing.assert_close(logits, nearly.head.bias.expand_as(logits))
 

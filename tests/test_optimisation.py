@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,14 @@ import pytest
 import torch
 from test_training import TEXT, finish, kept, make, same
 
-from charrnn import evaluation
+from charrnn import evaluation, resuming
+from charrnn.budget import Budget
 from charrnn.config import ModelConfig, TrainConfig
+from charrnn.devices import choose_precision
 from charrnn.errors import UsageError
 from charrnn.events import Evaluated, Progress, Snapshot
 from charrnn.model import CharModel, entering
-from charrnn.training import Training, choose_precision
+from charrnn.training import Training
 
 
 def gradients(training: Training) -> dict[str, np.ndarray]:
@@ -125,13 +127,13 @@ def test_the_average_is_what_is_measured_and_kept() -> None:
 )
 def test_resumed_anywhere_equals_never_stopped(tmp_path: Path, settings: dict[str, Any]) -> None:
     training = make(**{"eval_every": 3} | settings)
-    points = [training.resume_point()]
-    points += [training.resume_point() for event in training.events() if isinstance(event, Progress)]
+    points = [resuming.resume_point(training)]
+    points += [resuming.resume_point(training) for event in training.events() if isinstance(event, Progress)]
     final_header, final = points[-1]
     for point in points[:-1]:
-        again = Training.resumed(kept(tmp_path / "r.safetensors", point), training.corpus, device="cpu")
+        again = resuming.resumed(kept(tmp_path / "r.safetensors", point), training.corpus, device="cpu")
         finish(again)
-        header, tensors = again.resume_point()
+        header, tensors = resuming.resume_point(again)
         same(tensors, final)
         assert (header.iteration, header.held_out_loss) == (final_header.iteration, final_header.held_out_loss)
         for name in ("best_loss", "stale", "lowered", "stopped", "clipped"):
@@ -162,11 +164,26 @@ def test_a_plateau_lowers_the_rate() -> None:
 def test_without_improvement_training_ends_and_the_best_is_kept() -> None:
     training = make(patience=2, eval_every=2, iterations=100)
     events = steered(training, [3.0, 2.0, 2.5, 2.0, 1.0])
-    assert training.stopped
+    assert training.steering.stopped
     assert training.complete
     assert training.iteration == 8
     assert [event.header.iteration for event in events if isinstance(event, Snapshot)] == [2, 4, 8]
     assert [event.iteration for event in events if isinstance(event, Evaluated)] == [2, 4, 6, 8]
+
+
+def test_what_ended_early_stays_so_unless_it_is_lengthened(tmp_path: Path) -> None:
+    training = make(patience=2, eval_every=2, iterations=100)
+    steered(training, [3.0, 2.0, 2.5, 2.0])
+    point = kept(tmp_path / "r.safetensors", resuming.resume_point(training))
+    again = resuming.resumed(point, training.corpus, device="cpu")
+    assert again.complete
+    assert list(again.events()) == []
+    longer = resuming.resumed(point, training.corpus, device="cpu", iterations=10)
+    assert not longer.complete
+    steering = longer.steering
+    assert (steering.best_loss, steering.stale, steering.lowered, steering.stopped) == (2.0, 2, 2, False)
+    finish(longer)
+    assert longer.iteration == 10
 
 
 def test_snapshots_do_not_steer() -> None:
@@ -195,11 +212,48 @@ def test_bfloat16_learns_what_float32_does() -> None:
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
 
 
-def test_auto_becomes_the_setting() -> None:
+each_machine = pytest.mark.parametrize(
+    ("capabilities", "chosen"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, "bfloat16"),
+        ({"avx512_bf16": False, "amx_bf16": True}, "bfloat16"),
+        ({"avx512_bf16": False, "amx_bf16": False, "avx512_f": True}, "float32"),
+        ({}, "float32"),
+        (None, "float32"),  # a torch that cannot tell
+    ],
+    ids=["avx512", "amx", "without", "other", "unknown"],
+)
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool] | None) -> None:
+    """To have a processor that can do this."""
+    if capabilities is None:
+        monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    else:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+
+
+@each_machine
+def test_auto_becomes_the_setting(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool] | None, chosen: str
+) -> None:
+    pretend(monkeypatch, capabilities)
     cpu = torch.device("cpu")
-    chosen = choose_precision("auto", cpu)
+    assert choose_precision("auto", cpu) == chosen
     assert make(precision="auto").config.precision == chosen
     assert [choose_precision(name, cpu) for name in ("float32", "bfloat16")] == ["float32", "bfloat16"]
+
+
+def test_what_was_chosen_on_one_machine_stands_on_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, (there, here, chosen) in enumerate(((True, False, "bfloat16"), (False, True, "float32"))):
+        pretend(monkeypatch, {"avx512_bf16": there})
+        training = make(precision="auto")
+        training.step()
+        point = kept(tmp_path / f"{number}.safetensors", resuming.resume_point(training))
+        pretend(monkeypatch, {"avx512_bf16": here})
+        again = resuming.resumed(point, training.corpus, device="cpu")
+        assert again.config.precision == chosen
+        same(finish(again), finish(training))
 
 
 # -- a budget of time --------------------------------------------------------------------------------------------------
@@ -212,32 +266,121 @@ def test_a_budget_of_time_becomes_a_number_of_iterations(tmp_path: Path) -> None
     points = []
     for event in training.events():
         if isinstance(event, Progress):
-            if event.iteration == 10 or training.plans > len(planned_at):
-                points.append(training.resume_point())
-            planned_at += [event.iteration] * (training.plans - len(planned_at))
+            if event.iteration == 10 or training.budget.plans > len(planned_at):
+                points.append(resuming.resume_point(training))
+            planned_at += [event.iteration] * (training.budget.plans - len(planned_at))
     assert planned_at[0] >= 20
     assert len(planned_at) == 3
     assert training.iteration == training.config.iterations > planned_at[-1]
     first, *_, last = (kept(tmp_path / f"{n}.safetensors", point) for n, point in enumerate(points))
-    unplanned = Training.resumed(first, training.corpus, device="cpu")
+    unplanned = resuming.resumed(first, training.corpus, device="cpu")
     assert not unplanned.planned  # it measures again, and the time that has passed counts
-    assert unplanned.elapsed >= first.header.progress["elapsed"]
-    again = Training.resumed(last, training.corpus, device="cpu")
-    assert (again.plans, again.config.iterations) == (3, training.config.iterations)
+    assert unplanned.budget.elapsed >= first.header.progress["elapsed"]
+    again = resuming.resumed(last, training.corpus, device="cpu")
+    assert (again.budget.plans, again.config.iterations) == (3, training.config.iterations)
     same(finish(again), training.model.weights())
 
 
-def test_the_plan_fits_what_was_measured() -> None:
+class Clock:
+    """The time of day, as a test has it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr("charrnn.budget.time", SimpleNamespace(perf_counter=lambda: self.now))
+
+
+def test_the_plan_fits_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tenth of the budget spent at a known pace leaves nine times as many iterations, less what watching takes."""
+    clock = Clock(monkeypatch)
     training = make(time=100.0, iterations=1, eval_every=0)
-    for _ in range(30):
+    for _ in range(29):
         training.step()
-    training.seconds = 10.0
-    training._elapsed, training._resumed_at = 10.0, time.perf_counter()
-    training._plan()
+    clock.now += 10.0
+    assert training.budget.plans == 0
+    training._watching = (2.0, 0.5)  # seconds for a held-out loss, and for a snapshot beside it
+    step = training.step
+
+    def thirtieth() -> Progress:
+        progress = step()
+        training.budget.seconds = 10.0
+        return progress
+
+    training.step = thirtieth  # type: ignore[method-assign]
+    next(training.events())
     assert training.planned
-    spent = training.elapsed
-    assert training.config.iterations == pytest.approx(30 + (100 - spent) * 3, abs=3)
+    assert training.config.iterations == 30 + round((100 - 10 - 2.5) * 3)  # one snapshot, the last
+
+
+def test_a_plan_leaves_time_to_watch_and_goes_by_the_latest_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    budget = Budget(spent=4.0)
+    config = TrainConfig(time=100.0, eval_every=50, snapshot_at=(20, 100, 300, 5000))
+    clock.now += 6.0
+    assert budget.elapsed == 10.0
+    budget.seconds = 10.0
+    first = budget.plan(config, 100, 0.5, 0.25)
+    # 90 s are left, of 0.1 s an iteration: up to 905, 150 to 900 are measured, and 300 and 905 kept.
+    assert first == dataclasses.replace(config, iterations=100 + round((90 - (16 + 2) * 0.5 - 2 * 0.25) / 0.1))
+    assert budget.plans == 1
+    clock.now += 30.0
+    budget.seconds += 20.0
+    # 60 s are left, and the last 100 iterations took 0.2 s each: up to 480, 250 to 450 are measured, 300 and 480 kept.
+    second = budget.plan(first, 200, 0.5, 0.25)
+    assert second == dataclasses.replace(config, iterations=200 + round((60 - (5 + 2) * 0.5 - 2 * 0.25) / 0.2))
+    assert budget.plans == 2
+    clock.now += 100.0
+    budget.seconds += 90.0
+    assert budget.plan(second, 400, 0.5, 0.25).iterations == 401  # the time is up
+
+
+@pytest.mark.parametrize(
+    ("seconds", "due_at"), [(100.0, (10.0, 40.0, 80.0)), (20.0, (2.0, 8.0, 16.0)), (1000.0, (10.0, 400.0, 800.0))]
+)
+def test_when_a_plan_is_due(monkeypatch: pytest.MonkeyPatch, seconds: float, due_at: tuple[float, ...]) -> None:
+    """Three times, by shares of the budget, and after twenty iterations at least."""
+    clock, config = Clock(monkeypatch), TrainConfig(time=seconds, eval_every=0)
+    budget, at = Budget(), 0
+    began = clock.now
+    for due in due_at:
+        clock.now = began + due - 0.5
+        assert not budget.plan_is_due(config, at + 20)
+        clock.now = began + due
+        assert not budget.plan_is_due(config, at + 19)
+        assert not budget.plan_is_due(TrainConfig(time=None), at + 20)
+        assert budget.plan_is_due(config, at + 20)
+        budget.seconds, at = due, at + 20
+        config = budget.plan(config, at, 0.0, 0.0)
+    clock.now = began + seconds
+    assert not budget.plan_is_due(config, at + 1000)
+
+
+def test_what_was_spent_before_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    Clock(monkeypatch)
+    one = make(time=100.0)
+    assert one.budget.elapsed == 0.0
+    assert Training(one.corpus, one.model.config, one.config, device="cpu", spent=5.0).budget.elapsed == 5.0
+
+
+def test_a_budget_goes_on_where_it_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    budget, config = Budget(spent=1.0), TrainConfig(time=100.0)
+    clock.now += 11.0
+    budget.seconds = 9.0
+    budget.plan(config, 30, 0.0, 0.0)
+    clock.now += 2.0
+    left = budget.progress()
+    assert left == {"seconds": 9.0, "elapsed": 14.0, "plans": 1}
+    clock.now += 1e6  # nobody trains meanwhile
+    again = Budget()
+    again.load(left, 40, settled=False)
+    assert again.progress() == left
+    clock.now += 26.0
+    assert not again.plan_is_due(config, 59)  # the pace is that of this machine, from here on
+    assert again.plan_is_due(config, 60)
+    settled = Budget()
+    settled.load(left, 40, settled=True)
+    clock.now += 1000.0
+    assert not settled.plan_is_due(config, 1000)
 
 
 def test_a_budget_too_small_still_ends() -> None:
@@ -263,20 +406,23 @@ def test_config_fields_have_an_option() -> None:
     assert {field.name for field in dataclasses.fields(ModelConfig)} <= options
 
 
-def test_epochs_leave_the_chosen_precision_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from charrnn.commands import train
+@each_machine
+def test_epochs_leave_the_chosen_precision_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool] | None, chosen: str
+) -> None:
+    from typer.testing import CliRunner
+
+    from charrnn.commands import follow
+    from charrnn.commands.app import app
 
     (tmp_path / "sheep.txt").write_text(TEXT, "utf-8")
     monkeypatch.chdir(tmp_path)
     followed: list[Training] = []
-    monkeypatch.setattr(train, "_follow", lambda training, run: followed.append(training))
-    from typer.testing import CliRunner
-
-    from charrnn.commands.app import app
-
+    monkeypatch.setattr(follow, "follow", lambda training, run: followed.append(training))
+    pretend(monkeypatch, capabilities)
     options = ["--max-epochs", "0.5", "--rnn-size", "8", "--device", "cpu", "--batch-size", "4", "--seq-length", "16"]
-    done = CliRunner().invoke(app, ["train", "sheep.txt", *options])
+    done = CliRunner().invoke(app, ["train", "sheep.txt", *options, "--threads", "1"])
     assert done.exit_code == 0, done.output
     torch.set_flush_denormal(False)
-    assert followed[0].config.precision == "float32"
+    assert followed[0].config.precision == chosen
     assert followed[0].config.iterations == round(followed[0].streams.per_epoch * 0.5)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import charrnn
-from charrnn import checkpoint, corpus, runs
+from charrnn import checkpoint, corpus, resuming, runs
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergedError
 from charrnn.events import Evaluated, Progress, Snapshot
@@ -156,7 +156,7 @@ def test_dropped_anywhere_and_resumed_equals_never_stopped(tmp_path: Path, finis
     with run.metrics_path.open("a") as file:
         file.write('{"event": "progr')  # while it wrote a line
     stored = checkpoint.load(run.resume_path)
-    training = Training.resumed(stored, SOURCE, device="cpu")
+    training = resuming.resumed(stored, SOURCE, device="cpu")
     Run(run.path).rewind(training.iteration)
     assert all(kept.header.iteration <= training.iteration for kept in Run(run.path).snapshots)
     if run.samples_path.exists():
@@ -183,7 +183,7 @@ def test_stop_ends_after_the_present_iteration_with_everything_kept(tmp_path: Pa
     stored = checkpoint.load(run.resume_path)
     assert stored.header.iteration == 7
     assert {n: t.tobytes() for n, t in stored.tensors.items()} == {
-        n: t.tobytes() for n, t in training.resume_point()[1].items()
+        n: t.tobytes() for n, t in resuming.resume_point(training)[1].items()
     }
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from test_training import CELLS, TEXT, finish, kept, make, same
 
-from charrnn import corpus
+from charrnn import corpus, resuming
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.events import Progress
 from charrnn.model import CharModel
@@ -85,12 +85,12 @@ def test_a_shard_without_targets_counts_for_nothing() -> None:
 def test_resumed_anywhere_equals_never_stopped(tmp_path: Path, settings: dict[str, Any]) -> None:
     training = make(batch_size=5, iterations=8, **settings)
     assert len(training.shards.rows) == 3
-    points = [training.resume_point()]
-    points += [training.resume_point() for event in training.events() if isinstance(event, Progress)]
+    points = [resuming.resume_point(training)]
+    points += [resuming.resume_point(training) for event in training.events() if isinstance(event, Progress)]
     for point in points[:-1]:
-        again = Training.resumed(kept(tmp_path / "r.safetensors", point), training.corpus, device="cpu")
+        again = resuming.resumed(kept(tmp_path / "r.safetensors", point), training.corpus, device="cpu")
         finish(again)
-        same(again.resume_point()[1], points[-1][1])
+        same(resuming.resume_point(again)[1], points[-1][1])
 
 
 @pytest.mark.usefixtures("_three_threads")

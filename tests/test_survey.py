@@ -9,12 +9,13 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from charrnn import cache, corpus, ngrams, survey
+from charrnn import cache, corpus, ngrams, presets, survey
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 
 TEXT = "".join(f"{n} sheep went over the stile, said Ann; {n * n} came back.\n" for n in range(200))
@@ -75,26 +76,36 @@ def test_trials_are_real_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(survey, "_SECONDS", 0.05)
     read = corpus.from_text(TEXT)
     config = TrainConfig(batch_size=4, seq_length=16, iterations=300)
-    found = list(survey.trials(read, config, widths=(4, 9)))
-    assert [(one.layers, one.width, one.iterations) for one in found] == [(2, 4, 300), (2, 9, 300)]
+    found = list(survey.trials(read, config, ["small", "quick"]))
+    assert [(one.preset, one.layers, one.width, one.iterations) for one in found] == [
+        ("small", 2, 192, 300),
+        ("quick", 2, 128, 300),
+    ]
     for one in found:
         shapes = ModelConfig(rnn_size=one.width).shapes(len(read.vocabulary)).values()
         assert one.parameters == sum(math.prod(shape) for shape in shapes)
         assert one.seconds == pytest.approx(300 * 4 * 16 / one.speed)
         assert one.epochs == pytest.approx(300 * 4 * 16 / (0.9 * len(TEXT)), rel=0.01)
-    assert list(survey.trials(corpus.from_text("too short"), config, widths=(4,))) == []
+    assert list(survey.trials(corpus.from_text("too short"), config, ["quick"])) == []
 
 
-@pytest.mark.parametrize(
-    ("seconds", "width", "iterations"),
-    [(1, 128, 49), (10, 128, 488), (60, 256, 1465), (3600, 256, 87891)],
-)
-def test_the_width_suggested_reads_enough_for_its_parameters(seconds: int, width: int, iterations: int) -> None:
-    made = [
-        survey.Trial(layers=2, width=width, parameters=p, speed=s, iterations=6000, epochs=1, seconds=1)
-        for width, p, s in ((128, 240_000, 50_000.0), (192, 510_000, 10_000.0), (256, 880_000, 25_000.0))
-    ]
-    assert survey.suggest(made, seconds, TrainConfig()) == (made[[128, 192, 256].index(width)], iterations)
+def test_what_is_suggested_is_what_train_would_choose() -> None:
+    found = survey.survey(corpus.from_text(TEXT))
+    small = survey.Trial(
+        preset="small", layers=2, width=192, parameters=1, speed=50_000.0, iterations=6000, epochs=1, seconds=1
+    )
+    settings = asdict(ModelConfig()) | asdict(TrainConfig(time=60.0))
+    chosen = presets.choose(
+        "auto",
+        settings,
+        set(),
+        training_text=found.characters - found.held_out,
+        held_out=found.held_out,
+        vocabulary_size=found.distinct,
+        accelerated=False,
+        pace=lambda *_: 50_000.0,
+    )
+    assert survey.suggest(found, [small], 60.0) == chosen
 
 
 # -- the command -----------------------------------------------------------------------------------------------------
@@ -122,7 +133,7 @@ def test_check_tells_what_a_careful_friend_would(tmp_path: Path) -> None:
     for said in ("documents", "bits per character held out", "'cafÃ©,' for 'café,'", "copy.txt", "CRLF"):
         assert said in done.stdout, said
     assert re.search(r"LSTM 2 x 128 +[\d,]+ +[\d,]+ +\d", done.stdout)
-    assert re.search(r"--rnn-size \d+ --iterations \d+", done.stdout)
+    assert re.search(r"--time 5m +\w+: 2 x \d+", done.stdout)
 
 
 def test_check_as_json(tmp_path: Path) -> None:

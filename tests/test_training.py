@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from charrnn import checkpoint, corpus, evaluation
+from charrnn import checkpoint, corpus, evaluation, resuming
 from charrnn.checkpoint import Checkpoint, Header, Tensors
 from charrnn.config import DEMO_ITERATIONS, ModelConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError, CorpusError, DivergedError, UsageError, VocabularyError
@@ -36,8 +36,12 @@ def _one_thread() -> Iterator[None]:
 
 def make(text: str = TEXT, **settings: Any) -> Training:
     """A tiny training on the CPU."""
-    network: dict[str, Any] = {"rnn_size": 16, "embedding_size": 8}
+    network: dict[str, Any] = {"rnn_size": 16, "embedding_size": 8, "layer_norm": False}
     learning: dict[str, Any] = {"batch_size": 3, "seq_length": 8, "iterations": 12, "warmup": 2, "seed": 5}
+    learning |= {
+        "precision": "float32",
+        "beta1": 0.9,
+    }  # most compare to rounding
     learning |= {"snapshot_at": (), "eval_every": 0, "sample_length": 12}
     models = {field.name for field in dataclasses.fields(ModelConfig)}
     for key, value in settings.items():
@@ -283,6 +287,25 @@ def test_state_is_made_with_the_weights_of_its_window(cell: str, shift: int) -> 
                 np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-5)
 
 
+def test_some_streams_forget_their_state() -> None:
+    training = make(state_reset=0.25, batch_size=8, seq_length=4, learning_rate=1e-30, iterations=60)
+    plain = Plain("lstm", training.model.weights())
+    forgotten = []
+    for index in range(40):
+        before, window = training.state, training.streams[index]
+        inputs = torch.tensor(window.inputs)
+        training.step()
+        carried = [[part.clone() * torch.tensor(window.continues)[:, None] for part in layer] for layer in before]
+        ends = [plain.loss(inputs, inputs, state)[1] for state in (carried, plain.zeros(8))]
+        for row in range(8):
+            went_on, began = (torch.allclose(training.state[1][0][row], end[1][0][row], atol=1e-6) for end in ends)
+            assert went_on or began
+            if window.continues[row] and not (went_on and began):
+                forgotten.append(began)
+    assert len(forgotten) > 200
+    assert 0.15 < np.mean(forgotten) < 0.35
+
+
 def test_state_begins_anew_with_each_epoch() -> None:
     training = make(learning_rate=1e-30, iterations=1000)
     fresh = None
@@ -417,8 +440,9 @@ def kept(path: Path, point: tuple[Header, Tensors]) -> Checkpoint:
         {"model": "rnn", "stateless": True},
         {"num_layers": 1, "embedding_size": 0, "stateless": True, "shift": 5, "dropout": 0.1},
         {"shift": 1, "grad_clip_mode": "value", "grad_clip": 0.01},
+        {"state_reset": 0.4, "layer_norm": True},
     ],
-    ids=["lstm-dropout", "gru-overlapping", "rnn-stateless", "one-hot", "value"],
+    ids=["lstm-dropout", "gru-overlapping", "rnn-stateless", "one-hot", "value", "state-reset"],
 )
 def test_resumed_anywhere_equals_never_stopped(tmp_path: Path, settings: dict[str, Any]) -> None:
     text = TEXT[:150]  # an epoch is five windows of 3 x 8, so that twelve iterations cross two borders
@@ -426,17 +450,17 @@ def test_resumed_anywhere_equals_never_stopped(tmp_path: Path, settings: dict[st
     training = make(text, eval_every=3, snapshot_at=(4,), **settings)
     if "shift" not in settings:
         assert 2 * training.streams.per_epoch < 12
-    points = [training.resume_point()]
+    points = [resuming.resume_point(training)]
     snapshots: dict[int, Snapshot] = {}
     for event in training.events():
         if isinstance(event, Progress):
-            points.append(training.resume_point())
+            points.append(resuming.resume_point(training))
         elif isinstance(event, Snapshot):
             snapshots[event.header.iteration] = event
     final_header, final = points[-1]
     assert len(points) == 13
     for iteration, point in enumerate(points[:-1]):
-        again = Training.resumed(kept(tmp_path / "resume.safetensors", point), source, device="cpu")
+        again = resuming.resumed(kept(tmp_path / "resume.safetensors", point), source, device="cpu")
         assert again.iteration == iteration
         torch.rand(iteration)  # whatever else uses torch's generator meanwhile is no concern of a training
         for event in again.events():
@@ -445,7 +469,7 @@ def test_resumed_anywhere_equals_never_stopped(tmp_path: Path, settings: dict[st
                 same(event.tensors, before.tensors)
                 assert event.header.sample == before.header.sample
                 assert event.header.held_out_loss == before.header.held_out_loss
-        header, tensors = again.resume_point()
+        header, tensors = resuming.resume_point(again)
         same(tensors, final)
         assert header.train_loss == final_header.train_loss
         assert header.held_out_loss == final_header.held_out_loss
@@ -456,15 +480,15 @@ def test_a_resume_file_written_twice_holds_the_same_tensors(tmp_path: Path) -> N
     training = make(dropout=0.3)
     for _ in range(3):
         training.step()
-    saved = training.resume_point()
-    again = Training.resumed(kept(tmp_path / "a.safetensors", saved), training.corpus, device="cpu")
-    same(again.resume_point()[1], saved[1])
+    saved = resuming.resume_point(training)
+    again = resuming.resumed(kept(tmp_path / "a.safetensors", saved), training.corpus, device="cpu")
+    same(resuming.resume_point(again)[1], saved[1])
 
 
 def test_a_resume_point_is_a_copy() -> None:
     training = make()
     training.step()
-    _, tensors = training.resume_point()
+    _, tensors = resuming.resume_point(training)
     before = {name: tensor.tobytes() for name, tensor in tensors.items()}
     training.step()
     assert {name: tensor.tobytes() for name, tensor in tensors.items()} == before
@@ -473,8 +497,8 @@ def test_a_resume_point_is_a_copy() -> None:
 def test_resumed_for_longer_goes_on_with_the_longer_schedule(tmp_path: Path) -> None:
     training = make()
     finish(training)
-    stored = kept(tmp_path / "resume.safetensors", training.resume_point())
-    longer = Training.resumed(stored, training.corpus, device="cpu", iterations=20)
+    stored = kept(tmp_path / "resume.safetensors", resuming.resume_point(training))
+    longer = resuming.resumed(stored, training.corpus, device="cpu", iterations=20)
     rates = [event.learning_rate for event in longer.events() if isinstance(event, Progress)]
     reference = make(iterations=20)
     assert rates == [e.learning_rate for e in reference.events() if isinstance(e, Progress)][12:]
@@ -484,10 +508,10 @@ def test_resume_refuses_another_text_and_leaves_the_file_alone(tmp_path: Path) -
     training = make()
     training.step()
     path = tmp_path / "resume.safetensors"
-    stored = kept(path, training.resume_point())
+    stored = kept(path, resuming.resume_point(training))
     before = path.read_bytes()
     with pytest.raises(CorpusError, match="not the text this run was trained on"):
-        Training.resumed(stored, corpus.from_text(TEXT.replace("sheep", "goats")), device="cpu")
+        resuming.resumed(stored, corpus.from_text(TEXT.replace("sheep", "goats")), device="cpu")
     assert path.read_bytes() == before
 
 
@@ -497,18 +521,18 @@ def test_a_snapshot_cannot_be_resumed(tmp_path: Path) -> None:
     snapshot = training.snapshot()
     stored = kept(tmp_path / "iteration-000001.safetensors", (snapshot.header, snapshot.tensors))
     with pytest.raises(CheckpointError, match="snapshot"):
-        Training.resumed(stored, training.corpus, device="cpu")
+        resuming.resumed(stored, training.corpus, device="cpu")
 
 
 @pytest.mark.parametrize("lost", ["state/1/1", "generator/0"])
 def test_an_incomplete_resume_file_is_refused(tmp_path: Path, lost: str) -> None:
     training = make()
     training.step()
-    header, tensors = training.resume_point()
+    header, tensors = resuming.resume_point(training)
     del tensors[lost]
     stored = kept(tmp_path / "resume.safetensors", (header, tensors))
     with pytest.raises(CheckpointError, match=r"resume\.safetensors"):
-        Training.resumed(stored, training.corpus, device="cpu")
+        resuming.resumed(stored, training.corpus, device="cpu")
 
 
 # -- what goes wrong -------------------------------------------------------------------------------------------------
@@ -521,10 +545,10 @@ def test_a_loss_that_is_not_finite_updates_nothing() -> None:
     weights = training.model.weights()
     weights["head.weight"][0, 0] = np.inf
     training.model.load_weights(weights)
-    header, before = training.resume_point()
+    header, before = resuming.resume_point(training)
     with pytest.raises(DivergedError, match=r"iteration 4\b.*--learning-rate"):
         training.step()
-    after_header, after = training.resume_point()
+    after_header, after = resuming.resume_point(training)
     same(after, before)
     assert training.iteration == 3
     timeless = [dict(one.progress) | {"elapsed": 0} for one in (header, after_header)]
@@ -539,10 +563,10 @@ def test_a_gradient_that_is_not_finite_updates_nothing(grad_clip: float) -> None
     training = make(grad_clip=grad_clip)
     training.step()
     give_gradient(training.model.head.bias, [float("nan")])
-    _, before = training.resume_point()
+    _, before = resuming.resume_point(training)
     with pytest.raises(DivergedError, match=r"iteration 2\b.*gradient"):
         training.step()
-    same(training.resume_point()[1], before)
+    same(resuming.resume_point(training)[1], before)
 
 
 @pytest.mark.parametrize("rate", [1e30, 1e38])

@@ -15,7 +15,7 @@ import pytest
 import torch
 from test_training import CELLS, TEXT, finish, kept, make, same
 
-from charrnn import cache, checkpoint, corpus, evaluation
+from charrnn import cache, checkpoint, corpus, evaluation, resuming
 from charrnn.commands.app import main
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.errors import CorpusError, UsageError
@@ -98,13 +98,13 @@ def test_documents_resumed_anywhere_equal_never_stopped(tmp_path: Path) -> None:
     source = documents(tmp_path / "d")
     training = Training(source, dataclasses.replace(NETWORK, dropout=0.2), LEARNING, device="cpu")
     assert training.streams.per_epoch < 7  # two epochs at least
-    points = [training.resume_point()]
-    points += [training.resume_point() for event in training.events() if isinstance(event, Progress)]
+    points = [resuming.resume_point(training)]
+    points += [resuming.resume_point(training) for event in training.events() if isinstance(event, Progress)]
     header, final = points[-1]
     for point in points[:-1]:
-        again = Training.resumed(kept(tmp_path / "r.safetensors", point), source, device="cpu")
+        again = resuming.resumed(kept(tmp_path / "r.safetensors", point), source, device="cpu")
         finish(again)
-        now, tensors = again.resume_point()
+        now, tensors = resuming.resume_point(again)
         same(tensors, final)
         assert (now.characters, now.held_out_loss) == (header.characters, header.held_out_loss)
 
@@ -126,17 +126,17 @@ def test_held_out_loss_of_documents_is_measured_in_each(tmp_path: Path) -> None:
 def test_a_resumed_run_must_read_as_before(tmp_path: Path) -> None:
     path = folder(tmp_path / "d", [TEXT[:900], TEXT[900:1500]])
     first = Training(corpus.read(path), NETWORK, LEARNING, device="cpu")
-    point = kept(tmp_path / "r.safetensors", first.resume_point())
+    point = kept(tmp_path / "r.safetensors", resuming.resume_point(first))
     for other in ({"documents": True}, {"lowercase": True}, {"separator": "\n"}, {"min_count": 3}):
         with pytest.raises(CorpusError, match=r"read or joined in another way|changed"):
-            Training.resumed(point, corpus.read(path, ReadConfig(**other)), device="cpu")
+            resuming.resumed(point, corpus.read(path, ReadConfig(**other)), device="cpu")
     (path / "00.txt").write_text(TEXT[:901], "utf-8")
     (path / "02.txt").write_text("new", "utf-8")
     with pytest.raises(CorpusError, match=r"changed: '00.txt'; new: '02.txt'.*--init-from"):
-        Training.resumed(point, corpus.read(path), device="cpu")
+        resuming.resumed(point, corpus.read(path), device="cpu")
     (path / "01.txt").unlink()
     with pytest.raises(CorpusError, match=r"missing: '01\.txt'"):
-        Training.resumed(point, corpus.read(path), device="cpu")
+        resuming.resumed(point, corpus.read(path), device="cpu")
 
 
 # -- too large for memory --------------------------------------------------------------------------------------------
@@ -162,21 +162,32 @@ def test_from_disk_as_from_memory(tmp_path: Path, settings: dict[str, Any], read
 # -- parts held still ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("frozen", [("embedding",), ("layers",), ("head",), ("embedding", "layers")])
-def test_frozen_parts_stay_as_they_were(tmp_path: Path, frozen: tuple[str, ...]) -> None:
-    training = make(freeze=frozen, weight_decay=0.5)
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize(
+    "frozen", [("embedding",), ("layers",), ("head",), ("embedding", "layers"), ("embedding", "head")]
+)
+def test_frozen_parts_stay_as_they_were(frozen: tuple[str, ...], tied: bool) -> None:
+    if tied and len({"embedding", "head"} & set(frozen)) == 1:
+        pytest.skip("refused")
+    training = make(freeze=frozen, weight_decay=0.5, layer_norm=True, tied=tied)
     before = training.model.weights()
     after = finish(training)
+    held = {
+        word
+        for part in frozen
+        for word in {"layers": ("layers", "norms"), "head": ("head", "projection")}.get(part, (part,))
+    }
     for name in before:
-        assert np.array_equal(before[name], after[name]) == (name.split(".")[0] in frozen), name
+        assert np.array_equal(before[name], after[name]) == (name.split(".")[0] in held), name
+    assert tied == ("projection.weight" in before)
 
 
 def test_frozen_resumed_equals_never_stopped(tmp_path: Path) -> None:
     training = make(freeze=("embedding",), dropout=0.3)
     for _ in range(5):
         training.step()
-    point = kept(tmp_path / "r.safetensors", training.resume_point())
-    again = Training.resumed(point, training.corpus, device="cpu")
+    point = kept(tmp_path / "r.safetensors", resuming.resume_point(training))
+    again = resuming.resumed(point, training.corpus, device="cpu")
     same(finish(again), finish(training))
 
 
@@ -356,7 +367,7 @@ def test_trained_on_with_another_alphabet_every_character_keeps_its_meaning(tmp_
         old, new = rows(before, name), rows(after, name)
         assert all(np.array_equal(old[character], new[character]) for character in shared), name
     for name in before.weights:
-        if name.startswith("layers."):
+        if name.startswith(("layers.", "norms.")):
             assert np.array_equal(before.tensors[name], after.tensors[name]), name
     assert after.header.began_from["sha256"] == before.digest
     shown = cli("runs", "show", "b").stdout.decode()

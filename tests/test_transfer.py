@@ -74,6 +74,8 @@ def test_rows_by_hand() -> None:
         "layers.0.weight_hh_l0": np.array([[33]], np.float32),
         "layers.0.bias_ih_l0": np.array([34], np.float32),
         "layers.0.bias_hh_l0": np.array([35], np.float32),
+        "norms.0.weight": np.array([36], np.float32),
+        "norms.0.bias": np.array([37], np.float32),
         "head.weight": np.array([[20], [40], [60], [90]], np.float32),
         "head.bias": np.array([200, 400, 600, 900], np.float32),
     }
@@ -83,8 +85,8 @@ def test_rows_by_hand() -> None:
     assert weights["embedding.weight"].tolist() == [[-1, -1], [2, 2.5], [-1, -1], [4, 4.5], [9, 9.5]]  # a b c d unknown
     assert weights["head.weight"].tolist() == [[-1], [20], [-1], [40], [90]]
     assert weights["head.bias"].tolist() == [-1, 200, -1, 400, 900]
-    layer = [weights[name].tolist() for name in weights if name.startswith("layers")]
-    assert layer == [[[31, 32]], [[33]], [34], [35]]
+    layer = [weights[name].tolist() for name in weights if name.startswith(("layers", "norms"))]
+    assert layer == [[[31, 32]], [[33]], [34], [35], [36], [37]]
     assert matched == Matched(2, "ac", "f")
     assert list(weights) == list(model.shapes(len(new)))
 
@@ -184,8 +186,13 @@ def test_bytes_are_matched_by_bytes(model: ModelConfig) -> None:
 @pytest.mark.parametrize("unknown", [(False, False), (True, False), (False, True), (True, True)])
 @pytest.mark.parametrize(
     "characters_are",
-    [{"embedding_size": 0}, {"embedding_size": 3}, {"embedding_size": 3, "tied": True, "layer_norm": True}],
-    ids=["one-hot", "embedded", "tied"],
+    [
+        {"embedding_size": 0, "layer_norm": False},
+        {"embedding_size": 3, "layer_norm": False},
+        {"embedding_size": 3, "layer_norm": True},
+        {"embedding_size": 3, "tied": True, "layer_norm": True},
+    ],
+    ids=["one-hot", "embedded", "normalised", "tied"],
 )
 @pytest.mark.parametrize("cell", CELLS)
 def test_shared_text_is_read_and_shared_characters_are_predicted_as_before(
@@ -296,7 +303,7 @@ def test_dropouts_may_differ(name: str) -> None:
         ({"embedding_size": 0}, "--embedding-size 3", "--embedding-size 0"),
         ({"residual": False}, "--residual", "--no-residual"),
         ({"tied": True}, "--no-tied", "--tied"),
-        ({"layer_norm": True}, "--no-layer-norm", "--layer-norm"),
+        ({"layer_norm": False}, "--layer-norm", "--no-layer-norm"),
         (
             {"model": "rnn", "nonlinearity": "relu"},
             "--model lstm --nonlinearity tanh",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.commands import reading, train
+from charrnn.commands import reading, start
 from charrnn.commands.app import app
 from charrnn.commands.runs import Json, print_json
 from charrnn.config import TrainConfig
@@ -127,7 +127,7 @@ def check(
         terminal_survey.show_survey(terminal.console(), found)
     tried = []
     if trials:
-        train.prepare(threads)
+        start.prepare(threads)
         tried = list(survey.trials(corpus, config))
     if as_json:
         print_json(found.to_dict() | {"trials": [asdict(one) for one in tried]})

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import re
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from charrnn.commands import reading
+from charrnn.commands import follow, reading, start
 from charrnn.commands.app import app
 from charrnn.config import CHECKPOINT_DIR, PARTS, ModelConfig, TrainConfig
-from charrnn.errors import CheckpointError, UsageError
-from charrnn.terminal_text import visible
-
-if TYPE_CHECKING:
-    from charrnn.checkpoint import Checkpoint
-    from charrnn.runs import Run
-    from charrnn.training import Training
+from charrnn.errors import UsageError
 
 _MODEL, _TRAIN = ModelConfig(), TrainConfig()
 _KEPT_BY_RESUME = {"texts", "glob", "max_expansion", "resume", "iterations", "device", "threads", "checkpoint_dir"}
@@ -50,6 +39,13 @@ def train(
     min_count: reading.MinCount = reading.DEFAULTS.min_count,
     bytes: reading.Bytes = reading.DEFAULTS.bytes,
     max_expansion: reading.MaxExpansion = reading.EXPANSION,
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="quick, small, medium or large network; auto picks by text, budget and machine. Options override it.",
+            **Network,
+        ),
+    ] = "auto",
     model: Annotated[str, typer.Option(help="Kind of cell: lstm, gru or rnn.", **Network)] = _MODEL.model,
     num_layers: Annotated[int, typer.Option(help="Recurrent layers, stacked.", **Network)] = _MODEL.num_layers,
     rnn_size: Annotated[int, typer.Option(help="Width of each layer.", **Network)] = _MODEL.rnn_size,
@@ -86,6 +82,10 @@ def train(
     stateless: Annotated[
         bool, typer.Option("--stateless", help="Start every window from zeros, in shuffled order.", **Text)
     ] = _TRAIN.stateless,
+    state_reset: Annotated[
+        float,
+        typer.Option(help="Share of the streams that forget their state at a window, to learn cold starts.", **Text),
+    ] = _TRAIN.state_reset,
     rotate: Annotated[
         bool,
         typer.Option(
@@ -202,7 +202,7 @@ def train(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", **Place)] = "auto",
     precision: Annotated[
-        str, typer.Option(help="float32, bfloat16, or auto: bfloat16 on CUDA, float32 elsewhere.", **Place)
+        str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where the machine multiplies it faster.", **Place)
     ] = _TRAIN.precision,
     threads: Annotated[
         int | None, typer.Option(min=1, show_default="all cores", help="CPU threads to train with.", **Place)
@@ -227,11 +227,8 @@ def train(
         raise UsageError(f"{options}: a resumed run keeps its settings. Leave out, or train a new run.")
 
     settings = dict(context.params, snapshot_at=_iterations(snapshot_at), freeze=_parts(freeze), time=_seconds(time))
-    if resume is not None:
-        training, run = _resumed(resume, settings, given)
-    else:
-        training, run = _new(settings, given)
-    _follow(training, run)
+    training, run = start.new(settings, given) if resume is None else start.resumed(resume, settings, given)
+    follow.follow(training, run)
 
 
 def _iterations(listed: str) -> tuple[int, ...]:
@@ -258,148 +255,3 @@ def _seconds(typed: str | None) -> float | None:
 
 def _parts(listed: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in listed.split(",") if part.strip())
-
-
-def _pick(config: type[Any], settings: dict[str, Any]) -> dict[str, Any]:
-    return {field.name: settings[field.name] for field in fields(config) if field.name in settings}
-
-
-def prepare(threads: int | None) -> None:
-    """Everything that must happen before torch is imported, then its import."""
-    from charrnn import threads as openmp
-
-    count = openmp.prepare(threads)
-    import torch
-
-    torch.set_num_threads(count)
-    torch.set_flush_denormal(True)  # oneDNN's LSTM slows some twenty times on denormals
-
-
-def _new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run]:
-    from charrnn import library, runs
-
-    root, before = settings["checkpoint_dir"], _before(settings)
-    if before is not None:  # what the checkpoint was made with stands, unless it is contradicted
-        taken = {name: getattr(before.header.model, name) for name in ("embedding_size", "tied")}
-        if settings["init_from"]:
-            taken = asdict(before.header.model)
-        for name in ("bytes", "lowercase", "normalize", "keep_newlines"):  # how characters are told apart
-            taken[name] = getattr(before.header.reading, name)
-        settings |= {name: value for name, value in taken.items() if name not in given}
-    model_config = ModelConfig(**_pick(ModelConfig, settings))
-    config = TrainConfig(**_pick(TrainConfig, settings))
-    source = reading.read(
-        settings["texts"] or [str(library.bundled())],
-        reading.config(settings),
-        check=True,
-        glob=settings["glob"],
-        max_expansion=settings["max_expansion"],
-    )
-    prepare(settings["threads"])
-    from charrnn.training import Training
-
-    training = Training(source, model_config, config, device=settings["device"])
-    if before is not None:
-        from charrnn import transfer
-
-        weights, matched = transfer.carried_over(
-            before,
-            training.vocabulary,
-            training.model.weights(),
-            model=model_config,
-            embedding_only=settings["init_from"] is None,
-        )
-        what = "embedding" if settings["init_from"] is None else "network"
-        training.begin_with(
-            weights,
-            {"what": what, "path": str(before.path), "sha256": before.digest, "iteration": before.header.iteration},
-        )
-        print(f"charrnn: {what} from {visible(str(before.path))}: {matched.describe()}", file=sys.stderr)
-    if settings["max_epochs"] is not None:
-        count = max(1, round(settings["max_epochs"] * training.streams.per_epoch))
-        training.config = replace(training.config, iterations=count)
-    return training, runs.create(root, settings["name"], Path(source.name).stem)
-
-
-def _before(settings: dict[str, Any]) -> Checkpoint | None:
-    """The checkpoint that weights are taken from. Raises UsageError, RunError, CheckpointError."""
-    whole, embedding = settings["init_from"], settings["embedding_from"]
-    if whole is not None and embedding is not None:
-        raise UsageError("--init-from and --embedding-from contradict each other; give one of them.")
-    where = whole or embedding
-    if where is None:
-        return None
-    from charrnn import checkpoint, runs
-
-    return checkpoint.load(runs.find_checkpoint(where, settings["checkpoint_dir"]))
-
-
-def _resumed(resume: Path, settings: dict[str, Any], given: set[str]) -> tuple[Training, Run]:
-    from charrnn import checkpoint, runs
-
-    run = runs.find_run(resume, settings["checkpoint_dir"])
-    if not run.resume_path.exists():
-        raise CheckpointError(f"{run.resume_path}: is missing; this run cannot be resumed, only sampled.")
-    kept = checkpoint.load(run.resume_path)
-    iterations = settings["iterations"] if "iterations" in given else None
-    total = iterations or kept.header.training.iterations
-    if kept.header.iteration >= total:
-        raise UsageError(
-            f"{run.path}: is complete at iteration {kept.header.iteration:,}. To train on, give more: --iterations N."
-        )
-    origin = dict(kept.header.progress.get("origin", ()))
-    texts = settings["texts"] or origin.get("texts")
-    if not texts:
-        raise UsageError(
-            f"{run.path}: was trained on a text in memory; name it: charrnn train TEXT --resume {run.path}"
-        )
-    files = {
-        name: settings[name] if name in given or settings["texts"] else origin[name]
-        for name in ("glob", "max_expansion")
-    }
-    source = reading.read(texts, kept.header.reading, **files)
-    prepare(settings["threads"] or kept.header.made_with.get("threads"))  # their number is part of being exact
-    from charrnn.training import Training
-
-    training = Training.resumed(kept, source, device=settings["device"], iterations=iterations)
-    run.rewind(training.iteration)
-    return training, runs.Run(run.path)
-
-
-def _follow(training: Training, run: Run) -> None:
-    """Train to the end or to a signal. Raises typer.Exit with 130 or 143 after one."""
-    from charrnn.progress import Display
-    from charrnn.recording import record
-
-    display = Display(training, run)
-    display.plan()
-    try:
-        with _stopping_on_signals() as received:
-            for event in record(training, run, stop=lambda: bool(received)):
-                display.show(event)
-    finally:
-        display.close()
-    if received and not training.complete:
-        display.interrupted()
-        raise typer.Exit(128 + received[0])
-    display.finished()
-
-
-@contextmanager
-def _stopping_on_signals() -> Iterator[list[int]]:
-    """The first Ctrl-C or SIGTERM is remembered, to stop at the end of an iteration; a second one acts at once."""
-    received: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def remember(number: int, _: object) -> None:
-        received.append(number)
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-    for number in before:
-        signal.signal(number, remember)
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,0 +1,32 @@
+"""Where a training computes, and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+from charrnn.config import Precision
+from charrnn.errors import UsageError
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is one, else the CPU; MPS must be asked for. Raises UsageError."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name not in available:
+        raise UsageError(f"--device {name}: choose auto, cpu, cuda or mps.")
+    if not available[name]:
+        raise UsageError(f"--device {name}: there is none on this machine. Use --device auto.")
+    return torch.device(name)
+
+
+def choose_precision(name: Precision, device: torch.device) -> Precision:
+    """`auto` is bfloat16 where the device multiplies it faster than float32 (bench/presets.md), else float32."""
+    if name != "auto":
+        return name
+    if device.type == "cpu":
+        knows: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+        fast = knows.get("avx512_bf16") or knows.get("amx_bf16")
+    else:
+        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return "bfloat16" if fast else "float32"
