@@ -98,7 +98,7 @@ class ModelConfig(_FromMapping):
 
     model: Cell = "lstm"
     num_layers: int = 2
-    rnn_size: int = 192
+    rnn_size: int = 256
     embedding_size: int = 64  # 0: one-hot
     nonlinearity: Nonlinearity = "tanh"  # of an rnn's cell
     residual: bool = True  # layer i > 0 adds its input to its output

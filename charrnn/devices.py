@@ -21,7 +21,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: Precision, device: torch.device) -> Precision:
-    """`auto` is bfloat16 where the device multiplies it faster than float32 (bench/presets.md), else float32."""
+    """`auto` is bfloat16 where the device multiplies it faster than float32 (bench/settings.md), else float32."""
     if name != "auto":
         return name
     if device.type == "cpu":

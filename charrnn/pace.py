@@ -34,6 +34,7 @@ def settle(corpus: Corpus, preset: str, settings: Mapping[str, Any], given: Set[
     A time budget is measured against, which takes a second. Raises UsageError, CorpusError as Training does.
     """
     where = choose_device(device)
+    shuffled = corpus.config.documents or settings["stateless"]  # which rotating would not change
     held_out = sum(stop - start for _, start, stop in corpus.tails(settings["val_frac"], settings["val_max"]))
 
     def pace(model_config: ModelConfig, config: TrainConfig) -> float:
@@ -43,7 +44,7 @@ def settle(corpus: Corpus, preset: str, settings: Mapping[str, Any], given: Set[
     return presets.choose(
         preset,
         settings,
-        given,
+        given | {"rotate"} if shuffled else given,
         training_text=len(corpus) - held_out,
         held_out=held_out,
         vocabulary_size=len(corpus.vocabulary),

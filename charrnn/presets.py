@@ -1,6 +1,6 @@
 """What to train when only a text and a budget are named: four sizes of network, and the rule that picks one.
 
-Every figure here was measured: bench/presets.md has the tables and says how they were read.
+Every figure here was measured on a CPU: bench/settings.md has the tables and says how they were read.
 """
 
 from __future__ import annotations
@@ -23,9 +23,16 @@ PRESETS: dict[str, dict[str, Any]] = {
     "medium": {"rnn_size": 384, "learning_rate": 0.012},
     "large": {"rnn_size": 512, "learning_rate": 0.008},
 }
-_USUAL, _ACCELERATED = "small", "large"  # for a number of iterations
-_ENOUGH = {"quick": 0.0, "small": 3.0, "medium": 3.0, "large": 3.0}  # characters read for a parameter: then a size pays
-_DROPOUT = ((3.0, 0.0), (8.0, 0.05), (16.0, 0.1), (32.0, 0.2), (math.inf, 0.3))  # up to so many epochs, this share
+_USUAL, _ACCELERATED = "small", "large"  # for a number of iterations; and whose speed tells that of the others
+_ENOUGH = 3.0  # characters read for each parameter, from which a size above the first pays
+# Up to so many epochs: what keeps a text that is read so often from being learnt by heart.
+_REGULARISED: tuple[tuple[float, dict[str, Any]], ...] = (
+    (3.0, {"dropout": 0.0, "input_dropout": 0.0, "recurrent_dropout": 0.0, "rotate": False}),
+    (8.0, {"dropout": 0.0, "input_dropout": 0.05, "recurrent_dropout": 0.1, "rotate": True}),
+    (16.0, {"dropout": 0.05, "input_dropout": 0.1, "recurrent_dropout": 0.2, "rotate": True}),
+    (math.inf, {"dropout": 0.1, "input_dropout": 0.15, "recurrent_dropout": 0.3, "rotate": True}),
+)
+_DECAY = (0.1, 0.5)  # of weights: such that they remember one epoch, but within these bounds
 _WATCHING = 0.05  # of a time budget, at most, goes into held-out losses on the way
 _EVALUATION = 2.5  # characters measured in the time that one is trained on, about
 
@@ -33,7 +40,7 @@ _NOT_TOLD = {
     *("iterations", "time", "seed", "val_frac", "val_max", "freeze"),
     *("sample_length", "sample_temperature", "sample_prime"),
 }
-_ALWAYS = {"dropout", "snapshot_at", "eval_every"}  # chosen by budget
+_ALWAYS = {"snapshot_at", "eval_every", "rotate", *_REGULARISED[0][1]}  # chosen by budget
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,22 +104,27 @@ def choose(
     def parameters(values: Mapping[str, Any]) -> int:
         return sum(math.prod(shape) for shape in pick(ModelConfig, values).shapes(vocabulary_size).values())
 
-    config = pick(TrainConfig, filled(_USUAL))
+    usual = filled(_ACCELERATED if accelerated else _USUAL)
+    config = pick(TrainConfig, usual)
     if config.time is None:
         preset = (_ACCELERATED if accelerated else _USUAL) if name == "auto" else name
         read = config.iterations * config.batch_size * config.effective_shift
     else:  # a character costs as much as there are parameters, nearly
-        work = config.time * parameters(filled(_USUAL)) * pace(pick(ModelConfig, filled(_USUAL)), config)
+        work = config.time * parameters(usual) * pace(pick(ModelConfig, usual), config)
         size = {one: parameters(filled(one)) for one in PRESETS}
-        enough = [one for one, least in _ENOUGH.items() if work / size[one] >= least * size[one]]
-        preset = enough[-1] if name == "auto" else name
+        enough = [one for one in PRESETS if work / size[one] >= _ENOUGH * size[one]]
+        preset = (enough or list(PRESETS)[:1])[-1] if name == "auto" else name
         read = round(work / size[preset])
-    found, epochs = filled(preset), read / max(1, training_text)
-    if "dropout" not in given:
-        found["dropout"] = next(share for most, share in _DROPOUT if epochs <= most)
+    training_text = max(1, training_text)  # one too short is refused where it is cut into streams
+    found, epochs = filled(preset), read / training_text
+    window = config.batch_size * config.effective_shift
+    decay = window / (found["learning_rate"] * training_text)  # Wang and Aitchison, 2024, eq. 4: an epoch's iterations
+    regularised = next(kept for most, kept in _REGULARISED if epochs <= most)
+    for key, value in (regularised | {"weight_decay": round(min(max(decay, _DECAY[0]), _DECAY[1]), 2)}).items():
+        if key not in given:
+            found[key] = value
     if config.time is not None and held_out and not config.steered:
-        iterations = read / (config.batch_size * config.effective_shift)
-        watched = _watched(iterations, max(1, int(_WATCHING * read * _EVALUATION / held_out)))
+        watched = _watched(read / window, max(1, int(_WATCHING * read * _EVALUATION / held_out)))
         found |= {key: value for key, value in watched.items() if key not in given}
     return Choice(preset=preset, settings=found, epochs=epochs)
 

@@ -59,6 +59,10 @@ def test_a_checkpoint_from_before_the_switches_has_none_of_them() -> None:
         "recurrent_dropout": 0.0,
     }
     assert not any(name.startswith("norms.") for name in now.model.shapes(7))
+    for device, precision in (("cpu", "float32"), ("cuda", "auto")):  # as they computed, so that they resume exactly
+        training = {k: v for k, v in header["training"].items() if k not in ("precision", "state_reset")}
+        old = json.dumps(header | {"training": training, "made_with": {"device": device}})
+        assert (Header.from_json(old).training.precision, Header.from_json(old).training.state_reset) == (precision, 0)
 
 
 @pytest.mark.parametrize("layer_norm", [False, True])

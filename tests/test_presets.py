@@ -86,14 +86,23 @@ def test_a_number_of_iterations_goes_by_the_machine() -> None:
     assert pick(iterations=2000, accelerated=True).preset == "large"
 
 
-def test_a_text_read_often_gets_dropout() -> None:
-    shares = [pick(iterations=2000, text=text).settings["dropout"] for text in (10**8, 10**6, 10**5, 10**4, 100)]
-    assert shares[0] == 0
-    assert shares == sorted(shares)
-    assert 0.2 < shares[-1] < 0.6
-    timed = [pick("small", time=600.0, speed=speed).settings["dropout"] for speed in (1e3, 1e4, 1e5, 1e6)]
+@pytest.mark.parametrize("name", ["dropout", "input_dropout", "recurrent_dropout", "weight_decay", "rotate"])
+def test_a_text_read_often_is_held_off(name: str) -> None:
+    found = [pick(iterations=2000, text=text).settings[name] for text in (10**8, 10**6, 10**5, 10**4, 100)]
+    assert found == sorted(found)
+    assert found[0] < found[-1] <= (1 if name == "rotate" else 0.5)
+    timed = [pick("small", time=600.0, speed=speed, text=10**6).settings[name] for speed in (1e3, 1e4, 1e5, 1e6)]
     assert timed == sorted(timed)
-    assert timed[0] < timed[-1]
+    assert pick(iterations=2000, text=100, **{name: 0.0}).settings[name] == 0.0
+
+
+def test_weights_remember_an_epoch() -> None:
+    chosen = pick(iterations=5000, batch_size=10, seq_length=50, text=100_000, learning_rate=0.02)
+    assert chosen.settings["weight_decay"] == 0.25  # 200 iterations, each of which leaves 1 - 0.02 * 0.25 = 199 / 200
+
+
+def test_no_text_at_all_is_left_to_those_who_cut_it() -> None:
+    assert pick(iterations=10, text=0).epochs > 1000
 
 
 def test_epochs_by_hand() -> None:

@@ -48,7 +48,9 @@ def train(
     ] = "auto",
     model: Annotated[str, typer.Option(help="Kind of cell: lstm, gru or rnn.", **Network)] = _MODEL.model,
     num_layers: Annotated[int, typer.Option(help="Recurrent layers, stacked.", **Network)] = _MODEL.num_layers,
-    rnn_size: Annotated[int, typer.Option(help="Width of each layer.", **Network)] = _MODEL.rnn_size,
+    rnn_size: Annotated[
+        int, typer.Option(show_default="by preset", help="Width of each layer.", **Network)
+    ] = _MODEL.rnn_size,
     embedding_size: Annotated[
         int, typer.Option(help="Width of a character's embedding; 0 feeds one-hot vectors.", **Network)
     ] = _MODEL.embedding_size,
@@ -56,13 +58,18 @@ def train(
         bool, typer.Option(help="Add a layer's input to its output, above the first.", **Network)
     ] = _MODEL.residual,
     dropout: Annotated[
-        float, typer.Option(help="Share of each layer's outputs dropped while training.", **Network)
+        float,
+        typer.Option(show_default="by epochs", help="Share of each layer's outputs dropped while training.", **Network),
     ] = _MODEL.dropout,
     input_dropout: Annotated[
-        float, typer.Option(help="Share of the embedded input dropped while training.", **Network)
+        float,
+        typer.Option(show_default="by epochs", help="Share of the embedded input dropped while training.", **Network),
     ] = _MODEL.input_dropout,
     recurrent_dropout: Annotated[
-        float, typer.Option(help="Share of the hidden-to-hidden weights dropped, anew each window.", **Network)
+        float,
+        typer.Option(
+            show_default="by epochs", help="Share of the hidden-to-hidden weights dropped, anew each window.", **Network
+        ),
     ] = _MODEL.recurrent_dropout,
     layer_norm: Annotated[
         bool, typer.Option(help="Normalise each layer's output before the next reads it.", **Network)
@@ -89,7 +96,7 @@ def train(
     rotate: Annotated[
         bool,
         typer.Option(
-            "--rotate",
+            show_default="by epochs",
             help="Begin each epoch after the first elsewhere in the text, so that window borders move.",
             **Text,
         ),
@@ -109,7 +116,9 @@ def train(
         typer.Option(metavar="TIME", help="Instead of --iterations: 90s, 5m or 1h30m, measuring included.", **Learning),
     ] = None,
     optimizer: Annotated[str, typer.Option(help="adamw, rmsprop or sgd.", **Learning)] = _TRAIN.optimizer,
-    learning_rate: Annotated[float, typer.Option(help="Its peak rate.", **Learning)] = _TRAIN.learning_rate,
+    learning_rate: Annotated[
+        float, typer.Option(show_default="by width", help="Its peak rate.", **Learning)
+    ] = _TRAIN.learning_rate,
     warmup: Annotated[
         int, typer.Option(help="Iterations of rising rate, at most a tenth of the run.", **Learning)
     ] = _TRAIN.warmup,
@@ -135,7 +144,7 @@ def train(
     ] = _TRAIN.beta2,
     momentum: Annotated[float, typer.Option(help="Of SGD and RMSprop.", **Learning)] = _TRAIN.momentum,
     weight_decay: Annotated[
-        float, typer.Option(help="Decoupled decay of the matrices.", **Learning)
+        float, typer.Option(show_default="by epochs", help="Decoupled decay of the matrices.", **Learning)
     ] = _TRAIN.weight_decay,
     l1: Annotated[float, typer.Option(help="Penalty on the matrices' absolute values.", **Learning)] = _TRAIN.l1,
     l2: Annotated[float, typer.Option(help="Penalty on half their squares.", **Learning)] = _TRAIN.l2,
