@@ -25,6 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 _USUAL, _ACCELERATED = "small", "large"  # for a number of iterations; and whose speed tells that of the others
 _ENOUGH = 3.0  # characters read for each parameter, from which a size above the first pays
+_TOO_MANY = 1.5  # parameters for each character of the text, above which a size only learns it by heart
 # Up to so many epochs: what keeps a text that is read so often from being learnt by heart.
 _REGULARISED: tuple[tuple[float, dict[str, Any]], ...] = (
     (3.0, {"dropout": 0.0, "input_dropout": 0.0, "recurrent_dropout": 0.0, "rotate": False}),
@@ -112,7 +113,8 @@ def choose(
     else:  # a character costs as much as there are parameters, nearly
         work = config.time * parameters(usual) * pace(pick(ModelConfig, usual), config)
         size = {one: parameters(filled(one)) for one in PRESETS}
-        enough = [one for one in PRESETS if work / size[one] >= _ENOUGH * size[one]]
+        most = min(math.sqrt(work / _ENOUGH), _TOO_MANY * training_text)
+        enough = [one for one in PRESETS if size[one] <= most]
         preset = (enough or list(PRESETS)[:1])[-1] if name == "auto" else name
         read = round(work / size[preset])
     training_text = max(1, training_text)  # one too short is refused where it is cut into streams

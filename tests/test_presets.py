@@ -73,12 +73,17 @@ def test_an_unknown_name() -> None:
 
 
 def test_more_time_never_picks_a_smaller_one() -> None:
-    picked = [pick(time=float(2**n), speed=60_000.0).preset for n in range(20)]
+    picked = [pick(time=float(2**n), speed=60_000.0, text=10**8).preset for n in range(20)]
     assert picked[0] == "quick"
     assert picked[-1] == "large"
     assert all(SIZES.index(a) <= SIZES.index(b) for a, b in pairwise(picked))
-    faster = [pick(time=float(2**n), speed=600_000.0).preset for n in range(20)]
+    faster = [pick(time=float(2**n), speed=600_000.0, text=10**8).preset for n in range(20)]
     assert all(SIZES.index(a) <= SIZES.index(b) for a, b in zip(picked, faster, strict=True))
+
+
+def test_a_short_text_never_gets_a_large_one() -> None:
+    picked = [pick(time=1e6, speed=1e6, text=text).preset for text in (10**4, 3 * 10**5, 10**6, 2 * 10**6, 10**7)]
+    assert picked == ["quick", "quick", "small", "medium", "large"]
 
 
 def test_a_number_of_iterations_goes_by_the_machine() -> None:
