@@ -34,6 +34,7 @@ _REGULARISED: tuple[tuple[float, dict[str, Any]], ...] = (
     (math.inf, {"dropout": 0.1, "input_dropout": 0.15, "recurrent_dropout": 0.3, "rotate": True}),
 )
 _DECAY = (0.1, 0.5)  # of weights: such that they remember one epoch, but within these bounds
+_WINDOWS = 4  # that every stream of a short text should have, at least
 _WATCHING = 0.05  # of a time budget, at most, goes into held-out losses on the way
 _EVALUATION = 2.5  # characters measured in the time that one is trained on, about
 
@@ -94,41 +95,48 @@ def choose(
     """
     if name not in get_args(PresetName):
         raise UsageError(f"--preset {name}: choose one of {', '.join(get_args(PresetName))}.")
+    training_text = max(1, training_text)  # what is too short is refused where it is cut into streams
+    found = dict(settings)
 
-    def filled(preset: str) -> dict[str, Any]:
-        values = {**settings, **{key: value for key, value in PRESETS[preset].items() if key not in given}}
-        if "learning_rate" not in given:  # that of the width there will be
-            widths = [one for one in PRESETS.values() if one["rnn_size"] >= values["rnn_size"]]
-            values["learning_rate"] = (widths or [PRESETS["large"]])[0]["learning_rate"]
-        return values
+    def take(values: Mapping[str, Any]) -> None:
+        found.update({key: value for key, value in values.items() if key not in given})
 
-    def parameters(values: Mapping[str, Any]) -> int:
-        return sum(math.prod(shape) for shape in pick(ModelConfig, values).shapes(vocabulary_size).values())
-
-    usual = filled(_ACCELERATED if accelerated else _USUAL)
-    config = pick(TrainConfig, usual)
+    take({"batch_size": max(1, min(found["batch_size"], training_text // (_WINDOWS * found["seq_length"])))})
+    usual = _ACCELERATED if accelerated else _USUAL
+    config = pick(TrainConfig, found)
+    networks = {one: pick(ModelConfig, found | _of_size(one, found, given)) for one in PRESETS}
+    sizes = {one: _parameters(network, vocabulary_size) for one, network in networks.items()}
+    window, most = config.batch_size * config.effective_shift, _TOO_MANY * training_text
     if config.time is None:
-        preset = (_ACCELERATED if accelerated else _USUAL) if name == "auto" else name
-        read = config.iterations * config.batch_size * config.effective_shift
+        read = dict.fromkeys(PRESETS, config.iterations * window)
+        most = min(most, sizes[usual])
     else:  # a character costs as much as there are parameters, nearly
-        work = config.time * parameters(usual) * pace(pick(ModelConfig, usual), config)
-        size = {one: parameters(filled(one)) for one in PRESETS}
-        most = min(math.sqrt(work / _ENOUGH), _TOO_MANY * training_text)
-        enough = [one for one in PRESETS if size[one] <= most]
-        preset = (enough or list(PRESETS)[:1])[-1] if name == "auto" else name
-        read = round(work / size[preset])
-    training_text = max(1, training_text)  # one too short is refused where it is cut into streams
-    found, epochs = filled(preset), read / training_text
-    window = config.batch_size * config.effective_shift
-    decay = window / (found["learning_rate"] * training_text)  # Wang and Aitchison, 2024, eq. 4: an epoch's iterations
-    regularised = next(kept for most, kept in _REGULARISED if epochs <= most)
-    for key, value in (regularised | {"weight_decay": round(min(max(decay, _DECAY[0]), _DECAY[1]), 2)}).items():
-        if key not in given:
-            found[key] = value
+        work = config.time * pace(networks[usual], config) * sizes[usual]
+        read = {one: round(work / size) for one, size in sizes.items()}
+        most = min(most, math.sqrt(work / _ENOUGH))
+    if name == "auto":
+        fitting = [usual] if "rnn_size" in given else [one for one in PRESETS if sizes[one] <= most]
+        name = fitting[-1] if fitting else next(iter(PRESETS))
+    epochs = read[name] / training_text
+
+    take(_of_size(name, found, given))
+    take(next(values for up_to, values in _REGULARISED if epochs <= up_to))
+    epoch = training_text / window  # in iterations; a weight should be remembered as long (Wang and Aitchison, 2024)
+    take({"weight_decay": round(min(max(1 / (found["learning_rate"] * epoch), _DECAY[0]), _DECAY[1]), 2)})
     if config.time is not None and held_out and not config.steered:
-        watched = _watched(read / window, max(1, int(_WATCHING * read * _EVALUATION / held_out)))
-        found |= {key: value for key, value in watched.items() if key not in given}
-    return Choice(preset=preset, settings=found, epochs=epochs)
+        take(_watched(read[name] / window, max(1, int(_WATCHING * read[name] * _EVALUATION / held_out))))
+    return Choice(preset=name, settings=found, epochs=epochs)
+
+
+def _of_size(name: str, settings: Mapping[str, Any], given: Set[str]) -> dict[str, Any]:
+    """The width a preset stands for, unless one is given, and the learning rate of that width."""
+    width = settings["rnn_size"] if "rnn_size" in given else PRESETS[name]["rnn_size"]
+    rates = [one["learning_rate"] for one in PRESETS.values() if one["rnn_size"] >= width]
+    return {"rnn_size": width, "learning_rate": rates[0] if rates else PRESETS["large"]["learning_rate"]}
+
+
+def _parameters(model: ModelConfig, vocabulary_size: int) -> int:
+    return sum(math.prod(shape) for shape in model.shapes(vocabulary_size).values())
 
 
 def _watched(iterations: float, affordable: int) -> dict[str, Any]:

@@ -218,8 +218,8 @@ def test_lines_over_and_over(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_text_may_be_too_short() -> None:
-    assert "1,024 characters to learn from, 1,025 needed" in findings(BOOK[:1138])["short"].message  # 9 tenths
-    assert "more by heart than by rule" in findings(BOOK[:1139])["short"].message
+    assert "64 characters to learn from, 65 needed" in findings(BOOK[:72])["short"].message  # 9 tenths
+    assert "more by heart than by rule" in findings(BOOK[:73])["short"].message
     assert "short" in findings(BOOK[:99_999])
     assert findings(BOOK[:100_000]) == {}
     assert "of 5,000 bytes" in findings(BOOK[:5000], bytes=True)["short"].message

@@ -88,7 +88,7 @@ def test_a_short_text_never_gets_a_large_one() -> None:
 
 def test_a_number_of_iterations_goes_by_the_machine() -> None:
     assert pick(iterations=2000).preset == "small"
-    assert pick(iterations=2000, accelerated=True).preset == "large"
+    assert pick(iterations=2000, accelerated=True, text=10**7).preset == "large"
 
 
 @pytest.mark.parametrize("name", ["dropout", "input_dropout", "recurrent_dropout", "weight_decay", "rotate"])
@@ -106,8 +106,23 @@ def test_weights_remember_an_epoch() -> None:
     assert chosen.settings["weight_decay"] == 0.25  # 200 iterations, each of which leaves 1 - 0.02 * 0.25 = 199 / 200
 
 
+@pytest.mark.parametrize(("text", "streams"), [(10**6, 32), (8192, 32), (8191, 31), (600, 2), (511, 1), (3, 1)])
+def test_a_short_text_is_read_in_fewer_streams(text: int, streams: int) -> None:
+    assert pick(iterations=10, text=text).settings["batch_size"] == streams
+    assert pick(iterations=10, text=text, batch_size=50).settings["batch_size"] == 50
+
+
 def test_no_text_at_all_is_left_to_those_who_cut_it() -> None:
-    assert pick(iterations=10, text=0).epochs > 1000
+    assert pick(iterations=10, text=0).epochs > 100
+
+
+def test_the_rate_is_that_of_the_width() -> None:
+    rates = [
+        pick(iterations=9, rnn_size=width).settings["learning_rate"] for width in (8, 192, 256, 257, 384, 512, 2000)
+    ]
+    assert rates == sorted(rates, reverse=True)
+    for preset in PRESETS.values():
+        assert pick(iterations=9, rnn_size=preset["rnn_size"]).settings["learning_rate"] == preset["learning_rate"]
 
 
 def test_epochs_by_hand() -> None:

@@ -45,7 +45,8 @@ def new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run]:
             taken[name] = getattr(before.header.reading, name)
         settings |= {name: value for name, value in taken.items() if name not in given}
         given = given | set(taken)
-    pick(ModelConfig, settings), pick(TrainConfig, settings)  # errors before reading
+    for config in (ModelConfig, TrainConfig):
+        pick(config, settings)  # what is wrong with them is told before a long text is read
     source = reading.read(
         settings["texts"] or [str(library.bundled())],
         reading.config(settings),
@@ -64,10 +65,9 @@ def new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run]:
         )
     began = time.perf_counter()
     choice = pace.settle(source, settings["preset"], settings, given, settings["device"])
-    model_config = pick(ModelConfig, choice.settings)
-    config = pick(TrainConfig, choice.settings)
+    network, learning = pick(ModelConfig, choice.settings), pick(TrainConfig, choice.settings)
     spent = time.perf_counter() - began
-    training = Training(source, model_config, config, device=settings["device"], spent=spent)
+    training = Training(source, network, learning, device=settings["device"], spent=spent)
     if before is not None:
         from charrnn import transfer
 
@@ -75,7 +75,7 @@ def new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run]:
             before,
             training.vocabulary,
             training.model.weights(),
-            model=model_config,
+            model=network,
             embedding_only=settings["init_from"] is None,
         )
         what = "embedding" if settings["init_from"] is None else "network"

@@ -19,10 +19,10 @@ _LINES = 50_000  # different ones that are counted at a time
 def short(text: Text) -> Findings:
     usual, size = TrainConfig(), len(text.corpus)
     learned = sum(start - first for first, start, _ in text.corpus.tails(usual.val_frac, usual.val_max))
-    needed = usual.batch_size * usual.seq_length + 1
+    needed = usual.seq_length + 1  # in a single stream
     if learned < needed:
-        message = f"too short for a usual training: {many(learned, text.unit)} to learn from, {needed:,} needed"
-        advice = "Add text, or lower --batch-size and --seq-length."
+        message = f"too short for a usual window: {many(learned, text.unit)} to learn from, {needed:,} needed"
+        advice = "Add text, or lower --seq-length."
         yield Finding(kind="short", message=message, advice=advice, count=size)
     elif size < SHORT:
         message = f"short: of {size:,} {text.unit}s a model learns more by heart than by rule"
