@@ -7,13 +7,16 @@ from __future__ import annotations
 import math
 import os
 import shlex
+import shutil
 import sys
+import textwrap
 import time
 from collections import deque
 from typing import Any
 
 from tqdm import tqdm
 
+from charrnn import presets
 from charrnn.events import Evaluated, Event, Progress, Snapshot
 from charrnn.runs import Run
 from charrnn.terminal_text import visible
@@ -52,8 +55,9 @@ def text_line(training: Training) -> str:
 class Display:
     """Shows a training's events as they come."""
 
-    def __init__(self, training: Training, run: Run) -> None:
-        self.training, self.run = training, run
+    def __init__(self, training: Training, run: Run, preset: str | None = None) -> None:
+        """`preset` is that by which a new training's settings were chosen."""
+        self.training, self.run, self.preset = training, run, preset
         self.began_at = training.iteration
         self.moving = sys.stderr.isatty()
         self.bar: tqdm[Any] | None = None
@@ -92,6 +96,8 @@ class Display:
         else:
             self._say(f"train   {self.total:,} iterations ({self.total / streams.per_epoch:.1f} epochs) of {reading}")
         self._say(f"run     {self.run.path}")
+        if self.preset:
+            self._say(self._folded(f"preset  {self.preset}: {presets.options(model, config)}"))
         if self.began_at:
             self._say(f"        going on after iteration {self.began_at:,}")
         if self.moving:
@@ -209,6 +215,13 @@ class Display:
         self._spoke = time.monotonic()
         with tqdm.external_write_mode(file=sys.stderr):
             print(text, file=sys.stderr, flush=True)
+
+    def _folded(self, line: str) -> str:
+        """A long line, in pieces where someone looks at it."""
+        if not self.moving:
+            return line
+        width = shutil.get_terminal_size().columns
+        return textwrap.fill(line, width, subsequent_indent=" " * 8, break_on_hyphens=False, break_long_words=False)
 
     def interrupted(self) -> None:
         """After a signal: what is safe, and how to go on."""

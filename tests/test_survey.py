@@ -78,8 +78,8 @@ def test_trials_are_real_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
     config = TrainConfig(batch_size=4, seq_length=16, iterations=300)
     found = list(survey.trials(read, config, ["small", "quick"]))
     assert [(one.preset, one.layers, one.width, one.iterations) for one in found] == [
-        ("small", 2, 192, 300),
-        ("quick", 2, 128, 300),
+        ("small", 2, 256, 300),
+        ("quick", 2, 192, 300),
     ]
     for one in found:
         shapes = ModelConfig(rnn_size=one.width).shapes(len(read.vocabulary)).values()
@@ -92,7 +92,7 @@ def test_trials_are_real_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_suggested_is_what_train_would_choose() -> None:
     found = survey.survey(corpus.from_text(TEXT))
     small = survey.Trial(
-        preset="small", layers=2, width=192, parameters=1, speed=50_000.0, iterations=6000, epochs=1, seconds=1
+        preset="small", layers=2, width=256, parameters=1, speed=50_000.0, iterations=6000, epochs=1, seconds=1
     )
     settings = asdict(ModelConfig()) | asdict(TrainConfig(time=60.0))
     chosen = presets.choose(
@@ -132,7 +132,7 @@ def test_check_tells_what_a_careful_friend_would(tmp_path: Path) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
     for said in ("documents", "bits per character held out", "'cafÃ©,' for 'café,'", "copy.txt", "CRLF"):
         assert said in done.stdout, said
-    assert re.search(r"LSTM 2 x 128 +[\d,]+ +[\d,]+ +\d", done.stdout)
+    assert re.search(r"LSTM 2 x 192 +[\d,]+ +[\d,]+ +\d", done.stdout)
     assert re.search(r"--time 5m +\w+: 2 x \d+", done.stdout)
 
 

@@ -187,7 +187,7 @@ def test_stderr_holds_everything_else_in_plain_lines(whole: Process) -> None:
     assert "\x1b" not in whole.err
     assert "\r" not in whole.err
     assert "---" not in whole.err
-    assert [line.split()[0] for line in whole.err.splitlines()[:4]] == ["text", "model", "train", "run"]
+    assert [line.split()[0] for line in whole.err.splitlines()[:5]] == ["text", "model", "train", "run", "preset"]
     assert f"{len(TEXT):,} characters" in whole.err
     assert "600 iterations" in whole.err
     assert "iteration 75: " in whole.err
@@ -429,7 +429,7 @@ def test_what_the_parser_refuses_is_a_usage_error(tmp_path: Path, call: Call, ar
 def test_an_error_in_a_real_process_is_one_line_too(tmp_path: Path, start: Start) -> None:
     process = start("ships.txt", *OPTIONS, "--learning-rate", "1e38", "--warmup", "0", "--name", "ships")
     assert process.wait() == 1
-    lines = [line for line in process.err.splitlines() if not re.match(r"(text|model|train|run) ", line)]
+    lines = [line for line in process.err.splitlines() if not re.match(r"(text|model|train|run|preset) ", line)]
     assert len(lines) == 1, process.err
     assert re.match(r"charrnn: iteration \d+: .*--learning-rate", lines[0])
     check_whole_files(process.run)

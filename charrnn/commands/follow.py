@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from charrnn.training import Training
 
 
-def follow(training: Training, run: Run) -> None:
+def follow(training: Training, run: Run, preset: str | None = None) -> None:
     """Train to the end or to a signal. Raises typer.Exit with 130 or 143 after one."""
     from charrnn.progress import Display
     from charrnn.recording import record
 
-    display = Display(training, run)
+    display = Display(training, run, preset)
     display.plan()
     try:
         with _stopping_on_signals() as received:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import textwrap
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -32,9 +30,9 @@ def prepare(threads: int | None) -> None:
     torch.set_flush_denormal(True)  # oneDNN's LSTM slows some twenty times on denormals
 
 
-def new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run]:
-    """A new training, on from a checkpoint's weights if they are asked for, and its run. Says what was chosen."""
-    from charrnn import library, presets, runs
+def new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run, str]:
+    """A new training, on from a checkpoint's weights if they are asked for; its run; the preset's name."""
+    from charrnn import library, runs
 
     root, before = settings["checkpoint_dir"], _before(settings)
     if before is not None:  # what the checkpoint was made with stands, unless it is contradicted
@@ -87,11 +85,10 @@ def new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run]:
     if settings["max_epochs"] is not None:
         count = max(1, round(settings["max_epochs"] * training.streams.per_epoch))
         training.config = replace(training.config, iterations=count)
-    _tell(f"preset  {choice.preset}: {presets.options(training.model.config, training.config)}")
-    return training, runs.create(root, settings["name"], Path(source.name).stem)
+    return training, runs.create(root, settings["name"], Path(source.name).stem), choice.preset
 
 
-def resumed(resume: Path, settings: dict[str, Any], given: set[str]) -> tuple[Training, Run]:
+def resumed(resume: Path, settings: dict[str, Any], given: set[str]) -> tuple[Training, Run, None]:
     """A run's training as it was when its resume file was written, rewound to that iteration."""
     from charrnn import checkpoint, runs
 
@@ -121,15 +118,7 @@ def resumed(resume: Path, settings: dict[str, Any], given: set[str]) -> tuple[Tr
 
     training = resuming.resumed(kept, source, device=settings["device"], iterations=iterations)
     run.rewind(training.iteration)
-    return training, runs.Run(run.path)
-
-
-def _tell(line: str) -> None:
-    """A long line to standard error, folded where someone looks at it."""
-    if sys.stderr.isatty():
-        width = shutil.get_terminal_size().columns
-        line = textwrap.fill(line, width, subsequent_indent=" " * 8, break_on_hyphens=False, break_long_words=False)
-    print(line, file=sys.stderr)
+    return training, runs.Run(run.path), None
 
 
 def _before(settings: dict[str, Any]) -> Checkpoint | None:

@@ -236,8 +236,8 @@ def train(
         raise UsageError(f"{options}: a resumed run keeps its settings. Leave out, or train a new run.")
 
     settings = dict(context.params, snapshot_at=_iterations(snapshot_at), freeze=_parts(freeze), time=_seconds(time))
-    training, run = start.new(settings, given) if resume is None else start.resumed(resume, settings, given)
-    follow.follow(training, run)
+    begun = start.new(settings, given) if resume is None else start.resumed(resume, settings, given)
+    follow.follow(*begun)
 
 
 def _iterations(listed: str) -> tuple[int, ...]:
