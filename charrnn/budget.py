@@ -13,7 +13,8 @@ from charrnn.config import TrainConfig
 ENDLESS = 10**9  # iterations, until a time budget has been made a number of them
 _SETTLED = 20  # iterations that a pace is measured over, at least
 # When a time budget is made a number of iterations, and when that is corrected: share of it, and at most seconds.
-_PLANS = ((0.1, 10.0), (0.4, math.inf), (0.8, math.inf))
+_PLANS = ((0.1, 10.0), (0.3, math.inf), (0.5, math.inf), (0.7, math.inf), (0.85, math.inf))
+_FULL = 0.95  # of the time, from which it may end
 
 
 class Budget:
@@ -36,7 +37,8 @@ class Budget:
         if config.time is None or self.plans == len(_PLANS) or iteration - self._measured_at[0] < _SETTLED:
             return False
         share, most = _PLANS[self.plans]
-        return self.elapsed >= min(share * config.time, most)
+        early = iteration >= config.iterations and self.elapsed < _FULL * config.time  # the machine has become faster
+        return early or self.elapsed >= min(share * config.time, most)
 
     def plan(self, config: TrainConfig, iteration: int, evaluation: float, sample: float) -> TrainConfig:
         """The settings with the number of iterations that all in all will take `config.time` seconds.

@@ -278,9 +278,7 @@ def test_without_switches_every_bit_is_as_before_there_were_any(cell: Cell, embe
     ],
     ids=["default", "plain"],
 )
-def test_a_networks_first_numbers(
-    settings: dict[str, Any], last_logits: list[float], last_cell: list[float]
-) -> None:
+def test_a_networks_first_numbers(settings: dict[str, Any], last_logits: list[float], last_cell: list[float]) -> None:
     """Layer normalisation draws nothing: the weights are those of the plain network."""
     model = CharModel(ModelConfig(rnn_size=192, **settings), 87, seed=1).eval()
     weights = model.weights()

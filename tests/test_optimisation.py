@@ -270,14 +270,14 @@ def test_a_budget_of_time_becomes_a_number_of_iterations(tmp_path: Path) -> None
                 points.append(resuming.resume_point(training))
             planned_at += [event.iteration] * (training.budget.plans - len(planned_at))
     assert planned_at[0] >= 20
-    assert len(planned_at) == 3
+    assert len(planned_at) == 5
     assert training.iteration == training.config.iterations > planned_at[-1]
     first, *_, last = (kept(tmp_path / f"{n}.safetensors", point) for n, point in enumerate(points))
     unplanned = resuming.resumed(first, training.corpus, device="cpu")
     assert not unplanned.planned  # it measures again, and the time that has passed counts
     assert unplanned.budget.elapsed >= first.header.progress["elapsed"]
     again = resuming.resumed(last, training.corpus, device="cpu")
-    assert (again.budget.plans, again.config.iterations) == (3, training.config.iterations)
+    assert (again.budget.plans, again.config.iterations) == (5, training.config.iterations)
     same(finish(again), training.model.weights())
 
 
@@ -334,10 +334,15 @@ def test_a_plan_leaves_time_to_watch_and_goes_by_the_latest_pace(monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("seconds", "due_at"), [(100.0, (10.0, 40.0, 80.0)), (20.0, (2.0, 8.0, 16.0)), (1000.0, (10.0, 400.0, 800.0))]
+    ("seconds", "due_at"),
+    [
+        (100.0, (10.0, 30.0, 50.0, 70.0, 85.0)),
+        (20.0, (2.0, 6.0, 10.0, 14.0, 17.0)),
+        (1000.0, (10.0, 300.0, 500.0, 700.0, 850.0)),
+    ],
 )
 def test_when_a_plan_is_due(monkeypatch: pytest.MonkeyPatch, seconds: float, due_at: tuple[float, ...]) -> None:
-    """Three times, by shares of the budget, and after twenty iterations at least."""
+    """Five times, by shares of the budget, and after twenty iterations at least."""
     clock, config = Clock(monkeypatch), TrainConfig(time=seconds, eval_every=0)
     budget, at = Budget(), 0
     began = clock.now
@@ -352,6 +357,20 @@ def test_when_a_plan_is_due(monkeypatch: pytest.MonkeyPatch, seconds: float, due
         config = budget.plan(config, at, 0.0, 0.0)
     clock.now = began + seconds
     assert not budget.plan_is_due(config, at + 1000)
+
+
+def test_a_training_that_became_faster_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    budget, config = Budget(), TrainConfig(time=100.0, eval_every=0, snapshot_at=())
+    clock.now += 10.0
+    budget.seconds = 10.0
+    config = budget.plan(config, 100, 0.0, 0.0)
+    assert config.iterations == 1000
+    clock.now += 15.0  # twenty-five seconds, and all is done
+    budget.seconds += 15.0
+    assert not budget.plan_is_due(config, 999)
+    assert budget.plan_is_due(config, 1000)
+    assert budget.plan(config, 1000, 0.0, 0.0).iterations == 1000 + 75 * 60
 
 
 def test_what_was_spent_before_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,7 +437,7 @@ def test_epochs_leave_the_chosen_precision_as_it_is(
     (tmp_path / "sheep.txt").write_text(TEXT, "utf-8")
     monkeypatch.chdir(tmp_path)
     followed: list[Training] = []
-    monkeypatch.setattr(follow, "follow", lambda training, run: followed.append(training))
+    monkeypatch.setattr(follow, "follow", lambda training, run, preset: followed.append(training))
     pretend(monkeypatch, capabilities)
     options = ["--max-epochs", "0.5", "--rnn-size", "8", "--device", "cpu", "--batch-size", "4", "--seq-length", "16"]
     done = CliRunner().invoke(app, ["train", "sheep.txt", *options, "--threads", "1"])
