@@ -55,6 +55,7 @@ def ours(layers: int, hidden: int) -> Callable[[int], None]:
 
     from charrnn.config import ModelConfig
     from charrnn.generation import Engine, generate
+    from charrnn.sampling import chain
     from charrnn.vocabulary import Vocabulary
 
     vocabulary = Vocabulary(np.arange(32, 32 + CHARACTERS, dtype=np.uint32))
@@ -66,7 +67,7 @@ def ours(layers: int, hidden: int) -> Callable[[int], None]:
     engine = Engine(model, weights)
 
     def write(length: int) -> None:
-        for _ in generate(engine, vocabulary, "", length, TEMPERATURE, rng):
+        for _ in generate(engine, vocabulary, "", length, chain(TEMPERATURE), rng):
             pass
 
     return write

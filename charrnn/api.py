@@ -14,6 +14,7 @@ from charrnn import checkpoint, corpus, generation, library, runs
 from charrnn.checkpoint import Header
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig, pick
 from charrnn.errors import UsageError
+from charrnn.sampling import chain
 from charrnn.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -33,14 +34,26 @@ class Model:
     def vocabulary(self) -> Vocabulary:
         return self.header.vocabulary
 
-    def generate(self, prime: str = "", length: int = 1000, temperature: float = 0.8, seed: int | None = None) -> str:
+    def generate(
+        self,
+        prime: str = "",
+        length: int = 1000,
+        temperature: float = 0.8,
+        seed: int | None = None,
+        *,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+    ) -> str:
         """`length` new characters that follow `prime` (default: a newline); the prime is not in the result.
 
         The same seed gives the same text; None draws another each time. Temperature 0 always takes the likeliest
-        character. Raises VocabularyError for characters in the prime that the model has never seen.
+        character; top_k, top_p and min_p leave only the likeliest to choose from (charrnn.sampling). Raises
+        VocabularyError for characters in the prime that the model has never seen, UsageError for impossible values.
         """
         rng = np.random.default_rng(seed)
-        written = generation.generate(self._engine, self.vocabulary, prime, length, temperature, rng)
+        links = chain(temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+        written = generation.generate(self._engine, self.vocabulary, prime, length, links, rng)
         return "".join(character.text for character in written)
 
     def bits_per_character(self, text: str) -> float:

@@ -16,6 +16,7 @@ from charrnn.checkpoint import Header
 from charrnn.config import CHECKPOINT_DIR
 from charrnn.errors import CheckpointError, DivergedError, RunError
 from charrnn.runs import Kept, Run
+from charrnn.sampling import chain
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,5 +210,5 @@ def _write(path: Path, prime: str, length: int, temperature: float, seed: int) -
     loaded = checkpoint.load(path)
     engine = generation.Engine(loaded.header.model, loaded.weights)
     rng = np.random.default_rng(seed)
-    written = generation.generate(engine, loaded.header.vocabulary, prime, length, temperature, rng)
+    written = generation.generate(engine, loaded.header.vocabulary, prime, length, chain(temperature), rng)
     return "".join(character.text for character in written)

@@ -20,7 +20,7 @@ from charrnn import cells
 from charrnn.cells import Array, Stage, Weights
 from charrnn.config import ModelConfig
 from charrnn.errors import CorpusError, UsageError
-from charrnn.sampling import chain, draw, log_softmax
+from charrnn.sampling import Chain, Link, Never, draw, log_softmax
 from charrnn.vocabulary import Vocabulary
 
 _LN2 = math.log(2)
@@ -135,15 +135,19 @@ class Reader:
 
 
 def generate(
-    engine: Engine, vocabulary: Vocabulary, prime: str, length: int, temperature: float, rng: np.random.Generator
+    engine: Engine, vocabulary: Vocabulary, prime: str, length: int, links: Link, rng: np.random.Generator
 ) -> Iterator[Character]:
     """Read the prime (an empty one: the vocabulary's default), then write `length` characters, each as it is asked for.
 
-    Raises VocabularyError for a prime with unseen characters and UsageError for impossible values, when called."""
+    `links` come between the model's log-probabilities and the draw (charrnn.sampling.chain); the unknown symbol is
+    ruled out before them. Raises VocabularyError for a prime with unseen characters and UsageError for a length below
+    0, when called.
+    """
     if length < 0:
         raise UsageError(f"--length {length}: 0 or more.")
     ids: list[int] = vocabulary.encode(prime or vocabulary.default_prime).tolist()
-    links = chain(temperature, never=vocabulary.unknown_id)
+    if vocabulary.unknown_id is not None:
+        links = Chain((Never(vocabulary.unknown_id), links))
 
     def characters() -> Iterator[Character]:
         reader, unread, decode = Reader(engine), ids, vocabulary.decoder()

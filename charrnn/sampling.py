@@ -60,6 +60,68 @@ class Temperature:
 
 
 @dataclass(frozen=True, slots=True)
+class TopK:
+    """Leaves the `count` likeliest, exactly so many: of equals the lower ids (Fan et al., 2018)."""
+
+    count: int
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise UsageError(f"--top-k {self.count}: at least 1 character to choose from.")
+
+    def __call__(self, log_probs: LogProbs) -> LogProbs:
+        if self.count >= log_probs.shape[-1]:
+            return log_probs
+        order = np.argsort(-log_probs, axis=-1, kind="stable")
+        return _without(log_probs, order[..., self.count :])
+
+
+@dataclass(frozen=True, slots=True)
+class TopP:
+    """Leaves the likeliest that together have a probability of `share`, the one that reaches it included: the nucleus
+    (Holtzman et al., 2020). Of equals the lower ids come first."""
+
+    share: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise UsageError(f"--top-p {self.share}: above 0 and up to 1.")
+
+    def __call__(self, log_probs: LogProbs) -> LogProbs:
+        order = np.argsort(-log_probs, axis=-1, kind="stable")
+        ranked = np.take_along_axis(log_probs, order, axis=-1)
+        weights = np.exp(ranked - ranked[..., :1])  # a link before may have left less than 1 in all
+        before = np.add.accumulate(weights, axis=-1) - weights
+        left = log_probs.copy()
+        out = np.where(before >= self.share * weights.sum(axis=-1, keepdims=True), -np.inf, ranked)
+        np.put_along_axis(left, order, out, axis=-1)
+        return left
+
+
+@dataclass(frozen=True, slots=True)
+class MinP:
+    """Leaves what is at least `share` times as likely as the likeliest (Nguyen et al., 2024)."""
+
+    share: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise UsageError(f"--min-p {self.share}: from 0 to 1.")
+
+    def __call__(self, log_probs: LogProbs) -> LogProbs:
+        if self.share == 0:
+            return log_probs
+        least = log_probs.max(axis=-1, keepdims=True) + math.log(self.share)
+        return np.where(log_probs >= least, log_probs, -np.inf)
+
+
+def _without(log_probs: LogProbs, ids: NDArray[np.integer[Any]]) -> LogProbs:
+    left = log_probs.copy()
+    np.put_along_axis(left, ids, -np.inf, axis=-1)
+    return left
+
+
+@dataclass(frozen=True, slots=True)
 class Never:
     """Rules one id out."""
 
@@ -83,12 +145,25 @@ class Chain:
         return log_probs
 
 
-def chain(temperature: float = 1.0, *, never: int | None = None) -> Chain:
-    """The chain that the options of `charrnn sample` describe. Links that would change nothing are left out.
+def chain(
+    temperature: float = 1.0,
+    *,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+) -> Chain:
+    """The chain that the options of `charrnn sample` describe: top-k, top-p, min-p, and last the temperature.
 
-    `never` is an id that must not be written: the unknown symbol's."""
-    links: list[Link] = [] if never is None else [Never(never)]
-    # What rules characters out (top-k, top-p, min-p, ...) comes here, before the temperature.
+    So what rules characters out judges them by the model's own probabilities, and top-p by those that top-k left.
+    Links that would change nothing are left out.
+    """
+    links: list[Link] = []
+    if top_k is not None:
+        links.append(TopK(top_k))
+    if top_p is not None and TopP(top_p).share < 1:
+        links.append(TopP(top_p))
+    if min_p is not None and MinP(min_p).share > 0:
+        links.append(MinP(min_p))
     if temperature != 1:
         links.append(Temperature(temperature))
     return Chain(tuple(links))

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn import __version__, generation, schedule, words
+from charrnn import __version__, generation, sampling, schedule, words
 from charrnn.budget import ENDLESS, Budget
 from charrnn.checkpoint import Header, Sample
 from charrnn.config import ModelConfig, TrainConfig
@@ -233,7 +233,7 @@ class Training:
             self.vocabulary,
             prime,
             config.sample_length,
-            config.sample_temperature,
+            sampling.chain(config.sample_temperature),
             np.random.default_rng(config.seed),
         )
         text = "".join(character.text for character in characters)

@@ -15,6 +15,7 @@ from charrnn import catalog, checkpoint, comparison, generation, terminal, units
 from charrnn.comparison import compare
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import CheckpointError, RunError, UsageError
+from charrnn.sampling import chain
 from charrnn.vocabulary import Vocabulary, to_code_points
 
 
@@ -122,7 +123,7 @@ def test_samples_are_what_the_engine_writes_with_this_seed(tmp_path: Path) -> No
         loaded = checkpoint.load(one.row.path)
         engine = generation.Engine(loaded.header.model, loaded.weights)
         rng = np.random.default_rng(5)
-        written = generation.generate(engine, loaded.header.vocabulary, "Prince", 40, 0.7, rng)
+        written = generation.generate(engine, loaded.header.vocabulary, "Prince", 40, chain(0.7), rng)
         assert one.text == "".join(character.text for character in written)
         assert one.prime == "Prince"
     assert compare([run], prime="Prince", seed=5, temperature=0.7, length=40) == result

@@ -17,7 +17,7 @@ from charrnn.config import Cell, ModelConfig
 from charrnn.errors import CorpusError, DivergedError, UsageError, VocabularyError
 from charrnn.generation import Engine, bits_per_character, generate
 from charrnn.model import CharModel
-from charrnn.sampling import log_softmax
+from charrnn.sampling import chain, log_softmax
 from charrnn.vocabulary import Vocabulary, to_code_points
 
 CELLS: tuple[Cell, ...] = ("lstm", "gru", "rnn")
@@ -154,7 +154,7 @@ def test_what_was_handed_out_never_changes(cell: Cell, switches: dict[str, Any])
     zero = engine.zero_state()
     logits, state = engine.feed(ids(5), zero)
     kept = logits.copy(), state.copy()
-    for _ in generate(engine, VOCABULARY, "abc", 5, 1.0, np.random.default_rng(0)):
+    for _ in generate(engine, VOCABULARY, "abc", 5, chain(), np.random.default_rng(0)):
         engine.feed(ids(7), state)
     np.testing.assert_array_equal(logits, kept[0])
     np.testing.assert_array_equal(state, kept[1])
@@ -193,7 +193,7 @@ def test_a_uniform_model_scores_log2_v_bits(cell: Cell) -> None:
     config = ModelConfig(model=cell, rnn_size=8, embedding_size=3)
     engine = Engine(config, {name: np.zeros(shape, np.float32) for name, shape in config.shapes(V).items()})
     assert bits_per_character(engine, VOCABULARY, "abc abc\n") == pytest.approx(math.log2(V), rel=1e-14)
-    for character in generate(engine, VOCABULARY, "a", 20, 0.1, np.random.default_rng(0)):
+    for character in generate(engine, VOCABULARY, "a", 20, chain(0.1), np.random.default_rng(0)):
         assert character.bits == pytest.approx(math.log2(V), rel=1e-14)
 
 
@@ -215,7 +215,7 @@ def test_bits_per_character_needs_two_characters(text: str) -> None:
 def write(
     engine: Engine, prime: str = "a", length: int = 60, temperature: float = 1.0, seed: int = 5
 ) -> list[tuple[str, int, float]]:
-    written = generate(engine, VOCABULARY, prime, length, temperature, np.random.default_rng(seed))
+    written = generate(engine, VOCABULARY, prime, length, chain(temperature), np.random.default_rng(seed))
     return [(character.text, character.id, character.bits) for character in written]
 
 
@@ -245,7 +245,9 @@ def test_characters_know_their_id_and_the_models_own_surprise() -> None:
 
 def test_two_texts_at_once_do_not_disturb_each_other() -> None:
     engine = make()
-    one, other = (generate(engine, VOCABULARY, prime, 40, 1.0, np.random.default_rng(5)) for prime in ("a cab", "pig"))
+    one, other = (
+        generate(engine, VOCABULARY, prime, 40, chain(), np.random.default_rng(5)) for prime in ("a cab", "pig")
+    )
     pairs = list(zip(one, other, strict=True))
     assert [pair[0].text for pair in pairs] == [text for text, _, _ in write(engine, "a cab", 40)]
     assert [pair[1].text for pair in pairs] == [text for text, _, _ in write(engine, "pig", 40)]
@@ -264,15 +266,13 @@ def test_length_counts_new_characters_and_may_be_none() -> None:
 def test_what_cannot_be_is_refused_before_the_first_character() -> None:
     engine, rng = make(), np.random.default_rng(0)
     with pytest.raises(UsageError, match="--length"):
-        generate(engine, VOCABULARY, "", -1, 1.0, rng)
-    with pytest.raises(UsageError, match="--temperature"):
-        generate(engine, VOCABULARY, "", 1, -1.0, rng)
+        generate(engine, VOCABULARY, "", -1, chain(), rng)
     with pytest.raises(VocabularyError, match="Z"):
-        generate(engine, VOCABULARY, "Z", 1, 1.0, rng)
+        generate(engine, VOCABULARY, "Z", 1, chain(), rng)
 
 
 def test_a_diverged_model_is_named_as_such() -> None:
     config = ModelConfig(rnn_size=8, embedding_size=3)
     weights = random_weights(config) | {"head.bias": np.full(V, np.nan, np.float32)}
     with pytest.raises(DivergedError):
-        list(generate(Engine(config, weights), VOCABULARY, "", 1, 1.0, np.random.default_rng(0)))
+        list(generate(Engine(config, weights), VOCABULARY, "", 1, chain(), np.random.default_rng(0)))

@@ -21,6 +21,7 @@ from charrnn.commands.app import app
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError, RunError, UsageError, VocabularyError
 from charrnn.generation import Engine, generate
+from charrnn.sampling import Chain, chain
 from charrnn.terminal_text import visible
 from charrnn.vocabulary import Vocabulary, to_code_points
 
@@ -63,7 +64,7 @@ def expected(path: Path, prime: str = "", length: int = 1000, temperature: float
     kept = checkpoint.load(path)
     engine, vocabulary = Engine(kept.header.model, kept.weights), kept.header.vocabulary
     rng = np.random.default_rng(seed)
-    return "".join(c.text for c in generate(engine, vocabulary, prime, length, temperature, rng))
+    return "".join(c.text for c in generate(engine, vocabulary, prime, length, chain(temperature), rng))
 
 
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -114,6 +115,31 @@ def test_length_temperature_prime_and_their_old_names(model: Path) -> None:
     assert len(out) == 50
     assert invoke(model, "--length", "0", "--seed", "7")[0] == ""
     assert invoke(model, "--temperature", "0", "--seed", "1")[0] == invoke(model, "-t", "0", "--seed", "2")[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "links"),
+    [
+        (["--top-k", "3"], chain(0.8, top_k=3)),
+        (["--top_p", "0.5", "-t", "1.3"], chain(1.3, top_p=0.5)),
+        (["--min-p", "0.2"], chain(0.8, min_p=0.2)),
+        (["--top-k", "5", "--top-p", "0.9", "--min-p", "0.1", "-t", "2"], chain(2, top_k=5, top_p=0.9, min_p=0.1)),
+        (["--greedy"], chain(0)),
+        (["--top-k", "1", "--temperature", "9"], chain(0)),
+    ],
+)
+def test_what_is_chosen_among(model: Path, options: list[str], links: Chain) -> None:
+    kept = checkpoint.load(model)
+    engine, vocabulary = Engine(kept.header.model, kept.weights), kept.header.vocabulary
+    out, _ = invoke(model, "--seed", "7", "-n", "200", *options)
+    assert out == "".join(c.text for c in generate(engine, vocabulary, "", 200, links, np.random.default_rng(7)))
+
+
+@pytest.mark.parametrize(
+    "option", [("--top-k", "0"), ("--top-p", "0"), ("--top-p", "1.5"), ("--min-p", "-1"), ("-t", "-1")]
+)
+def test_what_would_leave_nothing_is_refused(model: Path, option: tuple[str, str]) -> None:
+    assert refused(UsageError, model, *option).startswith("--temperature" if option[0] == "-t" else option[0])
 
 
 def test_a_random_seed_is_printed_and_makes_the_text_again(model: Path) -> None:

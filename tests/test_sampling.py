@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from charrnn.errors import DivergedError, UsageError
-from charrnn.sampling import Chain, LogProbs, Temperature, chain, draw, log_softmax
+from charrnn.sampling import Chain, Link, LogProbs, MinP, Never, Temperature, TopK, TopP, chain, draw, log_softmax
 
 HALVES = np.array([0.5, 0.25, 0.125, 0.125])
 
@@ -94,6 +94,80 @@ def test_the_highest_temperature_is_uniform_over_what_is_possible() -> None:
 def test_temperature_is_zero_or_more(value: float) -> None:
     with pytest.raises(UsageError, match="--temperature"):
         chain(value)
+
+
+TIED = np.array([0.1, 0.3, 0.1, 0.3, 0.2])
+
+
+@pytest.mark.parametrize(
+    ("link", "left"),
+    [
+        (TopK(1), [0, 1, 0, 0, 0]),
+        (TopK(2), [0, 1, 0, 1, 0]),
+        (TopK(3), [0, 1, 0, 1, 1]),
+        (TopK(4), [1, 1, 0, 1, 1]),
+        (TopK(5), [1, 1, 1, 1, 1]),
+        (TopK(99), [1, 1, 1, 1, 1]),
+        (TopP(0.01), [0, 1, 0, 0, 0]),
+        (TopP(0.29), [0, 1, 0, 0, 0]),
+        (TopP(0.31), [0, 1, 0, 1, 0]),
+        (TopP(0.75), [0, 1, 0, 1, 1]),
+        (TopP(0.85), [1, 1, 0, 1, 1]),
+        (TopP(0.95), [1, 1, 1, 1, 1]),
+        (TopP(1), [1, 1, 1, 1, 1]),
+        (MinP(0), [1, 1, 1, 1, 1]),
+        (MinP(0.3), [1, 1, 1, 1, 1]),
+        (MinP(0.5), [0, 1, 0, 1, 1]),
+        (MinP(0.7), [0, 1, 0, 1, 0]),
+        (MinP(1), [0, 1, 0, 1, 0]),
+        (Never(1), [1, 0, 1, 1, 1]),
+    ],
+)
+@pytest.mark.parametrize("scale", [1.0, 0.25])  # of what a link before has left
+def test_what_a_link_leaves(link: Link, left: list[int], scale: float) -> None:
+    log_probs = logs(TIED * scale)
+    before = log_probs.copy()
+    result = link(log_probs)
+    np.testing.assert_array_equal(np.exp(result) > 0, np.array(left) == 1)
+    np.testing.assert_array_equal(result[np.array(left) == 1], before[np.array(left) == 1])
+    np.testing.assert_array_equal(log_probs, before)
+    both = np.stack((log_probs, log_probs[::-1]))
+    np.testing.assert_array_equal(link(both)[0], result)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: TopK(0), lambda: TopP(0), lambda: TopP(1.1), lambda: MinP(-0.1), lambda: MinP(2)]
+)
+def test_links_that_would_leave_nothing_are_refused(make: object) -> None:
+    with pytest.raises(UsageError, match=r"--(top-k|top-p|min-p)"):
+        make()  # type: ignore[operator]
+
+
+@given(
+    st.lists(st.floats(0.001, 1), min_size=2, max_size=12),
+    st.one_of(st.integers(1, 14).map(TopK), st.floats(0.01, 1).map(TopP), st.floats(0, 1).map(MinP)),
+)
+def test_the_likeliest_always_stays_and_what_stays_is_likelier_than_what_goes(weights: list[float], link: Link) -> None:
+    log_probs = logs(np.array(weights) / sum(weights))
+    result = link(log_probs)
+    stays = result > -np.inf
+    assert stays[log_probs.argmax()]
+    if not stays.all():
+        assert log_probs[stays].min() >= log_probs[~stays].max()
+    if isinstance(link, TopK):
+        assert stays.sum() == min(link.count, len(weights))
+    if isinstance(link, TopP):
+        kept = np.exp(log_probs[stays])
+        assert kept.sum() >= link.share - 1e-9
+        assert kept.sum() - kept.min() < link.share + 1e-9  # not one more than needed
+
+
+def test_the_order_of_the_chain() -> None:
+    made = chain(0.5, top_k=3, top_p=0.9, min_p=0.1)
+    assert made == Chain((TopK(3), TopP(0.9), MinP(0.1), Temperature(0.5)))
+    assert chain(1, top_p=1, min_p=0) == Chain(())
+    # The three likeliest are 0.8 of all, and the first two 0.75 of those.
+    assert probabilities(chain(top_k=3, top_p=0.75)(logs(TIED))).tolist() == pytest.approx([0, 0.5, 0, 0.5, 0])
 
 
 def test_chain_applies_its_links_in_order() -> None:

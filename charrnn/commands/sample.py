@@ -50,6 +50,14 @@ def sample(
             help="Higher is wilder, lower is safer and repeats itself more; 0 always takes the likeliest character.",
         ),
     ] = _TRAIN.sample_temperature,
+    greedy: Annotated[bool, typer.Option("--greedy", help="The same as --temperature 0.")] = False,
+    top_k: Annotated[int | None, typer.Option(help="Choose among so many of the likeliest characters.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Choose among the likeliest that have this share of the probability.")
+    ] = None,
+    min_p: Annotated[
+        float | None, typer.Option(help="Choose among those at least this share as likely as the likeliest.")
+    ] = None,
     length: Annotated[int, typer.Option("--length", "-n", help="New characters to write.")] = 1000,
     prime: Annotated[
         str | None,
@@ -97,13 +105,15 @@ def sample(
 
     from charrnn import checkpoint as checkpoints
     from charrnn import generation, runs
+    from charrnn.sampling import chain
 
     kept = checkpoints.load(runs.find_checkpoint(checkpoint, checkpoint_dir))
     vocabulary = kept.header.vocabulary
     given = _readable(prime or "", vocabulary, unseen)
     engine = generation.Engine(kept.header.model, kept.weights)
     rng = np.random.default_rng(seed)
-    characters = generation.generate(engine, vocabulary, given, length, temperature, rng)
+    links = chain(0.0 if greedy else temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+    characters = generation.generate(engine, vocabulary, given, length, links, rng)
     print(f"charrnn: {_origin(kept)}; seed {seed}", file=sys.stderr)
     _write(given, (character.text for character in characters), vocabulary.of_bytes)
 
