@@ -59,6 +59,16 @@ def sample(
         float | None, typer.Option(help="Choose among those at least this share as likely as the likeliest.")
     ] = None,
     length: Annotated[int, typer.Option("--length", "-n", help="New characters to write.")] = 1000,
+    until: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STRING", help="End after this, if it comes; may be given several times. \\n is a newline."
+        ),
+    ] = None,
+    finish: Annotated[
+        str | None,
+        typer.Option(metavar="UNIT", help="Go on beyond the length to the end of a line, sentence or paragraph."),
+    ] = None,
     prime: Annotated[
         str | None,
         typer.Option(
@@ -104,7 +114,7 @@ def sample(
     import numpy as np
 
     from charrnn import checkpoint as checkpoints
-    from charrnn import generation, runs
+    from charrnn import generation, runs, stopping
     from charrnn.sampling import chain
 
     kept = checkpoints.load(runs.find_checkpoint(checkpoint, checkpoint_dir))
@@ -113,7 +123,11 @@ def sample(
     engine = generation.Engine(kept.header.model, kept.weights)
     rng = np.random.default_rng(seed)
     links = chain(0.0 if greedy else temperature, top_k=top_k, top_p=top_p, min_p=min_p)
-    characters = generation.generate(engine, vocabulary, given, length, links, rng)
+    most = length if finish is None else length + stopping.PATIENCE
+    characters = generation.generate(engine, vocabulary, given, most, links, rng)
+    if finish is not None:
+        characters = stopping.finish(characters, length, finish)
+    characters = stopping.until(characters, [string.replace("\\n", "\n") for string in until or ()])
     print(f"charrnn: {_origin(kept)}; seed {seed}", file=sys.stderr)
     _write(given, (character.text for character in characters), vocabulary.of_bytes)
 
