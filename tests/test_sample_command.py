@@ -142,6 +142,23 @@ def test_what_would_leave_nothing_is_refused(model: Path, option: tuple[str, str
     assert refused(UsageError, model, *option).startswith("--temperature" if option[0] == "-t" else option[0])
 
 
+def test_a_prime_from_a_file_or_a_pipe(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "prime.txt").write_bytes(b"\xef\xbb\xbfcab\r\ncab")
+    text = "cab\ncab" + expected(model, "cab\ncab", 30)
+    common = (model, "--seed", "7", "-n", "30")
+    assert invoke(*common, "--prime-file", tmp_path / "prime.txt")[0] == text
+    piped = CliRunner().invoke(app, ["sample", *map(str, common), "--prime-file", "-"], input=b"cab\ncab")
+    assert piped.stdout == text
+    assert invoke(*common, "--prime", "cab\ncab", "--no-echo")[0] == text[7:]
+
+
+def test_primes_that_cannot_be_read(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "latin.txt").write_bytes("café".encode("latin-1"))
+    assert "byte 3 is not UTF-8" in refused(CharrnnError, model, "--prime-file", tmp_path / "latin.txt")
+    assert "nowhere.txt: cannot be read" in refused(CharrnnError, model, "--prime-file", tmp_path / "nowhere.txt")
+    assert "--prime and --prime-file" in refused(UsageError, model, "--prime-file", "x", "--prime", "y")
+
+
 def test_a_random_seed_is_printed_and_makes_the_text_again(model: Path) -> None:
     out, err = invoke(model)
     found = re.search(r"seed (\d+)", err)
@@ -210,12 +227,12 @@ def test_values_out_of_range_are_named(model: Path, option: str, value: str) -> 
 
 def test_unseen_characters_are_named_with_the_nearest_and_the_way_out(model: Path) -> None:
     message = refused(VocabularyError, model, "-p", "É’Z")
-    for part in ("--prime", "'É' (U+00C9), nearest 'é'", "'’' (U+2019), nearest \"'\"", "'Z' (U+005A);", "--unseen"):
+    for part in ("--prime", "'É' (U+00C9), nearest 'é'", "'’' (U+2019), nearest \"'\"", "'Z' (U+005A);", "--unknown"):
         assert part in message
 
 
 def test_unseen_characters_are_replaced_or_dropped_on_demand(model: Path) -> None:
-    common = (model, "--seed", "7", "-p", "aÉ’Zb", "--unseen")
+    common = (model, "--seed", "7", "-p", "aÉ’Zb", "--unknown")
     assert invoke(*common, "replace")[0] == "aé'b" + expected(model, "aé'b")
     assert invoke(*common, "drop")[0] == "ab" + expected(model, "ab")
     assert invoke(model, "--seed", "7", "-p", "ZZ", "--unseen", "drop")[0] == expected(model, "\n")

@@ -81,14 +81,21 @@ def sample(
             help="What the text begins with; the model reads it first.",
         ),
     ] = None,
+    prime_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Read the prime from a UTF-8 file, or from - for standard input."),
+    ] = None,
+    echo: Annotated[bool, typer.Option(help="Write the prime before the new text.")] = True,
     seed: Annotated[
         int | None, typer.Option(show_default="a random one", help="The same seed writes the same text.")
     ] = None,
     unseen: Annotated[
         Unseen,
         typer.Option(
+            "--unknown",
+            "--unseen",
             help="What to do with characters of the prime that the model has never seen: refuse, take the nearest "
-            "it knows, or leave them out."
+            "it knows, or leave them out.",
         ),
     ] = Unseen.ERROR,
     checkpoint_dir: Annotated[Path, typer.Option(help="Where runs are kept.")] = CHECKPOINT_DIR,
@@ -119,7 +126,7 @@ def sample(
 
     kept = checkpoints.load(runs.find_checkpoint(checkpoint, checkpoint_dir))
     vocabulary = kept.header.vocabulary
-    given = _readable(prime or "", vocabulary, unseen)
+    given = _readable(_prime(prime, prime_file), vocabulary, unseen)
     engine = generation.Engine(kept.header.model, kept.weights)
     rng = np.random.default_rng(seed)
     links = chain(0.0 if greedy else temperature, top_k=top_k, top_p=top_p, min_p=min_p)
@@ -129,7 +136,24 @@ def sample(
         characters = stopping.finish(characters, length, finish)
     characters = stopping.until(characters, [string.replace("\\n", "\n") for string in until or ()])
     print(f"charrnn: {_origin(kept)}; seed {seed}", file=sys.stderr)
-    _write(given, (character.text for character in characters), vocabulary.of_bytes)
+    _write(given if echo else "", (character.text for character in characters), vocabulary.of_bytes)
+
+
+def _prime(typed: str | None, file: Path | None) -> str:
+    """What the text begins with. Raises UsageError, CharrnnError."""
+    if file is None:
+        return typed or ""
+    if typed is not None:
+        raise UsageError("--prime and --prime-file contradict each other; give one of them.")
+    name = "standard input" if str(file) == "-" else str(file)
+    try:
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise CharrnnError(f"--prime-file {name}: cannot be read ({error.strerror}).") from None
+    except UnicodeDecodeError as error:
+        raise CharrnnError(f"--prime-file {name}: byte {error.start:,} is not UTF-8. Convert it first.") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _readable(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> str:
@@ -141,7 +165,7 @@ def _readable(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> str:
     try:
         vocabulary.encode(prime)
     except VocabularyError as error:
-        raise VocabularyError(f"--prime: {error} Change it, or use --unseen replace or --unseen drop.") from None
+        raise VocabularyError(f"--prime: {error} Change it, or use --unknown replace or --unknown drop.") from None
     return prime
 
 
