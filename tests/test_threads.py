@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 
@@ -60,3 +61,28 @@ def test_a_number_that_is_none_is_replaced(value: str) -> None:
     chosen, available, environment = prepared(OMP_NUM_THREADS=value)
     assert chosen == available
     assert environment["OMP_NUM_THREADS"] == str(available)
+
+
+FAULTS = """
+import resource
+from charrnn import threads
+threads.prepare(1)
+import numpy as np
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        [np.ones(1 << 20) for _ in range(8)]  # 64 MB in pieces of 8 MB, then given back
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+print(faults())
+"""
+
+
+@pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="only glibc's malloc is told to keep memory")
+def test_memory_that_is_freed_is_kept_unless_the_user_says_otherwise() -> None:
+    def faults(**user: str) -> int:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+        done = subprocess.run([sys.executable, "-c", FAULTS], env=clean | user, capture_output=True, check=True)
+        return int(done.stdout)
+
+    assert 5 * faults() < faults(MALLOC_MMAP_THRESHOLD_="131072")  # every page anew every time
