@@ -182,7 +182,7 @@ class TrainConfig(_FromMapping):
     rotate: bool = False  # each epoch after the first begins elsewhere in the text
     freeze: tuple[str, ...] = ()  # parts of the network that are not trained: embedding, layers, head
     optimizer: OptimizerName = "adamw"
-    learning_rate: float = 0.016
+    learning_rate: float = 0.014
     warmup: int = 100
     decay: Decay = "cosine"
     final_rate: float = 0.02  # of learning_rate, at the last iteration

@@ -18,11 +18,13 @@ PresetName = Literal["auto", "quick", "small", "medium", "large"]
 
 # What each stands for beside the defaults of ModelConfig and TrainConfig, from the smallest to the largest.
 PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {"rnn_size": 192, "learning_rate": 0.016},
-    "small": {"rnn_size": 256, "learning_rate": 0.016},
-    "medium": {"rnn_size": 384, "learning_rate": 0.012},
-    "large": {"rnn_size": 512, "learning_rate": 0.008},
+    "quick": {"rnn_size": 192, "learning_rate": 0.014},
+    "small": {"rnn_size": 256, "learning_rate": 0.014},
+    "medium": {"rnn_size": 384, "learning_rate": 0.0113},
+    "large": {"rnn_size": 512, "learning_rate": 0.0085},
 }
+_RATED = 32  # streams that these rates are for; for others they go by the square root
+_TIMED = 64  # streams with a time budget: they learn more in it, though less in so many iterations
 _USUAL, _ACCELERATED = "small", "large"  # for a number of iterations; and whose speed tells that of the others
 _ENOUGH = 3.0  # characters read for each parameter, from which a size above the first pays
 _TOO_MANY = 1.5  # parameters for each character of the text, above which a size only learns it by heart
@@ -101,7 +103,8 @@ def choose(
     def take(values: Mapping[str, Any]) -> None:
         found.update({key: value for key, value in values.items() if key not in given})
 
-    take({"batch_size": max(1, min(found["batch_size"], training_text // (_WINDOWS * found["seq_length"])))})
+    streams = _TIMED if found["time"] is not None else found["batch_size"]
+    take({"batch_size": max(1, min(streams, training_text // (_WINDOWS * found["seq_length"])))})
     usual = _ACCELERATED if accelerated else _USUAL
     config = pick(TrainConfig, found)
     networks = {one: pick(ModelConfig, found | _of_size(one, found, given)) for one in PRESETS}
@@ -129,10 +132,11 @@ def choose(
 
 
 def _of_size(name: str, settings: Mapping[str, Any], given: Set[str]) -> dict[str, Any]:
-    """The width a preset stands for, unless one is given, and the learning rate of that width."""
+    """The width a preset stands for, unless one is given, and the learning rate of that width and so many streams."""
     width = settings["rnn_size"] if "rnn_size" in given else PRESETS[name]["rnn_size"]
     rates = [one["learning_rate"] for one in PRESETS.values() if one["rnn_size"] >= width]
-    return {"rnn_size": width, "learning_rate": rates[0] if rates else PRESETS["large"]["learning_rate"]}
+    rate = (rates[0] if rates else PRESETS["large"]["learning_rate"]) * math.sqrt(settings["batch_size"] / _RATED)
+    return {"rnn_size": width, "learning_rate": float(f"{rate:.2g}")}
 
 
 def _parameters(model: ModelConfig, vocabulary_size: int) -> int:

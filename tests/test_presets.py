@@ -57,7 +57,11 @@ def test_the_sizes_are_in_order() -> None:
 def test_a_named_preset_is_taken(name: str, budget: dict[str, Any]) -> None:
     chosen = pick(name, speed=50_000.0, **budget)
     assert chosen.preset == name
-    assert PRESETS[name].items() <= chosen.settings.items()
+    assert chosen.settings["rnn_size"] == PRESETS[name]["rnn_size"]
+    streams = 64 if "time" in budget else 32
+    rate = PRESETS[name]["learning_rate"] * (streams / 32) ** 0.5
+    assert chosen.settings["batch_size"] == streams
+    assert chosen.settings["learning_rate"] == pytest.approx(rate, rel=0.03)
 
 
 @pytest.mark.parametrize("budget", [{"iterations": 2000}, {"time": 100.0}])
@@ -122,7 +126,8 @@ def test_the_rate_is_that_of_the_width() -> None:
     ]
     assert rates == sorted(rates, reverse=True)
     for preset in PRESETS.values():
-        assert pick(iterations=9, rnn_size=preset["rnn_size"]).settings["learning_rate"] == preset["learning_rate"]
+        chosen = pick(iterations=9, rnn_size=preset["rnn_size"])
+        assert chosen.settings["learning_rate"] == pytest.approx(preset["learning_rate"], rel=0.03)
 
 
 def test_epochs_by_hand() -> None:
