@@ -32,8 +32,8 @@ _TOO_MANY = 1.5  # parameters for each character of the text, above which a size
 _REGULARISED: tuple[tuple[float, dict[str, Any]], ...] = (
     (3.0, {"dropout": 0.0, "input_dropout": 0.0, "recurrent_dropout": 0.0, "rotate": False}),
     (8.0, {"dropout": 0.0, "input_dropout": 0.05, "recurrent_dropout": 0.1, "rotate": True}),
-    (16.0, {"dropout": 0.05, "input_dropout": 0.1, "recurrent_dropout": 0.2, "rotate": True}),
-    (math.inf, {"dropout": 0.1, "input_dropout": 0.15, "recurrent_dropout": 0.3, "rotate": True}),
+    (30.0, {"dropout": 0.05, "input_dropout": 0.1, "recurrent_dropout": 0.1, "rotate": True}),
+    (math.inf, {"dropout": 0.1, "input_dropout": 0.15, "recurrent_dropout": 0.2, "rotate": True}),
 )
 _DECAY = (0.1, 0.5)  # of weights: such that they remember one epoch, but within these bounds
 _WINDOWS = 4  # that every stream of a short text should have, at least
