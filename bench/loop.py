@@ -62,15 +62,10 @@ def main() -> None:
         ("lstm", 512, 32, 64, "bfloat16"),
         ("gru", 128, 50, 50, "float32"),
     ):
-        model_config = ModelConfig(model=cell, rnn_size=width)  # type: ignore[arg-type]
-        config = TrainConfig(
-            batch_size=batch,
-            seq_length=length,
-            iterations=10**6,
-            eval_every=0,
-            snapshot_at=(),
-            learning_rate=1e-3,
-            precision=precision,  # type: ignore[arg-type]
+        model_config = ModelConfig.from_dict({"model": cell, "rnn_size": width})
+        config = TrainConfig.from_dict(
+            {"batch_size": batch, "seq_length": length, "precision": precision, "iterations": 10**6}
+            | {"eval_every": 0, "snapshot_at": [], "learning_rate": 1e-3}
         )
         dtype = getattr(torch, precision)
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):

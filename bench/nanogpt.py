@@ -11,6 +11,7 @@ those since the command was started; nothing of charrnn is used but the thread c
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import math
 import pickle
@@ -62,11 +63,11 @@ def main() -> None:
     import torch
 
     sys.path.insert(0, str(arguments.checkout))
-    from model import GPT, GPTConfig  # type: ignore[import-not-found]
+    theirs = importlib.import_module("model")
 
     # weights_only=False: a pickle, but one that was made a moment ago by the command above
     kept = torch.load(arguments.checkout / "out-shakespeare-char" / "ckpt.pt", weights_only=False)
-    model = GPT(GPTConfig(**kept["model_args"]))
+    model = theirs.GPT(theirs.GPTConfig(**kept["model_args"]))
     model.load_state_dict({name.removeprefix("_orig_mod."): value for name, value in kept["model"].items()})
     model.eval()
     width, held_out, total = kept["model_args"]["block_size"], torch.from_numpy(ids.astype(np.int64)), 0.0

@@ -59,7 +59,7 @@ def ours(layers: int, hidden: int) -> Callable[[int], None]:
     from charrnn.vocabulary import Vocabulary
 
     vocabulary = Vocabulary(np.arange(32, 32 + CHARACTERS, dtype=np.uint32))
-    model = ModelConfig(num_layers=layers, rnn_size=hidden, embedding_size=EMBEDDING, residual=False)
+    model = ModelConfig(num_layers=layers, rnn_size=hidden, embedding_size=EMBEDDING, residual=False, layer_norm=False)
     rng = np.random.default_rng(1)
     scale = hidden**-0.5
     shapes = model.shapes(CHARACTERS)

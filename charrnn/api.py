@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -99,13 +98,9 @@ def train(
 
     from charrnn import pace
     from charrnn.recording import record
-    from charrnn.training import Training
 
     source = text if isinstance(text, corpus.Corpus) else corpus.read(text or library.bundled(), reading)
-    began = time.perf_counter()
-    chosen = pace.settle(source, preset, full, set(settings), device).settings
-    spent = time.perf_counter() - began
-    training = Training(source, pick(ModelConfig, chosen), pick(TrainConfig, chosen), device=device, spent=spent)
+    training, _ = pace.begin(source, preset, full, set(settings), device)
     if checkpoint_dir is None:
         return training.events()
     return record(training, runs.create(Path(checkpoint_dir), name, Path(source.name).stem))

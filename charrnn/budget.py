@@ -52,9 +52,10 @@ class Budget:
         left, total = config.time - self.elapsed, iteration + 1
         for _ in range(8):  # more iterations mean more evaluations: settles quickly
             planned = replace(config, iterations=total)
-            snapshots = sum(iteration < at <= total for at in planned.snapshot_iterations())
-            evaluations = total // config.eval_every - iteration // config.eval_every if config.eval_every else 0
-            watching = (evaluations + snapshots) * evaluation + snapshots * sample
+            kept = [at for at in planned.snapshot_iterations() if at > iteration]
+            measured = total // config.eval_every - iteration // config.eval_every if config.eval_every else 0
+            measured += sum(not config.eval_every or at % config.eval_every > 0 for at in kept)
+            watching = measured * evaluation + len(kept) * sample
             total = max(iteration + 1, iteration + round((left - watching) / pace))
         self.plans += 1
         self._measured_at = (iteration, self.seconds)

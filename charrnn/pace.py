@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from charrnn import presets
-from charrnn.config import ModelConfig, TrainConfig
+from charrnn.config import ModelConfig, TrainConfig, pick
 from charrnn.corpus import Corpus
 from charrnn.devices import choose_device
 from charrnn.presets import Choice
@@ -26,6 +26,16 @@ def seconds_an_iteration(training: Training, least: float) -> float:
     while (passed := time.perf_counter() - began) < least or training.iteration - at < _FEWEST:
         training.step()
     return passed / (training.iteration - at)
+
+
+def begin(
+    corpus: Corpus, preset: str, settings: Mapping[str, Any], given: Set[str], device: str
+) -> tuple[Training, Choice]:
+    """A training by what `settle` settles; the time that took is part of its budget."""
+    began = time.perf_counter()
+    choice = settle(corpus, preset, settings, given, device)
+    network, learning = pick(ModelConfig, choice.settings), pick(TrainConfig, choice.settings)
+    return Training(corpus, network, learning, device=device, spent=time.perf_counter() - began), choice
 
 
 def settle(corpus: Corpus, preset: str, settings: Mapping[str, Any], given: Set[str], device: str) -> Choice:

@@ -4,7 +4,7 @@ counting gets, and how long networks would take to learn it on this machine."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -15,7 +15,7 @@ from charrnn.corpus import Corpus
 from charrnn.diagnosis import Finding, diagnose, rare
 from charrnn.errors import CorpusError
 from charrnn.ngrams import Baseline
-from charrnn.presets import PRESETS, Choice, choose
+from charrnn.presets import PRESETS, Choice
 from charrnn.vocabulary import Ids
 
 _COUNTED = 5_000_000  # characters of training text that n-grams are counted in: those before the held-out text
@@ -116,17 +116,16 @@ def trials(corpus: Corpus, config: TrainConfig | None = None, names: Sequence[st
     """Train the presets' networks for some real iterations each, and tell how long a training would take.
 
     Yields nothing for a text too short to train on."""
-    from charrnn.pace import seconds_an_iteration
-    from charrnn.training import Training
+    from charrnn.pace import begin, seconds_an_iteration
 
+    settings = asdict(ModelConfig()) | asdict(config or TrainConfig())
     for name in names:
-        model = ModelConfig(rnn_size=PRESETS[name]["rnn_size"])
         try:
-            training = Training(corpus, model, config or TrainConfig())
+            training, _ = begin(corpus, name, settings, set(), "auto")
         except CorpusError:
             return
         seconds = seconds_an_iteration(training, _SECONDS)
-        iterations = training.config.iterations
+        iterations, model = training.config.iterations, training.model.config
         yield Trial(
             preset=name,
             layers=model.num_layers,
@@ -139,17 +138,10 @@ def trials(corpus: Corpus, config: TrainConfig | None = None, names: Sequence[st
         )
 
 
-def suggest(surveyed: Survey, tried: Sequence[Trial], seconds: float) -> Choice:
-    """What `charrnn train --time` would choose for so many seconds, at the speed of the small network in `tried`."""
-    small = next(one for one in tried if one.preset == "small")
-    settings = asdict(ModelConfig()) | asdict(TrainConfig(time=seconds))
-    return choose(
-        "auto",
-        settings,
-        set(),
-        training_text=surveyed.characters - surveyed.held_out,
-        held_out=surveyed.held_out,
-        vocabulary_size=surveyed.distinct,
-        accelerated=False,
-        pace=lambda *_: small.speed,
-    )
+def suggestions(corpus: Corpus, budgets: Sequence[float], config: TrainConfig | None = None) -> Iterator[Choice]:
+    """What `charrnn train --time` would choose for so many seconds each. Raises CorpusError for a text too short."""
+    from charrnn.pace import settle
+
+    for seconds in budgets:
+        settings = asdict(ModelConfig()) | asdict(replace(config or TrainConfig(), time=seconds))
+        yield settle(corpus, "auto", settings, set(), "auto")

@@ -10,12 +10,12 @@ from operator import itemgetter
 from rich.console import Console
 from rich.table import Table
 
-from charrnn.survey import Survey, Trial, suggest
+from charrnn.presets import Choice
+from charrnn.survey import Survey, Trial
 from charrnn.terminal import open_table, plain
 from charrnn.units import duration
 
 _FIGURES = ("Parameters", "Characters/s", "Time")
-BUDGETS = (1, 5, 30)  # minutes that settings are suggested for
 _MOST = 24  # rare characters told one by one
 
 
@@ -69,7 +69,7 @@ def shown(character: str) -> str:
     return {" ": "space", "\n": "newline", "\t": "tab"}.get(character, f"U+{ord(character):04X}")
 
 
-def show_advice(out: Console, survey: Survey, trials: Sequence[Trial]) -> None:
+def show_advice(out: Console, trials: Sequence[Trial], suggestions: Sequence[Choice]) -> None:
     """How long networks would take, and which to begin with."""
     if not trials:
         return
@@ -84,8 +84,8 @@ def show_advice(out: Console, survey: Survey, trials: Sequence[Trial]) -> None:
         table.add_row(*map(plain, (size, f"{one.parameters:,}", f"{one.speed:,.0f}", duration(one.seconds))))
     out.print(table)
     out.print()
-    for minutes in BUDGETS:
-        chosen = suggest(survey, trials, 60 * minutes)
+    for chosen in suggestions:
+        minutes = chosen.settings["time"] / 60
         width, dropout = chosen.settings["rnn_size"], chosen.settings["dropout"]
         network = f"2 x {width}, dropout {dropout:g}" if dropout else f"2 x {width}"
-        out.print(plain(f"--time {minutes}m".ljust(12) + f"{chosen.preset}: {network}; {chosen.epochs:.3g} epochs"))
+        out.print(plain(f"--time {minutes:g}m".ljust(12) + f"{chosen.preset}: {network}; {chosen.epochs:.3g} epochs"))

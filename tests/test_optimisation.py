@@ -320,13 +320,13 @@ def test_a_plan_leaves_time_to_watch_and_goes_by_the_latest_pace(monkeypatch: py
     budget.seconds = 10.0
     first = budget.plan(config, 100, 0.5, 0.25)
     # 90 s are left, of 0.1 s an iteration: up to 905, 150 to 900 are measured, and 300 and 905 kept.
-    assert first == dataclasses.replace(config, iterations=100 + round((90 - (16 + 2) * 0.5 - 2 * 0.25) / 0.1))
+    assert first == dataclasses.replace(config, iterations=100 + round((90 - (16 + 1) * 0.5 - 2 * 0.25) / 0.1))
     assert budget.plans == 1
     clock.now += 30.0
     budget.seconds += 20.0
     # 60 s are left, and the last 100 iterations took 0.2 s each: up to 480, 250 to 450 are measured, 300 and 480 kept.
     second = budget.plan(first, 200, 0.5, 0.25)
-    assert second == dataclasses.replace(config, iterations=200 + round((60 - (5 + 2) * 0.5 - 2 * 0.25) / 0.2))
+    assert second == dataclasses.replace(config, iterations=200 + round((60 - (5 + 1) * 0.5 - 2 * 0.25) / 0.2))
     assert budget.plans == 2
     clock.now += 100.0
     budget.seconds += 90.0

@@ -9,13 +9,12 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from charrnn import cache, corpus, ngrams, presets, survey
+from charrnn import cache, corpus, ngrams, survey
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 
 TEXT = "".join(f"{n} sheep went over the stile, said Ann; {n * n} came back.\n" for n in range(200))
@@ -90,22 +89,13 @@ def test_trials_are_real_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_suggested_is_what_train_would_choose() -> None:
-    found = survey.survey(corpus.from_text(TEXT))
-    small = survey.Trial(
-        preset="small", layers=2, width=256, parameters=1, speed=50_000.0, iterations=6000, epochs=1, seconds=1
-    )
-    settings = asdict(ModelConfig()) | asdict(TrainConfig(time=60.0))
-    chosen = presets.choose(
-        "auto",
-        settings,
-        set(),
-        training_text=found.characters - found.held_out,
-        held_out=found.held_out,
-        vocabulary_size=found.distinct,
-        accelerated=False,
-        pace=lambda *_: 50_000.0,
-    )
-    assert survey.suggest(found, [small], 60.0) == chosen
+    read = corpus.from_text(TEXT)
+    short, long = survey.suggestions(read, (1.0, 600.0))
+    for chosen, seconds in ((short, 1.0), (long, 600.0)):
+        assert chosen.settings["time"] == seconds
+        assert chosen.preset == "quick"  # there are fewer characters than parameters
+    assert 50 < long.epochs / short.epochs < 7000  # about 600, but for the machine
+    assert long.settings["dropout"] >= short.settings["dropout"]
 
 
 # -- the command -----------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from charrnn.library import Entry, Stored
 
 _TRAIN = TrainConfig()
+_BUDGETS = (60.0, 300.0, 1800.0)  # seconds that a network is suggested for
 
 corpora_app = typer.Typer(help="List the texts that are known by name, and fetch more.", invoke_without_command=True)
 app.add_typer(corpora_app, name="corpora")
@@ -129,10 +130,11 @@ def check(
     if trials:
         start.prepare(threads)
         tried = list(survey.trials(corpus, config))
+    suggested = list(survey.suggestions(corpus, _BUDGETS, config)) if tried and not as_json else []
     if as_json:
         print_json(found.to_dict() | {"trials": [asdict(one) for one in tried]})
     else:
-        terminal_survey.show_advice(terminal.console(), found, tried)
+        terminal_survey.show_advice(terminal.console(), tried, suggested)
 
 
 @corpora_app.command()

@@ -61,11 +61,16 @@ DEFAULTS = _READ
 EXPANSION = MAX_EXPANSION
 
 
+def unescaped(typed: str) -> str:
+    r"""What is typed on a command line, where \n, \t, \r and \\ stand for characters."""
+    escapes = {r"\n": "\n", r"\t": "\t", r"\r": "\r", r"\\": "\\"}
+    return re.sub(r"\\[ntr\\]", lambda match: escapes[match[0]], typed)
+
+
 def config(settings: Mapping[str, Any]) -> ReadConfig:
     """The ReadConfig among a verb's parameters. Raises UsageError."""
     values = {field.name: settings[field.name] for field in fields(ReadConfig)}
-    escapes = {r"\n": "\n", r"\t": "\t", r"\r": "\r", r"\\": "\\"}
-    values["separator"] = re.sub(r"\\[ntr\\]", lambda match: escapes[match[0]], values["separator"])
+    values["separator"] = unescaped(values["separator"])
     return ReadConfig(**values)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.commands.app import app
+from charrnn.commands.reading import unescaped
 from charrnn.config import CHECKPOINT_DIR, TrainConfig
 from charrnn.errors import CharrnnError, UsageError, VocabularyError
 
@@ -134,7 +135,7 @@ def sample(
     characters = generation.generate(engine, vocabulary, given, most, links, rng)
     if finish is not None:
         characters = stopping.finish(characters, length, finish)
-    characters = stopping.until(characters, [string.replace("\\n", "\n") for string in until or ()])
+    characters = stopping.until(characters, [unescaped(string) for string in until or ()])
     print(f"charrnn: {_origin(kept)}; seed {seed}", file=sys.stderr)
     _write(given if echo else "", (character.text for character in characters), vocabulary.of_bytes)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,18 +53,13 @@ def new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run, str]:
     )
     prepare(settings["threads"])
     from charrnn import pace
-    from charrnn.training import Training
 
     if settings["max_epochs"] is not None:  # about, until the streams are known
         window = settings["batch_size"] * (settings["shift"] or settings["seq_length"])
         settings["iterations"] = max(
             1, round(settings["max_epochs"] * len(source) * (1 - settings["val_frac"]) / window)
         )
-    began = time.perf_counter()
-    choice = pace.settle(source, settings["preset"], settings, given, settings["device"])
-    network, learning = pick(ModelConfig, choice.settings), pick(TrainConfig, choice.settings)
-    spent = time.perf_counter() - began
-    training = Training(source, network, learning, device=settings["device"], spent=spent)
+    training, choice = pace.begin(source, settings["preset"], settings, given, settings["device"])
     if before is not None:
         from charrnn import transfer
 
@@ -73,7 +67,7 @@ def new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run, str]:
             before,
             training.vocabulary,
             training.model.weights(),
-            model=network,
+            model=training.model.config,
             embedding_only=settings["init_from"] is None,
         )
         what = "embedding" if settings["init_from"] is None else "network"
