@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -148,13 +149,12 @@ def _prime(typed: str | None, file: Path | None) -> str:
         raise UsageError("--prime and --prime-file contradict each other; give one of them.")
     name = "standard input" if str(file) == "-" else str(file)
     try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        text = data.decode("utf-8-sig")
+        with io.TextIOWrapper(sys.stdin.buffer if str(file) == "-" else file.open("rb"), encoding="utf-8-sig") as text:
+            return text.read()
     except OSError as error:
         raise CharrnnError(f"--prime-file {name}: cannot be read ({error.strerror}).") from None
     except UnicodeDecodeError as error:
         raise CharrnnError(f"--prime-file {name}: byte {error.start:,} is not UTF-8. Convert it first.") from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _readable(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> str:
