@@ -27,7 +27,7 @@ _RATED = 32  # streams that these rates are for; for others they go by the squar
 _TIMED = 64  # streams with a time budget: they learn more in it, though less in so many iterations
 _USUAL, _ACCELERATED = "small", "large"  # for a number of iterations; and whose speed tells that of the others
 _ENOUGH = 3.0  # characters read for each parameter, from which a size above the first pays
-_TOO_MANY = 1.5  # parameters for each character of the text, above which a size only learns it by heart
+_TOO_MANY = 2.0  # parameters for each character of the text, above which a size only learns it by heart
 # Up to so many epochs: what keeps a text that is read so often from being learnt by heart.
 _REGULARISED: tuple[tuple[float, dict[str, Any]], ...] = (
     (3.0, {"dropout": 0.0, "input_dropout": 0.0, "recurrent_dropout": 0.0, "rotate": False}),

@@ -86,7 +86,7 @@ def test_more_time_never_picks_a_smaller_one() -> None:
 
 
 def test_a_short_text_never_gets_a_large_one() -> None:
-    picked = [pick(time=1e6, speed=1e6, text=text).preset for text in (10**4, 3 * 10**5, 10**6, 2 * 10**6, 10**7)]
+    picked = [pick(time=1e6, speed=1e6, text=text).preset for text in (10**4, 2 * 10**5, 6 * 10**5, 10**6, 10**7)]
     assert picked == ["quick", "quick", "small", "medium", "large"]
 
 
