@@ -1,14 +1,16 @@
 """One layer, one character at a time, in NumPy: packed weights, and buffers that are worked in and never reallocated.
 
-And what may follow a layer, in the same shape: layer normalisation, and the projection to a tied head.
+And what may follow a layer, in the same shape: layer normalisation, and the projection to a tied head. The buffers are
+those of one text, (H,), or of several side by side, (H, texts): the same code then multiplies matrix by matrix.
 
 At one character at a time a layer's mathematics costs less than calling NumPy for it, so everything that can be is
 done once, in `pack`: the lowest layer's input is one of V characters, so its product with the weights is a row of a
-table; the products of the other layers are merged; biases are the weights of a constant 1; and since
-sigmoid(x) = tanh(x / 2) / 2 + 1/2, one tanh serves all gates once the inner half is in the weights.
+table; the products of the other layers are merged; biases are the weights of a constant 1; the gain and bias of a layer
+normalisation are in the weights of what reads it; and since sigmoid(x) = tanh(x / 2) / 2 + 1/2, one tanh serves all
+gates once the inner half is in the weights.
 
-Matrices lie (inputs, outputs), for `vector.dot(matrix, out)`: as fast as the other way round at 512 units and 15 %
-faster at 1024.
+Matrices lie (inputs, outputs), and multiply transposed: as fast as the other way round at 512 units and 15 % faster at
+1024.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from charrnn.config import ModelConfig
 
 Array = NDArray[np.float32]
 Weights = Mapping[str, NDArray[Any]]
+Texts = tuple[int, ...]  # what follows H in the shape of every buffer: () for one text, (n,) for n
 
 _HALF = np.array(0.5, dtype=np.float32)  # NumPy needs half a microsecond to make an array of a Python number
 _ZERO = np.array(0, dtype=np.float32)
@@ -37,41 +40,41 @@ class Stage(Protocol):
     h: Array  # its output
 
     def step(self, row: Array | None) -> None:
-        """Consume `x` or, in the lowest layer, a row (gates * H,) of the table."""
+        """Consume `x` or, in the lowest layer, a row (gates * H, *texts) of the table."""
 
 
 class Layer(Stage, Protocol):
-    """One layer in motion: x and h are (H,)."""
+    """One layer in motion: x and h are (H, *texts)."""
 
     carried: tuple[Array, ...]  # all it carries to the next character: (h,), or (h, c) for an LSTM
 
 
-def _joined(matrix: Array, hidden: int) -> tuple[Array, Array, Array]:
-    """The vector h, or x | h | 1, that multiplies a matrix, and its parts x and h."""
-    vector = np.zeros(len(matrix), dtype=np.float32)
-    if len(vector) == hidden:
-        return vector, vector[:0], vector
-    vector[-1] = 1
-    return vector, vector[:hidden], vector[hidden:-1]
+def _joined(matrix: Array, hidden: int, texts: Texts) -> tuple[Array, Array, Array]:
+    """The h, or x | h | 1, that a matrix multiplies, and its parts x and h."""
+    joined = np.zeros((len(matrix), *texts), dtype=np.float32)
+    if len(joined) == hidden:
+        return joined, joined[:0], joined
+    joined[-1] = 1
+    return joined, joined[:hidden], joined[hidden:-1]
 
 
 class Lstm:
     """Its gates lie as i, f, o, g and c behind them, so that one product of neighbours makes both i * g and f * c."""
 
-    def __init__(self, hidden: int, matrix: Array) -> None:
+    def __init__(self, hidden: int, texts: Texts, matrix: Array) -> None:
         """Matrix (H, 4 H) for h in the lowest layer, (2 H + 1, 4 H) for x | h | 1 above."""
-        self.matrix = matrix
-        self.inputs, self.x, self.h = _joined(matrix, hidden)
-        work = np.zeros(5 * hidden, dtype=np.float32)
+        self.matrix = matrix.T
+        self.inputs, self.x, self.h = _joined(matrix, hidden, texts)
+        work = np.zeros((5 * hidden, *texts), dtype=np.float32)
         self.gates, self.sigmoids, self.o = work[: 4 * hidden], work[: 3 * hidden], work[2 * hidden : 3 * hidden]
         self.i_f, self.g_c, self.c = work[: 2 * hidden], work[3 * hidden :], work[4 * hidden :]
-        self.products = np.empty(2 * hidden, dtype=np.float32)
+        self.products = np.empty_like(self.i_f)
         self.written, self.kept = self.products[:hidden], self.products[hidden:]
         self.carried: tuple[Array, ...] = (self.h, self.c)
 
     def step(self, row: Array | None) -> None:
         gates, sigmoids, c, written = self.gates, self.sigmoids, self.c, self.written
-        self.inputs.dot(self.matrix, gates)
+        self.matrix.dot(self.inputs, gates)
         if row is not None:
             np.add(gates, row, gates)
         np.tanh(gates, gates)
@@ -86,25 +89,25 @@ class Lstm:
 class Gru:
     """Two products a layer: in gate n, r multiplies only h's side, W_hn h + b_hn."""
 
-    def __init__(self, hidden: int, matrix: Array, below: Array | None = None) -> None:
+    def __init__(self, hidden: int, texts: Texts, matrix: Array, below: Array | None = None) -> None:
         """Matrix (H + 1, 3 H) for h | 1, and above the lowest layer a second for x | 1."""
-        self.matrix, self.below = matrix, below
-        self.inputs = np.ones(hidden + 1, dtype=np.float32)
-        self.inputs_below = np.ones(hidden + 1, dtype=np.float32)
+        self.matrix, self.below = matrix.T, None if below is None else below.T
+        self.inputs = np.ones((hidden + 1, *texts), dtype=np.float32)
+        self.inputs_below = np.ones_like(self.inputs)
         self.h, self.x = self.inputs[:-1], self.inputs_below[:-1]
         self.h[:] = self.x[:] = 0
-        self.gates = np.empty(3 * hidden, dtype=np.float32)
+        self.gates = np.empty((3 * hidden, *texts), dtype=np.float32)
         self.r_z, self.r = self.gates[: 2 * hidden], self.gates[:hidden]
         self.z, self.n = self.gates[hidden : 2 * hidden], self.gates[2 * hidden :]
-        self.row = np.empty(3 * hidden, dtype=np.float32)
+        self.row = np.empty_like(self.gates)
         self.both = 2 * hidden
         self.carried: tuple[Array, ...] = (self.h,)
 
     def step(self, row: Array | None) -> None:
         r_z, n, h = self.r_z, self.n, self.h
-        self.inputs.dot(self.matrix, self.gates)
+        self.matrix.dot(self.inputs, self.gates)
         if self.below is not None:
-            row = self.inputs_below.dot(self.below, self.row)
+            row = self.below.dot(self.inputs_below, self.row)
         assert row is not None
         np.add(r_z, row[: self.both], r_z)
         np.tanh(r_z, r_z)
@@ -121,15 +124,15 @@ class Gru:
 class Rnn:
     """h' = tanh(W x + U h + b)."""
 
-    def __init__(self, hidden: int, matrix: Array) -> None:
+    def __init__(self, hidden: int, texts: Texts, matrix: Array) -> None:
         """Matrix (H, H) for h in the lowest layer, (2 H + 1, H) for x | h | 1 above."""
-        self.matrix = matrix
-        self.inputs, self.x, self.h = _joined(matrix, hidden)
-        self.work = np.empty(hidden, dtype=np.float32)
+        self.matrix = matrix.T
+        self.inputs, self.x, self.h = _joined(matrix, hidden, texts)
+        self.work = np.empty((hidden, *texts), dtype=np.float32)
         self.carried: tuple[Array, ...] = (self.h,)
 
     def step(self, row: Array | None) -> None:
-        self.inputs.dot(self.matrix, self.work)
+        self.matrix.dot(self.inputs, self.work)
         if row is not None:
             np.add(self.work, row, self.work)
         np.tanh(self.work, self.h)
@@ -139,49 +142,61 @@ class ReluRnn(Rnn):
     """h' = max(0, W x + U h + b)."""
 
     def step(self, row: Array | None) -> None:
-        self.inputs.dot(self.matrix, self.work)
+        self.matrix.dot(self.inputs, self.work)
         if row is not None:
             np.add(self.work, row, self.work)
         np.maximum(self.work, _ZERO, out=self.h)
 
 
 class Norm:
-    """Layer normalisation (Ba et al., 2016, equation 3): x less its mean, over its deviation, times gain plus bias."""
+    """Layer normalisation but for its gain and bias: x less its mean, over its deviation (Ba et al., 2016, eq. 3)."""
 
-    def __init__(self, gain: Array, bias: Array) -> None:
-        """Gain and bias (H,)."""
-        self.gain, self.bias = gain, bias
-        self.x, self.h = np.empty_like(gain), np.empty_like(gain)
-        self.share = 1 / len(gain)
-        self.shares = np.full_like(gain, self.share)  # a product with them is the mean, in a tenth of np.mean's time
+    def __init__(self, hidden: int, texts: Texts) -> None:
+        self.x, self.h, self.squares = (np.zeros((hidden, *texts), dtype=np.float32) for _ in range(3))
+        self.share = 1 / hidden
+        self.shares = np.full(hidden, self.share, dtype=np.float32)  # their product is the mean, ten times faster
 
     def step(self, row: Array | None) -> None:
         x, h = self.x, self.h
         np.subtract(x, x.dot(self.shares), h)
-        variance = float(h.dot(h)) * self.share
-        np.multiply(h, 1 / math.sqrt(variance + _EPSILON), h)
-        np.multiply(h, self.gain, h)
-        np.add(h, self.bias, h)
+        np.multiply(h, 1 / math.sqrt(float(h.dot(h)) * self.share + _EPSILON), h)
+
+
+class NormOfMany(Norm):
+    """The same for several texts."""
+
+    def step(self, row: Array | None) -> None:
+        x, h = self.x, self.h
+        np.subtract(x, np.add.reduce(x, axis=0) * self.share, h)
+        variance = np.add.reduce(np.multiply(h, h, self.squares), axis=0) * self.share
+        np.divide(h, np.sqrt(variance + _EPSILON), h)
 
 
 class Projection:
     """The last layer's output at the width of a tied head."""
 
-    def __init__(self, matrix: Array) -> None:
-        """Matrix (E, H)."""
+    def __init__(self, matrix: Array, texts: Texts) -> None:
+        """Matrix (E, H + 1) for x | 1."""
         self.matrix = matrix
-        self.h, self.x = (np.empty(size, dtype=np.float32) for size in matrix.shape)
+        self.inputs = np.ones((matrix.shape[1], *texts), dtype=np.float32)
+        self.x = self.inputs[:-1]
+        self.h = np.empty((len(matrix), *texts), dtype=np.float32)
 
     def step(self, row: Array | None) -> None:
-        self.matrix.dot(self.x, self.h)
+        self.matrix.dot(self.inputs, self.h)
 
 
 _CELLS: dict[str, Callable[..., Layer]] = {"lstm": Lstm, "gru": Gru, "tanh": Rnn, "relu": ReluRnn}
 
 
-def make(model: ModelConfig, packed: tuple[Array, ...]) -> Layer:
+def make(model: ModelConfig, packed: tuple[Array, ...], texts: Texts) -> Layer:
     """A layer in the zero state over packed weights, which it only reads."""
-    return _CELLS[model.nonlinearity if model.model == "rnn" else model.model](model.rnn_size, *packed)
+    return _CELLS[model.nonlinearity if model.model == "rnn" else model.model](model.rnn_size, texts, *packed)
+
+
+def norm(hidden: int, texts: Texts) -> Stage:
+    """Layer normalisation but for its gain and bias, which are in the weights of what reads it."""
+    return NormOfMany(hidden, texts) if texts else Norm(hidden, texts)
 
 
 # The layers' order of gates: (which of torch's, its scale), the scale being 1/2 where a sigmoid follows.
@@ -225,14 +240,43 @@ def _biases(model: ModelConfig, index: int, weights: Weights) -> tuple[NDArray[A
     return total, theirs
 
 
+_Affine = tuple[NDArray[Any], NDArray[Any]]  # a matrix (X, H), and what is added to its product, (X,)
+
+
+def _after_norm(model: ModelConfig, index: int, matrix: NDArray[Any], weights: Weights) -> _Affine:
+    """What a matrix (X, H) is to layer `index`'s output if that is normalised without gain and bias: these are in the
+    matrix, and in what is added to its product."""
+    if not model.layer_norm:
+        return matrix, np.zeros(len(matrix), dtype=np.float32)
+    gain, bias = (weights[f"norms.{index}.{name}"] for name in ("weight", "bias"))
+    return matrix * gain, matrix @ bias
+
+
 def pack(model: ModelConfig, index: int, weights: Weights) -> tuple[Array, ...]:
     """Copies of layer `index`'s matrices, as its cell takes them."""
     w_ih, w_hh = (weights[f"layers.{index}.weight_{side}_l0"] for side in ("ih", "hh"))
     b_x, b_h = _biases(model, index, weights)
+    if index:
+        w_ih, b_norm = _after_norm(model, index - 1, w_ih, weights)
+        b_x = b_x + b_norm
     if model.model == "gru":
         own = _stacked(model, w_hh, b_h)
         return (own, _stacked(model, w_ih, b_x)) if index else (own,)
     return (_stacked(model, w_ih, w_hh, b_x) if index else _stacked(model, w_hh),)
+
+
+def pack_end(model: ModelConfig, weights: Weights) -> tuple[Array | None, Array]:
+    """The projection (E, H + 1), if there is one, and the head (V, H + 1 or E + 1), both for their input | 1."""
+    top, head = model.num_layers - 1, weights["embedding.weight" if model.tied else "head.weight"]
+    bias = weights["head.bias"]
+    if model.projected:
+        return _with_bias(*_after_norm(model, top, weights["projection.weight"], weights)), _with_bias(head, bias)
+    head, b_norm = _after_norm(model, top, head, weights)
+    return None, _with_bias(head, bias + b_norm)
+
+
+def _with_bias(matrix: NDArray[Any], bias: NDArray[Any]) -> Array:
+    return np.column_stack((matrix, bias)).astype(np.float32, order="C")
 
 
 def table(model: ModelConfig, weights: Weights) -> Array:

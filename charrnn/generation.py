@@ -1,4 +1,4 @@
-"""Writing and reading one character at a time, in NumPy.
+"""Writing and reading in NumPy, one character at a time: one text, or several side by side.
 
 torch's modules are made for many characters at once: one at a time they are ten to thirty times slower than this
 (bench/sampling.py measures it), and importing torch takes longer than writing a page. The numbers are those of
@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn import cells
-from charrnn.cells import Array, Stage, Weights
+from charrnn.cells import Array, Stage, Texts, Weights
 from charrnn.config import ModelConfig
 from charrnn.errors import CorpusError, UsageError
-from charrnn.sampling import Chain, Link, Never, draw, log_softmax
+from charrnn.sampling import Chain, Link, Never, draw, draw_each, log_softmax
 from charrnn.vocabulary import Vocabulary
 
 _LN2 = math.log(2)
+# Texts side by side are made up to a multiple of so many: BLAS treats what is left over of its blocks in other ways,
+# that round differently, and a text must not depend on how many others are written with it.
+_BLOCK = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,66 +40,79 @@ class Character:
     bits: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """What a model knows of a text it has read, enough to go on from it as often as you like.
+
+    `carried` (num_layers, 2 for an LSTM, else 1, rnn_size) is each layer's h and, for an LSTM, c; `logits` (V,) are
+    those of the character that comes next."""
+
+    carried: Array
+    logits: Array
+
+
+class Writers(Protocol):
+    """Several texts in motion."""
+
+    def consume(self, ids: NDArray[np.integer]) -> None:
+        """Read one character of each text, (texts,)."""
+
+    def logits(self) -> Array:
+        """(texts, V), a new array, of the characters that come next."""
+
+
 class Engine:
     """A trained model, packed for one character at a time.
 
-    A state is an array (num_layers, 2 for an LSTM, else 1, rnn_size): each layer's h and, for an LSTM, c. States and
-    logits are copied on their way in and out, so what you hold never changes under you. One engine serves any number of
-    texts in turn, but `step` and `feed` only one thread.
+    States are copied on their way in and out, so what you hold never changes under you. One engine serves any number of
+    texts in turn; they share its weights, which nothing writes to.
     """
 
     def __init__(self, model: ModelConfig, weights: Weights) -> None:
         """`weights` are named and shaped as `ModelConfig.shapes` has it; they are copied."""
         self.config = model
         self.packed = [cells.pack(model, index, weights) for index in range(model.num_layers)]
-        self.rows = list(cells.table(model, weights))  # V rows (gates * H,)
-        norms = range(model.num_layers if model.layer_norm else 0)
-        self.norms = [tuple(_copy(weights[f"norms.{index}.{name}"]) for name in ("weight", "bias")) for index in norms]
-        self.projection = _copy(weights["projection.weight"]) if model.projected else None
-        matrix = weights["embedding.weight" if model.tied else "head.weight"]
-        self.head = _copy(np.column_stack((matrix, weights["head.bias"])))  # (V, H + 1), for the stack's output | 1
-        self._reader = Reader(self)
+        self.table = cells.table(model, weights)  # (V, gates * H)
+        self.projection, self.head = cells.pack_end(model, weights)  # (E, H + 1) or None; (V, H + 1 or E + 1)
+        self.rows = list(self.table)  # its V rows: a list gives one in a third of the time an array does
 
-    def zero_state(self) -> Array:
-        """The state at the beginning of a text."""
-        parts = 2 if self.config.model == "lstm" else 1
-        return np.zeros((self.config.num_layers, parts, self.config.rnn_size), dtype=np.float32)
+    def read(self, ids: Iterable[int], after: State | None = None) -> State:
+        """Read ids, from the beginning of a text or after what was read before.
 
-    def step(self, index: int, state: Array) -> tuple[Array, Array]:
-        """Consume one id: logits (V,) of the character after it, and the state then."""
-        return self.feed((index,), state)
-
-    def feed(self, ids: Iterable[int], state: Array) -> tuple[Array, Array]:
-        """Consume ids, at least one: logits (V,) of the character after the last, and the state then."""
-        reader = self._reader
-        reader.load(state)
-        consumed = False
+        Raises UsageError if that is nothing at all."""
+        reader, consumed = Reader(self), False
+        if after:
+            reader.load(after.carried)
         for index in ids:
-            reader.consume(index)
+            reader.consume(self.rows[index])
             consumed = True
-        if not consumed:
-            raise UsageError("nothing to feed: give at least one character.")
-        return reader.logits(), reader.state()
+        if consumed:
+            return State(reader.carry(), reader.logits())
+        if after is None:
+            raise UsageError("nothing to read: give at least one character.")
+        return State(after.carried.copy(), after.logits.copy())
 
-
-def _copy(weight: NDArray[Any]) -> Array:
-    return np.array(weight, dtype=np.float32, order="C")
+    def writers(self, state: State, texts: int) -> Writers:
+        """Several texts, each to go on from the state."""
+        return _SideBySide(self, state, texts)
 
 
 class Reader:
-    """An engine in motion through one text: its state is in its own buffers, at first the zero state."""
+    """An engine in motion through a text, or several side by side, each buffer then (…, texts): its state is in its own
+    buffers, at first that of the beginning of a text."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, texts: Texts = ()) -> None:
         self.engine = engine
-        layers = [cells.make(engine.config, packed) for packed in engine.packed]
+        config = engine.config
+        layers = [cells.make(config, packed, texts) for packed in engine.packed]
         stages: list[Stage] = []
-        for index, layer in enumerate(layers):
+        for layer in layers:
             stages.append(layer)
-            if engine.norms:
-                stages.append(cells.Norm(*engine.norms[index]))
+            if config.layer_norm:
+                stages.append(cells.norm(config.rnn_size, texts))
         if engine.projection is not None:
-            stages.append(cells.Projection(engine.projection))
-        self.top: Array = np.ones(engine.head.shape[1], dtype=np.float32)  # the stack's output | 1
+            stages.append(cells.Projection(engine.projection, texts))
+        self.top: Array = np.ones((engine.head.shape[1], *texts), dtype=np.float32)  # the stack's output | 1
         outputs = [*(stage.x for stage in stages[1:]), self.top[:-1]]
         # Each stage, what is added to its output, and where that goes. Residual connections leave the norms out.
         self.plan: list[tuple[Stage, Array | None, Array]] = []
@@ -104,22 +120,21 @@ class Reader:
         for stage, output in zip(stages, outputs, strict=True):
             recurrent = stage in layers
             self.plan.append((stage, path if recurrent else None, output))
-            if recurrent and engine.config.residual:
+            if recurrent and config.residual:
                 path = output
         self.carried = [part for layer in layers for part in layer.carried]
 
-    def load(self, state: Array) -> None:
-        """Go on from a state."""
-        for part, values in zip(self.carried, state.reshape(len(self.carried), -1), strict=True):
-            part[:] = values
+    def load(self, carried: Array) -> None:
+        """Go on from a `State.carried`; several texts all from this one."""
+        for part, values in zip(self.carried, carried.reshape(len(self.carried), -1), strict=True):
+            part.T[:] = values
 
-    def state(self) -> Array:
-        """A copy of the state."""
+    def carry(self) -> Array:
+        """What is carried now, for a `State`; of one text."""
         return np.array(self.carried).reshape(self.engine.config.num_layers, -1, self.engine.config.rnn_size)
 
-    def consume(self, index: int) -> None:
-        """Read one character's id."""
-        row: Array | None = self.engine.rows[index]
+    def consume(self, row: Array | None) -> None:
+        """Read one character, given as its row (gates * H,) of the table; of several texts (gates * H, texts)."""
         for stage, added, output in self.plan:
             stage.step(row)
             row = None
@@ -129,37 +144,116 @@ class Reader:
                 np.add(stage.h, added, output)
 
     def logits(self) -> Array:
-        """(V,), a new array: what the model makes of the characters consumed, of which there must be one."""
+        """(V,) or (V, texts), a new array: what the model makes of the characters read, of which there must be one."""
         logits: Array = self.engine.head.dot(self.top)
         return logits
 
 
+class _SideBySide:
+    """One matrix product for all texts, where one text at a time would read all the weights for each."""
+
+    def __init__(self, engine: Engine, state: State, texts: int) -> None:
+        self.ids = np.zeros(-(-texts // _BLOCK) * _BLOCK, dtype=np.intp)
+        self.texts, self.table = texts, engine.table
+        self.reader = Reader(engine, self.ids.shape)
+        self.reader.load(state.carried)
+
+    def consume(self, ids: NDArray[np.integer]) -> None:
+        self.ids[: self.texts] = ids
+        self.reader.consume(self.table.take(self.ids, axis=0).T)
+
+    def logits(self) -> Array:
+        return self.reader.logits()[:, : self.texts].T
+
+
 def generate(
-    engine: Engine, vocabulary: Vocabulary, prime: str, length: int, links: Link, rng: np.random.Generator
+    engine: Engine, vocabulary: Vocabulary, prime: str | State, length: int, links: Link, rng: np.random.Generator
 ) -> Iterator[Character]:
-    """Read the prime (an empty one: the vocabulary's default), then write `length` characters, each as it is asked for.
+    """Read the prime (an empty one: the vocabulary's default), or go on from a state, then write `length` characters,
+    each as it is asked for.
 
     `links` come between the model's log-probabilities and the draw (charrnn.sampling.chain); the unknown symbol is
     ruled out before them. Raises VocabularyError for a prime with unseen characters and UsageError for a length below
     0, when called.
     """
-    if length < 0:
-        raise UsageError(f"--length {length}: 0 or more.")
-    ids: list[int] = vocabulary.encode(prime or vocabulary.default_prime).tolist()
-    if vocabulary.unknown_id is not None:
-        links = Chain((Never(vocabulary.unknown_id), links))
+    ids, after = _beginning(vocabulary, prime, length)
+    links = _never_unknown(vocabulary, links)
 
     def characters() -> Iterator[Character]:
-        reader, unread, decode = Reader(engine), ids, vocabulary.decoder()
+        reader, decode, rows = Reader(engine), vocabulary.decoder(), engine.rows
+        if after:
+            reader.load(after.carried)
+        for index in ids:
+            reader.consume(rows[index])
+        logits = after.logits if after else reader.logits()
         for left in range(length, 0, -1):
-            for index in unread:
-                reader.consume(index)
-            log_probs = log_softmax(reader.logits())
+            log_probs = log_softmax(logits)
             index = draw(links(log_probs), rng)
             yield Character(decode(index, left == 1), index, -log_probs.item(index) / _LN2)
-            unread = [index]
+            reader.consume(rows[index])
+            logits = reader.logits()
 
     return characters()
+
+
+def generate_many(
+    engine: Engine,
+    vocabulary: Vocabulary,
+    prime: str | State,
+    length: int,
+    links: Sequence[Link],
+    rngs: Sequence[np.random.Generator],
+) -> list[Iterator[Character]]:
+    """Several texts after the same prime, all written in one pass, text i with `links[i]` and `rngs[i]`.
+
+    Each is the same whatever others are written with it, and the same as `generate` writes to float32 rounding: where
+    two characters are as good as equally likely to be drawn, the two may part. They can be read in any order; what was
+    made for the others waits for them. Raises as `generate` does.
+    """
+    ids, after = _beginning(vocabulary, prime, length)
+    chains = [_never_unknown(vocabulary, link) for link in links]
+    each = np.arange(len(chains))
+
+    def steps() -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+        state = engine.read(ids, after)
+        writers = engine.writers(state, len(chains))
+        logits = np.broadcast_to(state.logits, (len(chains), len(state.logits)))
+        while True:
+            log_probs = log_softmax(logits)
+            if all(link is links[0] for link in links):
+                changed = chains[0](log_probs)
+            else:
+                changed = np.array([link(row) for link, row in zip(chains, log_probs, strict=True)])
+            drawn = draw_each(changed, rngs)
+            yield drawn, log_probs[each, drawn] / -_LN2
+            writers.consume(drawn)
+            logits = writers.logits()
+
+    made, making = list[tuple[NDArray[np.intp], NDArray[np.float64]]](), steps()
+
+    def text(number: int) -> Iterator[Character]:
+        decode = vocabulary.decoder()
+        for place in range(length):
+            if place == len(made):
+                made.append(next(making))
+            drawn, bits = made[place]
+            index = drawn.item(number)
+            yield Character(decode(index, place == length - 1), index, bits.item(number))
+
+    return [text(number) for number in range(len(chains))]
+
+
+def _beginning(vocabulary: Vocabulary, prime: str | State, length: int) -> tuple[list[int], State | None]:
+    """The ids to read, and the state to read them after."""
+    if length < 0:
+        raise UsageError(f"--length {length}: 0 or more.")
+    if isinstance(prime, State):
+        return [], prime
+    return vocabulary.encode(prime or vocabulary.default_prime).tolist(), None
+
+
+def _never_unknown(vocabulary: Vocabulary, links: Link) -> Link:
+    return links if vocabulary.unknown_id is None else Chain((Never(vocabulary.unknown_id), links))
 
 
 def bits_per_character(engine: Engine, vocabulary: Vocabulary, text: str) -> float:
@@ -171,6 +265,6 @@ def bits_per_character(engine: Engine, vocabulary: Vocabulary, text: str) -> flo
         raise CorpusError("a text of at least two characters is needed: nothing predicts the first.")
     reader, nats = Reader(engine), 0.0
     for index, following in itertools.pairwise(ids):
-        reader.consume(index)
+        reader.consume(engine.rows[index])
         nats -= float(log_softmax(reader.logits())[following])
     return nats / (len(ids) - 1) / _LN2

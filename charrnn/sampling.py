@@ -7,7 +7,7 @@ a link rules out is -inf. Only `draw` makes probabilities of them, in float64.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ Logits = NDArray[np.floating[Any]]
 LogProbs = NDArray[np.float64]
 Link = Callable[[LogProbs], LogProbs]
 
+_DIVERGED = "the model's outputs are not numbers: its training diverged. Use an earlier checkpoint."
 _COLDEST = 1e-30  # below it 1 / temperature could overflow; the second likeliest is long out of reach there
 
 
@@ -31,14 +32,17 @@ def log_softmax(logits: Logits) -> LogProbs:
         values = logits.astype(np.float64)
         largest = values[values.argmax()]  # cheaper than max(); finds NaN too
         if not math.isfinite(largest):
-            raise DivergedError(
-                "the model's outputs are not numbers: its training diverged. Use an earlier checkpoint."
-            )
+            raise DivergedError(_DIVERGED)
         values -= largest
         values -= math.log(np.add.reduce(np.exp(values)))
         return values
-    rows = [log_softmax(row) for row in logits.reshape(-1, logits.shape[-1])]
-    return np.array(rows, dtype=np.float64).reshape(logits.shape)
+    values = logits.astype(np.float64, order="C")
+    largest = values.max(axis=-1, keepdims=True)
+    if not np.isfinite(largest).all():
+        raise DivergedError(_DIVERGED)
+    values -= largest
+    values -= np.log(np.add.reduce(np.exp(values), axis=-1, keepdims=True))
+    return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,3 +181,11 @@ def draw(log_probs: LogProbs, rng: np.random.Generator) -> int:
     # The first sum above the mark, so one that its own character has raised. random() is at most 1 - 2**-53: the
     # product stays below the total also after rounding, and there always is such a sum.
     return int(cumulated.searchsorted(rng.random() * cumulated[-1], side="right"))
+
+
+def draw_each(log_probs: LogProbs, rngs: Sequence[np.random.Generator]) -> NDArray[np.intp]:
+    """`draw` for every row of (n, V), each with its own generator: ids (n,)."""
+    cumulated = np.add.accumulate(np.exp(log_probs - log_probs.max(axis=-1, keepdims=True)), axis=-1)
+    marks = np.array([rng.random() for rng in rngs]) * cumulated[:, -1]
+    ids: NDArray[np.intp] = np.add.reduce(cumulated <= marks[:, None], axis=-1)
+    return ids

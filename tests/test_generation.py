@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from charrnn.config import Cell, ModelConfig
 from charrnn.errors import CorpusError, DivergedError, UsageError, VocabularyError
-from charrnn.generation import Engine, bits_per_character, generate
+from charrnn.generation import Character, Engine, State, bits_per_character, generate, generate_many
 from charrnn.model import CharModel
 from charrnn.sampling import chain, log_softmax
 from charrnn.vocabulary import Vocabulary, to_code_points
@@ -72,12 +73,12 @@ def oracle(config: ModelConfig, weights: Weights, inputs: list[int]) -> tuple[Te
 
 def steps(config: ModelConfig, weights: Weights, inputs: list[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Logits (T, V) and the last state of the engine, one step at a time."""
-    engine = Engine(config, weights)
-    state, logits = engine.zero_state(), []
+    engine, state, logits = Engine(config, weights), None, []
     for index in inputs:
-        here, state = engine.step(index, state)
-        logits.append(here)
-    return np.array(logits), state
+        state = engine.read([index], state)
+        logits.append(state.logits)
+    assert state
+    return np.array(logits), state.carried
 
 
 @pytest.mark.parametrize("layer_norm", [False, True], ids=["", "norm"])
@@ -132,35 +133,40 @@ def test_layer_norm_of_a_stack_at_rest_is_its_bias() -> None:
 def test_saturated_gates_raise_no_warning(cell: Cell) -> None:
     config = ModelConfig(model=cell, rnn_size=12, embedding_size=5)
     weights = random_weights(config, scale=300)
-    logits, _ = Engine(config, weights).feed(ids(50), Engine(config, weights).zero_state())
-    assert np.isfinite(logits).all()
+    assert np.isfinite(Engine(config, weights).read(ids(50)).logits).all()
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_steps_equal_one_feed(cell: Cell) -> None:
+def test_reading_in_steps_equals_reading_at_once(cell: Cell) -> None:
     engine, inputs = make(cell, layer_norm=True), ids(STEPS)
-    state = engine.zero_state()
+    state = None
     for index in inputs:
-        logits, state = engine.step(index, state)
-    fed, end = engine.feed(inputs, engine.zero_state())
-    np.testing.assert_array_equal(logits, fed)
-    np.testing.assert_array_equal(state, end)
+        state = engine.read([index], state)
+    same(state, engine.read(inputs))
+    same(engine.read([], engine.read(inputs)), engine.read(inputs))
+
+
+def same(one: State | None, other: State) -> None:
+    assert one
+    np.testing.assert_array_equal(one.logits, other.logits)
+    np.testing.assert_array_equal(one.carried, other.carried)
 
 
 @pytest.mark.parametrize("switches", [{"layer_norm": False}, {"layer_norm": True, "tied": True}], ids=str)
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_was_handed_out_never_changes(cell: Cell, switches: dict[str, Any]) -> None:
     engine = make(cell, **switches)
-    zero = engine.zero_state()
-    logits, state = engine.feed(ids(5), zero)
-    kept = logits.copy(), state.copy()
+    state = engine.read(ids(5))
+    kept = State(state.carried.copy(), state.logits.copy())
     for _ in generate(engine, VOCABULARY, "abc", 5, chain(), np.random.default_rng(0)):
-        engine.feed(ids(7), state)
-    np.testing.assert_array_equal(logits, kept[0])
-    np.testing.assert_array_equal(state, kept[1])
-    assert not zero.any()
-    state[:] = 9  # and writing in it reaches nothing
-    np.testing.assert_array_equal(engine.feed(ids(5), zero)[0], kept[0])
+        engine.read(ids(7), state)
+    for _ in zip(*many(engine, state, 3, length=5), strict=True):
+        engine.read(ids(7), state)
+    same(state, kept)
+    for array in (engine.read([], state).carried, engine.read(ids(5)).carried, engine.read(ids(5)).logits):
+        array[:] = 9  # writing in what was handed out reaches nothing
+    same(state, kept)
+    same(engine.read(ids(5)), kept)
 
 
 @pytest.mark.parametrize("switches", [{"layer_norm": False}, {"layer_norm": True, "tied": True}], ids=str)
@@ -170,22 +176,21 @@ def test_weights_are_copied_and_left_alone(dtype: type[np.floating[Any]], switch
     weights: Weights = {name: value.astype(dtype) for name, value in random_weights(config).items()}
     before = {name: value.copy() for name, value in weights.items()}
     engine = Engine(config, weights)
-    logits, _ = engine.feed(ids(5), engine.zero_state())
+    state = engine.read(ids(5))
     for name, value in weights.items():
         np.testing.assert_array_equal(value, before[name])
         value[:] = 0
-    np.testing.assert_array_equal(engine.feed(ids(5), engine.zero_state())[0], logits)
+    same(engine.read(ids(5)), state)
 
 
 def test_state_shapes() -> None:
-    assert make("lstm", num_layers=3).zero_state().shape == (3, 2, 12)
-    assert make("gru", num_layers=2).zero_state().shape == (2, 1, 12)
+    assert make("lstm", num_layers=3).read([0]).carried.shape == (3, 2, 12)
+    assert make("gru", num_layers=2).read([0]).carried.shape == (2, 1, 12)
 
 
-def test_feeding_nothing_is_refused() -> None:
-    engine = make()
-    with pytest.raises(UsageError, match="nothing to feed"):
-        engine.feed([], engine.zero_state())
+def test_reading_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match="nothing to read"):
+        make().read([])
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -199,10 +204,10 @@ def test_a_uniform_model_scores_log2_v_bits(cell: Cell) -> None:
 
 def test_bits_per_character_is_the_mean_after_the_first() -> None:
     engine, text = make(), "a cabbage named pie.\n"
-    state, total = engine.zero_state(), 0.0
+    state, total = None, 0.0
     for here, following in itertools.pairwise(VOCABULARY.encode(text).tolist()):
-        logits, state = engine.step(here, state)
-        total -= log_softmax(logits)[following] / math.log(2)
+        state = engine.read([here], state)
+        total -= log_softmax(state.logits)[following] / math.log(2)
     assert bits_per_character(engine, VOCABULARY, text) == pytest.approx(total / (len(text) - 1), rel=1e-12)
 
 
@@ -217,6 +222,14 @@ def write(
 ) -> list[tuple[str, int, float]]:
     written = generate(engine, VOCABULARY, prime, length, chain(temperature), np.random.default_rng(seed))
     return [(character.text, character.id, character.bits) for character in written]
+
+
+def many(
+    engine: Engine, prime: str | State, texts: int, length: int = 60, temperature: float = 1.0, seed: int = 5
+) -> list[Iterator[Character]]:
+    """Texts with the seeds seed, seed + 1, ..."""
+    rngs = [np.random.default_rng(seed + number) for number in range(texts)]
+    return generate_many(engine, VOCABULARY, prime, length, [chain(temperature)] * texts, rngs)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -239,8 +252,7 @@ def test_characters_know_their_id_and_the_models_own_surprise() -> None:
     for place, (character, index, bits) in enumerate(written):
         assert VOCABULARY.characters[index] == character
         before = VOCABULARY.encode(text[: len(prime) + place]).tolist()
-        logits, _ = engine.feed(before, engine.zero_state())
-        assert bits == pytest.approx(-log_softmax(logits)[index] / math.log(2))
+        assert bits == pytest.approx(-log_softmax(engine.read(before).logits)[index] / math.log(2))
 
 
 def test_two_texts_at_once_do_not_disturb_each_other() -> None:
@@ -251,6 +263,63 @@ def test_two_texts_at_once_do_not_disturb_each_other() -> None:
     pairs = list(zip(one, other, strict=True))
     assert [pair[0].text for pair in pairs] == [text for text, _, _ in write(engine, "a cab", 40)]
     assert [pair[1].text for pair in pairs] == [text for text, _, _ in write(engine, "pig", 40)]
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("ends", [{"embedding_size": 0}, {"tied": True, "embedding_size": 7}], ids=str)
+@each_kind
+def test_texts_side_by_side_are_those_written_alone(
+    kind: dict[str, Any], ends: dict[str, Any], norm: bool, residual: bool
+) -> None:
+    config = ModelConfig(**kind, rnn_size=24, num_layers=3, layer_norm=norm, residual=residual, **ends)
+    engine = Engine(config, random_weights(config, scale=0.2))
+    for number, written in enumerate(many(engine, "a cab", 5, length=100)):
+        alone = list(generate(engine, VOCABULARY, "a cab", 100, chain(), np.random.default_rng(5 + number)))
+        together = list(written)
+        assert [character.text for character in together] == [character.text for character in alone]
+        np.testing.assert_allclose([one.bits for one in together], [one.bits for one in alone], atol=2e-5)
+
+
+@pytest.mark.parametrize("size", [24, 100, 256])
+@each_kind
+def test_a_text_is_the_same_to_the_last_bit_however_many_are_written_with_it(kind: dict[str, Any], size: int) -> None:
+    config = ModelConfig(**kind, rnn_size=size, embedding_size=7)
+    engine = Engine(config, random_weights(config, scale=size**-0.5))
+    most = [list(written) for written in many(engine, "a", 70, length=30)]
+    for texts in (1, 2, 3, 16, 17, 33, 64):
+        assert [list(written) for written in many(engine, "a", texts, length=30)] == most[:texts]
+
+
+def test_texts_side_by_side_may_have_chains_of_their_own_and_be_read_in_any_order() -> None:
+    engine, temperatures = make(), (0.0, 0.5, 2.0)
+    links, rngs = [chain(one) for one in temperatures], [np.random.default_rng(5) for _ in temperatures]
+    written = generate_many(engine, VOCABULARY, "a", 60, links, rngs)
+    for number in (2, 0, 1):
+        text = [character.text for character in written[number]]
+        assert text == [text for text, _, _ in write(engine, temperature=temperatures[number])]
+
+
+def test_a_state_can_be_gone_on_from_again_and_again() -> None:
+    engine = make(layer_norm=True)
+    state = engine.read(VOCABULARY.encode("a cab").tolist())
+    for _ in range(2):
+        written = generate(engine, VOCABULARY, state, 60, chain(), np.random.default_rng(5))
+        assert [(one.text, one.id, one.bits) for one in written] == write(engine, "a cab")
+    for number, one in enumerate(many(engine, state, 2)):
+        assert [character.text for character in one] == [text for text, _, _ in write(engine, "a cab", seed=5 + number)]
+
+
+def test_the_unknown_symbol_is_never_written_side_by_side() -> None:
+    rare = Vocabulary.of_counts(np.bincount(to_code_points("aaabbbc")), min_count=2)
+    assert rare.unknown_id == 2
+    config = ModelConfig(rnn_size=8, embedding_size=0)
+    weights = {name: np.zeros(shape, np.float32) for name, shape in config.shapes(3).items()}
+    weights["head.bias"][2] = 9
+    rngs = [np.random.default_rng(seed) for seed in range(3)]
+    for links in ([chain()] * 3, [chain(), chain(2.0), chain(0.0)]):
+        for written in generate_many(Engine(config, weights), rare, "a", 30, links, rngs):
+            assert {character.id for character in written} <= {0, 1}
 
 
 def test_an_empty_prime_is_the_default_one() -> None:
@@ -269,6 +338,10 @@ def test_what_cannot_be_is_refused_before_the_first_character() -> None:
         generate(engine, VOCABULARY, "", -1, chain(), rng)
     with pytest.raises(VocabularyError, match="Z"):
         generate(engine, VOCABULARY, "Z", 1, chain(), rng)
+    with pytest.raises(UsageError, match="--length"):
+        generate_many(engine, VOCABULARY, "", -1, [chain()], [rng])
+    with pytest.raises(VocabularyError, match="Z"):
+        generate_many(engine, VOCABULARY, "Z", 1, [chain()], [rng])
 
 
 def test_a_diverged_model_is_named_as_such() -> None:
@@ -276,3 +349,5 @@ def test_a_diverged_model_is_named_as_such() -> None:
     weights = random_weights(config) | {"head.bias": np.full(V, np.nan, np.float32)}
     with pytest.raises(DivergedError):
         list(generate(Engine(config, weights), VOCABULARY, "", 1, chain(), np.random.default_rng(0)))
+    with pytest.raises(DivergedError):
+        list(many(Engine(config, weights), "", 2)[1])
