@@ -234,15 +234,20 @@ def find_run(where: Path, root: Path = CHECKPOINT_DIR) -> Run:
     raise RunError(f"{where}: no such run. `charrnn runs` lists what is there.")
 
 
+def newest(root: Path = CHECKPOINT_DIR) -> Run:
+    """The newest run that has a checkpoint. Raises RunError if there is none."""
+    for run in list_runs(root):
+        if run.snapshots or run.resumable:
+            return run
+    raise RunError(f"{root}: no run with a checkpoint. Train one: charrnn train TEXT")
+
+
 def find_checkpoint(where: Path | None, root: Path = CHECKPOINT_DIR) -> Path:
     """The file to load: `where` itself, or the best snapshot of the run it names, or of the newest run.
 
     Raises RunError where there is none."""
     if where is None:
-        for run in list_runs(root):
-            if run.snapshots or run.resumable:
-                return run.best.path
-        raise RunError(f"{root}: no run with a checkpoint. Train one: charrnn train TEXT")
+        return newest(root).best.path
     for path in (where, root / where):
         if path.is_file():
             return path

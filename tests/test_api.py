@@ -90,7 +90,7 @@ def test_the_same_seed_gives_the_same_text(run: Path, model: charrnn.Model) -> N
     assert len(text) == 80
     assert not text.startswith("12 ships")
     assert model.generate("12 ships", 80, temperature=0.9, seed=4) == text  # asking changes nothing
-    assert charrnn.load(run / "iteration-000020.safetensors").generate("12 ships", 80, 0.9, 4) == text
+    assert charrnn.load(run / "iteration-000020.safetensors").generate("12 ships", 80, 0.9, seed=4) == text
     assert model.generate("12 ships", 80, temperature=0.9, seed=5) != text
     assert model.generate("12 ships", 80, temperature=0.9) != model.generate("12 ships", 80, temperature=0.9)
 

@@ -1,29 +1,34 @@
-"""`charrnn sample`: write with a trained model."""
+"""`charrnn sample`: write with a trained model, or with several, once or often."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-import time
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charrnn.commands.app import app
+from charrnn.commands.output import Output, to_the_end
 from charrnn.commands.reading import unescaped
+from charrnn.commands.showing import Color, Novelty, Show
 from charrnn.config import CHECKPOINT_DIR, TrainConfig
 from charrnn.errors import CharrnnError, UsageError, VocabularyError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
+    from charrnn.generation import Engine
     from charrnn.vocabulary import Vocabulary
 
 _TRAIN = TrainConfig()
-_FLUSH_EVERY = 0.02  # seconds: smooth to look at, and few enough writes to cost nothing
+_LEAST = 30  # as charrnn.novelty has it, which is not imported for the help
+_Choice: dict[str, Any] = {"rich_help_panel": "Which characters"}
+_Bounds: dict[str, Any] = {"rich_help_panel": "Where it begins and ends"}
+_Several: dict[str, Any] = {"rich_help_panel": "Several texts"}
+_Shown: dict[str, Any] = {"rich_help_panel": "What is shown"}
 
 
 class Unseen(StrEnum):
@@ -45,31 +50,41 @@ def sample(
         ),
     ] = None,
     temperature: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--temperature",
             "-t",
+            show_default=str(_TRAIN.sample_temperature),
             help="Higher is wilder, lower is safer and repeats itself more; 0 always takes the likeliest character.",
+            **_Choice,
         ),
-    ] = _TRAIN.sample_temperature,
-    greedy: Annotated[bool, typer.Option("--greedy", help="The same as --temperature 0.")] = False,
-    top_k: Annotated[int | None, typer.Option(help="Choose among so many of the likeliest characters.")] = None,
+    ] = None,
+    greedy: Annotated[bool, typer.Option("--greedy", help="The same as --temperature 0.", **_Choice)] = False,
+    top_k: Annotated[
+        int | None, typer.Option(help="Choose among so many of the likeliest characters.", **_Choice)
+    ] = None,
     top_p: Annotated[
-        float | None, typer.Option(help="Choose among the likeliest that have this share of the probability.")
+        float | None,
+        typer.Option(help="Choose among the likeliest that have this share of the probability.", **_Choice),
     ] = None,
     min_p: Annotated[
-        float | None, typer.Option(help="Choose among those at least this share as likely as the likeliest.")
+        float | None,
+        typer.Option(help="Choose among those at least this share as likely as the likeliest.", **_Choice),
     ] = None,
-    length: Annotated[int, typer.Option("--length", "-n", help="New characters to write.")] = 1000,
+    length: Annotated[int, typer.Option("--length", "-n", help="New characters to write.", **_Bounds)] = 1000,
     until: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="STRING", help="End after this, if it comes; may be given several times. \\n is a newline."
+            metavar="STRING",
+            help="End after this, if it comes; may be given several times. \\n is a newline.",
+            **_Bounds,
         ),
     ] = None,
     finish: Annotated[
         str | None,
-        typer.Option(metavar="UNIT", help="Go on beyond the length to the end of a line, sentence or paragraph."),
+        typer.Option(
+            metavar="UNIT", help="Go on beyond the length to the end of a line, sentence or paragraph.", **_Bounds
+        ),
     ] = None,
     prime: Annotated[
         str | None,
@@ -81,16 +96,14 @@ def sample(
             "--start",
             show_default="a newline",
             help="What the text begins with; the model reads it first.",
+            **_Bounds,
         ),
     ] = None,
     prime_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Read the prime from a UTF-8 file, or from - for standard input."),
+        typer.Option(metavar="FILE", help="Read the prime from a UTF-8 file, or from - for standard input.", **_Bounds),
     ] = None,
-    echo: Annotated[bool, typer.Option(help="Write the prime before the new text.")] = True,
-    seed: Annotated[
-        int | None, typer.Option(show_default="a random one", help="The same seed writes the same text.")
-    ] = None,
+    echo: Annotated[bool, typer.Option(help="Write the prime before the new text.", **_Bounds)] = True,
     unseen: Annotated[
         Unseen,
         typer.Option(
@@ -98,9 +111,58 @@ def sample(
             "--unseen",
             help="What to do with characters of the prime that the model has never seen: refuse, take the nearest "
             "it knows, or leave them out.",
+            **_Bounds,
         ),
     ] = Unseen.ERROR,
+    seed: Annotated[
+        int | None, typer.Option(show_default="a random one", help="The same seed writes the same text.", **_Choice)
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            show_default="1",
+            help="Write so many texts in one pass, with the seeds that follow the first.",
+            **_Several,
+        ),
+    ] = None,
+    temperatures: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T,T,...", help="Write a text at each of these temperatures: 0.2,0.5,0.8,1.0.", **_Several
+        ),
+    ] = None,
+    every_snapshot: Annotated[
+        bool, typer.Option("--every-snapshot", help="Write with every snapshot of a run, in their order.", **_Several)
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="A line of JSON for each text: what was written, by what, how likely.", **_Shown),
+    ] = False,
+    color: Annotated[
+        Color,
+        typer.Option(
+            "--color", "--colour", help="On a terminal, shade each character by how unsure the model was.", **_Shown
+        ),
+    ] = Color.NONE,
+    novelty: Annotated[
+        bool,
+        typer.Option(
+            "--novelty",
+            help="Say how much is found word for word in the text it was trained on, and underline it on a terminal.",
+            **_Shown,
+        ),
+    ] = False,
+    novelty_length: Annotated[
+        int, typer.Option(metavar="N", help="Look for stretches of at least so many characters.", **_Shown)
+    ] = _LEAST,
+    text: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", show_default="what the run was trained on", help="Look for them here.", **_Shown),
+    ] = None,
     checkpoint_dir: Annotated[Path, typer.Option(help="Where runs are kept.")] = CHECKPOINT_DIR,
+    device: Annotated[
+        str, typer.Option(help="Where several texts are written: cpu, cuda or mps; auto is cuda if there is one.")
+    ] = "cpu",
     threads: Annotated[
         int,
         typer.Option(
@@ -112,33 +174,71 @@ def sample(
 ) -> None:
     """Write new text with a trained model.
 
-    Standard output gets the prime, if you gave one, and the new text as it is written.
+    Standard output gets the prime, if you gave one, and the new text as it is written; several texts each under a
+    heading.
     """
-    if seed is not None and seed < 0:
-        raise UsageError(f"--seed {seed}: 0 or more.")
-    if seed is None:
-        seed = int.from_bytes(os.urandom(4), "little")
     if threads > 1:
         os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # counts only before NumPy is imported
-    import numpy as np
+    from charrnn import runs, writing
+    from charrnn.checkpoint import load
 
-    from charrnn import checkpoint as checkpoints
-    from charrnn import generation, runs, stopping
-    from charrnn.sampling import chain
+    request = writing.Request(
+        length=length,
+        temperatures=_temperatures(temperature, greedy, temperatures),
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        until=tuple(unescaped(string) for string in until or ()),
+        finish=finish,
+        seed=writing.random_seed() if seed is None else seed,
+        count=count,
+    )
+    typed = _prime(prime, prime_file)
+    if every_snapshot:
+        run = runs.find_run(checkpoint, checkpoint_dir) if checkpoint else runs.newest(checkpoint_dir)
+        paths = [kept.path for kept in run.snapshots] or [run.best.path]
+    else:
+        paths = [runs.find_checkpoint(checkpoint, checkpoint_dir)]
+    show = Show(as_json, color, echo, heading=every_snapshot or request.several)
+    look: Novelty | None = None
+    with to_the_end():
+        for path in paths:
+            kept = load(path)
+            vocabulary = kept.header.vocabulary
+            given = _readable(typed, vocabulary, unseen)
+            written = request.write(_engine(kept, device), vocabulary, given)
+            seeds = f"seed {request.seed}" if not count or count == 1 else f"seeds {request.seed} to {written[-1].seed}"
+            print(f"charrnn: {_origin(kept)}; {seeds}", file=sys.stderr)
+            if novelty and look is None:  # the snapshots of a run have one text
+                look = Novelty(kept, text, novelty_length)
+            for one in written:
+                show.text(Output(vocabulary.of_bytes), kept, request, given, one, look)
 
-    kept = checkpoints.load(runs.find_checkpoint(checkpoint, checkpoint_dir))
-    vocabulary = kept.header.vocabulary
-    given = _readable(_prime(prime, prime_file), vocabulary, unseen)
-    engine = generation.Engine(kept.header.model, kept.weights)
-    rng = np.random.default_rng(seed)
-    links = chain(0.0 if greedy else temperature, top_k=top_k, top_p=top_p, min_p=min_p)
-    most = length if finish is None else length + stopping.PATIENCE
-    characters = generation.generate(engine, vocabulary, given, most, links, rng)
-    if finish is not None:
-        characters = stopping.finish(characters, length, finish)
-    characters = stopping.until(characters, [unescaped(string) for string in until or ()])
-    print(f"charrnn: {_origin(kept)}; seed {seed}", file=sys.stderr)
-    _write(given if echo else "", (character.text for character in characters), vocabulary.of_bytes)
+
+def _engine(kept: Checkpoint, device: str) -> Engine:
+    """Raises UsageError for a device that is not there."""
+    from charrnn.generation import Engine
+
+    if device != "cpu":  # torch takes longer to import than a page to write
+        from charrnn.device_generation import DeviceEngine
+        from charrnn.devices import choose_device
+
+        chosen = choose_device(device)
+        if chosen.type != "cpu":
+            return DeviceEngine(kept.header.model, kept.weights, chosen)
+    return Engine(kept.header.model, kept.weights)
+
+
+def _temperatures(one: float | None, greedy: bool, several: str | None) -> tuple[float, ...]:
+    """Those asked for, one way or the other. Raises UsageError."""
+    if sum((one is not None, greedy, several is not None)) > 1:
+        raise UsageError("--temperature, --greedy and --temperatures contradict each other; give one of them.")
+    if several is None:
+        return (0.0 if greedy else _TRAIN.sample_temperature if one is None else one,)
+    try:
+        return tuple(float(part) for part in several.split(","))
+    except ValueError:
+        raise UsageError(f"--temperatures {several}: numbers with commas between them, as in 0.2,0.5,0.8.") from None
 
 
 def _prime(typed: str | None, file: Path | None) -> str:
@@ -181,59 +281,3 @@ def _origin(kept: Checkpoint) -> str:
     measured = "" if loss is None else f", held out {loss / log(2):.3f} bits per character"
     path = visible(str(kept.path)).replace("\n", "␊")
     return f"{path}, iteration {header.iteration:,}{measured}, sha256 {kept.digest[:12]}"
-
-
-class _Output:
-    """Standard output for a model's text: exact UTF-8 to files and pipes, and to a terminal nothing it would obey."""
-
-    def __init__(self, of_bytes: bool) -> None:
-        self.terminal = sys.stdout.isatty()
-        self.encoding = sys.stdout.encoding if self.terminal else "utf-8"
-        # A lone surrogate stands for a byte, or is in the vocabulary because it was in the text: it leaves as it came.
-        self.errors = "replace" if self.terminal else "surrogateescape" if of_bytes else "surrogatepass"
-        self.last = "\n"
-
-    def write(self, text: str, *, bold: bool = False) -> None:
-        """Write and flush. Raises BrokenPipeError if nobody reads any longer."""
-        from charrnn.terminal_text import visible
-
-        if not text:
-            return
-        self.last = text[-1]
-        if self.terminal:
-            text = visible(text)
-            if bold and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
-                text = f"\x1b[1m{text}\x1b[0m"
-        sys.stdout.buffer.write(text.encode(self.encoding, self.errors))
-        sys.stdout.buffer.flush()
-
-    def close(self) -> None:
-        """Leave a terminal at the beginning of a line."""
-        if self.terminal and self.last != "\n":
-            self.write("\n")
-
-
-def _write(prime: str, characters: Iterable[str], of_bytes: bool) -> None:
-    """Show the prime to a terminal, and write the characters as they come.
-
-    A reader that leaves (`| head`) ends it quietly; Ctrl-C, by raising KeyboardInterrupt with everything written."""
-    output = _Output(of_bytes)
-    waiting: list[str] = []
-    try:
-        try:
-            output.write(prime, bold=True)
-            flushed = time.monotonic()
-            for character in characters:
-                waiting.append(character)
-                if (now := time.monotonic()) - flushed > _FLUSH_EVERY:
-                    # Emptied first: an interrupt in between may cost the newest characters, but leaves no gap.
-                    text, waiting, flushed = "".join(waiting), [], now
-                    output.write(text)
-        finally:
-            output.write("".join(waiting))
-            output.close()
-    except OSError as error:
-        # What is left in Python's buffer must have somewhere to go at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # which Typer would turn into exit code 1
-            raise CharrnnError(f"standard output: cannot be written ({error.strerror}). Free space?") from None

@@ -1,0 +1,137 @@
+"""How what a model writes is shown: headings, shades of surprise, lines of JSON, and what of it is not new."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.commands.output import Output, Styled
+from charrnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.generation import Character
+    from charrnn.novelty import Found
+    from charrnn.writing import Request, Text
+
+BOLD, UNDERLINED = "1", "4"  # SGR
+# By how unsure the model was, in bits: from so many on, black on so dark a ground (of 256 colours).
+_SHADES = ((6.0, "30;48;5;203"), (4.0, "30;48;5;215"), (2.0, "30;48;5;222"), (1.0, "30;48;5;230"))
+
+
+class Color(StrEnum):
+    """What the characters are coloured by."""
+
+    NONE = "none"
+    BITS = "bits"
+
+
+class Show:
+    """How texts are put on standard output."""
+
+    def __init__(self, as_json: bool, color: Color, echo: bool, *, heading: bool) -> None:
+        self.as_json, self.color, self.echo, self.heading = as_json, color, echo, heading
+        self.first = True
+
+    def text(
+        self, output: Output, kept: Checkpoint, request: Request, prime: str, one: Text, look: Novelty | None
+    ) -> None:
+        """Put one text there, as it is written unless all of it has to be known first."""
+        characters: Iterable[Character] = one.characters
+        found = None
+        if self.as_json or look:
+            characters = list(characters)
+            found = look.found("".join(character.text for character in characters)) if look else None
+        if self.as_json:
+            output.write([(_line(kept, request, prime, one, list(characters), found), "")])
+            return
+        if self.first and self.color is Color.BITS and output.styled:
+            shades = ", ".join(f"{bits:g}" for bits, _ in reversed(_SHADES))
+            print(f"charrnn: shaded by surprise, from {shades} bits on", file=sys.stderr)
+        if self.heading:
+            title = [f"iteration {kept.header.iteration:,}", f"temperature {one.temperature:g}", f"seed {one.seed}"]
+            output.write([("" if self.first else "\n", ""), (f"--- {', '.join(title)} ---", BOLD), ("\n", "")])
+        self.first = False
+        output.write([(prime if self.echo else "", BOLD)])
+        output.stream(_styled(characters, self.color, found))
+        if self.heading:
+            output.end_line()
+        if look and found:
+            look.tell(found)
+
+
+def _styled(characters: Iterable[Character], color: Color, found: Found | None) -> Iterator[Styled]:
+    """Each character with what its bits and its novelty make of it."""
+    places = {place for start, stop in (found.stretches if found else ()) for place in range(start, stop)}
+    place = 0
+    for character in characters:
+        shade = ""
+        if color is Color.BITS:
+            shade = next((shade for bits, shade in _SHADES if character.bits >= bits), "")
+        if place in places:
+            shade = f"{shade};{UNDERLINED}" if shade else UNDERLINED
+        yield character.text, shade
+        place += len(character.text)
+
+
+def _line(
+    kept: Checkpoint, request: Request, prime: str, one: Text, characters: list[Character], found: Found | None
+) -> str:
+    """All there is to know of a text, as a line of JSON."""
+    text = "".join(character.text for character in characters)
+    bits = sum(character.bits for character in characters)
+    facts = {
+        "text": text,
+        "prime": prime,
+        "bits_per_character": bits / len(text) if text else None,
+        "seed": one.seed,
+        "temperature": one.temperature,
+        **{name: getattr(request, name) for name in ("top_k", "top_p", "min_p", "length", "until", "finish", "count")},
+        "checkpoint": str(kept.path),
+        "sha256": kept.digest,
+        "iteration": kept.header.iteration,
+    }
+    if found:
+        facts["novelty"] = {"found": found.share, "stretches": found.stretches}
+    return json.dumps(facts, allow_nan=False) + "\n"
+
+
+class Novelty:
+    """The text that a checkpoint was trained on, to look for stretches of others in it."""
+
+    def __init__(self, kept: Checkpoint, text: Path | None, least: int) -> None:
+        """Raises UsageError if it is not known where the text is, CorpusError if it cannot be read."""
+        from charrnn import novelty, runs
+        from charrnn.commands import reading
+
+        self.least, header = least, kept.header
+        if text is not None:
+            self.source = reading.read([str(text)], header.reading)
+        else:
+            run = runs.Run(kept.path.parent) if kept.path else None
+            origin = dict(run.resumable.header.progress.get("origin", ())) if run and run.resumable else {}
+            if not origin.get("texts") or "-" in origin["texts"]:
+                raise UsageError("--novelty: nothing says where the text it was trained on is. Name it: --text FILE")
+            self.source = reading.read(origin.pop("texts"), header.reading, **origin)
+        self.parts = None
+        if self.source.digest == header.corpus.get("digest"):
+            self.parts = novelty.training_parts(self.source, header.training.val_frac, header.training.val_max)
+        elif text is None:
+            print("charrnn: the text has changed since; what follows is of how it is now", file=sys.stderr)
+
+    def found(self, text: str) -> Found:
+        """What it has of `text`."""
+        from charrnn import novelty
+
+        return novelty.find([text], self.source, self.parts, self.least)[0]
+
+    def tell(self, found: Found) -> None:
+        """Say so."""
+        from charrnn.terminal_text import visible
+
+        where = f"in stretches of {self.least} or more characters that {visible(self.source.name)} has word for word"
+        print(f"charrnn: {found.share:.1%} of it is {where}", file=sys.stderr)
