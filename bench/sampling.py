@@ -1,12 +1,13 @@
-"""How fast text is written, one character at a time: charrnn's NumPy engine against torch's own nn.LSTM.
+"""How fast text is written: charrnn's NumPy engine against torch's own nn.LSTM, against what the weights allow, many
+texts at once against one, and from the command to the first character.
 
     python bench/sampling.py
 
-Each figure comes from a process of its own, as a person would run it, with the threads each takes by default; they take
-turns, and the medians are compared. `charrnn sample` takes one thread unless told otherwise, so that is measured too.
+Each figure comes from a process of its own, as a person would run it; they take turns, and the medians are compared.
 Ours is the whole of `generate`: the step, the draw and the surprisal of every character, which torch's loop (embedding,
 nn.LSTM, head, softmax, multinomial, under inference_mode) spares itself. Weights are random: speed does not depend on
-them.
+them. `allowed` is one pass over the weights for each character and nothing else: the same matrices times a vector.
+`charrnn sample` takes one thread unless told otherwise (--threads), so that is measured beside NumPy's default, both.
 
 Processes of their own matter at 2 x 512: nn.LSTM packs its weights anew for every character, into memory that glibc
 maps and gives back each time; in a process that has freed large arrays before, it stops doing so, and nn.LSTM is up to
@@ -20,15 +21,20 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 SIZES = ((2, 128), (2, 512), (3, 1024))
+MANY = 64
 EMBEDDING, TEMPERATURE, CHARACTERS, ROUNDS, SECONDS = 64, 0.8, 65, 5, 1.0
-ENGINES = ("charrnn", "charrnn, one thread", "torch")
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+Write = Callable[[int], None]  # writes so many characters
 
 
-def textbook(layers: int, hidden: int) -> Callable[[int], None]:
+def textbook(layers: int, hidden: int) -> Write:
     """torch's loop as every tutorial has it."""
     import torch
     from torch import nn
@@ -49,22 +55,31 @@ def textbook(layers: int, hidden: int) -> Callable[[int], None]:
     return write
 
 
-def ours(layers: int, hidden: int) -> Callable[[int], None]:
-    """`generate` with random weights."""
+def made(layers: int, hidden: int, **switches: Any) -> tuple[Any, Any, Any]:
+    """A model of random weights: its settings, weights and vocabulary."""
     import numpy as np
 
     from charrnn.config import ModelConfig
-    from charrnn.generation import Engine, generate
-    from charrnn.sampling import chain
     from charrnn.vocabulary import Vocabulary
 
     vocabulary = Vocabulary(np.arange(32, 32 + CHARACTERS, dtype=np.uint32))
-    model = ModelConfig(num_layers=layers, rnn_size=hidden, embedding_size=EMBEDDING, residual=False, layer_norm=False)
+    plain = {"residual": False, "layer_norm": False} | switches
+    model = ModelConfig.from_dict({"num_layers": layers, "rnn_size": hidden, "embedding_size": EMBEDDING} | plain)
     rng = np.random.default_rng(1)
-    scale = hidden**-0.5
     shapes = model.shapes(CHARACTERS)
-    weights = {name: rng.uniform(-scale, scale, shape).astype(np.float32) for name, shape in shapes.items()}
-    engine = Engine(model, weights)
+    weights = {name: rng.uniform(-1, 1, shape).astype(np.float32) * hidden**-0.5 for name, shape in shapes.items()}
+    return model, weights, vocabulary
+
+
+def ours(layers: int, hidden: int, **switches: Any) -> Write:
+    """One text, by `generate`."""
+    import numpy as np
+
+    from charrnn.generation import Engine, generate
+    from charrnn.sampling import chain
+
+    model, weights, vocabulary = made(layers, hidden, **switches)
+    engine, rng = Engine(model, weights), np.random.default_rng(1)
 
     def write(length: int) -> None:
         for _ in generate(engine, vocabulary, "", length, chain(TEMPERATURE), rng):
@@ -73,9 +88,60 @@ def ours(layers: int, hidden: int) -> Callable[[int], None]:
     return write
 
 
-def rate(write: Callable[[int], None]) -> float:
+def default(layers: int, hidden: int) -> Write:
+    """The same with residual connections and layer norm, as `charrnn train` makes them."""
+    return ours(layers, hidden, residual=True, layer_norm=True)
+
+
+def many(layers: int, hidden: int) -> Write:
+    """MANY texts at once, by `generate_many`."""
+    from charrnn.generation import Engine
+    from charrnn.writing import Request
+
+    model, weights, vocabulary = made(layers, hidden)
+    engine = Engine(model, weights)
+
+    def write(length: int) -> None:
+        texts = Request(length=max(1, length // MANY), count=MANY).write(engine, vocabulary, "")
+        for _ in zip(*(text.characters for text in texts), strict=True):
+            pass
+
+    return write
+
+
+def allowed(layers: int, hidden: int) -> Write:
+    """One pass over the weights for each character: nothing but the products."""
+    import numpy as np
+
+    from charrnn.generation import Engine
+
+    model, weights, _ = made(layers, hidden)
+    engine = Engine(model, weights)
+    matrices = [matrix.T for packed in engine.packed for matrix in packed] + [engine.head]
+    products = [
+        (matrix, np.ones(matrix.shape[1], np.float32), np.empty(len(matrix), np.float32)) for matrix in matrices
+    ]
+
+    def write(length: int) -> None:
+        for _ in range(length):
+            for matrix, vector, out in products:
+                matrix.dot(vector, out)
+
+    return write
+
+
+WAYS: dict[str, Callable[[int, int], Write]] = {
+    "ours": ours,
+    "default": default,
+    "many": many,
+    "allowed": allowed,
+    "textbook": textbook,
+}
+
+
+def rate(write: Write, unit: int) -> float:
     """Characters a second, over about SECONDS, once warm."""
-    length, taken = 8, 0.0
+    length, taken = 8 * unit, 0.0
     while taken < SECONDS / 2:
         length *= 2
         start = time.perf_counter()
@@ -84,32 +150,69 @@ def rate(write: Callable[[int], None]) -> float:
     return length / taken
 
 
-def apart(engine: str, layers: int, hidden: int) -> float:
-    """The rate of one engine in a process of its own."""
-    command = [sys.executable, __file__, "--one", engine, str(layers), str(hidden)]
-    environment = os.environ | ({"OPENBLAS_NUM_THREADS": "1"} if engine == "charrnn, one thread" else {})
-    return float(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
+def apart(way: str, layers: int, hidden: int, environment: dict[str, str]) -> float:
+    """The rate of one way in a process of its own."""
+    command = [sys.executable, __file__, "--one", way, str(layers), str(hidden)]
+    variables = {key: value for key, value in os.environ.items() if key not in ONE_THREAD} | environment
+    return float(subprocess.run(command, capture_output=True, text=True, check=True, env=variables).stdout)
+
+
+def medians(columns: list[tuple[str, dict[str, str]]], layers: int, hidden: int) -> list[float]:
+    """The rates of several ways that take turns."""
+    rounds = [[apart(way, layers, hidden, threads) for way, threads in columns] for _ in range(ROUNDS)]
+    return [statistics.median(column) for column in zip(*rounds, strict=True)]
+
+
+def starts() -> tuple[float, float]:
+    """Seconds from `charrnn sample` to its first character, and of a Python that imports NumPy."""
+    from charrnn import checkpoint
+    from charrnn.checkpoint import Header
+    from charrnn.config import TrainConfig
+
+    model, weights, vocabulary = made(2, 256, residual=True, layer_norm=True)
+    facts: dict[str, Any] = {"iteration": 1, "characters": 1, "train_loss": None, "held_out_loss": None, "corpus": {}}
+    header = Header(kind="snapshot", model=model, training=TrainConfig(), vocabulary=vocabulary, **facts)
+    taken: list[list[float]] = [[], []]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        checkpoint.save(path, header, weights)
+        commands = ([sys.executable, "-m", "charrnn", "sample", str(path)], [sys.executable, "-c", "import numpy"])
+        for _ in range(4 * ROUNDS):
+            for number, command in enumerate(commands):
+                began = time.perf_counter()
+                with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+                    assert process.stdout is not None
+                    process.stdout.read(1)  # the first character; or the end
+                    taken[number].append(time.perf_counter() - began)
+    return statistics.median(taken[0]), statistics.median(taken[1])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Characters a second of charrnn's sampler and of a plain nn.LSTM loop")
-    parser.add_argument("--one", nargs=3, metavar=("ENGINE", "LAYERS", "HIDDEN"), help="print one engine's rate")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--one", nargs=3, metavar=("WAY", "LAYERS", "HIDDEN"), help="print one rate")
     arguments = parser.parse_args()
-    makers = {"charrnn": ours, "charrnn, one thread": ours, "torch": textbook}
     if arguments.one:
-        engine, layers, hidden = arguments.one
-        print(rate(makers[engine](int(layers), int(hidden))))
+        way, layers, hidden = arguments.one
+        print(rate(WAYS[way](int(layers), int(hidden)), MANY if way == "many" else 1))
         return
-    print("| size | charrnn, char/s | one thread | nn.LSTM | charrnn / nn.LSTM | one thread / nn.LSTM |")
-    print("|---|---|---|---|---|---|")
+    print("One text, characters a second\n")
+    print("| LSTM | threads | charrnn | with layer norm | nn.LSTM | charrnn / nn.LSTM | allowed | share of allowed |")
+    print("|---|---|---|---|---|---|---|---|")
     for layers, hidden in SIZES:
-        rounds = [[apart(engine, layers, hidden) for engine in ENGINES] for _ in range(ROUNDS)]
-        both, one, theirs = (statistics.median(column) for column in zip(*rounds, strict=True))
-        size = f"{layers} x {hidden}"
-        print(
-            f"| {size} | {both:,.0f} | {one:,.0f} | {theirs:,.0f} | {both / theirs:.1f} | {one / theirs:.1f} |",
-            flush=True,
-        )
+        ways = [(way, threads) for threads in (ONE_THREAD, {}) for way in ("ours", "default", "allowed")]
+        *found, torch = medians([*ways, ("textbook", {})], layers, hidden)
+        for threads, (own, usual, most) in zip(("one", "all"), (found[:3], found[3:]), strict=True):
+            cells = [f"{layers} x {hidden}", threads, *(f"{value:,.0f}" for value in (own, usual, torch))]
+            print(f"| {' | '.join(cells)} | {own / torch:.1f} | {most:,.0f} | {own / most:.0%} |", flush=True)
+    one, side, side_all = medians([("ours", ONE_THREAD), ("many", ONE_THREAD), ("many", {})], 2, 512)
+    print(
+        f"\n{MANY} texts at once, LSTM 2 x 512: {side:,.0f} characters a second, {side / one:.1f} times one text",
+        end="",
+    )
+    print(f"; with all threads {side_all:,.0f}, {side_all / one:.1f} times")
+    first, numpy = starts()
+    print(f"\nFrom the command to the first character {first / numpy:.2f} times `import numpy`", end="")
+    print(f" ({1000 * first:.0f} and {1000 * numpy:.0f} ms)")
 
 
 if __name__ == "__main__":

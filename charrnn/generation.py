@@ -11,7 +11,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,7 @@ _LN2 = math.log(2)
 _BLOCK = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Character:
+class Character(NamedTuple):
     """One character the model wrote. `bits` is how much it surprised the model, before any temperature.
 
     Of a model of bytes it is one byte; its text is "" until a character is whole."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ LogProbs = NDArray[np.float64]
 Link = Callable[[LogProbs], LogProbs]
 
 _DIVERGED = "the model's outputs are not numbers: its training diverged. Use an earlier checkpoint."
+_SMALLEST = 1e-200  # of all that is left; with less, what is small beside it would vanish
 _COLDEST = 1e-30  # below it 1 / temperature could overflow; the second likeliest is long out of reach there
 
 
@@ -50,17 +51,19 @@ class Temperature:
     """Sharpens (below 1) or flattens (above 1) a distribution; 0 leaves only the likeliest, the first of equals."""
 
     value: float
+    _factor: NDArray[np.float64] = field(init=False, repr=False, compare=False)  # an array: faster than a number
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.value) and self.value >= 0):
             raise UsageError(f"--temperature {self.value}: 0 (always the likeliest character) or more.")
+        object.__setattr__(self, "_factor", np.array(1 / max(self.value, _COLDEST)))
 
     def __call__(self, log_probs: LogProbs) -> LogProbs:
         if self.value == 0:
             only = np.full_like(log_probs, -np.inf)
             np.put_along_axis(only, log_probs.argmax(axis=-1, keepdims=True), 0.0, axis=-1)
             return only
-        return log_probs * (1 / max(self.value, _COLDEST))
+        return log_probs * self._factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,7 @@ def chain(
     top_k: int | None = None,
     top_p: float | None = None,
     min_p: float | None = None,
-) -> Chain:
+) -> Link:
     """The chain that the options of `charrnn sample` describe: top-k, top-p, min-p, and last the temperature.
 
     So what rules characters out judges them by the model's own probabilities, and top-p by those that top-k left.
@@ -170,22 +173,29 @@ def chain(
         links.append(MinP(min_p))
     if temperature != 1:
         links.append(Temperature(temperature))
-    return Chain(tuple(links))
+    return links[0] if len(links) == 1 else Chain(tuple(links))
 
 
 def draw(log_probs: LogProbs, rng: np.random.Generator) -> int:
     """One id from log-probabilities (V,), by inverting their cumulated sum. Never an id of probability zero.
 
+    They need not sum to one: what counts is how far they are from each other, however far below 0 they all are.
     Exactly one number is taken from `rng`, whatever the distribution."""
-    cumulated = np.add.accumulate(np.exp(log_probs - log_probs[log_probs.argmax()]))
+    cumulated = np.add.accumulate(np.exp(log_probs))
+    total: float = cumulated.item(-1)
+    if total < _SMALLEST:
+        cumulated = np.add.accumulate(np.exp(log_probs - log_probs.max()))
+        total = cumulated.item(-1)
     # The first sum above the mark, so one that its own character has raised. random() is at most 1 - 2**-53: the
     # product stays below the total also after rounding, and there always is such a sum.
-    return int(cumulated.searchsorted(rng.random() * cumulated[-1], side="right"))
+    return int(cumulated.searchsorted(rng.random() * total, "right"))
 
 
 def draw_each(log_probs: LogProbs, rngs: Sequence[np.random.Generator]) -> NDArray[np.intp]:
     """`draw` for every row of (n, V), each with its own generator: ids (n,)."""
-    cumulated = np.add.accumulate(np.exp(log_probs - log_probs.max(axis=-1, keepdims=True)), axis=-1)
+    cumulated = np.add.accumulate(np.exp(log_probs), axis=-1)
+    for row in np.flatnonzero(cumulated[:, -1] < _SMALLEST):
+        cumulated[row] = np.add.accumulate(np.exp(log_probs[row] - log_probs[row].max()))
     marks = np.array([rng.random() for rng in rngs]) * cumulated[:, -1]
     ids: NDArray[np.intp] = np.add.reduce(cumulated <= marks[:, None], axis=-1)
     return ids

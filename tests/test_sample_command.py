@@ -21,7 +21,7 @@ from charrnn.commands.app import app
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError, RunError, UsageError, VocabularyError
 from charrnn.generation import Engine, generate
-from charrnn.sampling import Chain, chain
+from charrnn.sampling import Link, chain
 from charrnn.terminal_text import visible
 from charrnn.vocabulary import Vocabulary, to_code_points
 
@@ -128,7 +128,7 @@ def test_length_temperature_prime_and_their_old_names(model: Path) -> None:
         (["--top-k", "1", "--temperature", "9"], chain(0)),
     ],
 )
-def test_what_is_chosen_among(model: Path, options: list[str], links: Chain) -> None:
+def test_what_is_chosen_among(model: Path, options: list[str], links: Link) -> None:
     kept = checkpoint.load(model)
     engine, vocabulary = Engine(kept.header.model, kept.weights), kept.header.vocabulary
     out, _ = invoke(model, "--seed", "7", "-n", "200", *options)

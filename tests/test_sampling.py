@@ -11,7 +11,20 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from charrnn.errors import DivergedError, UsageError
-from charrnn.sampling import Chain, Link, LogProbs, MinP, Never, Temperature, TopK, TopP, chain, draw, log_softmax
+from charrnn.sampling import (
+    Chain,
+    Link,
+    LogProbs,
+    MinP,
+    Never,
+    Temperature,
+    TopK,
+    TopP,
+    chain,
+    draw,
+    draw_each,
+    log_softmax,
+)
 
 HALVES = np.array([0.5, 0.25, 0.125, 0.125])
 
@@ -217,3 +230,24 @@ def test_each_draw_takes_one_number() -> None:
     draw(logs(HALVES), one)
     other.random(2)
     assert one.random() == other.random()
+
+
+@given(
+    rows=st.lists(st.lists(st.floats(-2000, 0) | st.just(-math.inf), min_size=3, max_size=3), min_size=1, max_size=6),
+    seed=st.integers(0, 1000),
+)
+def test_drawing_for_each_row_is_drawing_row_by_row(rows: list[list[float]], seed: int) -> None:
+    log_probs = np.array([row if max(row) > -math.inf else [0.0, *row[1:]] for row in rows])
+    rngs = [[np.random.default_rng(seed + number) for number in range(len(rows))] for _ in range(2)]
+    one_by_one = [draw(row, rng) for row, rng in zip(log_probs, rngs[0], strict=True)]
+    assert draw_each(log_probs, rngs[1]).tolist() == one_by_one
+    assert np.isfinite(log_probs[np.arange(len(rows)), one_by_one]).all()
+    assert all(a.random() == b.random() for a, b in zip(*rngs, strict=True)), "one number from each"
+
+
+def test_a_distribution_far_below_zero_is_drawn_from_as_above() -> None:
+    """Where exp() itself gives nothing but zeros."""
+    low = logs([0.25, 0.75]) - 5000
+    drawn = [draw(low, np.random.default_rng(seed)) for seed in range(400)]
+    assert 250 < sum(drawn) < 350
+    assert draw_each(np.tile(low, (400, 1)), [np.random.default_rng(seed) for seed in range(400)]).tolist() == drawn
