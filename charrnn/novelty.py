@@ -40,11 +40,6 @@ class Found:
         return sum(stop - start for start, stop in self.stretches) / max(1, self.characters)
 
 
-def training_parts(source: Corpus, val_frac: float, val_max: int) -> Parts:
-    """What of a corpus is trained on, the held-out tails left out."""
-    return [(first, start) for first, start, _ in source.tails(val_frac, val_max)]
-
-
 def find(texts: Sequence[str], source: Corpus, parts: Parts | None = None, least: int = LEAST) -> list[Found]:
     """What of each text is found in parts of a corpus, by default all. Raises UsageError for a `least` below 1."""
     if least < 1:

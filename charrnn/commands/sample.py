@@ -75,6 +75,8 @@ def sample(
     until: Annotated[
         list[str] | None,
         typer.Option(
+            "--until",
+            "--stop",
             metavar="STRING",
             help="End after this, if it comes; may be given several times. \\n is a newline.",
             **_Bounds,
@@ -174,8 +176,8 @@ def sample(
 ) -> None:
     """Write new text with a trained model.
 
-    Standard output gets the prime, if you gave one, and the new text as it is written; several texts each under a
-    heading.
+    Standard output gets the prime, if you gave one, and the new text as it is
+    written; of several texts, each has a heading.
     """
     if threads > 1:
         os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # counts only before NumPy is imported

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.commands.output import Output, Styled
-from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -105,33 +104,25 @@ class Novelty:
 
     def __init__(self, kept: Checkpoint, text: Path | None, least: int) -> None:
         """Raises UsageError if it is not known where the text is, CorpusError if it cannot be read."""
-        from charrnn import novelty, runs
         from charrnn.commands import reading
+        from charrnn.retrieval import retrieve
 
-        self.least, header = least, kept.header
-        if text is not None:
-            self.source = reading.read([str(text)], header.reading)
-        else:
-            run = runs.Run(kept.path.parent) if kept.path else None
-            origin = dict(run.resumable.header.progress.get("origin", ())) if run and run.resumable else {}
-            if not origin.get("texts") or "-" in origin["texts"]:
-                raise UsageError("--novelty: nothing says where the text it was trained on is. Name it: --text FILE")
-            self.source = reading.read(origin.pop("texts"), header.reading, **origin)
-        self.parts = None
-        if self.source.digest == header.corpus.get("digest"):
-            self.parts = novelty.training_parts(self.source, header.training.val_frac, header.training.val_max)
-        elif text is None:
+        self.least = least
+        self.text = retrieve(kept.path, kept.header, None if text is None else str(text), reading.read)
+        if text is None and not self.text.same:
             print("charrnn: the text has changed since; what follows is of how it is now", file=sys.stderr)
 
     def found(self, text: str) -> Found:
         """What it has of `text`."""
         from charrnn import novelty
 
-        return novelty.find([text], self.source, self.parts, self.least)[0]
+        return novelty.find([text], self.text.corpus, self.text.training, self.least)[0]
 
     def tell(self, found: Found) -> None:
         """Say so."""
         from charrnn.terminal_text import visible
 
-        where = f"in stretches of {self.least} or more characters that {visible(self.source.name)} has word for word"
+        where = (
+            f"in stretches of {self.least} or more characters that {visible(self.text.corpus.name)} has word for word"
+        )
         print(f"charrnn: {found.share:.1%} of it is {where}", file=sys.stderr)

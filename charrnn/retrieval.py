@@ -1,0 +1,48 @@
+"""The text that a checkpoint was trained on, found again: what it has learnt from, and what was held out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from charrnn import corpus
+from charrnn.checkpoint import Header
+from charrnn.corpus import Corpus
+from charrnn.errors import UsageError
+from charrnn.runs import Run
+from charrnn.sources import STDIN
+
+Read = Callable[..., Corpus]
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """A text, read as the checkpoint's own was."""
+
+    corpus: Corpus
+    same: bool  # whether it is the very text
+    tails: list[tuple[int, int, int]]  # as `Corpus.tails` has them, if it is
+
+    @property
+    def training(self) -> list[tuple[int, int]]:
+        """The parts (start, stop) that were trained on; of another text, all of it."""
+        return [(first, start) for first, start, _ in self.tails] if self.same else [(0, len(self.corpus))]
+
+
+def retrieve(path: Path | None, header: Header, text: str | None = None, read: Read = corpus.read) -> Retrieved:
+    """The text of the checkpoint at `path`: by what its run's resume file says of it, or `text`, a path or known name.
+
+    `read` reads it (charrnn.corpus.read). Raises UsageError if nothing says where it is, CorpusError if it cannot be
+    read.
+    """
+    if text is not None:
+        found = read([text], header.reading)
+    else:
+        resumable = Run(path.parent).resumable if path else None
+        origin = dict(resumable.header.progress.get("origin", ())) if resumable else {}
+        if not origin.get("texts") or STDIN in origin["texts"]:
+            raise UsageError("nothing says where the text that it was trained on is. Name it: --text FILE")
+        found = read(origin.pop("texts"), header.reading, **origin)
+    tails = found.tails(header.training.val_frac, header.training.val_max)
+    return Retrieved(found, found.digest == header.corpus.get("digest"), tails)
