@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from charrnn import corpus
@@ -18,7 +18,7 @@ Read = Callable[..., Corpus]
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """A text, read as the checkpoint's own was."""
+    """A text, read as the checkpoint's own was, but that no character is too rare to be told."""
 
     corpus: Corpus
     same: bool  # whether it is the very text
@@ -36,13 +36,14 @@ def retrieve(path: Path | None, header: Header, text: str | None = None, read: R
     `read` reads it (charrnn.corpus.read). Raises UsageError if nothing says where it is, CorpusError if it cannot be
     read.
     """
+    reading = replace(header.reading, min_count=1)
     if text is not None:
-        found = read([text], header.reading)
+        found = read([text], reading)
     else:
         resumable = Run(path.parent).resumable if path else None
         origin = dict(resumable.header.progress.get("origin", ())) if resumable else {}
         if not origin.get("texts") or STDIN in origin["texts"]:
             raise UsageError("nothing says where the text that it was trained on is. Name it: --text FILE")
-        found = read(origin.pop("texts"), header.reading, **origin)
+        found = read(origin.pop("texts"), reading, **origin)
     tails = found.tails(header.training.val_frac, header.training.val_max)
     return Retrieved(found, found.digest == header.corpus.get("digest"), tails)
