@@ -37,7 +37,7 @@ class Stage(Protocol):
     """What a character passes through: a layer, or what follows it."""
 
     x: Array  # where the stage below puts its output; the lowest layer has no use for it
-    h: Array  # its output
+    h: Array  # its output; what is no layer can be given another place for it
 
     def step(self, row: Array | None) -> None:
         """Consume `x` or, in the lowest layer, a row (gates * H, *texts) of the table."""
@@ -49,23 +49,24 @@ class Layer(Stage, Protocol):
     carried: tuple[Array, ...]  # all it carries to the next character: (h,), or (h, c) for an LSTM
 
 
-def _joined(matrix: Array, hidden: int, texts: Texts) -> tuple[Array, Array, Array]:
-    """The h, or x | h | 1, that a matrix multiplies, and its parts x and h."""
-    joined = np.zeros((len(matrix), *texts), dtype=np.float32)
-    if len(joined) == hidden:
-        return joined, joined[:0], joined
-    joined[-1] = 1
-    return joined, joined[:hidden], joined[hidden:-1]
+def joined(hidden: int, layers: int, texts: Texts) -> list[Array]:
+    """For each layer its x | 1 | h | 1, (2 H + 2, *texts), all overlapping: the h of one is the x of the next."""
+    chain = np.ones(((layers + 1) * (hidden + 1), *texts), dtype=np.float32)
+    for place in range(layers + 1):
+        chain[place * (hidden + 1) :][:hidden] = 0
+    return [chain[place * (hidden + 1) :][: 2 * (hidden + 1)] for place in range(layers)]
 
 
 class Lstm:
     """Its gates lie as i, f, o, g and c behind them, so that one product of neighbours makes both i * g and f * c."""
 
-    def __init__(self, hidden: int, texts: Texts, matrix: Array) -> None:
-        """Matrix (H, 4 H) for h in the lowest layer, (2 H + 1, 4 H) for x | h | 1 above."""
+    def __init__(self, joined: Array, matrix: Array) -> None:
+        """Matrix (H, 4 H) for h in the lowest layer, (2 H + 1, 4 H) for x | 1 | h above."""
+        hidden = len(joined) // 2 - 1
         self.matrix = matrix.T
-        self.inputs, self.x, self.h = _joined(matrix, hidden, texts)
-        work = np.zeros((5 * hidden, *texts), dtype=np.float32)
+        self.x, self.h = joined[:hidden], joined[hidden + 1 : -1]
+        self.inputs = joined[:-1][-len(matrix) :]
+        work = np.zeros((5 * hidden, *joined.shape[1:]), dtype=np.float32)
         self.gates, self.sigmoids, self.o = work[: 4 * hidden], work[: 3 * hidden], work[2 * hidden : 3 * hidden]
         self.i_f, self.g_c, self.c = work[: 2 * hidden], work[3 * hidden :], work[4 * hidden :]
         self.products = np.empty_like(self.i_f)
@@ -89,14 +90,13 @@ class Lstm:
 class Gru:
     """Two products a layer: in gate n, r multiplies only h's side, W_hn h + b_hn."""
 
-    def __init__(self, hidden: int, texts: Texts, matrix: Array, below: Array | None = None) -> None:
+    def __init__(self, joined: Array, matrix: Array, below: Array | None = None) -> None:
         """Matrix (H + 1, 3 H) for h | 1, and above the lowest layer a second for x | 1."""
+        hidden = len(joined) // 2 - 1
         self.matrix, self.below = matrix.T, None if below is None else below.T
-        self.inputs = np.ones((hidden + 1, *texts), dtype=np.float32)
-        self.inputs_below = np.ones_like(self.inputs)
-        self.h, self.x = self.inputs[:-1], self.inputs_below[:-1]
-        self.h[:] = self.x[:] = 0
-        self.gates = np.empty((3 * hidden, *texts), dtype=np.float32)
+        self.inputs_below, self.inputs = joined[: hidden + 1], joined[hidden + 1 :]
+        self.x, self.h = self.inputs_below[:-1], self.inputs[:-1]
+        self.gates = np.empty((3 * hidden, *joined.shape[1:]), dtype=np.float32)
         self.r_z, self.r = self.gates[: 2 * hidden], self.gates[:hidden]
         self.z, self.n = self.gates[hidden : 2 * hidden], self.gates[2 * hidden :]
         self.row = np.empty_like(self.gates)
@@ -124,11 +124,13 @@ class Gru:
 class Rnn:
     """h' = tanh(W x + U h + b)."""
 
-    def __init__(self, hidden: int, texts: Texts, matrix: Array) -> None:
-        """Matrix (H, H) for h in the lowest layer, (2 H + 1, H) for x | h | 1 above."""
+    def __init__(self, joined: Array, matrix: Array) -> None:
+        """Matrix (H, H) for h in the lowest layer, (2 H + 1, H) for x | 1 | h above."""
+        hidden = len(joined) // 2 - 1
         self.matrix = matrix.T
-        self.inputs, self.x, self.h = _joined(matrix, hidden, texts)
-        self.work = np.empty((hidden, *texts), dtype=np.float32)
+        self.x, self.h = joined[:hidden], joined[hidden + 1 : -1]
+        self.inputs = joined[:-1][-len(matrix) :]
+        self.work = np.empty_like(self.h)
         self.carried: tuple[Array, ...] = (self.h,)
 
     def step(self, row: Array | None) -> None:
@@ -189,9 +191,9 @@ class Projection:
 _CELLS: dict[str, Callable[..., Layer]] = {"lstm": Lstm, "gru": Gru, "tanh": Rnn, "relu": ReluRnn}
 
 
-def make(model: ModelConfig, packed: tuple[Array, ...], texts: Texts) -> Layer:
-    """A layer in the zero state over packed weights, which it only reads."""
-    return _CELLS[model.nonlinearity if model.model == "rnn" else model.model](model.rnn_size, texts, *packed)
+def make(model: ModelConfig, packed: tuple[Array, ...], joined: Array) -> Layer:
+    """A layer over packed weights, which it only reads, at work in its x | 1 | h | 1, (2 H + 2, *texts)."""
+    return _CELLS[model.nonlinearity if model.model == "rnn" else model.model](joined, *packed)
 
 
 def norm(hidden: int, texts: Texts) -> Stage:
@@ -262,7 +264,7 @@ def pack(model: ModelConfig, index: int, weights: Weights) -> tuple[Array, ...]:
     if model.model == "gru":
         own = _stacked(model, w_hh, b_h)
         return (own, _stacked(model, w_ih, b_x)) if index else (own,)
-    return (_stacked(model, w_ih, w_hh, b_x) if index else _stacked(model, w_hh),)
+    return (_stacked(model, w_ih, b_x, w_hh) if index else _stacked(model, w_hh),)
 
 
 def pack_end(model: ModelConfig, weights: Weights) -> tuple[Array | None, Array]:

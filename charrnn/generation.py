@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -91,6 +92,16 @@ class Engine:
             raise UsageError("nothing to read: give at least one character.")
         return State(after.carried.copy(), after.logits.copy())
 
+    @cached_property
+    def _columns(self) -> Array:
+        return np.ascontiguousarray(self.table.T)
+
+    def columns(self, ids: NDArray[np.integer]) -> Array:
+        """The rows of the table for ids (texts,), as several texts side by side take them: (gates * H, texts).
+
+        From a copy that lies the other way round, because to add what lies across takes four times as long."""
+        return self._columns.take(ids, axis=1)
+
     def writers(self, state: State, texts: int) -> Writers:
         """Several texts, each to go on from the state."""
         return _SideBySide(self, state, texts)
@@ -102,8 +113,12 @@ class Reader:
 
     def __init__(self, engine: Engine, texts: Texts = ()) -> None:
         self.engine = engine
-        config = engine.config
-        layers = [cells.make(config, packed, texts) for packed in engine.packed]
+        config, count = engine.config, len(engine.packed)
+        # A stack without anything between its layers needs no copies: the output of each is in the input of the next.
+        bare = not (config.layer_norm or config.residual or config.projected)
+        places = cells.joined(config.rnn_size, count, texts) if bare else []
+        places = places or [cells.joined(config.rnn_size, 1, texts)[0] for _ in range(count)]
+        layers = [cells.make(config, packed, joined) for packed, joined in zip(engine.packed, places, strict=True)]
         stages: list[Stage] = []
         for layer in layers:
             stages.append(layer)
@@ -111,15 +126,19 @@ class Reader:
                 stages.append(cells.norm(config.rnn_size, texts))
         if engine.projection is not None:
             stages.append(cells.Projection(engine.projection, texts))
-        self.top: Array = np.ones((engine.head.shape[1], *texts), dtype=np.float32)  # the stack's output | 1
-        outputs = [*(stage.x for stage in stages[1:]), self.top[:-1]]
-        # Each stage, what is added to its output, and where that goes. Residual connections leave the norms out.
-        self.plan: list[tuple[Stage, Array | None, Array]] = []
-        path: Array | None = None
-        for stage, output in zip(stages, outputs, strict=True):
-            recurrent = stage in layers
-            self.plan.append((stage, path if recurrent else None, output))
-            if recurrent and config.residual:
+        if bare:
+            self.top: Array = places[-1][config.rnn_size + 1 :]  # the stack's output | 1
+        else:
+            self.top = np.ones((engine.head.shape[1], *texts), dtype=np.float32)
+        # Each stage and, if its output has to be brought elsewhere, where to and what is added to it on the way.
+        self.plan: list[tuple[Callable[[Array | None], None], Array, Array | None, Array | None]] = []
+        path: Array | None = None  # of the residual connections, which leave the norms out
+        for stage, output in zip(stages, [*(stage.x for stage in stages[1:]), self.top[:-1]], strict=True):
+            if stage not in layers:
+                stage.h = output
+            brought = None if bare or stage not in layers else output
+            self.plan.append((stage.step, stage.h, brought, path))
+            if brought is not None and config.residual:
                 path = output
         self.carried = [part for layer in layers for part in layer.carried]
 
@@ -134,13 +153,15 @@ class Reader:
 
     def consume(self, row: Array | None) -> None:
         """Read one character, given as its row (gates * H,) of the table; of several texts (gates * H, texts)."""
-        for stage, added, output in self.plan:
-            stage.step(row)
+        for step, h, output, added in self.plan:
+            step(row)
             row = None
+            if output is None:
+                continue
             if added is None:
-                output[:] = stage.h
+                output[:] = h
             else:
-                np.add(stage.h, added, output)
+                np.add(h, added, output)
 
     def logits(self) -> Array:
         """(V,) or (V, texts), a new array: what the model makes of the characters read, of which there must be one."""
@@ -153,13 +174,13 @@ class _SideBySide:
 
     def __init__(self, engine: Engine, state: State, texts: int) -> None:
         self.ids = np.zeros(-(-texts // _BLOCK) * _BLOCK, dtype=np.intp)
-        self.texts, self.table = texts, engine.table
+        self.texts, self.engine = texts, engine
         self.reader = Reader(engine, self.ids.shape)
         self.reader.load(state.carried)
 
     def consume(self, ids: NDArray[np.integer]) -> None:
         self.ids[: self.texts] = ids
-        self.reader.consume(self.table.take(self.ids, axis=0).T)
+        self.reader.consume(self.engine.columns(self.ids))
 
     def logits(self) -> Array:
         return self.reader.logits()[:, : self.texts].T
