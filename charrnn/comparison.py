@@ -8,15 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from charrnn import checkpoint, generation, runs, sampling
+from charrnn import checkpoint, corpus, runs, sampling, verdict
 from charrnn.catalog import Row, best_of, row_of
 from charrnn.checkpoint import Header
-from charrnn.config import CHECKPOINT_DIR
-from charrnn.errors import CheckpointError, DivergedError, RunError
+from charrnn.config import CHECKPOINT_DIR, ReadConfig
+from charrnn.corpus import Corpus
+from charrnn.errors import CheckpointError, CorpusError, DivergedError, RunError, UsageError
+from charrnn.generation import Engine
+from charrnn.measuring import LENGTH, Measurement, measure, textures
+from charrnn.retrieval import Read, retrieve
 from charrnn.runs import Kept, Run
-from charrnn.sampling import chain
+from charrnn.scoring import Progress
+from charrnn.texture import Texture, texture
+from charrnn.writing import Request, Text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,8 +28,10 @@ class Written:
     """What one checkpoint wrote for the comparison."""
 
     row: Row
+    temperature: float
     prime: str  # as its vocabulary could take it
     text: str  # what follows the prime
+    texture: Texture
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,10 +41,13 @@ class Comparison:
     rows: tuple[Row, ...]
     groups: tuple[str, ...]  # the runs (or lone files) of `settings`, in order
     settings: Mapping[str, Sequence[Any]]  # those that differ: one value for each group
+    verdicts: Mapping[str, Sequence[str]]  # sentences on each run (charrnn.verdict)
+    measurement: Measurement | None  # of the checkpoints that wrote, on one text
     samples: tuple[Written, ...]
+    real: Texture  # of held-out text, beside that of the samples
     prime: str
     seed: int
-    temperature: float
+    temperatures: tuple[float, ...]
     length: int
     notes: tuple[str, ...]  # what a reader must know to read it rightly
     problems: tuple[str, ...]  # files that were skipped, and why
@@ -47,16 +56,20 @@ class Comparison:
         """Everything, ready for JSON; no NaN."""
         samples = [
             {"run": one.row.run, "iteration": one.row.iteration, "path": str(one.row.path)}
-            | {"prime": one.prime, "text": one.text}
+            | {"temperature": one.temperature, "prime": one.prime, "text": one.text}
+            | {"texture": dataclasses.asdict(one.texture)}
             for one in self.samples
         ]
         return {
             "rows": [row.to_dict() for row in self.rows],
             "settings": {"runs": list(self.groups), "differing": {k: list(v) for k, v in self.settings.items()}},
+            "verdicts": {run: list(sentences) for run, sentences in self.verdicts.items()},
+            "measurement": self.measurement.to_dict() if self.measurement else None,
             "samples": samples,
+            "real": dataclasses.asdict(self.real),
             "prime": self.prime,
             "seed": self.seed,
-            "temperature": self.temperature,
+            "temperatures": list(self.temperatures),
             "length": self.length,
             "notes": list(self.notes),
             "problems": list(self.problems),
@@ -89,16 +102,26 @@ def compare(
     root: Path = CHECKPOINT_DIR,
     prime: str | None = None,
     seed: int = 1,
-    temperature: float = 0.8,
+    temperatures: tuple[float, ...] = (0.8,),
     length: int = 300,
+    text: str | None = None,
+    text_length: int = LENGTH,
+    read: Read = corpus.read,
+    progress: Progress = lambda share: None,
 ) -> Comparison:
     """Compare runs (all their snapshots) and single checkpoints; none: the newest run below `root`.
 
-    Of one run every snapshot writes a sample of `length` characters; of several, the best of each and every file
-    named. `prime` None: the first vocabulary's default. What cannot be read is skipped and named in `problems`.
-    Raises UsageError for impossible values, and RunError with the first problem if nothing is left to show.
+    Of one run every snapshot writes a sample of `length` characters at each temperature; of several, the best of each
+    and every file named. Several are measured, too, on up to `text_length` characters (0: not at all) of `text`, a path
+    or known name; without one, of what they held out, if that is the same (charrnn.measuring). `prime` None: the first
+    vocabulary's default. What cannot be read is skipped and named in `problems`. Raises UsageError for impossible
+    values, CorpusError for a `text` that cannot be read, and RunError with the first problem if nothing is left to
+    show.
     """
-    sampling.chain(temperature)  # raises before anything is read
+    request = Request(length=length, temperatures=temperatures, seed=seed)
+    for temperature in temperatures:
+        sampling.chain(temperature)  # raises before anything is read
+    read = _remembering(read)
     problems: list[str] = []
     groups = _gather(paths or [runs.find_checkpoint(None, root).parent], root, problems)
     for group in groups:
@@ -109,11 +132,13 @@ def compare(
     everything = [one for group in groups for one in group.kept]
     notes = []
     best_of_each = {best_of(group.kept) for group in groups}
-    if len({text_key(one.header) for one in everything}) == 1:
+    same_text = len({text_key(one.header) for one in everything}) == 1
+    if same_text:
         best = {best_of(everything)}
     else:
         best = best_of_each
-        notes.append("The held-out texts differ, so losses tell nothing across runs; best is within a run.")
+        differ = "The held-out texts differ, so losses tell nothing across runs; best is within a run."
+        notes.append(differ if text else f"{differ} Name one text to measure all on: --text FILE")
     names = _names(groups)
     rows = {
         one.path: row_of(one, name, one.path in best)
@@ -127,28 +152,74 @@ def compare(
         if len(groups) == 1 or one.path in group.files or one.path == (best_of(group.kept) or group.kept[-1].path)
     ]
     prime = prime or everything[0].header.vocabulary.default_prime
-    samples = []
+    samples: list[tuple[Row, str, Text, str]] = []
     for one in chosen if length else ():
         row, vocabulary = rows[one.path], one.header.vocabulary
         fitted = vocabulary.replace_unseen(prime) or vocabulary.default_prime
         if fitted != prime:
             notes.append(f"{row.label} has never seen some characters of {prime!r}; it began with {fitted!r}.")
         try:
-            samples.append(Written(row=row, prime=fitted, text=_write(one.path, fitted, length, temperature, seed)))
+            loaded = checkpoint.load(one.path)
+            written = request.write(Engine(loaded.header.model, loaded.weights), vocabulary, fitted)
+            samples += [(row, fitted, each, "".join(c.text for c in each.characters)) for each in written]
         except (CheckpointError, DivergedError) as error:
             problems.append(f"{row.label}: no sample; {error}")
+    measurement = None
+    if text_length and (text or (same_text and len(groups) > 1)):
+        try:
+            measurement = measure([one.path for one in chosen], text, length=text_length, read=read, progress=progress)
+        except DivergedError as error:
+            notes.append(f"Not measured on one text: {error}")
+        except (UsageError, CorpusError) as error:
+            if text:
+                raise
+            notes.append(f"Not measured on one text: {error}")
+    made, real = _textures([each[3] for each in samples], chosen[0], read)
     return Comparison(
         rows=tuple(rows.values()),
         groups=tuple(name or group.kept[0].path.stem for name, group in zip(names, groups, strict=True)),
         settings=differing_settings([group.kept[-1].header for group in groups]),
-        samples=tuple(samples),
+        verdicts=_verdicts(groups, names),
+        measurement=measurement,
+        samples=tuple(
+            Written(row=row, temperature=each.temperature, prime=fitted, text=wrote, texture=texture)
+            for (row, fitted, each, wrote), texture in zip(samples, made, strict=True)
+        ),
+        real=real,
         prime=prime,
         seed=seed,
-        temperature=temperature,
+        temperatures=temperatures,
         length=length,
         notes=tuple(notes),
         problems=tuple(dict.fromkeys(problems)),
     )
+
+
+def _verdicts(groups: Sequence[_Group], names: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Of the runs that were named whole."""
+    found = {name: verdict.of_run(group.run) for name, group in zip(names, groups, strict=True) if group.run}
+    return {name: one.sentences for name, one in found.items() if one}
+
+
+def _remembering(read: Read) -> Read:
+    """`read`, which reads nothing twice."""
+    known: dict[Any, Corpus] = {}
+
+    def again(texts: Sequence[str], reading: ReadConfig, **files: Any) -> Corpus:
+        key = (tuple(texts), reading, tuple(files.items()))
+        if key not in known:
+            known[key] = read(texts, reading, **files)
+        return known[key]
+
+    return again
+
+
+def _textures(samples: Sequence[str], one: Kept, read: Read) -> tuple[list[Texture], Texture]:
+    """What the samples are made of, beside the text they were trained on if that is still there."""
+    try:
+        return textures(samples, retrieve(one.path, one.header, read=read))
+    except (UsageError, CorpusError):
+        return [texture(sample, None, None) for sample in samples], texture("", None, None)
 
 
 @dataclass(slots=True)
@@ -203,12 +274,3 @@ def _names(groups: Sequence[_Group]) -> list[str]:
         str(group.run.path) if group.run and names.count(name) > 1 else name
         for name, group in zip(names, groups, strict=True)
     ]
-
-
-def _write(path: Path, prime: str, length: int, temperature: float, seed: int) -> str:
-    """`length` characters by the model in this file. The same for the same arguments."""
-    loaded = checkpoint.load(path)
-    engine = generation.Engine(loaded.header.model, loaded.weights)
-    rng = np.random.default_rng(seed)
-    written = generation.generate(engine, loaded.header.vocabulary, prime, length, chain(temperature), rng)
-    return "".join(character.text for character in written)

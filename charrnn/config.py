@@ -167,6 +167,10 @@ class ModelConfig(_FromMapping):
         shapes["head.bias"] = (vocabulary_size,)
         return shapes
 
+    def parameters(self, vocabulary_size: int) -> int:
+        """Numbers in all weights."""
+        return sum(math.prod(shape) for shape in self.shapes(vocabulary_size).values())
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainConfig(_FromMapping):

@@ -108,7 +108,7 @@ def choose(
     usual = _ACCELERATED if accelerated else _USUAL
     config = pick(TrainConfig, found)
     networks = {one: pick(ModelConfig, found | _of_size(one, found, given)) for one in PRESETS}
-    sizes = {one: _parameters(network, vocabulary_size) for one, network in networks.items()}
+    sizes = {one: network.parameters(vocabulary_size) for one, network in networks.items()}
     window, most = config.batch_size * config.effective_shift, _TOO_MANY * training_text
     if config.time is None:
         read = dict.fromkeys(PRESETS, config.iterations * window)
@@ -137,10 +137,6 @@ def _of_size(name: str, settings: Mapping[str, Any], given: Set[str]) -> dict[st
     rates = [one["learning_rate"] for one in PRESETS.values() if one["rnn_size"] >= width]
     rate = (rates[0] if rates else PRESETS["large"]["learning_rate"]) * math.sqrt(settings["batch_size"] / _RATED)
     return {"rnn_size": width, "learning_rate": float(f"{rate:.2g}")}
-
-
-def _parameters(model: ModelConfig, vocabulary_size: int) -> int:
-    return sum(math.prod(shape) for shape in model.shapes(vocabulary_size).values())
 
 
 def _watched(iterations: float, affordable: int) -> dict[str, Any]:

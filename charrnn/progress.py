@@ -16,7 +16,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from charrnn import presets
+from charrnn import presets, tensorboard, verdict
 from charrnn.events import Evaluated, Event, Progress, Snapshot
 from charrnn.runs import Run
 from charrnn.terminal_text import visible
@@ -228,22 +228,23 @@ class Display:
         self.close()
         of = f" of {self.total:,}" if self.total is not None else ""
         self._say(f"\nstopped after iteration {self.training.iteration:,}{of}; everything is kept.")
-        self._say(f"go on with: charrnn train --resume {shlex.quote(str(self.run.path))}")
+        more = " --tensorboard" if tensorboard.directory(self.run).exists() else ""
+        self._say(f"go on with: charrnn train --resume {shlex.quote(str(self.run.path))}{more}")
 
     def finished(self) -> None:
         """After the last iteration: where things are and what to type next."""
         self.close()
-        best, path = Run(self.run.path).best.header, shlex.quote(str(self.run.path))
-        training = self.training
+        training, path = self.training, shlex.quote(str(self.run.path))
         self._say(f"\ntrained {training.iteration:,} iterations in {duration(training.budget.elapsed)}.")
         if training.steering.stopped:
             self._say(f"ended   early: {training.steering.stale} evaluations in a row were no better than the best")
         if training.optimisation.clipped:
             self._say(f"clipped the gradient of {training.optimisation.clipped / training.iteration:.1%} of them")
-        if best.held_out_loss is not None:
-            self._say(
-                f"best    iteration {best.iteration:,}, held out {bits(best.held_out_loss):.3f} bits per character"
-            )
+        if found := verdict.of_run(Run(self.run.path)):
+            label = "verdict "
+            for sentence in found.sentences:
+                self._say(textwrap.fill(sentence, 80, initial_indent=label, subsequent_indent=" " * 8))
+                label = " " * 8
         self._say(f"kept    {self.run.path} (samples.md has every sample)")
         self._say(f"next    charrnn sample {path} --temperature 0.7")
         self._say(f"        charrnn compare {path}")

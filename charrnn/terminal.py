@@ -21,7 +21,9 @@ from rich.text import Text
 
 from charrnn.catalog import Listed, Row
 from charrnn.comparison import Comparison, Written
+from charrnn.measuring import Measurement
 from charrnn.terminal_text import visible
+from charrnn.texture import Texture, reading_of
 from charrnn.units import size
 
 _NARROWEST = 36  # characters of a column of samples; below it they are shown one under another
@@ -130,10 +132,60 @@ def _value(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
+def show_measurement(out: Console, found: Measurement, rows: Sequence[Row]) -> None:
+    """Models on one text, and in words by how much one is better than another."""
+    known = {row.path: row for row in rows}
+    what = "held-out characters" if found.held_out else "characters"
+    out.print(plain(f"Measured on {found.characters:,} {what} of {found.text}", "bold"))
+    out.print()
+    figures = ("Iteration", "Carried\nbpc", "Cold\nbpc", "Unseen", "Behind the best")
+    table = open_table("", *figures, right=figures)
+    for one in found.models:
+        row = known[one.path]
+        behind = f"{one.behind.mean:+.3f} ± {one.behind.half:.3f}" if one.behind else "* best"
+        cells = [row.run or row.name, f"{row.iteration:,}", bpc(one.carried), bpc(one.cold), f"{one.unseen:,}", behind]
+        table.add_row(*map(plain, cells), style="" if one.behind else "bold green")
+    if found.ngrams is not None:
+        table.add_row(plain(f"n-grams of order {found.order}"), "", plain(bpc(found.ngrams)))
+    out.print(table)
+    for one in found.models:
+        if one.behind:
+            out.print()
+            sure = "" if one.behind.clear else ", which may be chance"
+            by = f"by {one.behind.mean:.3f} ± {one.behind.half:.3f} bits per character{sure}."
+            out.print(plain(f"{known[found.best].label} is better than {known[one.path].label} {by}"))
+
+
+def show_verdicts(out: Console, verdicts: Mapping[str, Sequence[str]]) -> None:
+    """What is to be said of each run; of several only the first sentence."""
+    for run, sentences in verdicts.items():
+        several = len(verdicts) > 1
+        out.print(plain(f"{run}: {sentences[0]}" if several else " ".join(sentences)))
+
+
+def show_textures(out: Console, samples: Sequence[Written], real: Texture) -> None:
+    """What the samples are made of, beside real text, and what to make of that."""
+    several = len({one.temperature for one in samples}) > 1
+    figures = ("Iteration", *(("Temperature",) if several else ()), "Known\nwords", "Word for\nword", "Repeated")
+    table = open_table("", *figures, "", right=figures)
+    for one in samples:
+        row, made = one.row, one.texture
+        cells = [row.run or row.name, f"{row.iteration:,}", *([f"{one.temperature:g}"] if several else [])]
+        cells += map(share, (made.known_words, made.found, made.repetition))
+        table.add_row(*map(plain, [*cells, reading_of(made, real) or ""]))
+    shares = (real.known_words, real.found, real.repetition)
+    if any(one is not None for one in shares):
+        table.add_row(*map(plain, ["held-out text", *[""] * (1 + several), *map(share, shares), ""]))
+    out.print(table)
+    out.print()
+
+
 def show_samples(out: Console, samples: Sequence[Written]) -> None:
     """The samples in columns if there are few enough and the terminal is wide enough, else one under another."""
     one_run = len({one.row.run for one in samples}) == 1 and samples[0].row.run
     labels = [f"Iteration {one.row.iteration:,}" if one_run else one.row.label for one in samples]
+    if len({one.temperature for one in samples}) > 1:
+        labels = [f"{label}, temperature {one.temperature:g}" for label, one in zip(labels, samples, strict=True)]
     titles = [label + (" (best)" if one.row.best else "") for label, one in zip(labels, samples, strict=True)]
     bodies = [_body(one.prime, one.text) for one in samples]
     columns = len(samples)
@@ -175,11 +227,18 @@ def show_comparison(out: Console, comparison: Comparison) -> None:
     if len(comparison.groups) > 1 and comparison.settings:
         out.print()
         show_settings(out, comparison.groups, comparison.settings)
+    if comparison.verdicts:
+        out.print()
+        show_verdicts(out, comparison.verdicts)
+    if comparison.measurement:
+        out.print()
+        show_measurement(out, comparison.measurement, comparison.rows)
     if comparison.samples:
         out.print()
-        how = f"prime {comparison.prime!r}, seed {comparison.seed}, temperature {comparison.temperature:g}"
-        out.print(plain(f"Samples: {how}"))
+        temperatures = ", ".join(f"{one:g}" for one in comparison.temperatures)
+        out.print(plain(f"Samples: prime {comparison.prime!r}, seed {comparison.seed}, temperature {temperatures}"))
         out.print()
+        show_textures(out, comparison.samples, comparison.real)
         show_samples(out, comparison.samples)
 
 

@@ -92,7 +92,7 @@ def test_json_has_everything_and_is_reproducible(root: Path) -> None:
     values = parsed(first)
     assert len(values["rows"]) == len(values["samples"]) == 6
     assert [row["iteration"] for row in values["rows"] if row["best"]] == [1200]
-    assert (values["seed"], values["prime"], values["temperature"]) == (1, "\n", 0.8)
+    assert (values["seed"], values["prime"], values["temperatures"]) == (1, "\n", [0.8])
     assert values["problems"] == values["notes"] == []
     assert values["settings"] == {"runs": ["war-and-peace-1"], "differing": {}}
     assert parsed(charrnn(*arguments, "--seed", 2))["samples"] != values["samples"]

@@ -437,7 +437,7 @@ def test_epochs_leave_the_chosen_precision_as_it_is(
     (tmp_path / "sheep.txt").write_text(TEXT, "utf-8")
     monkeypatch.chdir(tmp_path)
     followed: list[Training] = []
-    monkeypatch.setattr(follow, "follow", lambda training, run, preset: followed.append(training))
+    monkeypatch.setattr(follow, "follow", lambda training, run, preset, **more: followed.append(training))
     pretend(monkeypatch, capabilities)
     options = ["--max-epochs", "0.5", "--rnn-size", "8", "--device", "cpu", "--batch-size", "4", "--seq-length", "16"]
     done = CliRunner().invoke(app, ["train", "sheep.txt", *options, "--threads", "1"])

@@ -19,7 +19,7 @@ from charrnn import checkpoint
 from charrnn.checkpoint import Checkpoint, Tensors
 from charrnn.config import Cell, ModelConfig
 from charrnn.errors import UsageError
-from charrnn.generation import Engine
+from charrnn.generation import Engine, State
 from charrnn.model import CharModel
 from charrnn.transfer import Matched, carried_over, match
 from charrnn.vocabulary import Vocabulary
@@ -202,15 +202,15 @@ def test_shared_text_is_read_and_shared_characters_are_predicted_as_before(
     old, new = of("#%abcdeé", unknown=unknown[0]), of("!abcßdeé😀", unknown=unknown[1])
     before, _, weights, _ = transferred(old, new, model)
     engines = Engine(model, before), Engine(model, weights)
-    states = [engine.zero_state() for engine in engines]
+    states: list[State | None] = [None, None]
     old_shared, new_shared = (vocabulary.encode("abcdeé") for vocabulary in (old, new))
     for character in "decadebeadé" * 5:
-        logits = []
-        for at, (engine, vocabulary) in enumerate(zip(engines, (old, new), strict=True)):
-            here, states[at] = engine.step(int(vocabulary.encode(character)[0]), states[at])
-            logits.append(here)
-        np.testing.assert_allclose(logits[1][new_shared], logits[0][old_shared], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(states[1], states[0], rtol=0, atol=1e-5)
+        one, other = states = [
+            engine.read(vocabulary.encode(character).tolist(), state)
+            for engine, vocabulary, state in zip(engines, (old, new), states, strict=True)
+        ]
+        np.testing.assert_allclose(other.logits[new_shared], one.logits[old_shared], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(other.carried, one.carried, rtol=0, atol=1e-5)
 
 
 def test_there_and_back_again() -> None:
@@ -262,7 +262,7 @@ def test_a_model_of_torch_goes_on_from_a_file(tmp_path: Path) -> None:
     network.load_weights(weights)
     old_ids, new_ids = match(header.vocabulary, new)
     engine = Engine(tiny.MODEL, tensors)
-    expected, _ = engine.feed(old_ids.tolist(), engine.zero_state())
+    expected = engine.read(old_ids.tolist()).logits
     with torch.no_grad():
         logits, _ = network(torch.from_numpy(new_ids).unsqueeze(0), network.zero_state(1))
     np.testing.assert_allclose(logits[0, -1].numpy()[new_ids], expected[old_ids], rtol=0, atol=1e-5)

@@ -65,6 +65,6 @@ def main() -> None:
         sys.exit(0)
 
 
-from charrnn.commands import compare, corpora, runs, sample, train  # noqa: E402  (each registers its verb on `app`)
+from charrnn.commands import compare, corpora, report, runs, sample, score, train  # noqa: E402  (each its verb)
 
-__all__ = ["app", "compare", "corpora", "main", "runs", "sample", "train"]
+__all__ = ["app", "compare", "corpora", "main", "report", "runs", "sample", "score", "train"]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from charrnn.commands.app import app
+from charrnn.commands.reading import chosen_temperatures
 from charrnn.commands.runs import CheckpointDir, Json, print_json, report
-from charrnn.config import CHECKPOINT_DIR
+from charrnn.config import CHECKPOINT_DIR, TrainConfig
+
+_TEMPERATURE = TrainConfig().sample_temperature
+_MEASURED = 50_000  # as charrnn.measuring has it, which is not imported for the help
 
 
 @app.command()
@@ -25,21 +30,61 @@ def compare(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Makes the same samples again.")] = 1,
     temperature: Annotated[
-        float, typer.Option("--temperature", "-t", help="Higher is wilder; 0 takes the likeliest character.")
-    ] = 0.8,
+        float | None,
+        typer.Option(
+            "--temperature",
+            "-t",
+            show_default=str(_TEMPERATURE),
+            help="Higher is wilder; 0 takes the likeliest character.",
+        ),
+    ] = None,
+    temperatures: Annotated[
+        str | None, typer.Option(metavar="T,T,...", help="Samples at each of these temperatures: 0.5,0.8,1.0.")
+    ] = None,
     length: Annotated[int, typer.Option("--length", "-n", min=0, help="Characters of a sample; 0: none.")] = 300,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            show_default="what the runs held out, if it is the same",
+            help="Measure them on this: a file, a folder or a known text.",
+        ),
+    ] = None,
+    text_length: Annotated[int, typer.Option(min=0, help="Characters of it, at most; 0 measures nothing.")] = _MEASURED,
     as_json: Json = False,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 ) -> None:
     """Compare the snapshots of a run, or several runs and checkpoints: losses, settings that differ, samples.
 
-    All samples have the same prime, seed and temperature. One run shows a sample of every snapshot; several show the
-    best of each. The best has the lowest held-out loss, in bits per character (bpc)."""
-    from charrnn import comparison
+    All samples have the same prime and seed. One run shows a sample of every snapshot; several show the best of each,
+    and are measured on one text. The best has the lowest held-out loss, in bits per character (bpc)."""
+    from functools import partial
 
-    result = comparison.compare(
-        paths or [], root=checkpoint_dir, prime=prime, seed=seed, temperature=temperature, length=length
+    from tqdm import tqdm
+
+    from charrnn import comparison
+    from charrnn.commands.reading import read
+
+    bar = partial(
+        tqdm, total=1, desc="measuring", unit="", delay=0.5, leave=False, bar_format="{desc} {percentage:.0f}%"
     )
+    with bar(disable=not sys.stderr.isatty()) as measuring:
+
+        def progress(share: float) -> None:
+            measuring.update(share)
+
+        result = comparison.compare(
+            paths or [],
+            root=checkpoint_dir,
+            prime=prime,
+            seed=seed,
+            temperatures=chosen_temperatures(temperature, temperatures, _TEMPERATURE),
+            length=length,
+            text=text,
+            text_length=text_length,
+            read=read,
+            progress=progress,
+        )
     if as_json:
         print_json(result.to_dict())
     else:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from charrnn.training import Training
 
 
-def follow(training: Training, run: Run, preset: str | None = None) -> None:
+def follow(training: Training, run: Run, preset: str | None = None, *, tensorboard: bool = False) -> None:
     """Train to the end or to a signal. Raises typer.Exit with 130 or 143 after one."""
     from charrnn.progress import Display
     from charrnn.recording import record
@@ -23,7 +23,12 @@ def follow(training: Training, run: Run, preset: str | None = None) -> None:
     display.plan()
     try:
         with _stopping_on_signals() as received:
-            for event in record(training, run, stop=lambda: bool(received)):
+            events = record(training, run, stop=lambda: bool(received))
+            if tensorboard:
+                from charrnn.tensorboard import watch
+
+                events = watch(events, run, after=training.iteration)
+            for event in events:
                 display.show(event)
     finally:
         display.close()

@@ -14,6 +14,20 @@ _FLUSH_EVERY = 0.02  # seconds: smooth to look at, and few enough writes to cost
 
 Styled = tuple[str, str]  # a text, and the parameters of SGR ("1;4") that a terminal shows it with, or ""
 
+# By surprise, in bits: from so many on, black on so dark a ground (of 256 colours).
+_SHADES = ((1.0, "30;48;5;230"), (2.0, "30;48;5;222"), (4.0, "30;48;5;215"), (6.0, "30;48;5;203"))
+
+
+def shade(bits: float) -> str:
+    """The style of a character that surprised a model by so many bits."""
+    return next((style for least, style in reversed(_SHADES) if bits >= least), "")
+
+
+def tell_shades() -> None:
+    """Say on standard error what the shades mean."""
+    shades = ", ".join(f"{least:g}" for least, _ in _SHADES)
+    print(f"charrnn: shaded by surprise, from {shades} bits on", file=sys.stderr)
+
 
 class Output:
     """Standard output, in style where that is a terminal which may have colours."""

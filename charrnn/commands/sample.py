@@ -13,7 +13,7 @@ import typer
 
 from charrnn.commands.app import app
 from charrnn.commands.output import Output, to_the_end
-from charrnn.commands.reading import unescaped
+from charrnn.commands.reading import chosen_temperatures, unescaped
 from charrnn.commands.showing import Color, Novelty, Show
 from charrnn.config import CHECKPOINT_DIR, TrainConfig
 from charrnn.errors import CharrnnError, UsageError, VocabularyError
@@ -186,7 +186,7 @@ def sample(
 
     request = writing.Request(
         length=length,
-        temperatures=_temperatures(temperature, greedy, temperatures),
+        temperatures=chosen_temperatures(temperature, temperatures, _TRAIN.sample_temperature, greedy=greedy),
         top_k=top_k,
         top_p=top_p,
         min_p=min_p,
@@ -229,18 +229,6 @@ def _engine(kept: Checkpoint, device: str) -> Engine:
         if chosen.type != "cpu":
             return DeviceEngine(kept.header.model, kept.weights, chosen)
     return Engine(kept.header.model, kept.weights)
-
-
-def _temperatures(one: float | None, greedy: bool, several: str | None) -> tuple[float, ...]:
-    """Those asked for, one way or the other. Raises UsageError."""
-    if sum((one is not None, greedy, several is not None)) > 1:
-        raise UsageError("--temperature, --greedy and --temperatures contradict each other; give one of them.")
-    if several is None:
-        return (0.0 if greedy else _TRAIN.sample_temperature if one is None else one,)
-    try:
-        return tuple(float(part) for part in several.split(","))
-    except ValueError:
-        raise UsageError(f"--temperatures {several}: numbers with commas between them, as in 0.2,0.5,0.8.") from None
 
 
 def _prime(typed: str | None, file: Path | None) -> str:

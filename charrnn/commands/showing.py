@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.commands.output import Output, Styled
+from charrnn.commands.output import Output, Styled, shade, tell_shades
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from charrnn.writing import Request, Text
 
 BOLD, UNDERLINED = "1", "4"  # SGR
-# By how unsure the model was, in bits: from so many on, black on so dark a ground (of 256 colours).
-_SHADES = ((6.0, "30;48;5;203"), (4.0, "30;48;5;215"), (2.0, "30;48;5;222"), (1.0, "30;48;5;230"))
 
 
 class Color(StrEnum):
@@ -49,8 +47,7 @@ class Show:
             output.write([(_line(kept, request, prime, one, list(characters), found), "")])
             return
         if self.first and self.color is Color.BITS and output.styled:
-            shades = ", ".join(f"{bits:g}" for bits, _ in reversed(_SHADES))
-            print(f"charrnn: shaded by surprise, from {shades} bits on", file=sys.stderr)
+            tell_shades()
         if self.heading:
             title = [f"iteration {kept.header.iteration:,}", f"temperature {one.temperature:g}", f"seed {one.seed}"]
             output.write([("" if self.first else "\n", ""), (f"--- {', '.join(title)} ---", BOLD), ("\n", "")])
@@ -68,12 +65,10 @@ def _styled(characters: Iterable[Character], color: Color, found: Found | None) 
     places = {place for start, stop in (found.stretches if found else ()) for place in range(start, stop)}
     place = 0
     for character in characters:
-        shade = ""
-        if color is Color.BITS:
-            shade = next((shade for bits, shade in _SHADES if character.bits >= bits), "")
+        style = shade(character.bits) if color is Color.BITS else ""
         if place in places:
-            shade = f"{shade};{UNDERLINED}" if shade else UNDERLINED
-        yield character.text, shade
+            style = f"{style};{UNDERLINED}" if style else UNDERLINED
+        yield character.text, style
         place += len(character.text)
 
 

@@ -14,7 +14,9 @@ from charrnn.config import CHECKPOINT_DIR, PARTS, ModelConfig, TrainConfig
 from charrnn.errors import UsageError
 
 _MODEL, _TRAIN = ModelConfig(), TrainConfig()
-_KEPT_BY_RESUME = {"texts", "glob", "max_expansion", "resume", "iterations", "device", "threads", "checkpoint_dir"}
+_KEPT_BY_RESUME = {
+    *("texts", "glob", "max_expansion", "resume", "iterations", "device", "threads", "checkpoint_dir", "tensorboard")
+}
 
 Network = {"rich_help_panel": "Network"}
 Text = {"rich_help_panel": "Reading the text"}
@@ -202,6 +204,12 @@ def train(
             **Watching,
         ),
     ] = _TRAIN.sample_prime,
+    tensorboard: Annotated[
+        bool,
+        typer.Option(
+            "--tensorboard", help="Write TensorBoard event files into the run; with --resume, too.", **Watching
+        ),
+    ] = False,
     checkpoint_dir: Annotated[Path, typer.Option(help="Where runs are kept.", **Place)] = CHECKPOINT_DIR,
     name: Annotated[
         str | None, typer.Option(show_default="after the text, numbered", help="The run's name.", **Place)
@@ -235,9 +243,13 @@ def train(
         options = ", ".join("--" + key.replace("_", "-") for key in fixed)
         raise UsageError(f"{options}: a resumed run keeps its settings. Leave out, or train a new run.")
 
+    if tensorboard:
+        from charrnn.tensorboard import require
+
+        require()  # before a long text is read
     settings = dict(context.params, snapshot_at=_iterations(snapshot_at), freeze=_parts(freeze), time=_seconds(time))
     begun = start.new(settings, given) if resume is None else start.resumed(resume, settings, given)
-    follow.follow(*begun)
+    follow.follow(*begun, tensorboard=tensorboard)
 
 
 def _iterations(listed: str) -> tuple[int, ...]:

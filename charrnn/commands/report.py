@@ -1,0 +1,109 @@
+"""`charrnn report`: what runs learned, as one HTML page, and their curves as pictures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from charrnn.commands.app import app
+from charrnn.commands.reading import chosen_temperatures
+from charrnn.commands.runs import CheckpointDir
+from charrnn.commands.runs import report as tell_skipped
+from charrnn.config import CHECKPOINT_DIR
+from charrnn.errors import CharrnnError, UsageError
+
+if TYPE_CHECKING:
+    from charrnn.pictures import Kind
+
+_MEASURED = 50_000  # as charrnn.measuring has it, which is not imported for the help
+_LOOKED_AT = 4096  # bytes at the beginning of a file that say who made it
+
+
+@app.command()
+def report(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[RUN]...", show_default="the newest run", help="Runs, by name or path."),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
+    png: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the curves as a picture, too; needs matplotlib.")
+    ] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="The same as SVG.")] = None,
+    prime: Annotated[
+        str | None, typer.Option("--prime", "-p", show_default="a newline", help="What the best snapshot goes on from.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Makes the same texts again.")] = 1,
+    temperatures: Annotated[
+        str, typer.Option(metavar="T,T,...", help="Temperatures that the best snapshot writes at.")
+    ] = "0.2,0.5,0.8,1.1",
+    length: Annotated[int, typer.Option("--length", "-n", min=0, help="Characters of each text; 0: none.")] = 300,
+    text_length: Annotated[
+        int, typer.Option(min=0, help="Measure several runs on so many held-out characters, at most; 0: not.")
+    ] = _MEASURED,
+    checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
+) -> None:
+    """Tell what runs learned on one HTML page that needs no network.
+
+    It has the samples of every snapshot under a slider, the curves and a verdict on them, texts at several
+    temperatures, held-out text shaded by surprise, and where each number comes from. A report is written over an
+    older one, and over nothing else."""
+    from tqdm import tqdm
+
+    from charrnn import page
+    from charrnn.report import collect
+    from charrnn.writing import Request
+
+    pictures: dict[Kind, Path | None] = {"png": png, "svg": svg}
+    for file in (output, *filter(None, pictures.values())):
+        _check(file)
+    if png or svg:
+        from charrnn.pictures import draw, matplotlib
+
+        matplotlib()  # raises before anything is read
+    request = Request(length=length, temperatures=chosen_temperatures(None, temperatures, 0.0), seed=seed)
+    shape = "{desc} {percentage:.0f}%"
+    with tqdm(
+        total=1, desc="measuring", delay=0.5, leave=False, bar_format=shape, disable=not sys.stderr.isatty()
+    ) as bar:
+
+        def progress(share: float) -> None:
+            bar.update(share)
+
+        found = collect(
+            paths or [], request, root=checkpoint_dir, prime=prime, text_length=text_length, progress=progress
+        )
+    _write(output, page.render(found).encode())
+    for kind, path in pictures.items():
+        if path:
+            _write(path, draw([told.curves for told in found.runs], kind))
+    tell_skipped(list(found.problems))
+
+
+def _check(path: Path) -> None:
+    """Raises CharrnnError if something is there already that no report made."""
+    if not path.exists():
+        return
+    try:
+        with path.open("rb") as file:
+            ours = b"charrnn report" in file.read(_LOOKED_AT)
+    except OSError as error:
+        raise CharrnnError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from None
+    if not ours:
+        raise UsageError(f"{path}: is there already, and is no report. Choose another name, or remove it first.")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all. Raises CharrnnError."""
+    from charrnn.files import replace_file
+    from charrnn.terminal_text import visible
+    from charrnn.units import size
+
+    try:
+        replace_file(path, data)
+    except OSError as error:
+        raise CharrnnError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from None
+    print(f"charrnn: {visible(str(path))}, {size(len(data))}", file=sys.stderr)

@@ -1,0 +1,235 @@
+"""`charrnn score`: how surprising a text is to a model, and which of several explains it best."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charrnn.commands import reading
+from charrnn.commands.app import app
+from charrnn.commands.output import Output, shade, tell_shades, to_the_end
+from charrnn.commands.runs import CheckpointDir, Json, print_json, report
+from charrnn.commands.showing import Color
+from charrnn.config import CHECKPOINT_DIR, ReadConfig
+from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError, VocabularyError
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.scoring import Score
+    from charrnn.terminal_score import Scored
+
+_WINDOW = 256  # characters of a cold window, as in charrnn.evaluation
+
+
+@app.command()
+def score(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[CHECKPOINT]... TEXT",
+            show_default=False,
+            help="Checkpoints, or runs, whose best snapshots are taken (none: the newest run's); and last the text: a "
+            "file, a folder, - for standard input, or a name that `charrnn corpora` lists.",
+        ),
+    ],
+    cold: Annotated[
+        bool, typer.Option("--cold", help=f"Forget everything every {_WINDOW} characters, as a short context does.")
+    ] = False,
+    count: Annotated[int, typer.Option(min=0, help="Show so many of the most surprising places.")] = 5,
+    color: Annotated[
+        Color, typer.Option("--color", "--colour", help="On a terminal, shade each character of the text by its bits.")
+    ] = Color.NONE,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page with all this and the text shaded, to look at.")
+    ] = None,
+    as_json: Json = False,
+    encoding: Annotated[
+        str, typer.Option(help="Of the text: any that Python knows; auto is UTF-8, or a guess where it is not.")
+    ] = "auto",
+    checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
+    threads: Annotated[
+        int, typer.Option(min=1, help="CPU threads. More are faster for wide models on an idle machine.")
+    ] = 1,
+) -> None:
+    """Measure how surprising a text is to a model, in bits per character; of several models, which explains it best.
+
+    The text is read as each model's own was, and a character that it has never seen is charged 20.1 bits."""
+    if threads > 1:
+        os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # counts only before NumPy is imported
+    from charrnn import terminal, terminal_score
+    from charrnn.scoring import most_surprising
+
+    *models, typed = paths
+    window = _WINDOW if cold else None
+    problems: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        text = _Text(typed, encoding, Path(folder), checkpoint_dir)
+        scored = _scored(models, text, window, checkpoint_dir, problems)
+    places = most_surprising(scored[0].score, count)
+    if html:
+        _write(html, terminal_score.page(text.name, scored, places, window))
+    with to_the_end():
+        if as_json:
+            print_json(
+                {
+                    "text": text.name,
+                    "window": window,
+                    "scores": [_facts(one, scored[0].score, count) for one in scored],
+                    "notes": terminal_score.remarks(scored, window),
+                    "problems": problems,
+                }
+            )
+        else:
+            if color is Color.BITS:
+                _shade(scored[0].score)
+            terminal_score.show_scores(terminal.console(), text.name, scored, places, window)
+        sys.stdout.flush()
+    report(problems)
+
+
+class _Text:
+    """The text that was named, as different models have it read; standard input too, which comes only once."""
+
+    def __init__(self, typed: str, encoding: str, folder: Path, root: Path) -> None:
+        """`folder` is for what has to be kept meanwhile, `root` where runs are. Raises CorpusError, UsageError."""
+        from charrnn import sources
+
+        self.name, self.typed, self.encoding, self.folder, self.root = "", typed, encoding, folder, root
+        self.file, self.read = typed, dict[ReadConfig, str]()
+        if typed == sources.STDIN:
+            [source] = sources.gather([typed])
+            kept = folder / source.name
+            with kept.open("wb") as file:
+                file.writelines(source.chunks())
+            self.file = str(kept)
+
+    def reading(self, own: ReadConfig) -> ReadConfig:
+        """How it is read for a model: as the model's own text, except that no character is too rare to be told, that
+        documents are joined, and that its encoding is its own."""
+        whole = dataclasses.replace(own, min_count=1, documents=False)
+        return whole if whole.bytes else dataclasses.replace(whole, encoding=self.encoding)
+
+    def as_read(self, config: ReadConfig) -> str:
+        """Its characters. Raises CorpusError, UsageError."""
+        if config not in self.read:
+            try:
+                source = reading.read([self.file], config)
+            except CorpusError as error:
+                if _is_model(self.typed, self.root):
+                    wanted = f"charrnn score {self.typed} TEXT"
+                    raise UsageError(f"{self.typed}: is a run or a checkpoint; the text comes last: {wanted}") from None
+                raise CorpusError(str(error).replace(f"{self.folder.resolve()}{os.sep}", "")) from None
+            self.name, self.read[config] = source.name, source.text
+        return self.read[config]
+
+
+def _is_model(typed: str, root: Path) -> bool:
+    from charrnn import checkpoint, runs
+
+    try:
+        return bool(checkpoint.read_header(runs.find_checkpoint(Path(typed), root)))
+    except CharrnnError:
+        return False
+
+
+def _scored(
+    models: Sequence[str | None], text: _Text, window: int | None, root: Path, problems: list[str]
+) -> list[Scored]:
+    """What each checkpoint makes of the text, the best first. What cannot be used is skipped and told in `problems`.
+
+    Raises the first such error if nothing is left; CorpusError and UsageError for the text."""
+    from charrnn import runs
+    from charrnn.checkpoint import load
+    from charrnn.terminal_score import Scored
+
+    scored: list[Scored] = []
+    failure: CharrnnError | None = None
+    for model in models or [None]:
+        try:
+            kept = load(path := runs.find_checkpoint(Path(model) if model else None, root))
+            own = text.reading(kept.header.reading)
+            made = Scored(
+                name=model or path.parent.name,
+                path=path,
+                digest=kept.digest,
+                iteration=kept.header.iteration,
+                reading=own,
+                score=_score(kept, text.as_read(own), window),
+            )
+        except (CorpusError, UsageError):  # of the text
+            raise
+        except CharrnnError as error:
+            failure = failure or error
+            problems.append(str(error))
+            continue
+        scored.append(made)
+    if failure and not scored:
+        raise failure
+    return sorted(scored, key=lambda one: one.score.bits_per_character)
+
+
+def _score(kept: Checkpoint, text: str, window: int | None) -> Score:
+    """With a bar on a terminal, if it takes long."""
+    from tqdm import tqdm
+
+    from charrnn import scoring
+    from charrnn.generation import Engine
+
+    engine, vocabulary = Engine(kept.header.model, kept.weights), kept.header.vocabulary
+    shown = "{l_bar}{bar}| {elapsed}<{remaining}"
+    hidden = not sys.stderr.isatty()
+    with tqdm(desc="scoring", total=1, delay=0.5, leave=False, disable=hidden, bar_format=shown) as bar:
+
+        def progress(share: float) -> None:
+            bar.update(share)
+
+        try:
+            return scoring.score(engine, vocabulary, text, window=window, progress=progress)
+        except (DivergedError, VocabularyError) as error:
+            raise type(error)(f"{kept.path}: {error}") from None
+
+
+def _shade(score: Score) -> None:
+    """The text in shades of surprise, if standard output is a terminal that has any."""
+    output = Output()
+    if not output.styled:
+        print("charrnn: --color bits: only a terminal has colours; for a page of them: --html FILE", file=sys.stderr)
+        return
+    tell_shades()
+    characters = zip(score.text, score.bits.tolist(), strict=True)
+    output.stream([(score.before, ""), *((character, shade(bits)) for character, bits in characters)])
+    output.write([("\n", "")])
+
+
+def _write(path: Path, page: str) -> None:
+    from charrnn.files import replace_file
+
+    try:
+        replace_file(path, page.encode())
+    except OSError as error:
+        raise CharrnnError(f"--html {path}: cannot be written ({error.strerror}). Choose another place.") from None
+
+
+def _facts(one: Scored, best: Score, count: int) -> dict[str, Any]:
+    """What there is to know of a model's score but the bits of each character."""
+    from charrnn.scoring import most_surprising
+
+    mean = one.score.bits_per_character
+    return {
+        "model": one.name,
+        "checkpoint": str(one.path),
+        "sha256": one.digest,
+        "iteration": one.iteration,
+        "characters": len(one.score.text),
+        "unseen": int(one.score.unseen.sum()),
+        "bits_per_character": mean,
+        "above_best": mean - best.bits_per_character,
+        "surprising": [dataclasses.asdict(place) for place in most_surprising(one.score, count)],
+    }
