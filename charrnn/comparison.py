@@ -35,12 +35,23 @@ class Written:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Took:
+    """What a training took, up to its latest checkpoint."""
+
+    parameters: int
+    characters: int  # seen in training
+    seconds: float | None  # of training; None where the run's resume file is gone
+    size: int  # bytes of a checkpoint
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
     """Everything `charrnn compare` shows."""
 
     rows: tuple[Row, ...]
     groups: tuple[str, ...]  # the runs (or lone files) of `settings`, in order
     settings: Mapping[str, Sequence[Any]]  # those that differ: one value for each group
+    took: tuple[Took, ...]  # what each of `groups` took, in order
     verdicts: Mapping[str, Sequence[str]]  # sentences on each run (charrnn.verdict)
     measurement: Measurement | None  # of the checkpoints that wrote, on one text
     samples: tuple[Written, ...]
@@ -63,6 +74,7 @@ class Comparison:
         return {
             "rows": [row.to_dict() for row in self.rows],
             "settings": {"runs": list(self.groups), "differing": {k: list(v) for k, v in self.settings.items()}},
+            "took": [dataclasses.asdict(one) for one in self.took],
             "verdicts": {run: list(sentences) for run, sentences in self.verdicts.items()},
             "measurement": self.measurement.to_dict() if self.measurement else None,
             "samples": samples,
@@ -179,6 +191,7 @@ def compare(
         rows=tuple(rows.values()),
         groups=tuple(name or group.kept[0].path.stem for name, group in zip(names, groups, strict=True)),
         settings=differing_settings([group.kept[-1].header for group in groups]),
+        took=tuple(map(_took, groups)),
         verdicts=_verdicts(groups, names),
         measurement=measurement,
         samples=tuple(
@@ -192,6 +205,17 @@ def compare(
         length=length,
         notes=tuple(notes),
         problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def _took(group: _Group) -> Took:
+    last, resumable = group.kept[-1], group.run.resumable if group.run else None
+    elapsed = resumable.header.progress.get("elapsed") if resumable else None
+    return Took(
+        parameters=last.header.model.parameters(len(last.header.vocabulary)),
+        characters=last.header.characters,
+        seconds=elapsed if isinstance(elapsed, float | int) else None,
+        size=last.size,
     )
 
 

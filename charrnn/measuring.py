@@ -72,7 +72,7 @@ def measure(
     characters of it; `progress` is told what share of the work has been done since it was last told.
 
     Of a text that a model was trained on only the held-out part counts. Raises UsageError if the models would read
-    different characters, or nothing says where the text is; CorpusError, CheckpointError.
+    different characters, if nothing says where the text is or it has changed since; CorpusError, CheckpointError.
     """
     if length < 2:
         raise UsageError(f"--text-length {length}: at least 2 characters.")
@@ -87,6 +87,8 @@ def measure(
         if key not in readings:
             readings[key] = retrieve(path, header, text, read)
         found = found or readings[key]
+        if text is None and not readings[key].same:
+            raise UsageError(f"{readings[key].corpus.name}: is not what {path} was trained on. Name it: --text FILE")
         here = _parts(readings[key], length)
         parts = parts or here
         if here != parts:

@@ -20,11 +20,11 @@ from rich.table import Table
 from rich.text import Text
 
 from charrnn.catalog import Listed, Row
-from charrnn.comparison import Comparison, Written
+from charrnn.comparison import Comparison, Took, Written
 from charrnn.measuring import Measurement
 from charrnn.terminal_text import visible
 from charrnn.texture import Texture, reading_of
-from charrnn.units import size
+from charrnn.units import duration, size
 
 _NARROWEST = 36  # characters of a column of samples; below it they are shown one under another
 _MOST_COLUMNS = 3
@@ -120,6 +120,16 @@ def show_settings(out: Console, groups: Sequence[str], settings: Mapping[str, Se
         out.print(plain(group))
         for name, values in settings.items():
             out.print(plain(f"  {name.replace('_', '-')}: {_value(values[number])}"), soft_wrap=True)
+
+
+def show_took(out: Console, groups: Sequence[str], took: Sequence[Took]) -> None:
+    """How large the networks are and how long they were trained."""
+    figures = ("Parameters", "Characters", "Time", "Size")
+    table = open_table("", *figures, right=figures)
+    for group, one in zip(groups, took, strict=True):
+        seconds = "-" if one.seconds is None else duration(one.seconds)
+        table.add_row(*map(plain, [group, f"{one.parameters:,}", f"{one.characters:,}", seconds, size(one.size)]))
+    out.print(table)
 
 
 def _value(value: Any) -> str:
@@ -227,6 +237,9 @@ def show_comparison(out: Console, comparison: Comparison) -> None:
     if len(comparison.groups) > 1 and comparison.settings:
         out.print()
         show_settings(out, comparison.groups, comparison.settings)
+    if len(comparison.groups) > 1:
+        out.print()
+        show_took(out, comparison.groups, comparison.took)
     if comparison.verdicts:
         out.print()
         show_verdicts(out, comparison.verdicts)

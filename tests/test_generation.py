@@ -110,6 +110,16 @@ def test_engine_agrees_with_torch(
     np.testing.assert_allclose(logits, ours[0].numpy(), rtol=0, atol=2e-5)
 
 
+@each_kind
+def test_engine_agrees_with_torch_over_a_thousand_steps(kind: dict[str, Any]) -> None:
+    """As `charrnn train` makes it by default, but small."""
+    config = ModelConfig(**kind, rnn_size=32, embedding_size=8)
+    weights, inputs = random_weights(config, scale=0.2), ids(1000)
+    logits, _ = steps(config, weights, inputs)
+    expected, _ = oracle(config, weights, inputs)
+    np.testing.assert_allclose(logits, expected.numpy(), rtol=0, atol=2e-5)
+
+
 def test_dropouts_are_nothing_to_the_engine() -> None:
     config = ModelConfig(rnn_size=12, embedding_size=5)
     dropping = ModelConfig(rnn_size=12, embedding_size=5, dropout=0.5, input_dropout=0.5, recurrent_dropout=0.5)

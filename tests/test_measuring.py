@@ -107,6 +107,10 @@ def test_what_differs_is_not_measured_as_one(tmp_path: Path, text: Path) -> None
     lone = tiny.save(tmp_path / "lone.safetensors")
     with pytest.raises(UsageError, match="--text FILE"):
         measure([lone])
+    text.write_text(TEXT + "More.", "utf-8")
+    with pytest.raises(UsageError, match=r"is not what .* was trained on"):
+        measure([plain])
+    assert not measure([plain], str(text)).held_out
     with pytest.raises(CorpusError, match="nowhere"):
         measure([plain], str(tmp_path / "nowhere.txt"))
 
@@ -161,6 +165,10 @@ def test_compare_measures_several_runs_and_says_which_is_better(tmp_path: Path, 
     said = re.sub(r"\s+", " ", shown)
     assert f"by {worse.behind.mean:.3f} ± {worse.behind.half:.3f} bits per character" in said
     assert "n-grams of order" in shown
+    kept = checkpoint.read_header(runs[0] / "iteration-000010.safetensors")
+    parameters = kept.model.parameters(len(kept.vocabulary))
+    assert [one.parameters for one in result.took] == [parameters] * 2
+    assert re.search(rf"a +{parameters:,} +102,400 +- ", shown)
     assert [one.temperature for one in result.samples] == [0.5, 1.0] * 2
     assert "temperature 0.5, 1" in shown
     assert compare(runs, length=0, text_length=0).measurement is None
