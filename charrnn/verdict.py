@@ -199,7 +199,7 @@ def _advice(course: _Course) -> str:
     if state == "learning":
         if gap >= LARGE_GAP and course.epochs >= OFTEN:
             return _against_learning_by_heart(course)
-        return f"Try twice the --iterations: it fell by {course.fall:.2f} bits in the last doubling."
+        return f"Try training twice as long: it fell by {course.fall:.2f} bits in the last doubling."
     if course.clipped_share > CLIPPED:
         return f"Try a lower --learning-rate: {course.clipped_share:.0%} of the gradients were clipped."
     if gap >= SMALL_GAP:
