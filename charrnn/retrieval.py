@@ -37,8 +37,8 @@ def retrieve(path: Path | None, header: Header, text: str | None = None, read: R
     read.
     """
     reading = replace(header.reading, min_count=1)
-    if text is not None:
-        found = read([text], reading)
+    if text is not None:  # its encoding is its own
+        found = read([text], reading if reading.bytes else replace(reading, encoding="auto"))
     else:
         resumable = Run(path.parent).resumable if path else None
         origin = dict(resumable.header.progress.get("origin", ())) if resumable else {}

@@ -49,6 +49,12 @@ def test_by_name(run: Path, tmp_path: Path) -> None:
     assert other.training == [(0, len(other.corpus))]
 
 
+def test_another_text_has_an_encoding_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "other.txt").write_text("Très près, là-bas.", "utf-8")
+    header = tiny.header(reading=ReadConfig(encoding="cp1252"))
+    assert retrieve(None, header, str(tmp_path / "other.txt")).corpus.text == "Très près, là-bas."
+
+
 def test_where_it_is_gone(run: Path, tmp_path: Path) -> None:
     path = run / "iteration-000010.safetensors"
     header = checkpoint.read_header(path)
