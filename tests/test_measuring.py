@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,9 @@ def test_compare_measures_several_runs_and_says_which_is_better(tmp_path: Path, 
     assert re.search(rf"a +{parameters:,} +102,400 +- ", shown)
     assert [one.temperature for one in result.samples] == [0.5, 1.0] * 2
     assert "temperature 0.5, 1" in shown
+    told = json.loads(json.dumps(result.to_dict(), allow_nan=False))["measurement"]
+    assert [one["path"] for one in told["models"]] == [str(one.path) for one in result.measurement.models]
+    assert [one["behind"] is None for one in told["models"]].count(True) == 1
     assert compare(runs, length=0, text_length=0).measurement is None
     assert compare(runs[:1], length=0).measurement is None
     alone = compare(runs[:1], length=0, text=str(text)).measurement
