@@ -25,7 +25,7 @@ from charrnn.evaluation import held_out_loss
 from charrnn.events import Evaluated, Event, Progress, Snapshot
 from charrnn.model import CharModel, State, entering
 from charrnn.optimisation import Average, Optimisation
-from charrnn.shards import Shards, count_for
+from charrnn.shards import Shards
 from charrnn.steering import Steering
 from charrnn.windows import IGNORED, DocumentStreams, Streams
 
@@ -68,7 +68,7 @@ class Training:
         self.optimisation = Optimisation(self.model, config, self.device)
         self.average = Average(self.model, config.average, self.device) if config.average else None
         threads = torch.get_num_threads() if self.device.type == "cpu" else 1
-        self.shards = Shards(config.batch_size, count_for(model_config, threads), config.seed, self.device)
+        self.shards = Shards(config.batch_size, threads, config.seed, self.device)
         self.state: State = self.model.zero_state(config.batch_size)
         self.iteration = 0
         self.characters = 0  # trained on so far, overlaps counted again

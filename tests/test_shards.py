@@ -15,7 +15,7 @@ from charrnn import corpus, resuming
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.events import Progress
 from charrnn.model import CharModel
-from charrnn.shards import Shards, count_for
+from charrnn.shards import Shards
 from charrnn.training import Training
 from charrnn.windows import IGNORED
 
@@ -119,9 +119,3 @@ def test_documents_that_end_are_no_trouble(tmp_path: Path) -> None:
 def test_threads_elsewhere_stay_as_they_were() -> None:
     finish(make(batch_size=5, iterations=2))
     assert torch.get_num_threads() == 3
-
-
-def test_wide_layers_share_their_products_instead() -> None:
-    """4 x 384 x 768 weights are read by each thread alone, 4 x 512 x 1,024 are not."""
-    assert [count_for(ModelConfig(rnn_size=size), 2) for size in (16, 256, 384, 512, 1024)] == [2, 2, 2, 1, 1]
-    assert count_for(ModelConfig(rnn_size=512, model="rnn"), 8) == 8
