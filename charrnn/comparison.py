@@ -164,7 +164,7 @@ def compare(
         if len(groups) == 1 or one.path in group.files or one.path == (best_of(group.kept) or group.kept[-1].path)
     ]
     prime = prime or everything[0].header.vocabulary.default_prime
-    samples: list[tuple[Row, str, Text, str]] = []
+    samples: list[tuple[Kept, str, Text, str]] = []
     for one in chosen if length else ():
         row, vocabulary = rows[one.path], one.header.vocabulary
         fitted = vocabulary.replace_unseen(prime) or vocabulary.default_prime
@@ -173,7 +173,7 @@ def compare(
         try:
             loaded = checkpoint.load(one.path)
             written = request.write(Engine(loaded.header.model, loaded.weights), vocabulary, fitted)
-            samples += [(row, fitted, each, "".join(c.text for c in each.characters)) for each in written]
+            samples += [(one, fitted, each, "".join(c.text for c in each.characters)) for each in written]
         except (CheckpointError, DivergedError) as error:
             problems.append(f"{row.label}: no sample; {error}")
     measurement = None
@@ -186,7 +186,7 @@ def compare(
             if text:
                 raise
             notes.append(f"Not measured on one text: {error}")
-    made, real = _textures([each[3] for each in samples], chosen[0], read)
+    made, real = _textures([(one, wrote) for one, _, _, wrote in samples], read)
     return Comparison(
         rows=tuple(rows.values()),
         groups=tuple(name or group.kept[0].path.stem for name, group in zip(names, groups, strict=True)),
@@ -195,8 +195,8 @@ def compare(
         verdicts=_verdicts(groups, names),
         measurement=measurement,
         samples=tuple(
-            Written(row=row, temperature=each.temperature, prime=fitted, text=wrote, texture=texture)
-            for (row, fitted, each, wrote), texture in zip(samples, made, strict=True)
+            Written(row=rows[one.path], temperature=each.temperature, prime=fitted, text=wrote, texture=texture)
+            for (one, fitted, each, wrote), texture in zip(samples, made, strict=True)
         ),
         real=real,
         prime=prime,
@@ -238,12 +238,24 @@ def _remembering(read: Read) -> Read:
     return again
 
 
-def _textures(samples: Sequence[str], one: Kept, read: Read) -> tuple[list[Texture], Texture]:
-    """What the samples are made of, beside the text they were trained on if that is still there."""
-    try:
-        return textures(samples, retrieve(one.path, one.header, read=read))
-    except (UsageError, CorpusError):
-        return [texture(sample, None, None) for sample in samples], texture("", None, None)
+def _textures(samples: Sequence[tuple[Kept, str]], read: Read) -> tuple[list[Texture], Texture]:
+    """What the samples are made of, each looked up in the text that its own model was trained on, if that is still
+    there; and the same of real text, where all had the same."""
+    nothing = texture("", None, None)
+    made, reals = [nothing] * len(samples), []
+    of_text: dict[tuple[Any, ...], list[int]] = {}
+    for place, (one, _) in enumerate(samples):
+        of_text.setdefault(text_key(one.header), []).append(place)
+    for places in of_text.values():
+        one, texts = samples[places[0]][0], [samples[place][1] for place in places]
+        try:
+            found, real = textures(texts, retrieve(one.path, one.header, read=read))
+        except (UsageError, CorpusError):
+            found, real = [texture(text, None, None) for text in texts], nothing
+        reals.append(real)
+        for place, its in zip(places, found, strict=True):
+            made[place] = its
+    return made, reals[0] if len(reals) == 1 else nothing
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ import pytest
 import tiny
 from rich.console import Console
 
-from charrnn import checkpoint, corpus, terminal
+from charrnn import checkpoint, comparison, corpus, terminal
 from charrnn.bootstrap import paired_difference
 from charrnn.comparison import compare
 from charrnn.config import ReadConfig, TrainConfig
@@ -22,6 +22,7 @@ from charrnn.generation import Engine
 from charrnn.measuring import measure, textures
 from charrnn.ngrams import kneser_ney
 from charrnn.retrieval import retrieve
+from charrnn.runs import Run
 from charrnn.scoring import UNSEEN_BITS, score
 from charrnn.vocabulary import Vocabulary, to_code_points
 
@@ -190,3 +191,17 @@ def test_compare_says_why_it_measured_nothing(tmp_path: Path, text: Path) -> Non
     assert "ships.txt" in result.notes[-1]
     with pytest.raises(CorpusError, match=r"ships\.txt"):
         compare(runs, length=0, text=str(text))
+
+
+def test_samples_are_looked_up_in_the_text_of_their_own_run(tmp_path: Path, text: Path) -> None:
+    other = "".join(f"No ship {n} here, only {n * 3} sheep upon the hill and {n} clouds.\n" for n in range(60))
+    (tmp_path / "sheep.txt").write_text(other, "utf-8")
+    paths = [run_on(tmp_path, "ships", text), run_on(tmp_path, "sheep", tmp_path / "sheep.txt")]
+    ships, sheep = (Run(path).snapshots[0] for path in paths)
+    made, real = comparison._textures([(ships, TEXT[:200]), (sheep, other[:200]), (sheep, TEXT[:200])], corpus.read)
+    assert [one.found for one in made] == [1.0, 1.0, 0.0]
+    assert (real.known_words, real.found) == (None, None), "there is no one text to set beside them"
+    made, real = comparison._textures([(ships, TEXT[:200])], corpus.read)
+    assert made[0].found == 1.0
+    assert real.known_words is not None
+    assert comparison._textures([], corpus.read)[0] == []

@@ -79,7 +79,7 @@ class TestDrawn:
         from charrnn.pictures import draw
 
         runs = read(telling.run(tmp_path, name), telling.run(tmp_path, "two"))
-        ElementTree.fromstring(draw(runs, "svg"))
+        assert ElementTree.fromstring(draw(runs, "svg")).tag.endswith("svg")
 
     def test_runs_with_little_in_them(self, tmp_path: Path) -> None:
         from charrnn.pictures import draw
