@@ -1,6 +1,6 @@
 """Launches charrnn from a checkout: `python cli.py train ...`. The installed command is `charrnn`."""
 
-from charrnn.commands.app import main
+from charrnn.commands.main import main
 
 if __name__ == "__main__":
     main()

@@ -112,7 +112,7 @@ class Recorder:
                 [json.loads(line) for line in text.splitlines()] if text.startswith('{"') else json.loads(text)
             )
         except ValueError:
-            return re.sub(r"sha256 [0-9a-f]{12}", "sha256 …", text)
+            return re.sub(r"(?<![0-9a-f])[0-9a-f]{64}|sha256 [0-9a-f]{12}|20\d\d-\d\d-\d\d \d\d:\d\d", "…", text)
 
     def checkpoints(self, name: str, run: str) -> None:
         """The tensors, losses and rows of a run."""

@@ -7,11 +7,12 @@ print(model.generate("Prince Andrew ", 200, temperature=0.7, seed=1))
 
 from typing import TYPE_CHECKING, Any
 
+from charrnn._version import __version__
+
 if TYPE_CHECKING:
     from charrnn.api import Model, load, train
 
 __all__ = ["Model", "__version__", "load", "train"]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
 """`python -m charrnn`."""
 
-from charrnn.commands.app import main
+from charrnn.commands.main import main
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""Every error a person can cause, in one tree. `charrnn.commands.app.main` is the one place that catches them.
+"""Every error a person can cause, in one tree. `charrnn.commands.main.main` is the one place that catches them.
 
 CharrnnError
 ├── UsageError          options that contradict each other, or values that cannot be        exit 2

@@ -24,7 +24,7 @@ from urllib import request
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 
-from charrnn import __version__
+from charrnn._version import __version__
 from charrnn.errors import FetchError
 
 Progress = Callable[[int, int | None], None]  # bytes that are there, and bytes in all if the server says

@@ -18,7 +18,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from charrnn import __version__, charts
+from charrnn import charts
+from charrnn._version import __version__
 from charrnn.charts import Line
 from charrnn.curves import Curves, Series, ceiling
 from charrnn.passage import SHADES

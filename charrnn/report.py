@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from charrnn import __version__, checkpoint, comparison, curves, measuring, passage, presets, runs, sampling, verdict
+from charrnn import checkpoint, comparison, curves, measuring, passage, presets, runs, sampling, verdict
+from charrnn._version import __version__
 from charrnn.catalog import Row, best_of, row_of
 from charrnn.checkpoint import Checkpoint, Header, Sample
 from charrnn.config import CHECKPOINT_DIR

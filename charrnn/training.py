@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn import __version__, generation, sampling, schedule, words
+from charrnn import generation, sampling, schedule, words
+from charrnn._version import __version__
 from charrnn.budget import ENDLESS, Budget
 from charrnn.checkpoint import Header, Sample
 from charrnn.config import ModelConfig, TrainConfig

@@ -208,7 +208,7 @@ def test_colour_on_a_terminal_unless_not_wanted(root: Path, environment: dict[st
 def test_torch_is_not_imported(root: Path) -> None:
     script = (
         "import sys\n"
-        "from charrnn.commands.app import main\n"
+        "from charrnn.commands.main import main\n"
         "for verb in (['compare', '-n', '5'], ['runs'], ['runs', 'show']):\n"
         f"    sys.argv = ['charrnn', *verb, '--checkpoint-dir', {str(root)!r}]\n"
         "    try:\n        main()\n    except SystemExit as done:\n        assert not done.code\n"

@@ -168,7 +168,7 @@ def test_a_bar_on_a_terminal(server: Server, environment: dict[str, str], fails:
 
 def test_torch_is_not_imported(environment: dict[str, str]) -> None:
     script = (
-        "import sys\nfrom charrnn.commands.app import main\nsys.argv = ['charrnn', 'corpora']\n"
+        "import sys\nfrom charrnn.commands.main import main\nsys.argv = ['charrnn', 'corpora']\n"
         "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code\nsys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)

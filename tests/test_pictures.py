@@ -17,7 +17,7 @@ from charrnn import curves
 from charrnn.curves import Curves
 from charrnn.runs import Run
 
-WITHOUT = "import sys; sys.modules['matplotlib'] = None; from charrnn.commands import app; app.main()"
+WITHOUT = "import sys; sys.modules['matplotlib'] = None; from charrnn.commands.main import main; main()"
 HERE = Path(__file__).resolve().parent.parent
 
 

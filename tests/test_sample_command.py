@@ -338,6 +338,6 @@ def test_only_fields_of_the_header_are_needed(model: Path) -> None:
 
 def test_the_command_line_leaves_numpy_to_the_verbs() -> None:
     # Its number of threads counts only before it is imported, and `--help` has no use for it.
-    code = "import sys, charrnn.commands.app; print([m for m in ('numpy', 'torch', 'rich.table') if m in sys.modules])"
+    code = "import sys, charrnn.commands.main; print([m for m in ('numpy', 'torch', 'rich.table') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

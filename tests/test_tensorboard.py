@@ -16,7 +16,7 @@ import torch
 
 from charrnn import checkpoint, corpus, resuming, runs, tensorboard
 from charrnn.checkpoint import Sample
-from charrnn.commands.app import main
+from charrnn.commands.main import main
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import RunError, UsageError
 from charrnn.events import Evaluated, Event, Progress, Snapshot

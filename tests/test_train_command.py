@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from charrnn import checkpoint
-from charrnn.commands.app import main
+from charrnn.commands.main import main
 from charrnn.runs import Run
 
 TEXT = "".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(70))

@@ -16,7 +16,7 @@ import torch
 from test_training import CELLS, TEXT, finish, kept, make, same
 
 from charrnn import cache, checkpoint, corpus, evaluation, resuming
-from charrnn.commands.app import main
+from charrnn.commands.main import main
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.errors import CorpusError, UsageError
 from charrnn.events import Progress, Snapshot

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from charrnn.commands.app import app
-from charrnn.commands.reading import chosen_temperatures
-from charrnn.commands.runs import CheckpointDir, Json, print_json, report
+from charrnn.commands.options import CheckpointDir, Json, chosen_temperatures, print_json, report
 from charrnn.config import CHECKPOINT_DIR, TrainConfig
 
 _TEMPERATURE = TrainConfig().sample_temperature

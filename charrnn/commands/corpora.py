@@ -12,7 +12,7 @@ import typer
 
 from charrnn.commands import reading, start
 from charrnn.commands.app import app
-from charrnn.commands.runs import Json, print_json
+from charrnn.commands.options import Json, print_json
 from charrnn.config import TrainConfig
 from charrnn.errors import UsageError
 

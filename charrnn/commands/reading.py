@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.commands.options import unescaped
 from charrnn.config import MAX_EXPANSION, ReadConfig
-from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from charrnn.corpus import Corpus
@@ -60,26 +59,6 @@ MaxExpansion = Annotated[
 
 DEFAULTS = _READ
 EXPANSION = MAX_EXPANSION
-
-
-def unescaped(typed: str) -> str:
-    r"""What is typed on a command line, where \n, \t, \r and \\ stand for characters."""
-    escapes = {r"\n": "\n", r"\t": "\t", r"\r": "\r", r"\\": "\\"}
-    return re.sub(r"\\[ntr\\]", lambda match: escapes[match[0]], typed)
-
-
-def chosen_temperatures(
-    one: float | None, several: str | None, default: float, *, greedy: bool = False
-) -> tuple[float, ...]:
-    """Those asked for, one way or the other. Raises UsageError."""
-    if sum((one is not None, greedy, several is not None)) > 1:
-        raise UsageError("--temperature, --greedy and --temperatures contradict each other; give one of them.")
-    if several is None:
-        return (0.0 if greedy else default if one is None else one,)
-    try:
-        return tuple(float(part) for part in several.split(","))
-    except ValueError:
-        raise UsageError(f"--temperatures {several}: numbers with commas between them, as in 0.2,0.5,0.8.") from None
 
 
 def config(settings: Mapping[str, Any]) -> ReadConfig:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.commands.app import app
-from charrnn.commands.reading import chosen_temperatures
-from charrnn.commands.runs import CheckpointDir
-from charrnn.commands.runs import report as tell_skipped
+from charrnn.commands.options import CheckpointDir, chosen_temperatures
+from charrnn.commands.options import report as tell_skipped
 from charrnn.config import CHECKPOINT_DIR
 from charrnn.errors import CharrnnError, UsageError
 

@@ -4,36 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from charrnn.commands.app import app
+from charrnn.commands.options import CheckpointDir, Json, print_json, report
 from charrnn.config import CHECKPOINT_DIR
 
 runs_app = typer.Typer(help="List the runs, newest first.", invoke_without_command=True)
 app.add_typer(runs_app, name="runs")
-
-CheckpointDir = Annotated[Path, typer.Option(help="Where runs are kept.")]
-Json = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
-
-
-def print_json(values: Any) -> None:
-    """JSON on standard output, every character escaped that is not ASCII."""
-    import json
-
-    print(json.dumps(values, indent=2, allow_nan=False))
-
-
-def report(problems: list[str]) -> None:
-    """Name what was skipped on standard error. Raises Exit with code 1 if there was anything."""
-    from charrnn.terminal_text import visible
-
-    sys.stdout.flush()
-    for problem in problems:
-        print(f"charrnn: skipped: {visible(problem)}", file=sys.stderr)
-    if problems:
-        raise typer.Exit(1)
 
 
 @runs_app.callback()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.commands.app import app
+from charrnn.commands.options import chosen_temperatures, unescaped
 from charrnn.commands.output import Output, to_the_end
-from charrnn.commands.reading import chosen_temperatures, unescaped
 from charrnn.commands.showing import Color, Novelty, Show
 from charrnn.config import CHECKPOINT_DIR, TrainConfig
 from charrnn.errors import CharrnnError, UsageError, VocabularyError

@@ -14,8 +14,8 @@ import typer
 
 from charrnn.commands import reading
 from charrnn.commands.app import app
+from charrnn.commands.options import CheckpointDir, Json, print_json, report
 from charrnn.commands.output import Output, shade, tell_shades, to_the_end
-from charrnn.commands.runs import CheckpointDir, Json, print_json, report
 from charrnn.commands.showing import Color
 from charrnn.config import CHECKPOINT_DIR, ReadConfig
 from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError, VocabularyError

@@ -1,0 +1,39 @@
+"""The command line's entry point, and the one place where errors become a line and an exit code."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+from charrnn.commands import compare, corpora, report, runs, sample, score, train
+from charrnn.commands.app import app
+from charrnn.errors import CharrnnError
+from charrnn.terminal_text import visible
+
+VERBS = (train, sample, compare, report, score, runs, corpora)  # each adds itself to the application when imported
+
+
+def _speak_utf8() -> None:
+    """Files and pipes get UTF-8 whatever the locale; a terminal shows what it can, and nothing fails for the rest."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0; 1 an error; 2 usage; 130 Ctrl-C, 143 terminated."""
+    # NumPy's threads gain little at one character at a time, and lose nearly everything (5,000 characters a second
+    # become 60) while something else, such as a training, keeps the cores busy. Counts only before NumPy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _speak_utf8()
+    try:
+        app()
+    except CharrnnError as error:
+        line = visible(str(error)).replace("\n", "␊")  # it may name a file that others named
+        print(f"charrnn: {line}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader (`| head`) has all it wanted. Python would complain again while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
