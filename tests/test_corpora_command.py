@@ -15,7 +15,7 @@ from serving import Handler, Server, serving, status, whole
 from typer.testing import CliRunner
 
 from charrnn import library
-from charrnn.commands.app import app
+from charrnn.commands.main import app
 from charrnn.library import Entry
 
 BOOK = "The lamp went round.\n" * 5000

@@ -432,7 +432,7 @@ def test_epochs_leave_the_chosen_precision_as_it_is(
     from typer.testing import CliRunner
 
     from charrnn.commands import follow
-    from charrnn.commands.app import app
+    from charrnn.commands.main import app
 
     (tmp_path / "sheep.txt").write_text(TEXT, "utf-8")
     monkeypatch.chdir(tmp_path)

@@ -175,7 +175,7 @@ def test_a_long_budget_has_every_snapshot() -> None:
 )
 def test_the_options_printed_can_be_typed(model: ModelConfig, config: TrainConfig, tmp_path: Path) -> None:
     from charrnn.commands import train
-    from charrnn.commands.app import app
+    from charrnn.commands.main import app
 
     command = typer.main.get_command(app).commands["train"]  # type: ignore[attr-defined]
     context = command.make_context("train", shlex.split(options(model, config)))

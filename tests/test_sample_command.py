@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from charrnn import checkpoint
 from charrnn.checkpoint import Header
-from charrnn.commands.app import app
+from charrnn.commands.main import app
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError, RunError, UsageError, VocabularyError
 from charrnn.generation import Engine, generate
@@ -169,7 +169,7 @@ def test_a_random_seed_is_printed_and_makes_the_text_again(model: Path) -> None:
 
 def test_torch_is_never_imported(model: Path) -> None:
     code = (
-        "import sys; from charrnn.commands.app import app\n"
+        "import sys; from charrnn.commands.main import app\n"
         "try: app()\n"
         "finally: print([m for m in ('torch', 'rich', 'tqdm') if m in sys.modules], file=sys.stderr)"
     )

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 import charrnn
 from charrnn import checkpoint
-from charrnn.commands.app import app
+from charrnn.commands.main import app
 from charrnn.commands.output import Output
 from charrnn.errors import CharrnnError, CorpusError, RunError, UsageError
 from charrnn.generation import Engine

@@ -21,7 +21,7 @@ import tiny
 from typer.testing import CliRunner
 
 from charrnn import checkpoint, library, scoring
-from charrnn.commands.app import app
+from charrnn.commands.main import app
 from charrnn.config import ReadConfig
 from charrnn.errors import CharrnnError, CheckpointError, CorpusError, DivergedError, RunError, UsageError
 from charrnn.generation import Engine
@@ -282,7 +282,7 @@ def test_a_reader_that_leaves_early_is_no_error(root: Path, text: Path, more: li
 
 def test_torch_is_never_imported(root: Path, text: Path) -> None:
     code = (
-        "import sys; from charrnn.commands.app import app\n"
+        "import sys; from charrnn.commands.main import app\n"
         "try: app()\n"
         "finally: print('torch' in sys.modules, file=sys.stderr)"
     )
