@@ -22,8 +22,8 @@ from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-from charrnn import decoding, encoding, library, sources
 from charrnn.config import ReadConfig
+from charrnn.text import charsets, encoder, known_texts, sources
 
 SIZE = 64 << 20  # bytes of each text whose speed is measured
 REPEATS = 5
@@ -55,14 +55,14 @@ def least(work: Callable[[], object]) -> float:
 def encode(path: Path, config: ReadConfig) -> None:
     """Both passes."""
     source = sources.gather([path])[0]
-    pieces = (lambda _: source.chunks()) if config.bytes else partial(decoding.decode, source, config)
-    for _ in encoding.encode([encoding.Unread(source.name, path, pieces)], config, in_memory=0).again():
+    pieces = (lambda _: source.chunks()) if config.bytes else partial(charsets.decode, source, config)
+    for _ in encoder.encode([encoder.Unread(source.name, path, pieces)], config, in_memory=0).again():
         pass
 
 
 def speeds(folder: Path) -> None:
     """Print the speed of encoding beside that of decoding."""
-    novel = library.bundled().read_text("utf-8")
+    novel = known_texts.bundled().read_text("utf-8")
     plain = novel.encode("ascii", "ignore")
     curly = novel.replace("'", "’").replace('"', "“").encode()
     chinese = "天地玄黃宇宙洪荒日月盈昃辰宿列張寒來暑往秋收冬藏。\n".encode()

@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from charrnn import threads
+from charrnn.training import threads
 
 
 def main() -> None:
@@ -34,12 +34,14 @@ def main() -> None:
     threads.prepare()
     import torch
 
-    from charrnn import checkpoint, corpus, library, runs
-    from charrnn.evaluation import cold_loss, dynamic_loss, held_out_loss
-    from charrnn.model import CharModel
+    from charrnn.network.torch_model import CharModel
+    from charrnn.runs import checkpoint
+    from charrnn.runs.run import find_run
+    from charrnn.text import corpus, known_texts
+    from charrnn.training.validation import cold_loss, dynamic_loss, held_out_loss
 
     torch.set_flush_denormal(True)
-    source = arguments.text or library.bundled()
+    source = arguments.text or known_texts.bundled()
     text = corpus.read(source)
     print(f"{text.name}: {len(text):,} characters; {torch.get_num_threads()} threads, torch {torch.__version__}\n")
     dynamic = ["dynamic"] * (arguments.dynamic is not None)
@@ -59,7 +61,7 @@ def main() -> None:
                 seconds = time.perf_counter() - began
                 if done.returncode:
                     sys.exit(done.stderr)
-                run = runs.find_run(Path(name), root)
+                run = find_run(Path(name), root)
                 elapsed = checkpoint.load(run.resume_path).header.progress["elapsed"]
                 kept = checkpoint.load(max(run.path.glob("iteration-*.safetensors")))
                 header = kept.header

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn import threads
+from charrnn.training import threads
 
 ROUNDS, WARM, BLOCK = 30, 5, 4  # short turns, so that the machine is the same for both
 
@@ -44,11 +44,12 @@ def main() -> None:
     import torch
 
     torch.set_flush_denormal(True)
-    from charrnn import corpus, runs
     from charrnn.config import ModelConfig, TrainConfig
-    from charrnn.progress import Display
-    from charrnn.recording import record
-    from charrnn.training import Training
+    from charrnn.runs.run import create_run
+    from charrnn.terminal.progress import Display
+    from charrnn.text import corpus
+    from charrnn.training.checkpointing import record
+    from charrnn.training.trainer import Training
 
     letters = np.random.default_rng(0).integers(32, 97, 1_100_000)
     text = corpus.from_text("".join(map(chr, letters.tolist())))
@@ -74,7 +75,7 @@ def main() -> None:
         dtype = getattr(torch, precision)
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
             training = Training(text, model_config, config, device="cpu")
-            run = runs.create(Path(folder), None, "bench")
+            run = create_run(Path(folder), None, "bench")
             display = Display(training, run)
             loop = record(training, run)
 

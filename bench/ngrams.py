@@ -2,7 +2,7 @@
 
     python bench/ngrams.py tinyshakespeare.txt --max-order 20
 
-All orders are shown, also those after the best, where `charrnn.ngrams.kneser_ney` would have stopped.
+All orders are shown, also those after the best, where `charrnn.evaluation.ngrams.kneser_ney` would have stopped.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import math
 import time
 from pathlib import Path
 
-from charrnn.ngrams import kneser_ney
-from charrnn.vocabulary import Vocabulary, to_code_points
+from charrnn.evaluation.ngrams import kneser_ney
+from charrnn.text.vocabulary import Vocabulary, to_code_points
 
 BUNDLED = Path(__file__).resolve().parent.parent / "corpora" / "the-tidewater-bank.txt"
 

@@ -17,7 +17,7 @@ A100 = (180.0, 1.4697)  # "around 3 minutes", best validation loss, context 256:
 
 def curve(run: Path) -> list[tuple[float, float]]:
     """(seconds, nats) of a run's measurements. Seconds of training, stretched evenly to those of the whole run."""
-    from charrnn import checkpoint
+    from charrnn.runs import checkpoint
 
     trained, points = {0: 0.0}, []
     for line in (run / "metrics.jsonl").read_text("utf-8").splitlines():

@@ -60,7 +60,7 @@ def made(layers: int, hidden: int, **switches: Any) -> tuple[Any, Any, Any]:
     import numpy as np
 
     from charrnn.config import ModelConfig
-    from charrnn.vocabulary import Vocabulary
+    from charrnn.text.vocabulary import Vocabulary
 
     vocabulary = Vocabulary(np.arange(32, 32 + CHARACTERS, dtype=np.uint32))
     plain = {"residual": False, "layer_norm": False} | switches
@@ -75,8 +75,9 @@ def ours(layers: int, hidden: int, **switches: Any) -> Write:
     """One text, by `generate`."""
     import numpy as np
 
-    from charrnn.generation import Engine, generate
-    from charrnn.sampling import chain
+    from charrnn.network.engine import Engine
+    from charrnn.sampling.chain import chain
+    from charrnn.sampling.generate import generate
 
     model, weights, vocabulary = made(layers, hidden, **switches)
     engine, rng = Engine(model, weights), np.random.default_rng(1)
@@ -95,8 +96,8 @@ def default(layers: int, hidden: int) -> Write:
 
 def many(layers: int, hidden: int) -> Write:
     """MANY texts at once, by `generate_many`."""
-    from charrnn.generation import Engine
-    from charrnn.writing import Request
+    from charrnn.network.engine import Engine
+    from charrnn.sampling.request import Request
 
     model, weights, vocabulary = made(layers, hidden)
     engine = Engine(model, weights)
@@ -113,7 +114,7 @@ def allowed(layers: int, hidden: int, texts: int = 1) -> Write:
     """One pass over the weights for each character, or for a character of each text: nothing but the products."""
     import numpy as np
 
-    from charrnn.generation import Engine
+    from charrnn.network.engine import Engine
 
     model, weights, _ = made(layers, hidden)
     engine = Engine(model, weights)
@@ -173,9 +174,9 @@ def medians(columns: list[tuple[str, dict[str, str]]], layers: int, hidden: int)
 
 def starts() -> tuple[float, float]:
     """Seconds from `charrnn sample` to its first character, and of a Python that imports NumPy."""
-    from charrnn import checkpoint
-    from charrnn.checkpoint import Header
     from charrnn.config import TrainConfig
+    from charrnn.runs import checkpoint
+    from charrnn.runs.checkpoint import Header
 
     model, weights, vocabulary = made(2, 256, residual=True, layer_norm=True)
     facts: dict[str, Any] = {"iteration": 1, "characters": 1, "train_loss": None, "held_out_loss": None, "corpus": {}}

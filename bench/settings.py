@@ -15,7 +15,7 @@ import statistics
 from dataclasses import fields
 from typing import Any
 
-from charrnn import threads
+from charrnn.training import threads
 
 
 def parsed(setting: str) -> dict[str, Any]:
@@ -46,10 +46,10 @@ def main() -> None:
     import torch
 
     torch.set_flush_denormal(True)
-    from charrnn import corpus
     from charrnn.config import ModelConfig, TrainConfig
-    from charrnn.evaluation import cold_loss, held_out_loss
-    from charrnn.training import Training
+    from charrnn.text import corpus
+    from charrnn.training.trainer import Training
+    from charrnn.training.validation import cold_loss, held_out_loss
 
     text = corpus.read(arguments.text)
     network = {field.name for field in fields(ModelConfig)}

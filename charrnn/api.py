@@ -7,15 +7,19 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from charrnn import checkpoint, corpus, generation, library, runs, writing
-from charrnn.checkpoint import Header
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig, pick
 from charrnn.errors import UsageError
-from charrnn.generation import Character, State
-from charrnn.vocabulary import Vocabulary
+from charrnn.network.engine import Engine, State
+from charrnn.runs import checkpoint
+from charrnn.runs.checkpoint import Header
+from charrnn.runs.run import create_run, find_checkpoint
+from charrnn.sampling.generate import Character, bits_per_character
+from charrnn.sampling.request import Request, Text, random_seed
+from charrnn.text import corpus, known_texts
+from charrnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from charrnn.events import Event
+    from charrnn.training.events import Event
 
 
 class Options(TypedDict, total=False):
@@ -36,7 +40,7 @@ class Model:
         self.header: Header = kept.header
         self.digest: str = kept.digest
         self.path: Path | None = kept.path
-        self._engine = generation.Engine(kept.header.model, kept.weights)
+        self._engine = Engine(kept.header.model, kept.weights)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -78,12 +82,12 @@ class Model:
 
     def _write(
         self, prime: str | State, length: int, temperature: float, more: Options, count: int | None = None
-    ) -> list[writing.Text]:
+    ) -> list[Text]:
         unknown = sorted(set(more) - set(Options.__annotations__))
         if unknown:
             raise UsageError(f"unknown: {', '.join(unknown)}. There are {', '.join(Options.__annotations__)}.")
         seed, until = more.get("seed"), more.get("until", ())
-        request = writing.Request(
+        request = Request(
             length=length,
             temperatures=(temperature,),
             top_k=more.get("top_k"),
@@ -91,7 +95,7 @@ class Model:
             min_p=more.get("min_p"),
             until=(until,) if isinstance(until, str) else tuple(until),
             finish=more.get("finish"),
-            seed=writing.random_seed() if seed is None else seed,
+            seed=random_seed() if seed is None else seed,
             count=count,
         )
         return request.write(self._engine, self.vocabulary, prime)
@@ -107,12 +111,12 @@ class Model:
         """How surprising a text is: mean bits over its characters after the first, which nothing predicts.
 
         Raises VocabularyError for unseen characters, CorpusError for a text of fewer than two characters."""
-        return generation.bits_per_character(self._engine, self.vocabulary, text)
+        return bits_per_character(self._engine, self.vocabulary, text)
 
 
 def load(path: str | Path) -> Model:
     """A model from a checkpoint file, or the best snapshot of a run. Raises CheckpointError, RunError."""
-    return Model(checkpoint.load(runs.find_checkpoint(Path(path))))
+    return Model(checkpoint.load(find_checkpoint(Path(path))))
 
 
 def train(
@@ -124,10 +128,10 @@ def train(
     preset: str = "auto",
     **settings: Any,
 ) -> Iterator[Event]:
-    """Train, yielding Progress, Evaluated and Snapshot events (charrnn.events) as they come.
+    """Train, yielding Progress, Evaluated and Snapshot events (charrnn.training.events) as they come.
 
     `text` is what `charrnn train` takes (paths of files and folders, names of known texts), a Corpus
-    (`charrnn.corpus.from_text` makes one of a string), or None for the bundled novel. `settings` are the fields of
+    (`charrnn.text.corpus.from_text` makes one of a string), or None for the bundled novel. `settings` are the fields of
     ModelConfig and TrainConfig and, where a text is read, ReadConfig; what they leave open the preset chooses by text,
     budget and machine, as `charrnn train --preset` does. With `checkpoint_dir` everything is kept there in a run
     directory, as by `charrnn train`; without, nothing is written. All errors are raised before the first event.
@@ -144,11 +148,11 @@ def train(
     if isinstance(text, corpus.Corpus) and taken[2]:
         raise UsageError(f"{', '.join(sorted(taken[2]))}: how a text is read; this one has been. Give it to from_text.")
 
-    from charrnn import pace
-    from charrnn.recording import record
+    from charrnn.training import autotune
+    from charrnn.training.checkpointing import record
 
-    source = text if isinstance(text, corpus.Corpus) else corpus.read(text or library.bundled(), reading)
-    training, _ = pace.begin(source, preset, full, set(settings), device)
+    source = text if isinstance(text, corpus.Corpus) else corpus.read(text or known_texts.bundled(), reading)
+    training, _ = autotune.begin(source, preset, full, set(settings), device)
     if checkpoint_dir is None:
         return training.events()
-    return record(training, runs.create(Path(checkpoint_dir), name, Path(source.name).stem))
+    return record(training, create_run(Path(checkpoint_dir), name, Path(source.name).stem))

@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Where charrnn keeps things outside the working directory, and writing files so that nobody sees half of one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,20 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
+
+import platformdirs
+
+
+def cache_dir() -> Path:
+    """What may be deleted at any time: $CHARRNN_CACHE_DIR, else the user's cache. It need not exist."""
+    named = os.environ.get("CHARRNN_CACHE_DIR")
+    return Path(named) if named else platformdirs.user_cache_path("charrnn", appauthor=False)
+
+
+def data_dir() -> Path:
+    """What is kept until it is removed: $CHARRNN_DATA_DIR, else the user's data. It need not exist."""
+    named = os.environ.get("CHARRNN_DATA_DIR")
+    return Path(named) if named else platformdirs.user_data_path("charrnn", appauthor=False)
 
 
 def replace_file(path: Path, data: bytes) -> None:

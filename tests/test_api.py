@@ -6,30 +6,21 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 import charrnn
-from charrnn import corpus, evaluation
 from charrnn.errors import CharrnnError, CorpusError, RunError, UsageError, VocabularyError
-from charrnn.events import Evaluated, Progress, Snapshot
-from charrnn.model import CharModel
+from charrnn.network.torch_model import CharModel
+from charrnn.text import corpus
+from charrnn.training import validation
+from charrnn.training.events import Evaluated, Progress, Snapshot
 
 TEXT = "".join(f"{n} ships came in; « {n * n} » went out again.\n" for n in range(80))
 TINY: dict[str, Any] = {"rnn_size": 16, "embedding_size": 8, "batch_size": 3, "seq_length": 8, "device": "cpu"}
 TINY |= {"iterations": 20, "snapshot_at": (6,), "eval_every": 0, "sample_length": 20}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +119,7 @@ def test_bits_per_character_agrees_with_the_held_out_loss(tmp_path: Path, cell: 
     torch_model = CharModel(model.header.model, len(model.vocabulary))
     torch_model.load_weights(dict(charrnn.api.checkpoint.load(model.path).weights))
     text = TEXT[1000:1700]
-    nats = evaluation.held_out_loss(torch_model, model.vocabulary.encode(text), [(0, 1, len(text))], streams=1)
+    nats = validation.held_out_loss(torch_model, model.vocabulary.encode(text), [(0, 1, len(text))], streams=1)
     assert model.bits_per_character(text) == pytest.approx(nats / math.log(2), rel=1e-5)
     assert model.bits_per_character(text) != pytest.approx(model.bits_per_character(text[1:]), rel=1e-6)
 

@@ -6,13 +6,13 @@ from dataclasses import FrozenInstanceError, asdict
 from typing import Any
 
 import pytest
-import tiny
+from helpers import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.checkpoint import Header
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError, UsageError
+from charrnn.runs.checkpoint import Header
 
 
 def test_shapes_of_a_small_lstm_by_hand() -> None:

@@ -13,7 +13,7 @@ from charrnn.commands.options import CheckpointDir, Json, chosen_temperatures, p
 from charrnn.config import CHECKPOINT_DIR, TrainConfig
 
 _TEMPERATURE = TrainConfig().sample_temperature
-_MEASURED = 50_000  # as charrnn.measuring has it, which is not imported for the help
+_MEASURED = 50_000  # as charrnn.evaluation.head_to_head has it, which is not imported for the help
 
 
 @app.command()
@@ -61,8 +61,8 @@ def compare(
 
     from tqdm import tqdm
 
-    from charrnn import comparison
-    from charrnn.commands.reading import read
+    from charrnn.commands.text_options import read
+    from charrnn.evaluation import comparison
 
     bar = partial(
         tqdm, total=1, desc="measuring", unit="", delay=0.5, leave=False, bar_format="{desc} {percentage:.0f}%"
@@ -87,7 +87,8 @@ def compare(
     if as_json:
         print_json(result.to_dict())
     else:
-        from charrnn import terminal
+        from charrnn.terminal.comparison import show_comparison
+        from charrnn.terminal.console import console
 
-        terminal.show_comparison(terminal.console(), result)
+        show_comparison(console(), result)
     report(list(result.problems))

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.commands import reading, start
+from charrnn.commands import text_options, training_setup
 from charrnn.commands.app import app
 from charrnn.commands.options import Json, print_json
 from charrnn.config import TrainConfig
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from charrnn.fetching import Progress
-    from charrnn.library import Entry, Stored
+    from charrnn.text.download import Progress
+    from charrnn.text.known_texts import Entry, Stored
 
 _TRAIN = TrainConfig()
 _BUDGETS = (60.0, 300.0, 1800.0)  # seconds that a network is suggested for
@@ -32,20 +32,21 @@ def corpora(context: typer.Context, as_json: Json = False) -> None:
     """List the texts that are known by name: `charrnn train NAME` learns one. Others can be fetched."""
     if context.invoked_subcommand is not None:
         return
-    from charrnn import cache, library
+    from charrnn.text import id_cache, known_texts
 
-    texts, encoded = library.stored(), cache.entries()
+    texts, encoded = known_texts.stored(), id_cache.entries()
     names = {text.name for text in texts}
-    fetchable = [entry for entry in library.ENTRIES.values() if entry.name not in names]
+    fetchable = [entry for entry in known_texts.ENTRIES.values() if entry.name not in names]
     if as_json:
         print_json(
             {"stored": [_described(text) for text in texts], "fetchable": [_offered(one) for one in fetchable]}
             | {"cache": [asdict(one) | {"path": str(one.path)} for one in encoded]}
         )
         return
-    from charrnn import terminal, terminal_corpora
+    from charrnn.terminal.console import console
+    from charrnn.terminal.corpora import show_library
 
-    terminal_corpora.show_library(terminal.console(), texts, fetchable, encoded)
+    show_library(console(), texts, fetchable, encoded)
     if fetchable:
         print("\nFetch one: charrnn corpora fetch NAME, or any text: charrnn corpora fetch URL", file=sys.stderr)
 
@@ -72,18 +73,18 @@ def fetch(
 
     Kept is the text alone, in UTF-8 and without Project Gutenberg's licence. A download that was interrupted goes on
     where it stopped."""
-    from charrnn import library
+    from charrnn.text import known_texts
 
     if name is not None and (len(texts) != 1 or "://" not in texts[0]):
         raise UsageError("--name names the text of one URL. Fetch that alone.")
-    entries = [library.from_url(text, name) if "://" in text else library.known(text) for text in texts]
+    entries = [known_texts.from_url(text, name) if "://" in text else known_texts.known(text) for text in texts]
     for entry in entries:
-        kept = next((text for text in library.stored() if text.name == entry.name), None)
-        if kept is not None and not force and entry.name not in library.ENTRIES and kept.url != entry.url:
+        kept = next((text for text in known_texts.stored() if text.name == entry.name), None)
+        if kept is not None and not force and entry.name not in known_texts.ENTRIES and kept.url != entry.url:
             raise UsageError(f"{entry.name}: is here already, from {kept.url}. Choose a --name, or --force.")
         if kept is None or force:
             with _bar(entry.name) as progress:
-                kept = library.install(entry, max_size=max_size * 10**6, progress=progress)
+                kept = known_texts.install(entry, max_size=max_size * 10**6, progress=progress)
         length = "" if kept.characters is None else f"{kept.characters:,} characters, "
         _say(f"{kept.name}: {length}{kept.path}")
     _say(f"Learn it: charrnn train {entries[-1].name}")
@@ -91,19 +92,19 @@ def fetch(
 
 @corpora_app.command()
 def check(
-    texts: reading.Texts = None,
-    glob: reading.Glob = None,
-    documents: reading.Documents = reading.DEFAULTS.documents,
-    separator: reading.Separator = reading.DEFAULTS.separator,
-    encoding: reading.Encoding = reading.DEFAULTS.encoding,
-    errors: reading.Errors = reading.DEFAULTS.errors,
-    keep_newlines: reading.KeepNewlines = reading.DEFAULTS.keep_newlines,
-    normalize: reading.Normalize = reading.DEFAULTS.normalize,
-    lowercase: reading.Lowercase = reading.DEFAULTS.lowercase,
-    strip_gutenberg: reading.StripGutenberg = reading.DEFAULTS.strip_gutenberg,
-    min_count: reading.MinCount = reading.DEFAULTS.min_count,
-    bytes: reading.Bytes = reading.DEFAULTS.bytes,
-    max_expansion: reading.MaxExpansion = reading.EXPANSION,
+    texts: text_options.Texts = None,
+    glob: text_options.Glob = None,
+    documents: text_options.Documents = text_options.DEFAULTS.documents,
+    separator: text_options.Separator = text_options.DEFAULTS.separator,
+    encoding: text_options.Encoding = text_options.DEFAULTS.encoding,
+    errors: text_options.Errors = text_options.DEFAULTS.errors,
+    keep_newlines: text_options.KeepNewlines = text_options.DEFAULTS.keep_newlines,
+    normalize: text_options.Normalize = text_options.DEFAULTS.normalize,
+    lowercase: text_options.Lowercase = text_options.DEFAULTS.lowercase,
+    strip_gutenberg: text_options.StripGutenberg = text_options.DEFAULTS.strip_gutenberg,
+    min_count: text_options.MinCount = text_options.DEFAULTS.min_count,
+    bytes: text_options.Bytes = text_options.DEFAULTS.bytes,
+    max_expansion: text_options.MaxExpansion = text_options.EXPANSION,
     val_frac: Annotated[float, typer.Option(help="Share of the text held out, at its end.")] = _TRAIN.val_frac,
     threads: Annotated[
         int | None, typer.Option(min=1, show_default="all cores", help="CPU threads to try networks with.")
@@ -115,48 +116,52 @@ def check(
 
     It is read exactly as `charrnn train` with the same options reads it."""
     settings = dict(locals())
-    from charrnn import library, survey
+    from charrnn.text import known_texts
+    from charrnn.text_check.check import survey as check_text
+    from charrnn.training import trials as networks
 
     config = TrainConfig(val_frac=val_frac)
-    corpus = reading.read(
-        texts or [str(library.bundled())], reading.config(settings), glob=glob, max_expansion=max_expansion
+    corpus = text_options.read(
+        texts or [str(known_texts.bundled())], text_options.config(settings), glob=glob, max_expansion=max_expansion
     )
-    found = survey.survey(corpus, config)
+    found = check_text(corpus, config)
     if not as_json:
-        from charrnn import terminal, terminal_survey
+        from charrnn.terminal.console import console
+        from charrnn.terminal.text_check import show_advice, show_survey
 
-        terminal_survey.show_survey(terminal.console(), found)
+        show_survey(console(), found)
     tried = []
     if trials:
-        start.prepare(threads)
-        tried = list(survey.trials(corpus, config))
-    suggested = list(survey.suggestions(corpus, _BUDGETS, config)) if tried and not as_json else []
+        training_setup.prepare(threads)
+        tried = list(networks.trials(corpus, config))
+    suggested = list(networks.suggestions(corpus, _BUDGETS, config)) if tried and not as_json else []
     if as_json:
         print_json(found.to_dict() | {"trials": [asdict(one) for one in tried]})
     else:
-        terminal_survey.show_advice(terminal.console(), tried, suggested)
+        show_advice(console(), tried, suggested)
 
 
 @corpora_app.command()
 def clear() -> None:
     """Clear the cache of encoded texts; they are encoded anew when they are next read."""
-    from charrnn import cache, places
-    from charrnn.units import size
+    from charrnn import files
+    from charrnn.formatting import size
+    from charrnn.text import id_cache
 
-    _say(f"cleared {size(cache.clear())} of encoded texts in {places.cache_dir()}")
+    _say(f"cleared {size(id_cache.clear())} of encoded texts in {files.cache_dir()}")
 
 
 @corpora_app.command()
 def remove(names: Annotated[list[str], typer.Argument(metavar="NAME", help="Fetched texts.")]) -> None:
     """Remove fetched texts from this machine."""
-    from charrnn import library
+    from charrnn.text import known_texts
 
     for name in names:
-        _say(f"removed {library.remove(name)}")
+        _say(f"removed {known_texts.remove(name)}")
 
 
 def _say(line: str) -> None:
-    from charrnn.terminal_text import visible
+    from charrnn.formatting import visible
 
     print(visible(line), file=sys.stderr)
 

@@ -9,7 +9,7 @@ import sys
 from charrnn.commands import compare, corpora, report, runs, sample, score, train
 from charrnn.commands.app import app
 from charrnn.errors import CharrnnError
-from charrnn.terminal_text import visible
+from charrnn.formatting import visible
 
 VERBS = (train, sample, compare, report, score, runs, corpora)  # each adds itself to the application when imported
 

@@ -24,7 +24,7 @@ def print_json(values: Any) -> None:
 
 def report(problems: list[str]) -> None:
     """Name what was skipped on standard error. Raises Exit with code 1 if there was anything."""
-    from charrnn.terminal_text import visible
+    from charrnn.formatting import visible
 
     sys.stdout.flush()
     for problem in problems:

@@ -15,9 +15,9 @@ from charrnn.config import CHECKPOINT_DIR
 from charrnn.errors import CharrnnError, UsageError
 
 if TYPE_CHECKING:
-    from charrnn.pictures import Kind
+    from charrnn.report.matplotlib_plots import Kind
 
-_MEASURED = 50_000  # as charrnn.measuring has it, which is not imported for the help
+_MEASURED = 50_000  # as charrnn.evaluation.head_to_head has it, which is not imported for the help
 _LOOKED_AT = 4096  # bytes at the beginning of a file that say who made it
 
 
@@ -52,15 +52,15 @@ def report(
     older one, and over nothing else."""
     from tqdm import tqdm
 
-    from charrnn import page
-    from charrnn.report import collect
-    from charrnn.writing import Request
+    from charrnn.report import page
+    from charrnn.report.collect import collect
+    from charrnn.sampling.request import Request
 
     pictures: dict[Kind, Path | None] = {"png": png, "svg": svg}
     for file in (output, *filter(None, pictures.values())):
         _check(file)
     if png or svg:
-        from charrnn.pictures import draw, matplotlib
+        from charrnn.report.matplotlib_plots import draw, matplotlib
 
         matplotlib()  # raises before anything is read
     request = Request(length=length, temperatures=chosen_temperatures(None, temperatures, 0.0), seed=seed)
@@ -98,8 +98,7 @@ def _check(path: Path) -> None:
 def _write(path: Path, data: bytes) -> None:
     """Whole or not at all. Raises CharrnnError."""
     from charrnn.files import replace_file
-    from charrnn.terminal_text import visible
-    from charrnn.units import size
+    from charrnn.formatting import size, visible
 
     try:
         replace_file(path, data)

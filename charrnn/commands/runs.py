@@ -22,17 +22,18 @@ def runs(context: typer.Context, checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
     if context.invoked_subcommand is not None:
         context.obj = (checkpoint_dir, as_json)
         return
-    from charrnn import catalog
+    from charrnn.runs import listing
 
     # Before the first training the default place does not exist; a place that was named and is missing is an error.
     missing = checkpoint_dir == CHECKPOINT_DIR and not checkpoint_dir.exists()
-    listed = [] if missing else catalog.listing(checkpoint_dir)
+    listed = [] if missing else listing.listing(checkpoint_dir)
     if as_json:
         print_json({"runs": [one.to_dict() for one in listed]})
     elif listed:
-        from charrnn import terminal
+        from charrnn.terminal.console import console
+        from charrnn.terminal.runs import show_listing
 
-        terminal.show_listing(terminal.console(), listed)
+        show_listing(console(), listed)
     if not listed:
         print(f"No runs in {checkpoint_dir} yet. Train one: charrnn train TEXT", file=sys.stderr)
     report([problem for one in listed for problem in one.run.problems])
@@ -51,14 +52,15 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show where a checkpoint comes from: text, settings, losses, sample; and verify its checksum."""
-    from charrnn import catalog
-    from charrnn.runs import find_checkpoint
+    from charrnn.runs import listing
+    from charrnn.runs.run import find_checkpoint
 
     outer_dir, outer_json = context.obj
-    facts = catalog.provenance(find_checkpoint(checkpoint, checkpoint_dir or outer_dir))
+    facts = listing.provenance(find_checkpoint(checkpoint, checkpoint_dir or outer_dir))
     if as_json or outer_json:
         print_json(facts)
     else:
-        from charrnn import terminal
+        from charrnn.terminal.console import console
+        from charrnn.terminal.runs import show_provenance
 
-        terminal.show_provenance(terminal.console(), facts)
+        show_provenance(console(), facts)

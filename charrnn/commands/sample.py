@@ -13,18 +13,18 @@ import typer
 
 from charrnn.commands.app import app
 from charrnn.commands.options import chosen_temperatures, unescaped
-from charrnn.commands.output import Output, to_the_end
-from charrnn.commands.showing import Color, Novelty, Show
+from charrnn.commands.sample_output import Color, Novelty, Show
+from charrnn.commands.stdout import Output, to_the_end
 from charrnn.config import CHECKPOINT_DIR, TrainConfig
 from charrnn.errors import CharrnnError, UsageError, VocabularyError
 
 if TYPE_CHECKING:
-    from charrnn.checkpoint import Checkpoint
-    from charrnn.generation import Engine
-    from charrnn.vocabulary import Vocabulary
+    from charrnn.network.engine import Engine
+    from charrnn.runs.checkpoint import Checkpoint
+    from charrnn.text.vocabulary import Vocabulary
 
 _TRAIN = TrainConfig()
-_LEAST = 30  # as charrnn.novelty has it, which is not imported for the help
+_LEAST = 30  # as charrnn.evaluation.novelty has it, which is not imported for the help
 _Choice: dict[str, Any] = {"rich_help_panel": "Which characters"}
 _Bounds: dict[str, Any] = {"rich_help_panel": "Where it begins and ends"}
 _Several: dict[str, Any] = {"rich_help_panel": "Several texts"}
@@ -181,10 +181,11 @@ def sample(
     """
     if threads > 1:
         os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # counts only before NumPy is imported
-    from charrnn import runs, writing
-    from charrnn.checkpoint import load
+    from charrnn.runs.checkpoint import load
+    from charrnn.runs.run import find_checkpoint, find_run, newest_run
+    from charrnn.sampling.request import Request, random_seed
 
-    request = writing.Request(
+    request = Request(
         length=length,
         temperatures=chosen_temperatures(temperature, temperatures, _TRAIN.sample_temperature, greedy=greedy),
         top_k=top_k,
@@ -192,15 +193,15 @@ def sample(
         min_p=min_p,
         until=tuple(unescaped(string) for string in until or ()),
         finish=finish,
-        seed=writing.random_seed() if seed is None else seed,
+        seed=random_seed() if seed is None else seed,
         count=count,
     )
     typed = _prime(prime, prime_file)
     if every_snapshot:
-        run = runs.find_run(checkpoint, checkpoint_dir) if checkpoint else runs.newest(checkpoint_dir)
+        run = find_run(checkpoint, checkpoint_dir) if checkpoint else newest_run(checkpoint_dir)
         paths = [kept.path for kept in run.snapshots] or [run.best.path]
     else:
-        paths = [runs.find_checkpoint(checkpoint, checkpoint_dir)]
+        paths = [find_checkpoint(checkpoint, checkpoint_dir)]
     show = Show(as_json, color, echo, heading=every_snapshot or request.several)
     look: Novelty | None = None
     with to_the_end():
@@ -219,11 +220,11 @@ def sample(
 
 def _engine(kept: Checkpoint, device: str) -> Engine:
     """Raises UsageError for a device that is not there."""
-    from charrnn.generation import Engine
+    from charrnn.network.engine import Engine
 
     if device != "cpu":  # torch takes longer to import than a page to write
-        from charrnn.device_generation import DeviceEngine
-        from charrnn.devices import choose_device
+        from charrnn.network.device_engine import DeviceEngine
+        from charrnn.training.devices import choose_device
 
         chosen = choose_device(device)
         if chosen.type != "cpu":
@@ -264,7 +265,7 @@ def _origin(kept: Checkpoint) -> str:
     """What is sampled, in one line, enough to find it again."""
     from math import log
 
-    from charrnn.terminal_text import visible
+    from charrnn.formatting import visible
 
     header = kept.header
     loss = header.held_out_loss

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.commands import reading
+from charrnn.commands import text_options
 from charrnn.commands.app import app
 from charrnn.commands.options import CheckpointDir, Json, print_json, report
-from charrnn.commands.output import Output, shade, tell_shades, to_the_end
-from charrnn.commands.showing import Color
+from charrnn.commands.sample_output import Color
+from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
 from charrnn.config import CHECKPOINT_DIR, ReadConfig
 from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError, VocabularyError
 
 if TYPE_CHECKING:
-    from charrnn.checkpoint import Checkpoint
-    from charrnn.scoring import Score
-    from charrnn.terminal_score import Scored
+    from charrnn.evaluation.scoring import Score
+    from charrnn.runs.checkpoint import Checkpoint
+    from charrnn.terminal.scores import Scored
 
-_WINDOW = 256  # characters of a cold window, as in charrnn.evaluation
+_WINDOW = 256  # characters of a cold window, as in charrnn.training.validation
 
 
 @app.command()
@@ -63,8 +63,10 @@ def score(
     The text is read as each model's own was, and a character that it has never seen is charged 20.1 bits."""
     if threads > 1:
         os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # counts only before NumPy is imported
-    from charrnn import terminal, terminal_score
-    from charrnn.scoring import most_surprising
+    from charrnn.evaluation.scoring import most_surprising
+    from charrnn.report.score_page import page
+    from charrnn.terminal.console import console
+    from charrnn.terminal.scores import remarks, show_scores
 
     *models, typed = paths
     window = _WINDOW if cold else None
@@ -74,7 +76,7 @@ def score(
         scored = _scored(models, text, window, checkpoint_dir, problems)
     places = most_surprising(scored[0].score, count)
     if html:
-        _write(html, terminal_score.page(text.name, scored, places, window))
+        _write(html, page(text.name, scored, places, window))
     with to_the_end():
         if as_json:
             print_json(
@@ -82,14 +84,14 @@ def score(
                     "text": text.name,
                     "window": window,
                     "scores": [_facts(one, scored[0].score, count) for one in scored],
-                    "notes": terminal_score.remarks(scored, window),
+                    "notes": remarks(scored, window),
                     "problems": problems,
                 }
             )
         else:
             if color is Color.BITS:
                 _shade(scored[0].score)
-            terminal_score.show_scores(terminal.console(), text.name, scored, places, window)
+            show_scores(console(), text.name, scored, places, window)
         sys.stdout.flush()
     report(problems)
 
@@ -99,7 +101,7 @@ class _Text:
 
     def __init__(self, typed: str, encoding: str, folder: Path, root: Path) -> None:
         """`folder` is for what has to be kept meanwhile, `root` where runs are. Raises CorpusError, UsageError."""
-        from charrnn import sources
+        from charrnn.text import sources
 
         self.name, self.typed, self.encoding, self.folder, self.root = "", typed, encoding, folder, root
         self.file, self.read = typed, dict[ReadConfig, str]()
@@ -120,7 +122,7 @@ class _Text:
         """Its characters. Raises CorpusError, UsageError."""
         if config not in self.read:
             try:
-                source = reading.read([self.file], config)
+                source = text_options.read([self.file], config)
             except CorpusError as error:
                 if _is_model(self.typed, self.root):
                     wanted = f"charrnn score {self.typed} TEXT"
@@ -131,10 +133,11 @@ class _Text:
 
 
 def _is_model(typed: str, root: Path) -> bool:
-    from charrnn import checkpoint, runs
+    from charrnn.runs import checkpoint
+    from charrnn.runs.run import find_checkpoint
 
     try:
-        return bool(checkpoint.read_header(runs.find_checkpoint(Path(typed), root)))
+        return bool(checkpoint.read_header(find_checkpoint(Path(typed), root)))
     except CharrnnError:
         return False
 
@@ -145,15 +148,15 @@ def _scored(
     """What each checkpoint makes of the text, the best first. What cannot be used is skipped and told in `problems`.
 
     Raises the first such error if nothing is left; CorpusError and UsageError for the text."""
-    from charrnn import runs
-    from charrnn.checkpoint import load
-    from charrnn.terminal_score import Scored
+    from charrnn.runs.checkpoint import load
+    from charrnn.runs.run import find_checkpoint
+    from charrnn.terminal.scores import Scored
 
     scored: list[Scored] = []
     failure: CharrnnError | None = None
     for model in models or [None]:
         try:
-            kept = load(path := runs.find_checkpoint(Path(model) if model else None, root))
+            kept = load(path := find_checkpoint(Path(model) if model else None, root))
             own = text.reading(kept.header.reading)
             made = Scored(
                 name=model or path.parent.name,
@@ -179,8 +182,8 @@ def _score(kept: Checkpoint, text: str, window: int | None) -> Score:
     """With a bar on a terminal, if it takes long."""
     from tqdm import tqdm
 
-    from charrnn import scoring
-    from charrnn.generation import Engine
+    from charrnn.evaluation import scoring
+    from charrnn.network.engine import Engine
 
     engine, vocabulary = Engine(kept.header.model, kept.weights), kept.header.vocabulary
     shown = "{l_bar}{bar}| {elapsed}<{remaining}"
@@ -219,7 +222,7 @@ def _write(path: Path, page: str) -> None:
 
 def _facts(one: Scored, best: Score, count: int) -> dict[str, Any]:
     """What there is to know of a model's score but the bits of each character."""
-    from charrnn.scoring import most_surprising
+    from charrnn.evaluation.scoring import most_surprising
 
     mean = one.score.bits_per_character
     return {

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from charrnn.commands import follow, reading, start
+from charrnn.commands import text_options, training_run, training_setup
 from charrnn.commands.app import app
 from charrnn.config import CHECKPOINT_DIR, PARTS, ModelConfig, TrainConfig
 from charrnn.errors import UsageError
@@ -28,19 +28,19 @@ Place = {"rich_help_panel": "Place and machine"}
 @app.command()
 def train(
     context: typer.Context,
-    texts: reading.Texts = None,
-    glob: reading.Glob = None,
-    documents: reading.Documents = reading.DEFAULTS.documents,
-    separator: reading.Separator = reading.DEFAULTS.separator,
-    encoding: reading.Encoding = reading.DEFAULTS.encoding,
-    errors: reading.Errors = reading.DEFAULTS.errors,
-    keep_newlines: reading.KeepNewlines = reading.DEFAULTS.keep_newlines,
-    normalize: reading.Normalize = reading.DEFAULTS.normalize,
-    lowercase: reading.Lowercase = reading.DEFAULTS.lowercase,
-    strip_gutenberg: reading.StripGutenberg = reading.DEFAULTS.strip_gutenberg,
-    min_count: reading.MinCount = reading.DEFAULTS.min_count,
-    bytes: reading.Bytes = reading.DEFAULTS.bytes,
-    max_expansion: reading.MaxExpansion = reading.EXPANSION,
+    texts: text_options.Texts = None,
+    glob: text_options.Glob = None,
+    documents: text_options.Documents = text_options.DEFAULTS.documents,
+    separator: text_options.Separator = text_options.DEFAULTS.separator,
+    encoding: text_options.Encoding = text_options.DEFAULTS.encoding,
+    errors: text_options.Errors = text_options.DEFAULTS.errors,
+    keep_newlines: text_options.KeepNewlines = text_options.DEFAULTS.keep_newlines,
+    normalize: text_options.Normalize = text_options.DEFAULTS.normalize,
+    lowercase: text_options.Lowercase = text_options.DEFAULTS.lowercase,
+    strip_gutenberg: text_options.StripGutenberg = text_options.DEFAULTS.strip_gutenberg,
+    min_count: text_options.MinCount = text_options.DEFAULTS.min_count,
+    bytes: text_options.Bytes = text_options.DEFAULTS.bytes,
+    max_expansion: text_options.MaxExpansion = text_options.EXPANSION,
     preset: Annotated[
         str,
         typer.Option(
@@ -244,12 +244,12 @@ def train(
         raise UsageError(f"{options}: a resumed run keeps its settings. Leave out, or train a new run.")
 
     if tensorboard:
-        from charrnn.tensorboard import require
+        from charrnn.training.tensorboard import require
 
         require()  # before a long text is read
     settings = dict(context.params, snapshot_at=_iterations(snapshot_at), freeze=_parts(freeze), time=_seconds(time))
-    begun = start.new(settings, given) if resume is None else start.resumed(resume, settings, given)
-    follow.follow(*begun, tensorboard=tensorboard)
+    begun = training_setup.new(settings, given) if resume is None else training_setup.resumed(resume, settings, given)
+    training_run.follow(*begun, tensorboard=tensorboard)
 
 
 def _iterations(listed: str) -> tuple[int, ...]:

@@ -1,0 +1,58 @@
+"""Following a training to its end, or to a signal."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from charrnn.runs.run import Run
+    from charrnn.training.trainer import Training
+
+
+def follow(training: Training, run: Run, preset: str | None = None, *, tensorboard: bool = False) -> None:
+    """Train to the end or to a signal. Raises typer.Exit with 130 or 143 after one."""
+    from charrnn.terminal.progress import Display
+    from charrnn.training.checkpointing import record
+
+    display = Display(training, run, preset)
+    display.plan()
+    try:
+        with _stopping_on_signals() as received:
+            events = record(training, run, stop=lambda: bool(received))
+            if tensorboard:
+                from charrnn.training.tensorboard import watch
+
+                events = watch(events, run, after=training.iteration)
+            for event in events:
+                display.show(event)
+    finally:
+        display.close()
+    if received and not training.complete:
+        display.interrupted()
+        raise typer.Exit(128 + received[0])
+    display.finished()
+
+
+@contextmanager
+def _stopping_on_signals() -> Iterator[list[int]]:
+    """The first Ctrl-C or SIGTERM is remembered, to stop at the end of an iteration; a second one acts at once."""
+    received: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def remember(number: int, _: object) -> None:
+        received.append(number)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    for number in before:
+        signal.signal(number, remember)
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

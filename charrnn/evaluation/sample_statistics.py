@@ -1,0 +1,53 @@
+"""What a sample is made of, beside the same figures of real text: is it too cold, too warm, or learnt by heart?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from charrnn.text.words import known_words, words_of
+
+# How far a sample's share must be from that of real text before it means anything. A sample of some 400 characters has
+# 70 words, and a share of them that is near 0 or 1 goes up and down by 0.03 from one to the next: thrice that is 0.1.
+REPEATS = 0.1  # more of its word trigrams used before: prose of this length hardly has any
+RECITES = 0.2  # more of its characters in stretches of the training text: one stretch of 80 in 400 may be chance
+STUMBLES = 0.1  # fewer of its words known: real text, too, has names that the training text never had
+LEAST = 20  # word trigrams, of fewer of which a share tells nothing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Texture:
+    """Shares from 0 to 1; None where there is too little text to tell, or nothing at hand to look it up in."""
+
+    known_words: float | None  # of the words, how many the training text has
+    found: float | None  # of the characters, how many lie in stretches that the training text has word for word
+    repetition: float | None  # of the word trigrams, how many the text itself has used before
+
+
+def repetition(text: str) -> float | None:
+    """The share of a text's word trigrams that it has used before, 0 to 1; None for fewer than LEAST of them.
+
+    It grows with the length of a text, so compare texts of one length."""
+    words = words_of(text)
+    trigrams = list(zip(words, words[1:], words[2:], strict=False))
+    return 1 - len(set(trigrams)) / len(trigrams) if len(trigrams) >= LEAST else None
+
+
+def texture(text: str, training_words: Iterable[str] | None, found: float | None) -> Texture:
+    """What a text is made of. `found` is `novelty.Found.share`; it and `training_words` are None without the training
+    text."""
+    known = None if training_words is None else known_words(text, training_words)
+    return Texture(known_words=known, found=found, repetition=repetition(text))
+
+
+def reading_of(sample: Texture, real: Texture) -> str | None:
+    """How a sample differs from real text of about its length, in words; None if it is like it as far as is known."""
+    remarks = (
+        (sample.repetition, real.repetition, REPEATS, "repeats itself: colder than the text"),
+        (sample.found, real.found, RECITES, "much is word for word: memorised"),
+        (real.known_words, sample.known_words, STUMBLES, "fewer real words: too warm or still learning"),
+    )
+    told = [
+        words for more, less, margin, words in remarks if more is not None and less is not None and more - less > margin
+    ]
+    return "; ".join(told) or None

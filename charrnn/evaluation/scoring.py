@@ -1,0 +1,198 @@
+"""How surprising a text is to a model: the bits of every one of its characters.
+
+The text may be anyone's, in any characters, and models of different vocabularies can be compared by it: all are charged
+for the same characters, those they have never seen included, by one rule.
+
+A character costs the bits that the model gave it, minus the binary logarithm of its probability; of a model of bytes,
+those of all its bytes. One that the model has never seen costs UNSEEN_BITS. If the vocabulary has an unknown symbol,
+which stood for such characters in training, it costs the symbol's bits as well: the symbol does not say which character
+it is. What the model reads in the place of an unseen character, to go on from, is the unknown symbol; without one the
+nearest character (`Vocabulary.nearest`), and where there is none the most frequent.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import CorpusError
+from charrnn.network.engine import Engine, Reader
+from charrnn.sampling.chain import log_softmax
+from charrnn.text.vocabulary import Vocabulary, to_code_points
+
+UNSEEN_BITS = math.log2(0x110000)  # some 20.09, as if any of Unicode's code points could have come
+_LN2 = math.log(2)
+# A long text is read in rows side by side, in a third of the time. Each begins with a zero state and a warm-up, as in
+# `evaluation.held_out_loss`: what a state has kept of anything before that is not to be seen in the figures.
+_ROWS, _LEAST, _WARMUP = 64, 4096, 512  # rows at most; characters of a row at least, and those it reads before them
+_AROUND = 24  # characters of context on either side of a place
+
+Progress = Callable[[float], None]  # what share of the work has been done since it was last told
+_Rows = tuple[NDArray[np.intp], int]  # where each row's inputs begin, (R,), and how many inputs each has
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """What a model makes of a text."""
+
+    text: str  # the characters that were scored
+    bits: NDArray[np.float64]  # (len(text),) of each
+    unseen: NDArray[np.bool_]  # (len(text),) which the model has never seen
+    before: str = ""  # the characters at the beginning that were only read
+
+    @property
+    def bits_per_character(self) -> float:
+        """The mean over the characters scored."""
+        return float(self.bits.mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One character of a text, and what is around it."""
+
+    position: int  # in the whole text, from 0
+    line: int  # from 1
+    character: str
+    bits: float
+    unseen: bool
+    before: str
+    after: str
+
+
+def score(
+    engine: Engine,
+    vocabulary: Vocabulary,
+    text: str,
+    *,
+    lead: int = 1,
+    window: int | None = None,
+    progress: Progress = lambda share: None,
+) -> Score:
+    """The bits of every character of `text` but the first `lead`, which are read and not scored; at least 1, since
+    nothing predicts the first.
+
+    The state is carried over the whole text, as in `evaluation.held_out_loss`; or, as in `evaluation.cold_loss`, it
+    begins at zero with the last character of the lead and then every `window` characters (bytes, of a model of bytes).
+    Memory is that of the text and its bits, whatever the vocabulary. Raises CorpusError for a text with nothing to
+    score, DivergedError for a model whose outputs are not numbers, VocabularyError for surrogates that no byte stands
+    for, if the model is one of bytes.
+    """
+    assert lead >= 1
+    assert window is None or window >= 1
+    if len(text) <= lead:
+        raise CorpusError(
+            f"a text of {len(text):,} character{'' if len(text) == 1 else 's'} has nothing to score: the first "
+            f"{'is' if lead == 1 else f'{lead:,} are'} only read. Give a longer text."
+        )
+    ids, begins, unseen = _encoded(vocabulary, text)
+    first = int(begins[lead])
+    inputs = len(ids) - 1
+    plan = list(_carried(inputs) if window is None else _cold(inputs, first, window))
+    bits = np.add.reduceat(_bits(engine, ids, plan, progress)[first:], begins[lead:] - first)
+    unseen = unseen[lead:]
+    bits[unseen] = UNSEEN_BITS + (bits[unseen] if vocabulary.unknown else 0.0)
+    return Score(text[lead:], bits, unseen, text[:lead])
+
+
+def _encoded(vocabulary: Vocabulary, text: str) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+    """The ids (n,) that are read, where each character's begin (len(text),), and which characters are unseen."""
+    if vocabulary.of_bytes:
+        ids = vocabulary.encode(text).astype(np.intp)
+        sizes = [len(character.encode("utf-8", "surrogateescape")) for character in text]
+        return ids, np.cumsum([0, *sizes[:-1]], dtype=np.intp), np.zeros(len(text), dtype=np.bool_)
+    distinct, where = np.unique(to_code_points(text), return_inverse=True)
+    read = np.array([_read_as(vocabulary, chr(point)) for point in distinct.tolist()], dtype=np.intp)
+    unseen = ~np.isin(distinct, vocabulary.code_points)
+    return read[where], np.arange(len(text), dtype=np.intp), unseen[where]
+
+
+def _read_as(vocabulary: Vocabulary, character: str) -> int:
+    """The id of what is read for a character."""
+    if character not in vocabulary:
+        if vocabulary.unknown_id is not None:
+            return vocabulary.unknown_id
+        nearest = vocabulary.nearest(character)
+        if nearest is None:
+            return vocabulary.most_frequent
+        character = nearest
+    return int(vocabulary.encode(character)[0])
+
+
+def _carried(inputs: int) -> Iterator[_Rows]:
+    """A long text's rows, side by side and all of one length: each but the first begins with its warm-up, or more of
+    the one before. A short text is one row."""
+    count = max(1, min(_ROWS, (inputs - _WARMUP) // _LEAST))
+    size = _WARMUP - (_WARMUP - inputs) // count  # rounded up
+    yield np.arange(count, dtype=np.intp) * (inputs - size) // max(1, count - 1), size
+
+
+def _cold(inputs: int, first: int, window: int) -> Iterator[_Rows]:
+    """Windows, as many as can be side by side; the last is what is left over."""
+    begins = np.arange(first - 1, inputs, window, dtype=np.intp)
+    whole = begins[begins + window <= inputs]
+    for at in range(0, len(whole), _ROWS):
+        yield whole[at : at + _ROWS], window
+    if len(whole) < len(begins):
+        yield begins[-1:], inputs - int(begins[-1])
+
+
+def _bits(engine: Engine, ids: NDArray[np.intp], plan: list[_Rows], progress: Progress) -> NDArray[np.float64]:
+    """The bits of each id (n,), as far as rows predict them; of the others, anything."""
+    bits = np.zeros(len(ids))
+    total = sum(len(begins) * size for begins, size in plan)
+    for begins, size in plan:
+        reader, rows = Reader(engine, begins.shape), np.arange(len(begins))
+        # Of a character that two rows predict, the row that has read more before it has its say later, and the last.
+        for at in range(size):
+            reader.consume(engine.columns(ids[begins + at]))
+            log_probs = log_softmax(reader.logits().T)
+            following = begins + at + 1
+            bits[following] = log_probs[rows, ids[following]] / -_LN2
+            progress(len(rows) / total)
+    return bits
+
+
+def most_surprising(score: Score, count: int) -> list[Place]:
+    """The `count` characters of the most bits, the most first, the earlier of equals; of any word only one."""
+    whole, lead = score.before + score.text, len(score.before)
+    places: list[Place] = []
+    words: list[tuple[int, int]] = []
+    for index in map(int, np.argsort(-score.bits, kind="stable")):
+        if len(places) == count:
+            break
+        at = lead + index
+        if any(start <= at < stop for start, stop in words):
+            continue
+        words.append(_word(whole, at))
+        places.append(
+            Place(
+                position=at,
+                line=whole.count("\n", 0, at) + 1,
+                character=whole[at],
+                bits=float(score.bits[index]),
+                unseen=bool(score.unseen[index]),
+                before=whole[max(0, at - _AROUND) : at],
+                after=whole[at + 1 : at + 1 + _AROUND],
+            )
+        )
+    return places
+
+
+def _word(text: str, at: int) -> tuple[int, int]:
+    """Where the word around a character starts and stops; what is in no word is alone."""
+    start, stop = at, at + 1
+    if _in_word(text[at]):
+        while start > 0 and _in_word(text[start - 1]):
+            start -= 1
+        while stop < len(text) and _in_word(text[stop]):
+            stop += 1
+    return start, stop
+
+
+def _in_word(character: str) -> bool:
+    return character in "'’" or unicodedata.category(character)[0] in "LMN"  # letters, their marks, numbers

@@ -1,0 +1,63 @@
+"""Figures and settings for people, and other people's text made safe to show."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def duration(seconds: float) -> str:
+    """`48 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(count: int) -> str:
+    """Bytes for people: `512 B`, `3.4 MB`."""
+    if count < 1000:
+        return f"{count} B"
+    power = 1 if count < 999_500 else 2 if count < 999_500_000 else 3
+    value = count / 1000**power
+    return f"{value:.{1 if value < 99.5 else 0}f} {' kMG'[power]}B"
+
+
+def few(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are: `a, b and 7 more`."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def as_typed(settings: Mapping[str, Any]) -> str:
+    """Settings as on the command line: `--rnn-size 192 --no-residual --snapshot-at 100,300`."""
+    options = []
+    for name, value in settings.items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            options.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            listed = ",".join(map(str, value)) if isinstance(value, tuple) else value
+            shown = f"{listed:g}" if isinstance(listed, float) else shlex.quote(str(listed))
+            options.append(f"--{option} {shown}")
+    return " ".join(options)
+
+
+# C0 but tab and newline, DEL, C1; and what reorders a line or hides in it: bidi marks, embeddings, overrides, isolates.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def _placeholder(match: re.Match[str]) -> str:
+    point = ord(match[0])
+    if point < 0x20:
+        return chr(0x2400 + point)  # Unicode has a picture of each: ␛ for escape
+    return "␡" if point == 0x7F else "\N{REPLACEMENT CHARACTER}"
+
+
+def visible(text: str) -> str:
+    """`text` with everything a terminal would obey, or could not encode, replaced by a placeholder; one for one, so
+    that no length changes. Newlines and tabs stay."""
+    return _UNSAFE.sub(_placeholder, text)

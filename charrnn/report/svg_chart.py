@@ -1,0 +1,158 @@
+"""Where the lines, ticks and labels of a chart go: geometry for the report's inline SVG, as plain numbers.
+
+Places are percent of the plot, so that a page stretches a chart to any width without stretching its letters; only the
+lines are in a box of 1000 x 1000 that is stretched.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from charrnn.runs.history import Series, thinned
+
+_MOST_TICKS = 6  # between the ends of an axis
+_MARKED = 12  # points of a line that carry its mark, at most
+_APART = 8.0  # percent of the height between two labels
+_MARGIN = 0.04  # of the values' range, above and below
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """What is drawn of one run. `number` sets its colour and its mark, which a line with a label has."""
+
+    number: int
+    points: Series
+    dashed: bool = False
+    label: str = ""  # written beside the lowest point if that is `best`, else at the end
+    best: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A value on an axis, `at` percent from its beginning."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Label:
+    """A point that is named: the point at (x, y), its name at the height of `text_y`, in percent."""
+
+    x: float
+    y: float
+    text_y: float
+    text: str
+    number: int
+    best: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """A line: `path` in the box of 1000 x 1000, `marks` in percent."""
+
+    number: int
+    dashed: bool
+    path: str
+    marks: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chart:
+    """All of a chart but its words."""
+
+    across: tuple[Tick, ...]
+    up: tuple[Tick, ...]
+    lines: tuple[Drawn, ...]
+    labels: tuple[Label, ...]
+    threshold: float | None  # percent from the top
+
+
+def chart(
+    lines: Sequence[Line], *, top: float | None = None, logarithmic: bool = False, threshold: float | None = None
+) -> Chart | None:
+    """Lay lines out over their iterations; None if there is no point to show.
+
+    What lies above `top` is cut off. A logarithmic chart leaves values out that are not above 0. A threshold is drawn
+    only where it lies among the values.
+    """
+    lines = [line for line in (_drawable(line, logarithmic) for line in lines) if line.points]
+    values = [value for line in lines for _, value in line.points]
+    if not values:
+        return None
+    last = max(line.points[-1][0] for line in lines)
+    scale = math.log10 if logarithmic else float
+    low, high = scale(min(values)), scale(max(values) if top is None else min(top, max(values)))
+    margin = _MARGIN * (high - low) or 0.5 * abs(high) or 0.5
+    low, high = low - margin, high + margin
+
+    def x(iteration: float) -> float:
+        return 100 * iteration / max(1, last)
+
+    def y(value: float) -> float:
+        return 100 * (high - scale(value)) / (high - low)
+
+    up = _decades(low, high) if logarithmic else ticks(low, high)
+    inside = threshold is not None and (threshold > 0 or not logarithmic) and 0 <= y(threshold) <= 100
+    return Chart(
+        across=tuple(Tick(_short(x(at)), f"{at:,.0f}") for at in ticks(0, last) if at == int(at)),
+        up=tuple(Tick(_short(y(value)), f"{value:.6g}") for value in up),
+        lines=tuple(_drawn(line, x, y) for line in lines),
+        labels=_apart([_label(line, x, y) for line in lines if line.label]),
+        threshold=_short(y(threshold)) if threshold is not None and inside else None,
+    )
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Round values from low to high, a few of them: multiples of 1, 2 or 5 times a power of ten."""
+    if not high > low:
+        return [low]
+    power = 10.0 ** math.floor(math.log10((high - low) / _MOST_TICKS))
+    step = next(power * times for times in (1, 2, 5, 10, 20) if (high - low) / (power * times) <= _MOST_TICKS)
+    return [round(number * step, 12) for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """Round values between two powers of ten: 1, 2 and 5 times each power, or as many whole ones as there is room."""
+    low, high = max(low, -300.0), min(high, 300.0)
+    fine = [times * 10.0**power for power in range(math.floor(low), math.ceil(high)) for times in (1, 2, 5)]
+    shown = [value for value in fine if low <= math.log10(value) <= high]
+    if len(shown) > _MOST_TICKS:
+        whole = range(math.ceil(low), math.floor(high) + 1)
+        shown = [10.0**power for power in whole[:: -(-len(whole) // _MOST_TICKS)]]
+    return shown
+
+
+def _drawable(line: Line, logarithmic: bool) -> Line:
+    points = tuple(point for point in line.points if point[1] > 0) if logarithmic else line.points
+    return replace(line, points=points)
+
+
+def _drawn(line: Line, x: Callable[[float], float], y: Callable[[float], float]) -> Drawn:
+    places = [(_short(x(at)), _short(y(value))) for at, value in thinned(line.points)]
+    path = "M" + "L".join(f"{10 * across:.4g} {10 * down:.4g}" for across, down in places)
+    every = -(-len(places) // _MARKED)
+    marked = (line.label or len(places) == 1) and not line.dashed
+    marks = tuple(place for place in places[::every] if place[1] >= 0) if marked else ()
+    return Drawn(number=line.number, dashed=line.dashed, path=path, marks=marks)
+
+
+def _label(line: Line, x: Callable[[float], float], y: Callable[[float], float]) -> Label:
+    at, value = min(line.points, key=lambda point: point[1]) if line.best else line.points[-1]
+    place = _short(y(value))
+    return Label(x=_short(x(at)), y=place, text_y=place, text=line.label, number=line.number, best=line.best)
+
+
+def _apart(labels: Sequence[Label]) -> tuple[Label, ...]:
+    """Labels far enough from each other to be read, upwards from the lowest."""
+    placed: list[Label] = []
+    for label in sorted(labels, key=lambda one: -one.y):
+        height = min(label.y, placed[-1].text_y - _APART) if placed else label.y
+        placed.append(replace(label, text_y=_short(height)))
+    return tuple(placed)
+
+
+def _short(percent: float) -> float:
+    return round(percent, 2)

@@ -1,0 +1,260 @@
+"""One safetensors file per checkpoint: weights, vocabulary, settings, measurement and sample together.
+
+No pickle anywhere, so a checkpoint is safe to download. The string metadata of the file holds a JSON header under
+"charrnn" and, under "sha256", a digest over that header and every tensor's name, type, shape and bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.config import ModelConfig, ReadConfig, TrainConfig
+from charrnn.errors import CharrnnError, CheckpointError
+from charrnn.files import replace_file
+from charrnn.text.vocabulary import Vocabulary
+
+FORMAT = 2  # 2: how the text was read, what training began from, the unknown symbol, bytes
+_LONGEST_HEADER = 64 << 20  # bytes; a vocabulary of every Unicode character takes 9 MB
+_MOST_TENSORS = 10_000
+
+Tensors = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """A text the model wrote, and all that is needed to write it again."""
+
+    prime: str
+    text: str  # what follows the prime
+    seed: int
+    temperature: float
+    known_words: float | None  # share of its words that occur in the training text; None without words
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Header:
+    """All of a checkpoint but its tensors. Losses are nats per character."""
+
+    kind: str  # "snapshot" or "resume"
+    model: ModelConfig
+    training: TrainConfig
+    vocabulary: Vocabulary
+    iteration: int
+    characters: int  # seen in training, overlaps counted again
+    train_loss: float | None  # smoothed over the latest iterations
+    held_out_loss: float | None
+    corpus: Mapping[str, Any]  # name, path, digest, characters
+    reading: ReadConfig = field(default_factory=ReadConfig)
+    began_from: Mapping[str, Any] = field(default_factory=dict)  # the checkpoint that weights were taken from
+    sample: Sample | None = None
+    created: str = ""  # ISO 8601, UTC
+    made_with: Mapping[str, Any] = field(default_factory=dict)  # charrnn, torch, device, threads
+    progress: Mapping[str, Any] = field(default_factory=dict)  # what a resume needs beside tensors
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces, no NaN."""
+        values = {name.name: getattr(self, name.name) for name in dataclasses.fields(self)}
+        values["format"] = FORMAT
+        values["model"] = dataclasses.asdict(self.model)
+        values["training"] = dataclasses.asdict(self.training)
+        values["reading"] = dataclasses.asdict(self.reading)
+        values["vocabulary"] = {
+            "code_points": self.vocabulary.code_points.tolist(),
+            "most_frequent": self.vocabulary.most_frequent,
+            "unknown": self.vocabulary.unknown,
+            "of_bytes": self.vocabulary.of_bytes,
+        }
+        values["sample"] = dataclasses.asdict(self.sample) if self.sample else None
+        for loss in ("train_loss", "held_out_loss"):
+            if values[loss] is not None and not math.isfinite(values[loss]):
+                values[loss] = None
+        return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Header:
+        """Raises CheckpointError for a newer format; KeyError, TypeError or ValueError for damage."""
+        values = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        version = values.pop("format")
+        if not isinstance(version, int) or version > FORMAT:
+            raise CheckpointError(f"has format {version}; this charrnn reads up to {FORMAT}. Upgrade charrnn.")
+        vocabulary = values["vocabulary"]
+        values["vocabulary"] = Vocabulary(
+            np.asarray(vocabulary["code_points"], dtype=np.uint32),
+            int(vocabulary["most_frequent"]),
+            unknown=vocabulary.get("unknown", False) is True,
+            of_bytes=vocabulary.get("of_bytes", False) is True,
+        )
+        # Switches that the first checkpoints did not know were off, whatever their defaults are by now.
+        before = {"precision": "auto" if values["made_with"].get("device") == "cuda" else "float32", "state_reset": 0.0}
+        values["model"] = ModelConfig.from_dict({"layer_norm": False} | values["model"])
+        values["training"] = TrainConfig.from_dict(before | values["training"])
+        values["reading"] = ReadConfig.from_dict(values.get("reading", {}))
+        values["sample"] = Sample(**values["sample"]) if values["sample"] else None
+        header = cls(**values)
+        # Listings sort and show these before any checksum was verified.
+        _check_types(header, _TYPES)
+        if header.sample:
+            _check_types(header.sample, _SAMPLE_TYPES)
+        return header
+
+
+_NUMBER_OR_NONE = (float, int, type(None))
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "kind": str,
+    "iteration": int,
+    "characters": int,
+    "train_loss": _NUMBER_OR_NONE,
+    "held_out_loss": _NUMBER_OR_NONE,
+    "corpus": dict,
+    "created": str,
+    "made_with": dict,
+    "began_from": dict,
+    "progress": dict,
+}
+_SAMPLE_TYPES: dict[str, type | tuple[type, ...]] = {
+    "prime": str,
+    "text": str,
+    "seed": int,
+    "temperature": (float, int),
+    "known_words": _NUMBER_OR_NONE,
+}
+
+
+def _check_types(values: Header | Sample, types: Mapping[str, type | tuple[type, ...]]) -> None:
+    """Raises TypeError for a value that JSON allows and charrnn never writes."""
+    for name, kind in types.items():
+        value = getattr(values, name)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"{name} is {value!r:.40}")
+
+
+def _finite(number: str) -> float:
+    """A JSON number with a fraction, or NaN and Infinity, which JSON does not have. Raises ValueError."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is not finite")
+    return value
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Checkpoint:
+    """A checkpoint in memory. `tensors` has the weights under the names of `ModelConfig.shapes` and, in a resume
+    file, the training's own under "optimizer/", "state/" and "generator/"."""
+
+    header: Header
+    tensors: Tensors
+    digest: str = ""  # sha-256, hexadecimal
+    path: Path | None = None
+
+    @property
+    def weights(self) -> Tensors:
+        """Only the model's own tensors."""
+        return {name: self.tensors[name] for name in self.header.model.shapes(len(self.header.vocabulary))}
+
+
+def digest_of(header: str, tensors: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 over the canonical header and each tensor's name, dtype, shape and little-endian bytes."""
+    sha = hashlib.sha256(header.encode())
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        sha.update(f"\n{name} {tensor.dtype.str} {list(tensor.shape)}\n".encode())
+        sha.update(tensor.data.cast("B") if tensor.size else b"")
+    return sha.hexdigest()
+
+
+def save(path: Path, header: Header, tensors: Mapping[str, NDArray[Any]]) -> str:
+    """Write a checkpoint and return its digest. Raises CheckpointError if it cannot be written."""
+    from safetensors.numpy import save as serialize
+
+    whole = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
+    text = header.to_json()
+    digest = digest_of(text, whole)
+    try:
+        replace_file(path, serialize(whole, {"charrnn": text, "sha256": digest}))
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: cannot be written ({error.strerror}). Free space or choose another place."
+        ) from None
+    return digest
+
+
+def _metadata(path: Path, data: bytes, size: int) -> dict[str, Any]:
+    """The JSON at the head of a safetensors file; `data` holds at least its first bytes."""
+    length = int.from_bytes(data[:8], "little")
+    if size < 8 or length > min(_LONGEST_HEADER, size - 8):
+        raise CheckpointError(f"{path}: not a charrnn checkpoint. Give a .safetensors file from a run directory.")
+    try:
+        parsed = json.loads(data[8 : 8 + length])
+        metadata = parsed["__metadata__"]
+        ours = metadata["charrnn"].isascii() and metadata["sha256"].isascii()
+        # Padding is spaces: JSON would take a tab for one too, and no checksum sees it.
+        if len(parsed) > _MOST_TENSORS or not ours or not data[8 : 8 + length].rstrip(b" ").endswith(b"}"):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise CheckpointError(
+            f"{path}: not a charrnn checkpoint. Give a .safetensors file from a run directory."
+        ) from None
+    return dict(metadata)
+
+
+def _header(path: Path, metadata: Mapping[str, Any]) -> Header:
+    try:
+        return Header.from_json(metadata["charrnn"])
+    except CharrnnError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise CheckpointError(f"{path}: its header is damaged ({error}). Use another checkpoint.") from None
+
+
+def _open_error(path: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: cannot be read ({error.strerror}). Check the path; `charrnn runs` lists what is there."
+    )
+
+
+def read_header(path: Path) -> Header:
+    """Only the header, quickly and unverified: for listings. Raises CheckpointError."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            first = file.read(8)
+            data = first + file.read(min(int.from_bytes(first, "little"), _LONGEST_HEADER, size))
+    except OSError as error:
+        raise _open_error(path, error) from None
+    return _header(path, _metadata(path, data, size))
+
+
+def load(path: Path) -> Checkpoint:
+    """Read and verify a checkpoint. Raises CheckpointError for anything that is not one, whole and undamaged."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as deserialize
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _open_error(path, error) from None
+    metadata = _metadata(path, data, len(data))
+    header = _header(path, metadata)
+    try:
+        tensors = deserialize(data)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path}: is damaged ({error}). Use another checkpoint.") from None
+    digest = digest_of(metadata["charrnn"], tensors)
+    if digest != metadata["sha256"]:
+        raise CheckpointError(f"{path}: its checksum does not match; the file is damaged. Use another checkpoint.")
+    for name, shape in header.model.shapes(len(header.vocabulary)).items():
+        tensor = tensors.get(name)
+        if tensor is None or tensor.shape != shape or tensor.dtype != np.float32:
+            raise CheckpointError(f"{path}: tensor {name} is missing or not float32 {shape}. Use another checkpoint.")
+    return Checkpoint(header, tensors, digest, path)

@@ -1,0 +1,121 @@
+"""A training as curves: what its metrics and its snapshots measured, by iteration, and few enough points to draw."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from charrnn.runs.listing import bits
+from charrnn.runs.run import Run
+
+_EARLY = 0.05  # of the iterations, in which losses fall so fast that the rest would be a flat line below them
+
+Series = tuple[tuple[int, float], ...]  # (iteration, value), by ascending iteration, each iteration once
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Curves:
+    """The measurements of one run. Losses in bits per character."""
+
+    name: str
+    train: Series  # as the training itself had them: dropout at work, and smoothed over the latest iterations
+    held_out: Series
+    learning_rate: Series
+    grad_norm: Series  # before clipping
+    clipped: Series  # iterations so far whose gradient was clipped
+    characters: int  # seen so far, overlaps counted again
+    seconds: float | None  # of training so far, over all its sessions
+    rows: int  # lines of metrics.jsonl that could be read
+
+    @property
+    def iterations(self) -> int:
+        """The furthest that anything was measured at; 0 where nothing was."""
+        ends = [series[-1][0] for series in (self.train, self.held_out, self.grad_norm, self.clipped) if series]
+        return max(ends, default=0)
+
+    @property
+    def best(self) -> tuple[int, float] | None:
+        """Where the held-out loss is lowest, the earlier of equals, and what it is there."""
+        return min(self.held_out, key=lambda point: point[1], default=None)
+
+    @property
+    def clipped_share(self) -> float | None:
+        """Of the iterations, how many had their gradient clipped, 0 to 1; None where that was not recorded."""
+        iteration, count = self.clipped[-1] if self.clipped else (0, 0.0)
+        return count / iteration if iteration else None
+
+    @property
+    def last_clipped(self) -> int | None:
+        """No gradient was clipped after this iteration, as far as it was recorded; None where none ever was."""
+        return next((at for at, count in self.clipped if count == self.clipped[-1][1]), None) if self.clipped else None
+
+
+def read(run: Run, name: str | None = None) -> Curves:
+    """What is known of a run, be it complete, still being written, or without a snapshot. A line of its metrics that
+    is damaged, and a number that is none, are left out."""
+    rows = run.metrics()
+    headers = [kept.header for kept in run.snapshots]
+    kept = [(one.iteration, one.train_loss, one.held_out_loss) for one in headers]
+    seconds = _series(rows, "seconds")
+    characters = [one.characters for one in headers] + [int(count) for _, count in _series(rows, "characters")]
+    return Curves(
+        name=run.name if name is None else name,
+        train=_in_bits(_merged(((at, train) for at, train, _ in kept), _series(rows, "train_loss"))),
+        held_out=_in_bits(_merged(((at, held_out) for at, _, held_out in kept), _series(rows, "held_out_loss"))),
+        learning_rate=_series(rows, "learning_rate"),
+        grad_norm=_series(rows, "grad_norm"),
+        clipped=_series(rows, "clipped"),
+        characters=max(characters, default=0),
+        seconds=seconds[-1][1] if seconds else None,
+        rows=len(rows),
+    )
+
+
+def _series(rows: Sequence[dict[str, Any]], name: str) -> Series:
+    """What the rows have under this name, the later of two for one iteration."""
+    found = {
+        row["iteration"]: float(row[name])
+        for row in rows
+        if _is_number(row.get(name)) and _is_number(row.get("iteration")) and row["iteration"] == int(row["iteration"])
+    }
+    return tuple(sorted((int(at), value) for at, value in found.items() if at >= 0))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+
+
+def _merged(snapshots: Iterable[tuple[int, float | None]], measured: Series) -> Series:
+    """What the snapshots say, and the metrics, which say the same of the same iteration."""
+    return tuple(sorted({at: value for at, value in (*snapshots, *measured) if value is not None}.items()))
+
+
+def _in_bits(series: Series) -> Series:
+    return tuple((at, value) for at, nats in series if (value := bits(nats)) is not None)
+
+
+def thinned(series: Series, most: int = 400) -> Series:
+    """At most so many points of a series that look the same: of each stretch the lowest and the highest, so that no
+    spike is lost; the first and the last stay."""
+    if len(series) <= most:
+        return series
+    count = max(1, (most - 2) // 2)
+    edges = [1 + math.ceil(number * (len(series) - 2) / count) for number in range(count + 1)]
+    kept = {0, len(series) - 1}
+    for start, stop in itertools.pairwise(edges):
+        stretch = range(start, stop)
+        if stretch:
+            kept |= {min(stretch, key=lambda place: series[place][1]), max(stretch, key=lambda place: series[place][1])}
+    return tuple(series[place] for place in sorted(kept))
+
+
+def ceiling(losses: Sequence[Series]) -> float | None:
+    """What a picture of losses may be cut off above: all that comes after the first iterations lies below. None where
+    nothing is gained by it."""
+    last = max((series[-1][0] for series in losses if series), default=0)
+    early = [value for series in losses for at, value in series if at < _EARLY * last]
+    late = [value for series in losses for at, value in series if at >= _EARLY * last]
+    return max(late) if late and max(early, default=0.0) > max(late) else None

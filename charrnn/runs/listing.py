@@ -1,0 +1,143 @@
+"""What is kept on disk, as plain data: each checkpoint's measurements, the runs, where a checkpoint comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from charrnn.runs import checkpoint
+from charrnn.runs.run import Kept, Run, list_runs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One checkpoint's measurements. Losses in bits per character."""
+
+    name: str  # the file's, without its ending
+    run: str  # "" for a file that lies in no run
+    path: Path
+    iteration: int
+    characters: int  # seen in training
+    train_bpc: float | None
+    held_out_bpc: float | None
+    best: bool  # lowest held-out loss of those it may be compared with
+    known_words: float | None  # share of the words of the sample made in training, 0 to 1
+    size: int  # bytes
+
+    @property
+    def label(self) -> str:
+        """What tells it from the others, in few words."""
+        return f"{self.run}, iteration {self.iteration:,}" if self.run else f"{self.name}, iteration {self.iteration:,}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return dataclasses.asdict(self) | {"path": str(self.path)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """A run as `charrnn runs` lists it."""
+
+    run: Run
+    rows: tuple[Row, ...]
+    best: Row | None
+    iterations: int  # the furthest checkpoint's, the resume file included
+    size: int  # bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {
+            "name": self.run.name,
+            "path": str(self.run.path),
+            "created": self.run.created,
+            "snapshots": len(self.run.snapshots),
+            "iterations": self.iterations,
+            "size": self.size,
+            "best_held_out_bpc": self.best.held_out_bpc if self.best else None,
+            "resumable": self.run.resumable is not None,
+            "checkpoints": [row.to_dict() for row in self.rows],
+            "problems": list(self.run.problems),
+        }
+
+
+def bits(nats: float | None) -> float | None:
+    """Nats per character -> bits per character; None for what was not measured or is no number."""
+    return nats / math.log(2) if nats is not None and math.isfinite(nats) else None
+
+
+def row_of(one: Kept, run: str, best: bool) -> Row:
+    """The measurements in a checkpoint's header."""
+    header = one.header
+    return Row(
+        name=one.path.stem,
+        run=run,
+        path=one.path,
+        iteration=header.iteration,
+        characters=header.characters,
+        train_bpc=bits(header.train_loss),
+        held_out_bpc=bits(header.held_out_loss),
+        best=best,
+        known_words=header.sample.known_words if header.sample else None,
+        size=one.size,
+    )
+
+
+def best_of(kept: Iterable[Kept]) -> Path | None:
+    """The lowest held-out loss, the earlier of equals; None where none was measured."""
+    measured = [(loss, one.path) for one in kept if (loss := one.header.held_out_loss) is not None]
+    return min(measured, key=lambda pair: pair[0])[1] if measured else None
+
+
+def listing(root: Path) -> list[Listed]:
+    """The runs below `root`, newest first, from headers alone. Raises RunError if there is no such directory."""
+    listed = []
+    for run in list_runs(root):
+        best = best_of(run.snapshots)
+        rows = tuple(row_of(one, run.name, one.path == best) for one in run.snapshots)
+        everything = [*run.snapshots, *([run.resumable] if run.resumable else [])]
+        listed.append(
+            Listed(
+                run=run,
+                rows=rows,
+                best=next((row for row in rows if row.best), None),
+                iterations=max((one.header.iteration for one in everything), default=0),
+                size=run.size,
+            )
+        )
+    return listed
+
+
+def provenance(path: Path) -> dict[str, Any]:
+    """Where a checkpoint comes from: everything it says of itself, verified. Raises CheckpointError."""
+    loaded = checkpoint.load(path)
+    header = loaded.header
+    weights = sum(tensor.size for tensor in loaded.weights.values())
+    return {
+        "path": str(path),
+        "size": path.stat().st_size,
+        "sha256": loaded.digest,
+        "kind": header.kind,
+        "created": header.created,
+        "made_with": dict(header.made_with),
+        "iteration": header.iteration,
+        "characters": header.characters,
+        "train_bpc": bits(header.train_loss),
+        "held_out_bpc": bits(header.held_out_loss),
+        "corpus": dict(header.corpus),
+        "reading": dataclasses.asdict(header.reading),
+        "began_from": dict(header.began_from),
+        "vocabulary": {
+            "size": len(header.vocabulary),
+            "of_bytes": header.vocabulary.of_bytes,
+            "unknown": header.vocabulary.unknown,
+            "characters": "" if header.vocabulary.of_bytes else "".join(header.vocabulary.characters),
+        },
+        "parameters": weights,
+        "model": dataclasses.asdict(header.model),
+        "training": dataclasses.asdict(header.training),
+        "sample": dataclasses.asdict(header.sample) if header.sample else None,
+    }

@@ -1,0 +1,254 @@
+"""A run directory: everything one training leaves behind, and how to find it again.
+
+iteration-000100.safetensors …   the snapshots
+resume.safetensors               all that resuming needs, replaced atomically
+metrics.jsonl                    one JSON object a line, appended as training goes
+samples.md                       the timeline a person reads
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from charrnn.config import CHECKPOINT_DIR
+from charrnn.errors import CheckpointError, RunError
+from charrnn.files import replace_file
+from charrnn.runs import checkpoint
+from charrnn.runs.checkpoint import Header
+
+RESUME = "resume.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A checkpoint on disk, its tensors unread."""
+
+    path: Path
+    header: Header
+    size: int  # bytes
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return Path(os.path.abspath(self.path)).name  # "." has a name too
+
+    @property
+    def resume_path(self) -> Path:
+        return self.path / RESUME
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def samples_path(self) -> Path:
+        return self.path / "samples.md"
+
+    def snapshot_path(self, iteration: int) -> Path:
+        return self.path / f"iteration-{iteration:06d}.safetensors"
+
+    @cached_property
+    def _scan(self) -> tuple[list[Kept], list[str]]:
+        kept, problems = [], []
+        for path in sorted(self.path.glob("*.safetensors")):
+            try:
+                kept.append(Kept(path, checkpoint.read_header(path), path.stat().st_size))
+            except (CheckpointError, OSError) as error:
+                problems.append(str(error))
+        return sorted(kept, key=lambda one: (one.header.iteration, one.header.kind, one.path.name)), problems
+
+    @property
+    def problems(self) -> list[str]:
+        """One line for each file in the run that should be a checkpoint and is not."""
+        return self._scan[1]
+
+    @property
+    def snapshots(self) -> list[Kept]:
+        """The snapshots by ascending iteration, as the directory was when first asked."""
+        return [one for one in self._scan[0] if one.header.kind == "snapshot"]
+
+    @property
+    def resumable(self) -> Kept | None:
+        """The resume file, if it is there and whole enough to have a header."""
+        return next((one for one in self._scan[0] if one.header.kind == "resume" and one.path.name == RESUME), None)
+
+    @property
+    def best(self) -> Kept:
+        """The snapshot of the lowest held-out loss (the latest where none was measured), else the resume file.
+
+        Raises RunError if the run has no checkpoint at all."""
+        snapshots = self.snapshots or ([self.resumable] if self.resumable else [])
+        if not snapshots:
+            reason = self.problems[0] if self.problems else "no snapshot was kept yet"
+            raise RunError(f"{self.path}: no checkpoint to use ({reason}).")
+        measured = [one for one in snapshots if one.header.held_out_loss is not None]
+        return min(measured, key=lambda one: one.header.held_out_loss or 0.0) if measured else snapshots[-1]
+
+    @property
+    def created(self) -> str:
+        """When its latest checkpoint was written (ISO 8601), or "" for a run that has none yet."""
+        return max((one.header.created for one in self._scan[0]), default="")
+
+    @property
+    def size(self) -> int:
+        """Bytes of every file in the run."""
+        total = 0
+        for file in self.path.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # a training at work replaces its files
+                total += file.stat().st_size if file.is_file() else 0
+        return total
+
+    # -- writing, by the training alone ------------------------------------------------------------------------
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """One line more. Numbers that are not finite become null."""
+        clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+        try:
+            with open(self.metrics_path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(clean, allow_nan=False) + "\n")
+        except OSError as error:
+            raise RunError(f"{self.metrics_path}: cannot be written ({error.strerror}).") from None
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl; a half-written last line is left out."""
+        try:
+            lines = self.metrics_path.read_text("utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
+        rows = []
+        for line in lines:
+            try:
+                row = json.loads(line, parse_constant=lambda _: None)  # NaN is none of ours
+            except ValueError:
+                continue
+            if isinstance(row, dict):
+                rows.append(row)
+        return rows
+
+    def rewind(self, iteration: int) -> None:
+        """Forget what was measured and kept after `iteration`, which is trained again. The one rewrite there is."""
+        rows = [row for row in self.metrics() if row.get("iteration", 0) <= iteration]
+        lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+        _replace(self.metrics_path, lines)
+        for kept in self.snapshots:
+            if kept.header.iteration > iteration:
+                kept.path.unlink(missing_ok=True)
+        if self.samples_path.exists():
+            self.write_samples()
+
+    def write_samples(self) -> None:
+        """Write samples.md anew from the snapshots that are there."""
+        parts = [f"# {self.name}\n"]
+        for kept in Run(self.path).snapshots:
+            header, sample = kept.header, kept.header.sample
+            losses = [
+                f"{word} {loss / math.log(2):.3f} bits per character"
+                for word, loss in (("train", header.train_loss), ("held out", header.held_out_loss))
+                if loss is not None
+            ]
+            parts.append(f"## Iteration {header.iteration:,}\n")
+            if losses:
+                parts.append(f"{'; '.join(losses)}.\n")
+            if sample is not None:
+                if sample.known_words is not None:
+                    parts.append(f"{sample.known_words:.0%} of its words occur in the training text.\n")
+                body = (sample.prime + sample.text).strip("\n")
+                parts.append("".join(f"    {line}\n" for line in body.split("\n")))
+        _replace(self.samples_path, "\n".join(parts))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a text file whole or not at all. Raises RunError."""
+    try:
+        replace_file(path, text.encode("utf-8", "replace"))
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}). Free space, then go on with --resume.") from None
+
+
+def create_run(root: Path, name: str | None, stem: str) -> Run:
+    """Make a new run directory and prove it can be written, before the first iteration.
+
+    Without a name it is called after the text, `stem`, with the first free number. Raises RunError.
+    """
+    if name is not None and (not name or Path(name).name != name or name in (".", "..")):
+        raise RunError(f"--name {name!r}: must be a plain directory name. Use --checkpoint-dir for the place.")
+    readable = re.sub(r"[^\w.-]+", "-", stem).strip("-.").lower() or "run"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while True:
+            path = root / (name or f"{readable}-{number}")
+            try:
+                path.mkdir()
+                break
+            except FileExistsError:
+                if name is not None:
+                    raise RunError(
+                        f"{path}: this run exists. Choose another --name, or go on with it: --resume {path}"
+                    ) from None
+                number += 1
+        run = Run(path)
+        run.metrics_path.touch()
+    except OSError as error:
+        raise RunError(
+            f"{error.filename or root}: cannot be written ({error.strerror}). Choose another --checkpoint-dir."
+        ) from None
+    return run
+
+
+def _is_run(path: Path) -> bool:
+    return path.is_dir() and ((path / "metrics.jsonl").exists() or any(path.glob("*.safetensors")))
+
+
+def list_runs(root: Path = CHECKPOINT_DIR) -> list[Run]:
+    """The runs below `root`, newest first. Raises RunError if there is no such directory."""
+    try:
+        found = [Run(path) for path in root.iterdir() if _is_run(path)]
+    except OSError as error:
+        raise RunError(
+            f"{root}: no runs here ({error.strerror}). Train one: charrnn train TEXT; or say where: --checkpoint-dir."
+        ) from None
+    return sorted(found, key=lambda run: (run.created, run.name), reverse=True)
+
+
+def find_run(where: Path, root: Path = CHECKPOINT_DIR) -> Run:
+    """A run by its path, or by its name below `root`. Raises RunError."""
+    for path in (where, root / where):
+        if _is_run(path):
+            return Run(path)
+    raise RunError(f"{where}: no such run. `charrnn runs` lists what is there.")
+
+
+def newest_run(root: Path = CHECKPOINT_DIR) -> Run:
+    """The newest run that has a checkpoint. Raises RunError if there is none."""
+    for run in list_runs(root):
+        if run.snapshots or run.resumable:
+            return run
+    raise RunError(f"{root}: no run with a checkpoint. Train one: charrnn train TEXT")
+
+
+def find_checkpoint(where: Path | None, root: Path = CHECKPOINT_DIR) -> Path:
+    """The file to load: `where` itself, or the best snapshot of the run it names, or of the newest run.
+
+    Raises RunError where there is none."""
+    if where is None:
+        return newest_run(root).best.path
+    for path in (where, root / where):
+        if path.is_file():
+            return path
+    return find_run(where, root).best.path

@@ -1,0 +1,256 @@
+"""What a person sees of a training: a plan, a moving bar or plain lines, the snapshots, and what to do next.
+
+Snapshots go to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+import shutil
+import sys
+import textwrap
+import time
+from collections import deque
+from typing import Any
+
+from tqdm import tqdm
+
+from charrnn.evaluation import verdict
+from charrnn.formatting import duration, visible
+from charrnn.runs.run import Run
+from charrnn.training import presets, tensorboard
+from charrnn.training.events import Evaluated, Event, Progress, Snapshot
+from charrnn.training.trainer import Training
+
+_MEASURED = 1.0  # seconds of training that the estimate rests on, at least
+_REMEMBERED = 30.0  # seconds of training that the speed is of: it changes with what else the machine does
+_CORRECTED = 0.03  # share of a time budget's iterations, from which a correction is told
+_PLAIN_EVERY = 10.0  # seconds between two plain lines
+
+
+def bits(nats: float) -> float:
+    """Nats per character as bits per character."""
+    return nats / math.log(2)
+
+
+def text_line(training: Training) -> str:
+    """What was read and how it is divided, in one line."""
+    corpus, vocabulary = training.corpus, training.vocabulary
+    count, unit = len(corpus.documents), "bytes" if vocabulary.of_bytes else "characters"
+    if count == 1:
+        joined = ""
+    elif corpus.config.documents:
+        joined = f"{count:,} documents apart, "
+    else:
+        joined = f"{count:,} documents joined by {corpus.config.separator!r}, "
+    distinct = f"{len(corpus.alphabet):,} distinct" if not vocabulary.of_bytes else "256 of them known"
+    if vocabulary.unknown:
+        distinct += f", {len(corpus.alphabet) - len(vocabulary) + 1:,} of them rare enough to be one unknown symbol"
+    where = "of each, in all " if corpus.config.documents and count > 1 else ""
+    held_out = f"; the last {where}{training.held_out:,} held out" if training.held_out else "; none held out"
+    return f"{visible(corpus.name)}: {joined}{len(corpus):,} {unit}, {distinct}{held_out}"
+
+
+class Display:
+    """Shows a training's events as they come."""
+
+    def __init__(self, training: Training, run: Run, preset: str | None = None) -> None:
+        """`preset` is that by which a new training's settings were chosen."""
+        self.training, self.run, self.preset = training, run, preset
+        self.began_at = training.iteration
+        self.moving = sys.stderr.isatty()
+        self.bar: tqdm[Any] | None = None
+        self._told = self.total
+        self._marks: deque[Progress] = deque()  # a second apart; speed is measured from the first
+        self._estimated = False
+        self._spoke = time.monotonic()
+        self._stdout_open = True
+
+    def plan(self) -> None:
+        """Before the first iteration: what was read, what will be trained, and where it is kept."""
+        training, config, model = self.training, self.training.config, self.training.model.config
+        streams = training.streams
+        kind = model.model.upper() + (" (relu)" if model.nonlinearity == "relu" else "")
+        shape = f"{kind} {model.num_layers} x {model.rnn_size}"
+        if model.residual and model.num_layers > 1:
+            shape += ", residual"
+        shape += f", embedding {model.embedding_size}" if model.embedding_size else ", one-hot"
+        shape += ", layer norm" * model.layer_norm + ", tied" * model.tied
+        for name in ("dropout", "input_dropout", "recurrent_dropout"):
+            if share := getattr(model, name):
+                shape += f", {name.replace('_', ' ')} {share:g}"
+        reading = f"{config.batch_size} shuffled windows" if config.stateless else f"{config.batch_size} streams"
+        shift = "" if config.effective_shift == config.seq_length else f", shift {config.effective_shift}"
+        device = training.device.type
+        if device == "cpu":
+            import torch
+
+            count = torch.get_num_threads()
+            device = f"{count} CPU thread{'s' * (count > 1)}"
+        self._say(f"text    {text_line(training)}")
+        self._say(f"model   {shape}: {training.parameters:,} parameters, {device}")
+        reading = f"{reading} x {config.seq_length} characters{shift}"
+        if self.total is None:
+            self._say(f"train   {duration(config.time or 0)}, of {reading}")
+        else:
+            self._say(f"train   {self.total:,} iterations ({self.total / streams.per_epoch:.1f} epochs) of {reading}")
+        self._say(f"run     {self.run.path}")
+        if self.preset:
+            self._say(self._folded(f"preset  {self.preset}: {presets.options(model, config)}"))
+        if self.began_at:
+            self._say(f"        going on after iteration {self.began_at:,}")
+        if self.moving:
+            self.bar = tqdm(
+                total=self.total,
+                initial=self.began_at,
+                file=sys.stderr,
+                dynamic_ncols=True,
+                bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {postfix}, {remaining} left",
+            )
+
+    @property
+    def total(self) -> int | None:
+        """The iterations of this run; None until a time budget has been made a number of them."""
+        return self.training.config.iterations if self.training.planned else None
+
+    def show(self, event: Event) -> None:
+        """One event."""
+        if self.total is not None:
+            if self.bar is not None:
+                self.bar.total = self.total
+            if self._told is None or abs(self.total / self._told - 1) > _CORRECTED:
+                self._told = self.total
+                epochs = self.total / self.training.streams.per_epoch
+                self._say(f"plan    {self.total:,} iterations ({epochs:.1f} epochs) fill the time")
+        match event:
+            case Progress():
+                self._progress(event)
+            case Evaluated():
+                if not self.training.config.snapshot_due(event.iteration):  # the snapshot that follows says the same
+                    self._say(
+                        f"iteration {event.iteration:,}: train {bits(event.smoothed_loss):.3f}, "
+                        f"held out {bits(event.held_out_loss):.3f} bits per character"
+                    )
+            case Snapshot():
+                self._snapshot(event)
+
+    def _progress(self, event: Progress) -> None:
+        speed = self._speed(event)
+        if self.bar is not None:
+            rate = f"{speed:,.0f} char/s" if speed else "measuring"
+            loss = event.smoothed_loss
+            self.bar.set_postfix_str(f"loss {loss:.3f}, {bits(loss):.3f} bpc, {rate}", refresh=False)
+            self.bar.update()
+        elif speed and self.total is not None and time.monotonic() - self._spoke >= _PLAIN_EVERY:
+            left = self._left(event)
+            self._say(
+                f"iteration {event.iteration:,}/{self.total:,}: loss {event.smoothed_loss:.3f}, "
+                f"{bits(event.smoothed_loss):.3f} bpc, {speed:,.0f} char/s, {duration(left)} left"
+            )
+
+    def _speed(self, event: Progress) -> float | None:
+        """Characters trained on per second of training, lately; None until it has been measured for long enough."""
+        marks = self._marks
+        if not marks:
+            if event.iteration >= self.began_at + 5:  # the first iterations set memory and threads up
+                marks.append(event)
+            return None
+        seconds = event.seconds - marks[0].seconds
+        if seconds < _MEASURED:
+            return None
+        speed = (event.characters - marks[0].characters) / seconds
+        if event.seconds - marks[-1].seconds >= 1:
+            marks.append(event)
+        if len(marks) > 1 and event.seconds - marks[1].seconds > _REMEMBERED:
+            marks.popleft()
+        if not self._estimated and self.total is not None:
+            self._estimated = True
+            left = duration(self._left(event))
+            self._say(f"speed   {speed:,.0f} characters a second: about {left} of training to go")
+        return speed
+
+    def _left(self, event: Progress) -> float:
+        """Seconds of training to go, at the speed since the first mark."""
+        assert self.total is not None
+        mark = self._marks[0]
+        done = event.iteration - mark.iteration
+        return (self.total - event.iteration) * (event.seconds - mark.seconds) / done
+
+    def _snapshot(self, event: Snapshot) -> None:
+        header, sample = event.header, event.header.sample
+        facts = [f"iteration {header.iteration:,}"]
+        if header.train_loss is not None:
+            facts.append(f"train {bits(header.train_loss):.3f}")
+        if header.held_out_loss is not None:
+            facts.append(f"held out {bits(header.held_out_loss):.3f} bits per character")
+        else:
+            facts[-1] += " bits per character"
+        if sample is not None and sample.known_words is not None:
+            facts.append(f"{sample.known_words:.0%} known words")
+        title = f"--- {', '.join(facts)} ---"
+        if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+            title = f"\x1b[1m{title}\x1b[0m"
+        body = ""
+        if sample is not None:
+            body = (sample.prime + sample.text).strip("\n") + "\n"
+            if sys.stdout.isatty():
+                body = visible(body)
+        self._print(f"\n{title}\n{body}")
+
+    def _print(self, text: str) -> None:
+        """To standard output; a reader that has gone (`| head`) does not end a training."""
+        if not self._stdout_open:
+            return
+        try:
+            with tqdm.external_write_mode(file=sys.stdout):
+                print(text, flush=True)
+        except BrokenPipeError:
+            self._stdout_open = False
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._say("standard output was closed; training goes on. The samples are kept in samples.md.")
+
+    def _say(self, text: str) -> None:
+        """A line to standard error."""
+        self._spoke = time.monotonic()
+        with tqdm.external_write_mode(file=sys.stderr):
+            print(text, file=sys.stderr, flush=True)
+
+    def _folded(self, line: str) -> str:
+        """A long line, in pieces where someone looks at it."""
+        if not self.moving:
+            return line
+        width = shutil.get_terminal_size().columns
+        return textwrap.fill(line, width, subsequent_indent=" " * 8, break_on_hyphens=False, break_long_words=False)
+
+    def interrupted(self) -> None:
+        """After a signal: what is safe, and how to go on."""
+        self.close()
+        of = f" of {self.total:,}" if self.total is not None else ""
+        self._say(f"\nstopped after iteration {self.training.iteration:,}{of}; everything is kept.")
+        more = " --tensorboard" if tensorboard.directory(self.run).exists() else ""
+        self._say(f"go on with: charrnn train --resume {shlex.quote(str(self.run.path))}{more}")
+
+    def finished(self) -> None:
+        """After the last iteration: where things are and what to type next."""
+        self.close()
+        training, path = self.training, shlex.quote(str(self.run.path))
+        self._say(f"\ntrained {training.iteration:,} iterations in {duration(training.budget.elapsed)}.")
+        if training.steering.stopped:
+            self._say(f"ended   early: {training.steering.stale} evaluations in a row were no better than the best")
+        if training.optimisation.clipped:
+            self._say(f"clipped the gradient of {training.optimisation.clipped / training.iteration:.1%} of them")
+        if found := verdict.of_run(Run(self.run.path)):
+            label = "verdict "
+            for sentence in found.sentences:
+                self._say(textwrap.fill(sentence, 80, initial_indent=label, subsequent_indent=" " * 8))
+                label = " " * 8
+        self._say(f"kept    {self.run.path} (samples.md has every sample)")
+        self._say(f"next    charrnn sample {path} --temperature 0.7")
+        self._say(f"        charrnn compare {path}")
+
+    def close(self) -> None:
+        """Take the bar away, leaving its last state."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None

@@ -1,0 +1,78 @@
+"""Runs and checkpoints, as people look at them: the listing, and where a checkpoint comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from charrnn.formatting import size
+from charrnn.runs.listing import Listed
+from charrnn.terminal.console import body, bpc, moment, one_line, open_table, plain, setting, share, show_text
+
+
+def show_listing(out: Console, listed: Sequence[Listed]) -> None:
+    """Each run in a line or two, its checkpoints below."""
+    for number, one in enumerate(listed):
+        if number:
+            out.print()
+        out.print(plain(one.run.name, "bold"), plain(moment(one.run.created)), soft_wrap=True)
+        count = len(one.rows)
+        facts = [f"{count} snapshot{'' if count == 1 else 's'}", f"{one.iterations:,} iterations", size(one.size)]
+        if one.best:
+            facts.append(f"best {bpc(one.best.held_out_bpc)} bpc held out")
+        out.print(plain("  " + ", ".join(facts)))
+        if not one.rows:
+            continue
+        table = open_table(
+            "", "Iteration", "Held-out bpc", "Size", "File", "", right=("Iteration", "Held-out bpc", "Size")
+        )
+        for row in one.rows:
+            cells = [f"{row.iteration:,}", bpc(row.held_out_bpc), size(row.size), row.path.name]
+            cells.append("* best" if row.best else "")
+            table.add_row(" ", *map(plain, cells), style="bold green" if row.best else "")
+        out.print(table)
+
+
+def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
+    """Everything that `catalog.provenance` tells, the sample last."""
+    vocabulary, sample = facts["vocabulary"], facts["sample"]
+    out.print(plain(facts["path"], "bold"), soft_wrap=True)  # a path can be copied only in one piece
+    lines: dict[str, Any] = {
+        "kind": facts["kind"],
+        "size": size(facts["size"]),
+        "sha-256": facts["sha256"],
+        "checked": "the checksum holds",
+        "created": moment(facts["created"]),
+        "made with": _pairs(facts["made_with"]),
+        "iteration": f"{facts['iteration']:,}",
+        "seen": f"{facts['characters']:,} characters",
+        "train": f"{bpc(facts['train_bpc'])} bits per character",
+        "held out": f"{bpc(facts['held_out_bpc'])} bits per character",
+        "corpus": _pairs(facts["corpus"]),
+        "reading": _pairs(facts["reading"]),
+        **({"began from": _pairs(facts["began_from"])} if facts["began_from"] else {}),
+        "vocabulary": "all 256 bytes"
+        if vocabulary["of_bytes"]
+        else f"{vocabulary['size']:,} characters: {one_line(vocabulary['characters'])}",
+        "parameters": f"{facts['parameters']:,}",
+        "model": _pairs(facts["model"]),
+        "training": _pairs(facts["training"]),
+    }
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in lines.items():
+        table.add_row(plain(name, "bold"), plain(value))
+    out.print(table)
+    if sample is None:
+        return
+    how = f"seed {sample['seed']}, temperature {sample['temperature']:g}, known words {share(sample['known_words'])}"
+    out.print()
+    show_text(out, f"sample: {how}", body(sample["prime"], sample["text"]))
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{str(name).replace('_', '-')} {setting(value)}" for name, value in values.items())

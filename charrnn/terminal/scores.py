@@ -1,0 +1,98 @@
+"""What models make of a text, as people look at it: on a terminal, and on a page of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from charrnn.config import ReadConfig
+from charrnn.evaluation.scoring import UNSEEN_BITS, Place, Score
+from charrnn.terminal.console import bpc, one_line, open_table, plain
+
+PLACE = ("Line", "Bits", "Place")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Scored:
+    """What one checkpoint makes of the text."""
+
+    name: str  # as a person calls it
+    path: Path
+    digest: str  # of the checkpoint
+    iteration: int
+    reading: ReadConfig  # how it had the text read
+    score: Score
+
+
+def columns(scored: Sequence[Scored]) -> list[str]:
+    """The heads of `cells`: a name, then figures."""
+    several = ["Above\nthe best"] if len(scored) > 1 else []
+    return ["Model", "Iteration", "Characters", "Bits per\ncharacter", "Never\nseen", *several]
+
+
+def cells(scored: Sequence[Scored]) -> Iterator[list[str]]:
+    """A row for each of `scored`, of which the first is the best."""
+    best = scored[0].score.bits_per_character
+    for one in scored:
+        mean = one.score.bits_per_character
+        several = ["best" if one is scored[0] else f"{mean - best:.3f}"] if len(scored) > 1 else []
+        counts = f"{one.iteration:,}", f"{len(one.score.text):,}"
+        yield [one.name, *counts, bpc(mean), f"{np.count_nonzero(one.score.unseen):,}", *several]
+
+
+def remarks(scored: Sequence[Scored], window: int | None) -> list[str]:
+    """What a reader must know to read the figures rightly, and last what they say."""
+    lines = ["The state was carried over the whole text."]
+    if window is not None:
+        lines = [f"Cold: the state began at zero every {window:,} characters."]
+    if any(one.score.unseen.any() for one in scored):
+        lines.append(f"A character that a model has never seen is charged {UNSEEN_BITS:.1f} bits.")
+    if len({one.score.before + one.score.text for one in scored}) > 1:
+        names = (one.name for one in fields(ReadConfig) if one.name != "encoding")  # which is the text's, not theirs
+        ways = [name for name in names if len({getattr(one.reading, name) for one in scored}) > 1]
+        listed = ", ".join("--" + way.replace("_", "-") for way in ways)
+        lines.append(f"The models read texts differently ({listed}): their characters differ, so compare with care.")
+    if len(scored) > 1:
+        best, following = scored[:2]
+        less = f"{following.score.bits_per_character - best.score.bits_per_character:.3f}"
+        if float(less):
+            lines.append(f"{best.name} explains the text best: {less} bits per character below {following.name}.")
+        else:
+            lines.append(f"{best.name} and {following.name} explain the text equally well.")
+    return lines
+
+
+def show_scores(
+    out: Console, title: str, scored: Sequence[Scored], places: Sequence[Place], window: int | None
+) -> None:
+    """The figures of all, the best first, and the places that surprised it most."""
+    heads = columns(scored)
+    table = open_table(*heads, right=heads[1:])
+    for number, row in enumerate(cells(scored)):
+        table.add_row(*map(plain, row), style="bold green" if len(scored) > 1 and not number else "")
+    out.print(plain(title, "bold"))
+    out.print()
+    out.print(table)
+    out.print()
+    for line in remarks(scored, window):
+        out.print(plain(line))
+    if not places:
+        return
+    out.print()
+    out.print(plain(heading(scored), "bold"))
+    out.print()
+    found = open_table(*PLACE, right=PLACE[:2])
+    for place in places:
+        before, character, after = map(one_line, (place.before, place.character, place.after))
+        context = Text.assemble(before, (f"[{character}]", "bold red"), after, "  (never seen)" if place.unseen else "")
+        found.add_row(plain(f"{place.line:,}"), plain(f"{place.bits:.1f}"), context)
+    out.print(found)
+
+
+def heading(scored: Sequence[Scored]) -> str:
+    return f"What surprised {scored[0].name if len(scored) > 1 else 'it'} most"

@@ -1,0 +1,92 @@
+"""What `charrnn corpora check` found, as people look at it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+
+from rich.console import Console
+from rich.table import Table
+
+from charrnn.formatting import duration
+from charrnn.terminal.console import open_table, plain
+from charrnn.text_check.check import Survey
+from charrnn.training.presets import Choice
+from charrnn.training.trials import Trial
+
+_FIGURES = ("Parameters", "Characters/s", "Time")
+_MOST = 24  # rare characters told one by one
+
+
+def show_survey(out: Console, survey: Survey) -> None:
+    """Everything but the advice on training."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    unit = "bytes" if survey.encodings == ("bytes",) else "characters"
+    facts = {"text": survey.name, unit: f"{survey.characters:,}, the last {survey.held_out:,} of them held out"}
+    if survey.documents > 1:
+        facts["documents"] = f"{survey.documents:,} of {survey.shortest:,} to {survey.longest:,} {unit}"
+    if unit == "characters":
+        facts["encoding"] = ", ".join(survey.encodings)
+    facts["distinct"] = (
+        f"{survey.distinct:,}, most often {' '.join(shown(character) for character, _ in survey.common)}"
+    )
+    if survey.rare:
+        by_count = groupby(survey.rare[:_MOST], key=itemgetter(1))
+        listed = [f"{' '.join(shown(character) for character, _ in group)} ({count} x)" for count, group in by_count]
+        more = f", and {len(survey.rare) - _MOST:,} more" if len(survey.rare) > _MOST else ""
+        facts["rare"] = f"{', '.join(listed)}{more}"
+    if survey.unknown:
+        facts["unknown"] = f"{survey.unknown:,} characters share the unknown symbol"
+    if survey.baseline:
+        base = survey.baseline
+        facts["counting"] = (
+            f"{base.bits:.3f} bits per character held out, by {base.order}-grams (modified Kneser-Ney; counted in "
+            f"{base.trained_on:,}, measured on {base.measured_on:,} {unit}). A network should get below."
+        )
+    for name, fact in facts.items():
+        table.add_row(plain(name, "bold"), plain(fact))
+    out.print(table)
+    out.print()
+    if not survey.findings:
+        out.print(plain("Nothing odd was found."))
+    found = Table.grid(padding=(0, 1))
+    found.add_column()
+    found.add_column(overflow="fold")
+    for finding in survey.findings:
+        found.add_row(plain("-"), plain(finding.message))
+        if finding.advice:
+            found.add_row(plain(""), plain(finding.advice))
+    out.print(found)
+
+
+def shown(character: str) -> str:
+    """A character among others: itself if it can be seen, else its number."""
+    if character.isprintable() and not character.isspace() and not unicodedata.combining(character):
+        return character
+    return {" ": "space", "\n": "newline", "\t": "tab"}.get(character, f"U+{ord(character):04X}")
+
+
+def show_advice(out: Console, trials: Sequence[Trial], suggestions: Sequence[Choice]) -> None:
+    """How long networks would take, and which to begin with."""
+    if not trials:
+        return
+    out.print()
+    out.print(
+        plain(f"On this machine, {trials[0].iterations:,} iterations ({trials[0].epochs:.1f} epochs) would take:")
+    )
+    out.print()
+    table = open_table("Network", *_FIGURES, right=_FIGURES)
+    for one in trials:
+        size = f"LSTM {one.layers} x {one.width}"
+        table.add_row(*map(plain, (size, f"{one.parameters:,}", f"{one.speed:,.0f}", duration(one.seconds))))
+    out.print(table)
+    out.print()
+    for chosen in suggestions:
+        minutes = chosen.settings["time"] / 60
+        width, dropout = chosen.settings["rnn_size"], chosen.settings["dropout"]
+        network = f"2 x {width}, dropout {dropout:g}" if dropout else f"2 x {width}"
+        out.print(plain(f"--time {minutes:g}m".ljust(12) + f"{chosen.preset}: {network}; {chosen.epochs:.3g} epochs"))

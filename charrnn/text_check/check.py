@@ -1,0 +1,95 @@
+"""What is worth knowing of a text before training on it: its size and characters, what is odd about it, how far
+counting gets, and how long networks would take to learn it on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from charrnn.config import TrainConfig
+from charrnn.evaluation import ngrams
+from charrnn.evaluation.ngrams import Baseline
+from charrnn.text.corpus import Corpus
+from charrnn.text.vocabulary import Ids
+from charrnn.text_check import Finding, diagnose, rare
+
+_COUNTED = 5_000_000  # characters of training text that n-grams are counted in: those before the held-out text
+_MEASURED = 1_000_000  # characters of held-out text that n-grams are measured on
+_RARE = 5  # characters that occur fewer times are told one by one
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Survey:
+    """Everything `charrnn corpora check` tells but the trials."""
+
+    name: str
+    characters: int  # bytes, if the text is read as bytes
+    documents: int
+    shortest: int  # document
+    longest: int
+    encodings: tuple[str, ...]
+    held_out: int
+    distinct: int
+    common: tuple[tuple[str, int], ...]  # the most frequent characters and how often they occur
+    rare: tuple[tuple[str, int], ...]  # those that occur fewer than 5 times, rarest first
+    unknown: int  # characters that --min-count makes the unknown symbol
+    findings: tuple[Finding, ...]
+    baseline: Baseline | None  # None without held-out text
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return asdict(self)
+
+
+def survey(corpus: Corpus, config: TrainConfig | None = None) -> Survey:
+    """Look a text over. `config` says what is held out."""
+    tails = corpus.tails((config or TrainConfig()).val_frac, (config or TrainConfig()).val_max)
+    lengths = [one.characters for one in corpus.documents]
+    order = np.argsort(-corpus.counts, kind="stable")
+    counted = [
+        (corpus.alphabet.characters[index], int(corpus.counts[index])) for index in order if corpus.counts[index]
+    ]
+    return Survey(
+        name=corpus.name,
+        characters=len(corpus),
+        documents=len(corpus.documents),
+        shortest=min(lengths),
+        longest=max(lengths),
+        encodings=tuple(sorted({one.encoding for one in corpus.documents})),
+        held_out=sum(stop - start for _, start, stop in tails),
+        distinct=len(counted),
+        common=tuple(counted[:20]),
+        rare=tuple(rare(corpus, _RARE)),
+        unknown=len(corpus.alphabet) - len(corpus.vocabulary) + 1 if corpus.vocabulary.unknown else 0,
+        findings=tuple(diagnose(corpus)),
+        baseline=_baseline(corpus, tails),
+        notes=corpus.notes,
+    )
+
+
+def _baseline(corpus: Corpus, tails: Sequence[tuple[int, int, int]]) -> Baseline | None:
+    """N-grams counted in the training text just before the held-out text; of documents, in the first ones."""
+    if corpus.config.documents:
+        counted = _joined(corpus, [(first, start) for first, start, _ in tails], _COUNTED)
+    else:
+        _, start, _ = tails[0]
+        counted = corpus.ids[max(0, start - _COUNTED) : start]
+    measured = _joined(corpus, [(start, stop) for _, start, stop in tails], _MEASURED)
+    if not len(counted) or not len(measured):
+        return None
+    return ngrams.kneser_ney(counted, measured, len(corpus.vocabulary))
+
+
+def _joined(corpus: Corpus, spans: Sequence[tuple[int, int]], most: int) -> Ids:
+    pieces = [corpus.ids[:0]]
+    for start, stop in spans:
+        stop = min(stop, start + most)
+        pieces.append(corpus.ids[start:stop])
+        most -= stop - start
+        if not most:
+            break
+    return cast(Ids, np.concatenate(pieces))

@@ -1,0 +1,41 @@
+"""What a training tells of itself as it goes. Losses are nats per character."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from charrnn.runs.checkpoint import Header, Tensors
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One iteration is complete, with everything that was due at it."""
+
+    iteration: int
+    loss: float  # of this iteration's window
+    smoothed_loss: float
+    grad_norm: float  # before clipping
+    learning_rate: float
+    characters: int  # seen so far, overlaps counted again
+    seconds: float  # of training so far, over all its sessions
+    clipped: int  # iterations so far whose gradient was clipped
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """The held-out text was measured after this iteration."""
+
+    iteration: int
+    held_out_loss: float
+    smoothed_loss: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Snapshot:
+    """A checkpoint to keep: what the model knows after this iteration, and what it writes."""
+
+    header: Header
+    tensors: Tensors
+
+
+Event = Progress | Evaluated | Snapshot

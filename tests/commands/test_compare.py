@@ -1,0 +1,217 @@
+"""`charrnn compare` and `charrnn runs` as a person meets them: real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import tiny
+
+from charrnn.config import TrainConfig
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("checkpoints")
+    tiny.run(root, "war-and-peace-1", {100: 3.2, 300: 2.8, 500: 2.6, 700: 2.4, 1200: 2.1, 2000: 2.2})
+    other = TrainConfig(seed=2)
+    name = "a-name-so-long-that-it-will-not-fit-into-any-column-of-a-table"
+    tiny.run(root, name, {100: 3.1}, created="2026-01-01T00:00:00+00:00", training=other)
+    return root
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    run = tiny.run(tmp_path, "hurt", {100: 3.0, 300: 2.0})
+    (run / "iteration-000200.safetensors").write_bytes(b"junk")
+    return run
+
+
+def charrnn(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a process with pipes, 80 columns wide."""
+    plain = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")}
+    return subprocess.run(
+        [sys.executable, "-m", "charrnn", *map(str, arguments)],
+        capture_output=True,
+        encoding="utf-8",
+        env=plain | {"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"} | environment,
+        check=False,
+    )
+
+
+def parsed(done: subprocess.CompletedProcess[str]) -> Any:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads(done.stdout, parse_constant=refuse)
+
+
+def test_one_run_is_told_from_first_to_last(root: Path) -> None:
+    done = charrnn("compare", "war-and-peace-1", "--checkpoint-dir", root, "-n", 60)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "war-and-peace-1"
+    assert "\x1b" not in done.stdout
+    best = [line for line in lines if "* best" in line]
+    assert len(best) == 1
+    assert best[0].split()[:4] == ["1,200", "1,228,800", "2.000", "2.100"]
+    positions = [
+        done.stdout.index(f"\nIteration {at}\n") for at in ("100", "300", "500", "700", "1,200 (best)", "2,000")
+    ]
+    assert positions == sorted(positions)
+    assert "seed 1, temperature 0.8" in done.stdout
+    table = lines[: lines.index("Samples: prime '\\n', seed 1, temperature 0.8")]
+    assert max(map(len, table)) <= 80
+
+
+def test_several_runs_fit_into_80_columns(root: Path) -> None:
+    done = charrnn("compare", *sorted(path for path in root.iterdir()), "-n", 0)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "Settings that differ" in done.stdout
+    assert done.stdout.count("* best") == 1
+    assert "1,228,800" in done.stdout  # no figure is broken or cut
+
+
+def test_pipes_get_the_lines_as_written(root: Path) -> None:
+    one = root / "war-and-peace-1" / "iteration-000100.safetensors"
+    written = parsed(charrnn("compare", one, "--json", "-p", "W"))["samples"][0]
+    assert len(written["text"]) == 300
+    assert (written["prime"] + written["text"]).strip("\n") in charrnn("compare", one, "-p", "W").stdout
+
+
+def test_json_has_everything_and_is_reproducible(root: Path) -> None:
+    arguments = ("compare", "war-and-peace-1", "--checkpoint-dir", root, "--json", "-n", 20)
+    first, again = charrnn(*arguments), charrnn(*arguments, FORCE_COLOR="1")
+    assert first.stdout == again.stdout
+    values = parsed(first)
+    assert len(values["rows"]) == len(values["samples"]) == 6
+    assert [row["iteration"] for row in values["rows"] if row["best"]] == [1200]
+    assert (values["seed"], values["prime"], values["temperatures"]) == (1, "\n", [0.8])
+    assert values["problems"] == values["notes"] == []
+    assert values["settings"] == {"runs": ["war-and-peace-1"], "differing": {}}
+    assert parsed(charrnn(*arguments, "--seed", 2))["samples"] != values["samples"]
+
+
+def test_damage_is_named_on_stderr_after_the_rest(damaged: Path) -> None:
+    done = charrnn("compare", damaged, "-n", 5)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "iteration-000200.safetensors" in done.stderr
+    assert "* best" in done.stdout
+    values = parsed(charrnn("compare", damaged, "-n", 5, "--json"))
+    assert len(values["rows"]) == 2
+    assert len(values["problems"]) == 1
+
+
+@pytest.mark.parametrize("arguments", [("compare", "nothing"), ("runs", "show", "nothing")])
+def test_a_name_that_is_not_there_is_one_line(arguments: tuple[str, ...]) -> None:
+    done = charrnn(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "charrnn: nothing: no such run. `charrnn runs` lists what is there.\n"
+
+
+@pytest.mark.parametrize("arguments", [("-t", "-1"), ("-t", "nan"), ("-n", "-1"), ("--seed", "-1")])
+def test_impossible_options(root: Path, arguments: tuple[str, ...]) -> None:
+    done = charrnn("compare", "--checkpoint-dir", root, *arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_runs_are_listed_with_their_checkpoints(root: Path) -> None:
+    done = charrnn("runs", "--checkpoint_dir", root)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.index("war-and-peace-1") < done.stdout.index("a-name-so-long")
+    assert "6 snapshots, 2,000 iterations" in done.stdout
+    assert "best 2.100 bpc held out" in done.stdout
+    assert "iteration-001200.safetensors   * best" in done.stdout
+    values = parsed(charrnn("runs", "--json", "--checkpoint-dir", root))["runs"]
+    assert [(run["snapshots"], run["iterations"]) for run in values] == [(6, 2000), (1, 100)]
+
+
+def test_listing_names_damage(damaged: Path) -> None:
+    done = charrnn("runs", "--checkpoint-dir", damaged.parent)
+    assert done.returncode == 1
+    assert "2 snapshots" in done.stdout
+    assert "iteration-000200.safetensors" in done.stderr
+
+
+def test_no_runs_yet(tmp_path: Path) -> None:
+    done = charrnn("runs", "--checkpoint-dir", tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "charrnn train" in done.stderr
+    assert parsed(charrnn("runs", "--json", "--checkpoint-dir", tmp_path)) == {"runs": []}
+    assert charrnn("runs", "--checkpoint-dir", tmp_path / "typo").returncode == 1
+
+
+def test_show_tells_where_a_checkpoint_comes_from(root: Path) -> None:
+    done = charrnn("runs", "--checkpoint-dir", root, "show", "war-and-peace-1")
+    assert (done.returncode, done.stderr) == (0, "")
+    for fact in ("iteration-001200", "lstm", "novel.txt", "\\t\\n ,.GLPW", "2026-11-21 14:20 UTC", "2.100 bits"):
+        assert fact in done.stdout
+    assert "ell Prin␛[31m [red]so[/red]" in done.stdout
+    values = parsed(charrnn("runs", "show", "war-and-peace-1", "--checkpoint-dir", root, "--json"))
+    assert values["sha256"] in done.stdout
+    assert values["sample"]["text"] == "ell Prin\x1b[31m [red]so[/red]"
+
+
+def test_a_reader_that_leaves_early_is_no_error(root: Path) -> None:
+    one = root / "war-and-peace-1" / "iteration-000100.safetensors"
+    command = [sys.executable, "-m", "charrnn", "compare", str(one), "-n", "70000"]  # more than a pipe holds
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+def test_characters_the_terminal_lacks_are_replaced(root: Path) -> None:
+    done = charrnn("compare", "--checkpoint-dir", root, "-p", "é", "-n", 5, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}])
+def test_colour_on_a_terminal_unless_not_wanted(root: Path, environment: dict[str, str]) -> None:
+    import pty
+
+    plain = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "TERM")}
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "charrnn", "compare", "--checkpoint-dir", str(root), "-n", "0"]
+    with subprocess.Popen(
+        command, stdout=follower, stderr=follower, env=plain | {"TERM": "xterm-256color"} | environment
+    ) as process:
+        os.close(follower)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(leader, 65536)
+            except OSError:  # Linux's end of a terminal
+                break
+            if not piece:
+                break
+            shown += piece
+    os.close(leader)
+    assert process.returncode == 0
+    assert b"* best" in shown
+    assert (b"\x1b[" in shown) == (not environment)
+
+
+def test_torch_is_not_imported(root: Path) -> None:
+    script = (
+        "import sys\n"
+        "from charrnn.commands.main import main\n"
+        "for verb in (['compare', '-n', '5'], ['runs'], ['runs', 'show']):\n"
+        f"    sys.argv = ['charrnn', *verb, '--checkpoint-dir', {str(root)!r}]\n"
+        "    try:\n        main()\n    except SystemExit as done:\n        assert not done.code\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).returncode == 0

@@ -1,0 +1,63 @@
+"""Small checkpoints of random weights, as a training would have left them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from charrnn.config import ModelConfig, TrainConfig
+from charrnn.runs import checkpoint
+from charrnn.runs.checkpoint import Header, Sample, Tensors
+from charrnn.text.vocabulary import Vocabulary, to_code_points
+
+TEXT = "Well, Prince, so Genoa and Lucca\nare now just family estates.\té\n"
+MODEL = ModelConfig(num_layers=1, rnn_size=4, embedding_size=3)
+NATS_PER_BIT = 0.6931471805599453
+
+
+def header(**changes: Any) -> Header:
+    """A snapshot's header; `changes` replace its fields."""
+    usual = Header(
+        kind="snapshot",
+        model=MODEL,
+        training=TrainConfig(iterations=100),
+        vocabulary=Vocabulary.of(to_code_points(TEXT)),
+        iteration=100,
+        characters=102_400,
+        train_loss=2 * NATS_PER_BIT,
+        held_out_loss=3 * NATS_PER_BIT,
+        corpus={"name": "novel.txt", "digest": "d1", "characters": len(TEXT)},
+        sample=Sample(prime="\n", text="ell Prin\x1b[31m [red]so[/red]", seed=1, temperature=0.8, known_words=0.25),
+        created="2026-11-21T14:20:00.000000+00:00",
+        made_with={"charrnn": "0.1.0", "device": "cpu"},
+    )
+    return dataclasses.replace(usual, **changes)
+
+
+def weights(of: Header, seed: int = 0) -> Tensors:
+    """Random weights of the right names and shapes."""
+    rng = np.random.default_rng(seed)
+    shapes = of.model.shapes(len(of.vocabulary))
+    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def save(path: Path, seed: int = 0, **changes: Any) -> Path:
+    """One checkpoint at `path`."""
+    made = header(**changes)
+    checkpoint.save(path, made, weights(made, seed))
+    return path
+
+
+def run(root: Path, name: str, held_out: dict[int, float | None], **changes: Any) -> Path:
+    """A run directory: iteration -> held-out bits per character."""
+    path = root / name
+    path.mkdir(parents=True)
+    (path / "metrics.jsonl").touch()
+    for iteration, bpc in held_out.items():
+        loss = None if bpc is None else bpc * NATS_PER_BIT
+        where = path / f"iteration-{iteration:06d}.safetensors"
+        save(where, seed=iteration, iteration=iteration, characters=iteration * 1024, held_out_loss=loss, **changes)
+    return path

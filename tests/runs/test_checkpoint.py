@@ -1,0 +1,271 @@
+"""Checkpoints: what comes back, what is refused, and that a file is whole or not there."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import tiny
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import save as serialize
+
+from charrnn.config import ModelConfig, ReadConfig
+from charrnn.errors import CheckpointError
+from charrnn.runs import checkpoint
+from charrnn.runs.checkpoint import Header
+from charrnn.text.vocabulary import Vocabulary
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.save(tmp_path_factory.mktemp("whole") / "whole.safetensors")
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    before = os.umask(0o027)
+    yield
+    os.umask(before)
+
+
+def refused(path: Path) -> str:
+    """The one line with which both ways of reading refuse a file."""
+    with pytest.raises(CheckpointError) as full:
+        checkpoint.load(path)
+    with pytest.raises(CheckpointError):
+        checkpoint.read_header(path)
+    message = str(full.value)
+    assert str(path) in message
+    assert "\n" not in message
+    return message
+
+
+def rewritten(path: Path, change: Any) -> Path:
+    """A file with a true checksum over a header that `change` has edited."""
+    values = json.loads(tiny.header().to_json())
+    change(values)
+    text = json.dumps(values)
+    tensors = tiny.weights(tiny.header())
+    path.write_bytes(serialize(tensors, {"charrnn": text, "sha256": checkpoint.digest_of(text, tensors)}))
+    return path
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("embedding_size", [0, 3])
+def test_everything_comes_back_bit_for_bit(tmp_path: Path, cell: Any, embedding_size: int) -> None:
+    model = ModelConfig(model=cell, num_layers=2, rnn_size=3, embedding_size=embedding_size)
+    made = tiny.header(model=model, progress={"seconds": 0.1 + 0.2})
+    tensors = tiny.weights(made)
+    tensors["head.bias"][:4] = [np.nan, -0.0, np.inf, 1e-45]
+    tensors["generator/dropout"] = np.arange(5, dtype=np.uint8)
+    tensors["optimizer/0/step"] = np.array(7.0, dtype=np.float32)  # no dimensions
+    digest = checkpoint.save(tmp_path / "one.safetensors", made, tensors)
+    loaded = checkpoint.load(tmp_path / "one.safetensors")
+    assert loaded.header == made
+    assert loaded.digest == digest
+    assert loaded.path == tmp_path / "one.safetensors"
+    assert loaded.tensors.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        assert loaded.tensors[name].dtype == tensor.dtype
+        assert loaded.tensors[name].shape == tensor.shape
+        assert loaded.tensors[name].tobytes() == tensor.tobytes()
+    assert list(loaded.weights) == list(model.shapes(len(made.vocabulary)))
+    assert checkpoint.read_header(tmp_path / "one.safetensors") == made
+
+
+def test_unicode_and_lone_surrogates_come_back(tmp_path: Path) -> None:
+    text = "é\U0001f600\ud800\x00\u202e"
+    made = tiny.header(
+        vocabulary=Vocabulary(np.array(sorted(map(ord, text)), dtype=np.uint32)),
+        sample=dataclasses.replace(tiny.header().sample, text=text),  # type: ignore[type-var]
+    )
+    checkpoint.save(tmp_path / "one.safetensors", made, tiny.weights(made))
+    assert checkpoint.load(tmp_path / "one.safetensors").header == made
+
+
+def test_losses_that_are_no_numbers_are_kept_as_none(tmp_path: Path) -> None:
+    tiny.save(tmp_path / "one.safetensors", train_loss=float("nan"), held_out_loss=float("inf"))
+    kept = checkpoint.read_header(tmp_path / "one.safetensors")
+    assert kept.train_loss is None
+    assert kept.held_out_loss is None
+
+
+def test_digest_is_canonical() -> None:
+    tensors: checkpoint.Tensors = {"b": np.array([[1, 2]], dtype=np.float32), "a": np.zeros((0, 3), dtype=np.uint8)}
+    by_hand = b"{}" + b"\na |u1 [0, 3]\n" + b"\nb <f4 [1, 2]\n" + b"\0\0\x80?\0\0\0@"
+    assert checkpoint.digest_of("{}", tensors) == hashlib.sha256(by_hand).hexdigest()
+    strided: checkpoint.Tensors = {"b": np.array([[1, 9, 2, 9]], dtype=np.float32)[:, ::2], "a": tensors["a"]}
+    assert checkpoint.digest_of("{}", strided) == checkpoint.digest_of("{}", tensors)
+
+
+@given(data=st.data())
+def test_any_changed_byte_is_an_error(whole: Path, data: st.DataObject) -> None:
+    content = bytearray(whole.read_bytes())
+    header_end = 8 + int.from_bytes(content[:8], "little")
+    # The tensors are most of the file, the header where the surprises are.
+    where = data.draw(st.one_of(st.integers(0, 16), st.integers(0, header_end), st.integers(0, len(content) - 1)))
+    content[where] = data.draw(st.integers(0, 255).filter(lambda byte: byte != content[where]))
+    changed = whole.with_name("changed.safetensors")
+    changed.write_bytes(content)
+    with pytest.raises(CheckpointError):
+        checkpoint.load(changed)
+
+
+def test_padding_is_not_a_hole_in_the_checksum(whole: Path) -> None:
+    content = bytearray(whole.read_bytes())
+    end = 8 + int.from_bytes(content[:8], "little")
+    padded = content[8:end] + b"       \t"
+    changed = whole.with_name("padded.safetensors")
+    changed.write_bytes(len(padded).to_bytes(8, "little") + padded + content[end:])
+    refused(changed)
+
+
+@given(share=st.floats(0, 1, exclude_max=True))
+def test_truncated_anywhere_is_an_error(whole: Path, share: float) -> None:
+    content = whole.read_bytes()
+    cut = whole.with_name("cut.safetensors")
+    cut.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(CheckpointError):
+        checkpoint.load(cut)
+
+
+def test_something_appended_is_an_error(whole: Path) -> None:
+    longer = whole.with_name("longer.safetensors")
+    longer.write_bytes(whole.read_bytes() + b"\0")
+    with pytest.raises(CheckpointError):
+        checkpoint.load(longer)
+
+
+HEADED = [b"[]", b"{}", b"null", b'{"__metadata__":[]}', b'{"__metadata__":"charrnn sha256"}', b"\xff" * 8, b"[" * 9999]
+HEADED += [b'{"__metadata__":{"charrnn":1,"sha256":2}}', '{"__metadata__":{"charrnn":"é","sha256":""}}'.encode()]
+FOREIGN = {
+    "empty": b"",
+    "short": b"1234567",
+    "text": b"It was the best of times, it was the worst of times. " * 40,
+    "png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(64),
+    "zeros": bytes(4096),
+    "absurd length": (100 << 20).to_bytes(8, "little") + b"{}",
+    "length of all ones": b"\xff" * 8 + b"{}",
+    "another project's": serialize({"weight": np.zeros(3, dtype=np.float32)}, {"format": "pt"}),
+    "no metadata": serialize({"weight": np.zeros(3, dtype=np.float32)}),
+    **{f"headed {number}": len(text).to_bytes(8, "little") + text for number, text in enumerate(HEADED)},
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_is_no_checkpoint_is_called_so(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "foreign.safetensors"
+    path.write_bytes(FOREIGN[kind])
+    assert "not a charrnn checkpoint" in refused(path)
+
+
+def test_a_directory_and_a_missing_file_are_refused(tmp_path: Path) -> None:
+    assert "directory" in refused(tmp_path)
+    assert "No such file" in refused(tmp_path / "gone.safetensors")
+
+
+def test_newer_format_says_to_upgrade(tmp_path: Path) -> None:
+    assert "Upgrade" in refused(rewritten(tmp_path / "n.safetensors", lambda v: v.update(format=checkpoint.FORMAT + 1)))
+    assert "Upgrade" in refused(rewritten(tmp_path / "s.safetensors", lambda v: v["model"].update(memory=9)))
+
+
+def test_format_1_is_read(tmp_path: Path) -> None:
+    def as_before(values: dict[str, Any]) -> None:
+        values.update(format=1)
+        del values["reading"], values["began_from"], values["vocabulary"]["unknown"], values["vocabulary"]["of_bytes"]
+        del values["training"]["val_max"], values["training"]["freeze"]
+
+    read = checkpoint.load(rewritten(tmp_path / "old.safetensors", as_before)).header
+    assert read.reading == ReadConfig()
+    assert not read.vocabulary.unknown
+
+
+BROKEN: dict[str, Any] = {
+    "iteration": "ten",
+    "characters": None,
+    "train_loss": "low",
+    "held_out_loss": True,
+    "held_out_loss ": float("inf"),
+    "kind": 3,
+    "corpus": [],
+    "created": 5,
+    "made_with": "x",
+    "vocabulary": {"code_points": [-1, 5], "most_frequent": 0},
+    "vocabulary ": {"code_points": [[1, 2], [3, 4]], "most_frequent": 0},
+    "vocabulary  ": {"code_points": [1, 2, 0x110000], "most_frequent": 0},
+    "sample": {"prime": 1, "text": "", "seed": 1, "temperature": 1, "known_words": None},
+    "model": {"rnn_size": "big"},
+    "training": None,
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_header_of_wrong_types_is_refused(tmp_path: Path, name: str) -> None:
+    refused(rewritten(tmp_path / "one.safetensors", lambda values: values.update({name.strip(): BROKEN[name]})))
+
+
+def test_missing_or_misshapen_tensors_are_named(tmp_path: Path) -> None:
+    made = tiny.header()
+    good = tiny.weights(made)
+    missing = {name: tensor for name, tensor in good.items() if name != "head.bias"}
+    for change in (missing, good | {"head.bias": good["head.bias"][1:]}, good | {"head.bias": np.zeros(1)}):
+        checkpoint.save(tmp_path / "one.safetensors", made, change)
+        with pytest.raises(CheckpointError, match=r"head\.bias"):
+            checkpoint.load(tmp_path / "one.safetensors")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are posix")
+@pytest.mark.usefixtures("umask")
+def test_file_mode_follows_umask(tmp_path: Path) -> None:
+    path = tiny.save(tmp_path / "one.safetensors")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_failure_leaves_the_old_file_and_no_temporary(tmp_path: Path) -> None:
+    taken = tmp_path / "taken.safetensors"
+    taken.mkdir()  # a file cannot replace a directory, so the rename fails
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        tiny.save(taken)
+    assert list(tmp_path.iterdir()) == [taken]
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        tiny.save(tmp_path / "nowhere" / "one.safetensors")
+
+
+def test_a_reader_during_replacement_sees_old_or_new(tmp_path: Path) -> None:
+    path = tmp_path / "resume.safetensors"
+    digests = {checkpoint.save(path, made, tiny.weights(made)) for made in map(_at, range(2))}
+    failures: list[BaseException] = []
+    seen: set[str] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        try:
+            while not done.is_set():
+                seen.add(checkpoint.load(path).digest)
+        except BaseException as error:
+            failures.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(60):
+        made = _at(number % 2)
+        checkpoint.save(path, made, tiny.weights(made))
+    done.set()
+    reader.join()
+    assert failures == []
+    assert seen
+    assert seen <= digests
+
+
+def _at(iteration: int) -> Header:
+    return tiny.header(iteration=iteration)

@@ -1,0 +1,153 @@
+"""Run directories: made, listed, found, and what is in the way is named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from helpers import tiny
+
+from charrnn.errors import RunError
+from charrnn.runs.run import Run, create_run, find_checkpoint, find_run, list_runs
+
+
+def test_snapshots_are_in_the_order_of_the_iteration_inside(tmp_path: Path) -> None:
+    path = tiny.run(tmp_path, "one", {100: 3, 2000: 2, 300: 4})
+    (path / "iteration-000100.safetensors").rename(path / "zzz.safetensors")
+    os.utime(path / "iteration-000300.safetensors", (1, 1))
+    assert [one.header.iteration for one in Run(path).snapshots] == [100, 300, 2000]
+
+
+def test_best_is_the_lowest_held_out_loss_else_the_latest_else_the_resume_file(tmp_path: Path) -> None:
+    assert Run(tiny.run(tmp_path, "a", {100: 3, 300: 2, 500: None, 700: 2.5})).best.header.iteration == 300
+    assert Run(tiny.run(tmp_path, "b", {100: None, 300: None})).best.header.iteration == 300
+    empty = Run(tiny.run(tmp_path, "c", {}))
+    with pytest.raises(RunError, match="no snapshot was kept yet"):
+        _ = empty.best
+    tiny.save(empty.resume_path, kind="resume", iteration=42)
+    assert Run(empty.path).best.path == empty.resume_path
+
+
+def test_resume_file_is_not_a_snapshot_and_a_copy_is_not_the_resume_file(tmp_path: Path) -> None:
+    run = Run(tiny.run(tmp_path, "one", {100: 3}))
+    tiny.save(run.path / "copy.safetensors", kind="resume", iteration=5)
+    assert run.resumable is None
+    tiny.save(run.resume_path, kind="resume", iteration=150)
+    run = Run(run.path)
+    assert run.resumable is not None
+    assert run.resumable.header.iteration == 150
+    assert [one.header.iteration for one in run.snapshots] == [100]
+
+
+def test_damaged_files_are_named_and_the_rest_is_there(tmp_path: Path) -> None:
+    run = Run(tiny.run(tmp_path, "one", {100: 3}))
+    (run.path / "bad.safetensors").write_bytes(b"GIF89a" * 9)
+    (run.path / "folder.safetensors").mkdir()
+    (run.path / ".half.safetensors.x1.tmp").write_bytes(b"")
+    assert len(run.snapshots) == 1
+    assert len(run.problems) == 2
+    assert "bad.safetensors" in run.problems[0]
+    assert "folder.safetensors" in run.problems[1]
+
+
+def test_runs_are_listed_newest_first(tmp_path: Path) -> None:
+    tiny.run(tmp_path, "old", {100: 3}, created="2026-01-01T00:00:00+00:00")
+    tiny.run(tmp_path, "new", {100: 3}, created="2026-02-01T00:00:00+00:00")
+    tiny.run(tmp_path, "empty", {})
+    (tmp_path / "no-run").mkdir()
+    (tmp_path / "file.txt").touch()
+    assert [run.name for run in list_runs(tmp_path)] == ["new", "old", "empty"]
+    with pytest.raises(RunError, match="no runs here"):
+        list_runs(tmp_path / "nowhere")
+
+
+def test_find_by_path_name_or_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tiny.run(tmp_path, "one", {100: 2, 300: 3})
+    best = path / "iteration-000100.safetensors"
+    assert find_checkpoint(path) == best
+    assert find_checkpoint(Path("one"), tmp_path) == best
+    assert find_checkpoint(None, tmp_path) == best
+    assert find_checkpoint(path / "iteration-000300.safetensors").name == "iteration-000300.safetensors"
+    assert find_checkpoint(Path("one/iteration-000300.safetensors"), tmp_path).is_file()
+    with pytest.raises(RunError, match="no such run"):
+        find_checkpoint(Path("two"), tmp_path)
+    monkeypatch.chdir(path)
+    assert find_run(Path()).name == "one"
+
+
+def test_nothing_to_find(tmp_path: Path) -> None:
+    tiny.run(tmp_path, "empty", {})
+    with pytest.raises(RunError, match="charrnn train"):
+        find_checkpoint(None, tmp_path)
+
+
+def test_new_runs_get_the_first_free_number_and_a_readable_name(tmp_path: Path) -> None:
+    root = tmp_path / "deep" / "checkpoints"
+    assert create_run(root, None, "War & Peace").name == "war-peace-1"
+    assert create_run(root, None, "War & Peace").name == "war-peace-2"
+    assert create_run(root, None, "///").name == "run-1"
+    assert create_run(root, "mine", "x").metrics_path.exists()
+    with pytest.raises(RunError, match="exists"):
+        create_run(root, "mine", "x")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a"])
+def test_names_that_are_no_directory_names(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RunError, match="plain directory name"):
+        create_run(tmp_path, name, "x")
+
+
+def test_a_root_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot be written"):
+        create_run(tmp_path / "file" / "checkpoints", None, "x")
+
+
+def test_metrics_have_no_nan_and_survive_a_half_line(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "one", "x")
+    run.append_metrics({"iteration": 1, "loss": float("nan")})
+    run.append_metrics({"iteration": 2, "loss": 1.5})
+    with open(run.metrics_path, "a", encoding="utf-8") as file:
+        file.write('{"iteration": 3, "lo')
+    assert run.metrics() == [{"iteration": 1, "loss": None}, {"iteration": 2, "loss": 1.5}]
+    run.metrics_path.unlink()
+    assert run.metrics() == []
+
+
+def test_rewind_forgets_what_came_after(tmp_path: Path) -> None:
+    run = Run(tiny.run(tmp_path, "one", {100: 3, 300: 2, 500: 1}))
+    for iteration in (100, 300, 301, 500):
+        run.append_metrics({"iteration": iteration})
+    run.write_samples()
+    run.rewind(300)
+    run = Run(run.path)
+    assert [row["iteration"] for row in run.metrics()] == [100, 300]
+    assert [one.header.iteration for one in run.snapshots] == [100, 300]
+    assert "Iteration 500" not in run.samples_path.read_text(encoding="utf-8")
+
+
+def test_samples_are_a_timeline(tmp_path: Path) -> None:
+    run = Run(tiny.run(tmp_path, "one", {300: 2, 100: 3}))
+    tiny.save(run.snapshot_path(500), iteration=500, train_loss=None, held_out_loss=None, sample=None)
+    run.write_samples()
+    text = run.samples_path.read_text(encoding="utf-8")
+    assert text.index("## Iteration 100") < text.index("## Iteration 300") < text.index("## Iteration 500")
+    assert "train 2.000 bits per character; held out 3.000 bits per character." in text
+    assert "    ell Prin\x1b[31m [red]so[/red]\n" in text  # a file gets the exact characters
+    assert "\n.\n" not in text
+
+
+def test_what_cannot_be_rewritten_is_a_run_error(tmp_path: Path) -> None:
+    run = Run(tiny.run(tmp_path, "one", {100: 3}))
+    run.samples_path.mkdir()
+    with pytest.raises(RunError, match=r"samples\.md: cannot be written"):
+        run.write_samples()
+
+
+def test_size_is_that_of_every_file(tmp_path: Path) -> None:
+    run = Run(tiny.run(tmp_path, "one", {}))
+    (run.path / "a").write_bytes(bytes(10))
+    (run.path / "b").write_bytes(bytes(5))
+    (run.path / "dangling").symlink_to("nowhere")
+    assert run.size == 15

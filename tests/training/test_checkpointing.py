@@ -1,0 +1,213 @@
+"""What a training leaves in its run directory: whole, readable, and enough to go on from anywhere."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import charrnn
+from charrnn.config import ModelConfig, TrainConfig
+from charrnn.errors import DivergedError
+from charrnn.runs import checkpoint
+from charrnn.runs.run import Run, create_run
+from charrnn.text import corpus
+from charrnn.training.checkpointing import record
+from charrnn.training.events import Evaluated, Progress, Snapshot
+from charrnn.training.resume import resume_point, resumed
+from charrnn.training.trainer import Training
+
+SOURCE = corpus.from_text("".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(60)))
+
+
+def make(**settings: Any) -> Training:
+    learning: dict[str, Any] = {"batch_size": 3, "seq_length": 8, "iterations": 25, "warmup": 2, "seed": 5}
+    learning |= {"snapshot_at": (4, 12), "eval_every": 5, "sample_length": 30}
+    return Training(
+        SOURCE,
+        ModelConfig(rnn_size=16, embedding_size=8, dropout=0.2),
+        TrainConfig(**learning | settings),
+        device="cpu",
+    )
+
+
+def rows_of(run: Run) -> list[dict[str, Any]]:
+    """metrics.jsonl read strictly: every line JSON, nothing that JSON does not have."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    text = run.metrics_path.read_text("utf-8")
+    assert text == "" or text.endswith("\n")
+    return [json.loads(line, parse_constant=refuse) for line in text.splitlines()]
+
+
+def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def weights_of(path: Path) -> dict[str, bytes]:
+    return {name: tensor.tobytes() for name, tensor in checkpoint.load(path).tensors.items()}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = create_run(tmp_path_factory.mktemp("recorded"), "finished", "text")
+    for _ in record(make(), run):
+        pass
+    return Run(run.path)
+
+
+def test_a_run_keeps_these_files_and_no_others(finished: Run) -> None:
+    assert sorted(path.name for path in finished.path.iterdir()) == [
+        *("iteration-000004.safetensors", "iteration-000012.safetensors", "iteration-000025.safetensors"),
+        *("metrics.jsonl", "resume.safetensors", "samples.md"),
+    ]
+    assert checkpoint.load(finished.resume_path).header.iteration == 25
+    for kept in finished.snapshots:
+        assert checkpoint.load(kept.path).header.iteration == kept.header.iteration
+
+
+def test_metrics_are_what_happened(finished: Run) -> None:
+    rows = rows_of(finished)
+    assert [(row["event"], row["iteration"]) for row in rows] == [
+        *[("evaluated", 4), ("evaluated", 5), ("evaluated", 10), ("progress", 10), ("evaluated", 12)],
+        *[("evaluated", 15), ("evaluated", 20), ("progress", 20), ("evaluated", 25)],
+    ]
+    events = {("progress", e.iteration): e for e in make().events() if isinstance(e, Progress)}
+    for row in rows:
+        assert row["characters"] == row["iteration"] * 24
+        event = events["progress", row["iteration"]]
+        assert row["train_loss"] == event.smoothed_loss
+        if row["event"] == "progress":
+            assert (row["loss"], row["grad_norm"], row["learning_rate"]) == (
+                event.loss,
+                event.grad_norm,
+                event.learning_rate,
+            )
+    measured = {row["iteration"]: row["held_out_loss"] for row in rows if row["event"] == "evaluated"}
+    for kept in finished.snapshots:
+        assert kept.header.held_out_loss == measured[kept.header.iteration]
+
+
+def test_samples_md_has_every_snapshot_in_order(finished: Run) -> None:
+    text = finished.samples_path.read_text("utf-8")
+    titles = [line for line in text.splitlines() if line.startswith("## ")]
+    assert titles == ["## Iteration 4", "## Iteration 12", "## Iteration 25"]
+    sections = text.split("\n## ")[1:]
+    for kept, section in zip(finished.snapshots, sections, strict=True):
+        sample = kept.header.sample
+        assert sample is not None
+        for line in (sample.prime + sample.text).strip("\n").split("\n"):
+            assert f"    {line}\n" in section
+        assert kept.header.held_out_loss is not None
+        assert f"held out {kept.header.held_out_loss / 0.6931471805599453:.3f} bits" in section
+
+
+def test_a_snapshots_sample_can_be_made_again_from_its_file(finished: Run) -> None:
+    for kept in finished.snapshots:
+        sample = kept.header.sample
+        assert sample is not None
+        model = charrnn.load(kept.path)
+        again = model.generate(sample.prime, len(sample.text), sample.temperature, seed=sample.seed)
+        assert again == sample.text
+        assert model.generate(sample.prime, len(sample.text), sample.temperature, seed=sample.seed + 1) != sample.text
+
+
+def test_an_event_arrives_only_when_it_is_on_disk(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "run", "text")
+    training = make()
+    first = True
+    for event in record(training, run):
+        if first:
+            assert checkpoint.load(run.resume_path).header.iteration == 0
+            first = False
+        match event:
+            case Snapshot():
+                iteration = event.header.iteration
+                stored = checkpoint.load(run.snapshot_path(iteration))
+                assert {n: t.tobytes() for n, t in event.tensors.items()} == {
+                    n: t.tobytes() for n, t in stored.tensors.items()
+                }
+                assert f"## Iteration {iteration}\n" in run.samples_path.read_text("utf-8")
+            case Evaluated():
+                assert rows_of(run)[-1]["held_out_loss"] == event.held_out_loss
+            case Progress():
+                if event.iteration in (4, 12, 25):
+                    assert checkpoint.load(run.resume_path).header.iteration == event.iteration
+
+
+@pytest.mark.parametrize("seen", [1, 5, 6, 13, 20, 30])
+def test_dropped_anywhere_and_resumed_equals_never_stopped(tmp_path: Path, finished: Run, seen: int) -> None:
+    run = create_run(tmp_path, "finished", "text")
+    for _ in itertools.islice(record(make(), run), seen):
+        pass  # and then the process is gone
+    with run.metrics_path.open("a") as file:
+        file.write('{"event": "progr')  # while it wrote a line
+    stored = checkpoint.load(run.resume_path)
+    training = resumed(stored, SOURCE, device="cpu")
+    Run(run.path).rewind(training.iteration)
+    assert all(kept.header.iteration <= training.iteration for kept in Run(run.path).snapshots)
+    if run.samples_path.exists():
+        listed = run.samples_path.read_text("utf-8").count("\n## ")
+        assert listed == len(Run(run.path).snapshots), "samples.md tells of snapshots that are gone"
+    for _ in record(training, Run(run.path)):
+        pass
+    assert sorted(path.name for path in run.path.iterdir()) == sorted(path.name for path in finished.path.iterdir())
+    for kept in finished.snapshots:
+        assert weights_of(run.path / kept.path.name) == weights_of(kept.path)
+    assert weights_of(run.resume_path) == weights_of(finished.resume_path)
+    assert without_times(rows_of(run)) == without_times(rows_of(finished))
+    assert run.samples_path.read_text("utf-8") == finished.samples_path.read_text("utf-8")
+
+
+def test_stop_ends_after_the_present_iteration_with_everything_kept(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "run", "text")
+    training = make()
+    last = None
+    for event in record(training, run, stop=lambda: training.iteration >= 7):
+        last = event
+    assert isinstance(last, Progress)
+    assert last.iteration == training.iteration == 7
+    stored = checkpoint.load(run.resume_path)
+    assert stored.header.iteration == 7
+    assert {n: t.tobytes() for n, t in stored.tensors.items()} == {
+        n: t.tobytes() for n, t in resume_point(training)[1].items()
+    }
+
+
+def test_divergence_keeps_what_was_kept_and_adds_nothing(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "run", "text")
+    training = make()
+    before: dict[str, bytes] = {}
+
+    def spoil() -> None:
+        weights = training.model.weights()
+        weights["head.weight"][0, 0] = float("inf")
+        training.model.load_weights(weights)
+        before.update({path.name: path.read_bytes() for path in run.path.iterdir()})
+
+    def follow() -> None:
+        for event in record(training, run):
+            if isinstance(event, Progress) and event.iteration == 8:
+                spoil()
+
+    with pytest.raises(DivergedError, match="iteration 9"):
+        follow()
+    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+    assert [kept.header.iteration for kept in Run(run.path).snapshots] == [4]
+    assert checkpoint.load(run.resume_path).header.iteration == 4
+    rows_of(run)
+
+
+def test_a_snapshot_of_weights_that_are_not_numbers_is_not_kept(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "run", "text")
+    with pytest.raises(DivergedError, match=r"iteration 1\b"):
+        for _ in record(make(learning_rate=1e38, warmup=0, snapshot_at=(1,)), run):
+            pass
+    assert Run(run.path).snapshots == []
+    assert checkpoint.load(run.resume_path).header.iteration == 0
+    rows_of(run)

@@ -1,0 +1,186 @@
+"""The choice of a network by text, budget and machine, and the options it is printed as."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charrnn.config import DEMO_ITERATIONS, ModelConfig, TrainConfig
+from charrnn.errors import UsageError
+from charrnn.training.presets import PRESETS, Choice, choose, options
+
+SIZES = list(PRESETS)
+
+
+def pick(
+    name: str = "auto",
+    *,
+    text: int = 1_000_000,
+    held_out: int = 100_000,
+    speed: float | None = None,
+    accelerated: bool = False,
+    vocabulary_size: int = 65,
+    **typed: Any,
+) -> Choice:
+    def pace(model: ModelConfig, config: TrainConfig) -> float:
+        assert speed is not None, "measured without need"
+        return speed
+
+    settings = asdict(ModelConfig()) | asdict(TrainConfig()) | typed
+    return choose(
+        name,
+        settings,
+        set(typed),
+        training_text=text,
+        held_out=held_out,
+        vocabulary_size=vocabulary_size,
+        accelerated=accelerated,
+        pace=pace,
+    )
+
+
+def test_the_sizes_are_in_order() -> None:
+    widths = [PRESETS[name]["rnn_size"] for name in SIZES]
+    assert widths == sorted(set(widths))
+
+
+@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("budget", [{"iterations": 2000}, {"time": 100.0}])
+def test_a_named_preset_is_taken(name: str, budget: dict[str, Any]) -> None:
+    chosen = pick(name, speed=50_000.0, **budget)
+    assert chosen.preset == name
+    assert chosen.settings["rnn_size"] == PRESETS[name]["rnn_size"]
+    streams = 64 if "time" in budget else 32
+    rate = PRESETS[name]["learning_rate"] * (streams / 32) ** 0.5
+    assert chosen.settings["batch_size"] == streams
+    assert chosen.settings["learning_rate"] == pytest.approx(rate, rel=0.03)
+
+
+@pytest.mark.parametrize("budget", [{"iterations": 2000}, {"time": 100.0}])
+def test_what_was_typed_stands(budget: dict[str, Any]) -> None:
+    typed = {"rnn_size": 33, "learning_rate": 0.5, "dropout": 0.0, "snapshot_at": (7,), "eval_every": 3}
+    chosen = pick(text=1000, speed=50_000.0, **budget, **typed)
+    assert typed.items() <= chosen.settings.items()
+
+
+def test_an_unknown_name() -> None:
+    with pytest.raises(UsageError, match="--preset huge: choose one of auto, quick, small, medium, large"):
+        pick("huge")
+
+
+def test_more_time_never_picks_a_smaller_one() -> None:
+    picked = [pick(time=float(2**n), speed=60_000.0, text=10**8).preset for n in range(20)]
+    assert picked[0] == "quick"
+    assert picked[-1] == "large"
+    assert all(SIZES.index(a) <= SIZES.index(b) for a, b in pairwise(picked))
+    faster = [pick(time=float(2**n), speed=600_000.0, text=10**8).preset for n in range(20)]
+    assert all(SIZES.index(a) <= SIZES.index(b) for a, b in zip(picked, faster, strict=True))
+
+
+def test_a_short_text_never_gets_a_large_one() -> None:
+    picked = [pick(time=1e6, speed=1e6, text=text).preset for text in (10**4, 2 * 10**5, 6 * 10**5, 10**6, 10**7)]
+    assert picked == ["quick", "quick", "small", "medium", "large"]
+
+
+def test_a_number_of_iterations_goes_by_the_machine() -> None:
+    assert pick(iterations=2000).preset == "small"
+    assert pick(iterations=2000, accelerated=True, text=10**7).preset == "large"
+
+
+@pytest.mark.parametrize("name", ["dropout", "input_dropout", "recurrent_dropout", "weight_decay", "rotate"])
+def test_a_text_read_often_is_held_off(name: str) -> None:
+    found = [pick(iterations=2000, text=text).settings[name] for text in (10**8, 10**6, 10**5, 10**4, 100)]
+    assert found == sorted(found)
+    assert found[0] < found[-1] <= (1 if name == "rotate" else 0.5)
+    timed = [pick("small", time=600.0, speed=speed, text=10**6).settings[name] for speed in (1e3, 1e4, 1e5, 1e6)]
+    assert timed == sorted(timed)
+    assert pick(iterations=2000, text=100, **{name: 0.0}).settings[name] == 0.0
+
+
+def test_weights_remember_an_epoch() -> None:
+    chosen = pick(iterations=5000, batch_size=10, seq_length=50, text=100_000, learning_rate=0.02)
+    assert chosen.settings["weight_decay"] == 0.25  # 200 iterations, each of which leaves 1 - 0.02 * 0.25 = 199 / 200
+
+
+@pytest.mark.parametrize(("text", "streams"), [(10**6, 32), (8192, 32), (8191, 31), (600, 2), (511, 1), (3, 1)])
+def test_a_short_text_is_read_in_fewer_streams(text: int, streams: int) -> None:
+    assert pick(iterations=10, text=text).settings["batch_size"] == streams
+    assert pick(iterations=10, text=text, batch_size=50).settings["batch_size"] == 50
+
+
+def test_no_text_at_all_is_left_to_those_who_cut_it() -> None:
+    assert pick(iterations=10, text=0).epochs > 100
+
+
+def test_the_rate_is_that_of_the_width() -> None:
+    rates = [
+        pick(iterations=9, rnn_size=width).settings["learning_rate"] for width in (8, 192, 256, 257, 384, 512, 2000)
+    ]
+    assert rates == sorted(rates, reverse=True)
+    for preset in PRESETS.values():
+        chosen = pick(iterations=9, rnn_size=preset["rnn_size"])
+        assert chosen.settings["learning_rate"] == pytest.approx(preset["learning_rate"], rel=0.03)
+
+
+def test_epochs_by_hand() -> None:
+    assert pick(iterations=1000, batch_size=10, seq_length=50, text=250_000).epochs == 2
+    assert pick(iterations=1000, batch_size=10, seq_length=50, shift=25, text=250_000).epochs == 1
+    assert pick("small", time=50.0, speed=10_000.0, text=250_000).epochs == pytest.approx(2, rel=1e-4)
+
+
+@given(
+    seconds=st.floats(1, 1e5),
+    speed=st.floats(10, 1e7),
+    held_out=st.integers(0, 10**6),
+    text=st.integers(1, 10**9),
+)
+def test_watching_takes_a_twentieth_of_the_time_at_most(seconds: float, speed: float, held_out: int, text: int) -> None:
+    chosen = pick(time=seconds, speed=speed, held_out=held_out, text=text)
+    config = TrainConfig(**{k: v for k, v in chosen.settings.items() if k in TrainConfig.__dataclass_fields__})
+    assert set(config.snapshot_at) <= set(DEMO_ITERATIONS)
+    read = chosen.epochs * text
+    iterations = read / (config.batch_size * config.seq_length)
+    measured = sum(at < iterations for at in config.snapshot_at)
+    measured += int(iterations // config.eval_every) if config.eval_every else 0
+    # The last measurement is beside the point: it is always made. A character is measured faster than trained on.
+    assert (measured + 1) * held_out / 2.5 <= 0.05 * read or measured == 0 or not held_out
+
+
+def test_a_long_budget_has_every_snapshot() -> None:
+    chosen = pick(time=1e4, speed=60_000.0)
+    assert chosen.settings["snapshot_at"] == DEMO_ITERATIONS
+    assert chosen.settings["eval_every"] >= 1000
+
+
+@pytest.mark.parametrize(
+    ("model", "config"),
+    [
+        (ModelConfig(), TrainConfig()),
+        (ModelConfig(model="gru", residual=False, layer_norm=False, dropout=0.25), TrainConfig(shift=16, rotate=True)),
+        (
+            ModelConfig(model="rnn", nonlinearity="relu", tied=True, recurrent_dropout=0.125),
+            TrainConfig(optimizer="sgd", momentum=0.5, decay="plateau", eval_every=50, snapshot_at=(3, 9), patience=2),
+        ),
+        (ModelConfig(embedding_size=0), TrainConfig(grad_clip=0.0, weight_decay=0.0, warmup=0, final_rate=0.0)),
+        (ModelConfig(), TrainConfig(decay="constant", stateless=True, snapshot_at=(), average=0.99, l1=1e-7, l2=1e-6)),
+    ],
+)
+def test_the_options_printed_can_be_typed(model: ModelConfig, config: TrainConfig, tmp_path: Path) -> None:
+    from charrnn.commands import train
+    from charrnn.commands.main import app
+
+    command = typer.main.get_command(app).commands["train"]  # type: ignore[attr-defined]
+    context = command.make_context("train", shlex.split(options(model, config)))
+    typed = dict(context.params, snapshot_at=train._iterations(context.params["snapshot_at"]))
+    for settings in (model, config):
+        for name, value in asdict(settings).items():  # type: ignore[call-overload]
+            if name in typed and name not in ("time", "freeze"):
+                assert typed[name] == value, name

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+NAMES = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+SCRIPT = """
+import json, os
+from charrnn.training import threads
+chosen = threads.prepare({argument})
+print(json.dumps([chosen, threads.available(), {{name: os.environ.get(name) for name in {names}}}]))
+"""
+
+
+def prepared(argument: int | None = None, **user: str) -> tuple[int, int, dict[str, str | None]]:
+    """What `prepare` returns, the cores there are, and the environment it leaves."""
+    clean = {name: value for name, value in os.environ.items() if name not in NAMES}
+    script = SCRIPT.format(argument=argument, names=NAMES)
+    done = subprocess.run([sys.executable, "-c", script], env=clean | user, capture_output=True, text=True, check=True)
+    chosen, available, environment = json.loads(done.stdout)
+    return chosen, available, environment
+
+
+def test_without_settings_all_cores_work_and_wait_with_a_bounded_spin() -> None:
+    chosen, available, environment = prepared()
+    assert chosen == available >= 1
+    assert environment["OMP_NUM_THREADS"] == str(available)
+    assert int(environment["GOMP_SPINCOUNT"] or 0) > 0
+    assert environment["OMP_WAIT_POLICY"] is environment["KMP_BLOCKTIME"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OMP_WAIT_POLICY", "ACTIVE"), ("GOMP_SPINCOUNT", "7"), ("KMP_BLOCKTIME", "0")]
+)
+def test_the_users_way_of_waiting_stays(name: str, value: str) -> None:
+    _, _, environment = prepared(**{name: value})
+    waiting = {other: environment[other] for other in NAMES if other != "OMP_NUM_THREADS"}
+    assert waiting == dict.fromkeys(waiting) | {name: value}
+
+
+@pytest.mark.parametrize("value", ["3", "3,2"])
+def test_the_users_number_of_threads_stays(value: str) -> None:
+    chosen, _, environment = prepared(OMP_NUM_THREADS=value)
+    assert chosen == 3
+    assert environment["OMP_NUM_THREADS"] == value
+
+
+def test_an_explicit_number_wins() -> None:
+    chosen, _, environment = prepared(5, OMP_NUM_THREADS="3")
+    assert chosen == 5
+    assert environment["OMP_NUM_THREADS"] == "5"
+
+
+@pytest.mark.parametrize("value", ["", "0", "many", "-2"])
+def test_a_number_that_is_none_is_replaced(value: str) -> None:
+    chosen, available, environment = prepared(OMP_NUM_THREADS=value)
+    assert chosen == available
+    assert environment["OMP_NUM_THREADS"] == str(available)
+
+
+FAULTS = """
+import resource
+from charrnn.training import threads
+threads.prepare(1)
+import numpy as np
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        [np.ones(1 << 20) for _ in range(8)]  # 64 MB in pieces of 8 MB, then given back
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+print(faults())
+"""
+
+
+@pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="only glibc's malloc is told to keep memory")
+def test_memory_that_is_freed_is_kept_unless_the_user_says_otherwise() -> None:
+    def faults(**user: str) -> int:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+        done = subprocess.run([sys.executable, "-c", FAULTS], env=clean | user, capture_output=True, check=True)
+        return int(done.stdout)
+
+    assert 5 * faults() < faults(MALLOC_MMAP_THRESHOLD_="131072")  # every page anew every time
