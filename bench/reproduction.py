@@ -56,6 +56,7 @@ TRAININGS: dict[str, list[str]] = {
     "bytes": ["--bytes"],
     "rare": ["--min-count", "20", "--lowercase", "--normalize", "nfc"],
     "freeze": ["--freeze", "embedding"],
+    "float32": ["--precision", "float32"],
     "bfloat16": ["--precision", "bfloat16"],
     "threads": ["--threads", "2"],
     "no-held-out": ["--val-frac", "0", "--eval-every", "0"],
@@ -106,13 +107,18 @@ class Recorder:
 
     def scrubbed(self, text: str) -> Any:
         """Without what is another in every run; JSON as values."""
-        text = text.replace(str(self.folder), "FOLDER")
+        text = re.sub(r'[^" ]*/the-tidewater-bank', "the-tidewater-bank", text.replace(str(self.folder), "FOLDER"))
         try:
             return clean(
                 [json.loads(line) for line in text.splitlines()] if text.startswith('{"') else json.loads(text)
             )
         except ValueError:
-            return re.sub(r"(?<![0-9a-f])[0-9a-f]{64}|sha256 [0-9a-f]{12}|20\d\d-\d\d-\d\d \d\d:\d\d", "…", text)
+            digest, date, time_taken = (
+                r"\b[0-9a-f]{64}\b|sha256 [0-9a-f]{12}",
+                r"20\d\d-\d\d-\d\d \d\d:\d\d",
+                r"\b\d+ s\b",
+            )
+            return re.sub(f"{digest}|{date}|{time_taken}", "…", text)
 
     def checkpoints(self, name: str, run: str) -> None:
         """The tensors, losses and rows of a run."""
