@@ -56,7 +56,7 @@ def encode(path: Path, config: ReadConfig) -> None:
     """Both passes."""
     source = sources.gather([path])[0]
     pieces = (lambda _: source.chunks()) if config.bytes else partial(charsets.decode, source, config)
-    for _ in encoder.encode([encoder.Unread(source.name, path, pieces)], config, in_memory=0).again():
+    for _ in encoder.encode([encoder.UnreadDocument(source.name, path, pieces)], config, in_memory=0).again():
         pass
 
 

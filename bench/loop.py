@@ -49,7 +49,7 @@ def main() -> None:
     from charrnn.terminal.progress import Display
     from charrnn.text import corpus
     from charrnn.training.checkpointing import record
-    from charrnn.training.trainer import Training
+    from charrnn.training.trainer import Trainer
 
     letters = np.random.default_rng(0).integers(32, 97, 1_100_000)
     text = corpus.from_text("".join(map(chr, letters.tolist())))
@@ -74,7 +74,7 @@ def main() -> None:
         )
         dtype = getattr(torch, precision)
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
-            training = Training(text, model_config, config, device="cpu")
+            training = Trainer(text, model_config, config, device="cpu")
             run = create_run(Path(folder), None, "bench")
             display = Display(training, run)
             loop = record(training, run)

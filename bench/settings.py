@@ -48,7 +48,7 @@ def main() -> None:
     torch.set_flush_denormal(True)
     from charrnn.config import ModelConfig, TrainConfig
     from charrnn.text import corpus
-    from charrnn.training.trainer import Training
+    from charrnn.training.trainer import Trainer
     from charrnn.training.validation import cold_loss, held_out_loss
 
     text = corpus.read(arguments.text)
@@ -60,7 +60,7 @@ def main() -> None:
             model = ModelConfig(**{name: value for name, value in values.items() if name in network})
             rest = {name: value for name, value in values.items() if name not in network}
             quiet: dict[str, Any] = {"eval_every": 0, "snapshot_at": (), "sample_length": 0, "seed": seed}
-            training = Training(text, model, TrainConfig(time=arguments.seconds, **quiet | rest))
+            training = Trainer(text, model, TrainConfig(time=arguments.seconds, **quiet | rest))
             events = training.events()
             while not training.complete:
                 next(events)

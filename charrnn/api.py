@@ -14,7 +14,7 @@ from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Header
 from charrnn.runs.run import create_run, find_checkpoint
 from charrnn.sampling.generate import Character, bits_per_character
-from charrnn.sampling.request import Request, Text, random_seed
+from charrnn.sampling.request import GeneratedText, Request, random_seed
 from charrnn.text import corpus, known_texts
 from charrnn.text.vocabulary import Vocabulary
 
@@ -82,7 +82,7 @@ class Model:
 
     def _write(
         self, prime: str | State, length: int, temperature: float, more: Options, count: int | None = None
-    ) -> list[Text]:
+    ) -> list[GeneratedText]:
         unknown = sorted(set(more) - set(Options.__annotations__))
         if unknown:
             raise UsageError(f"unknown: {', '.join(unknown)}. There are {', '.join(Options.__annotations__)}.")

@@ -17,8 +17,8 @@ from charrnn.config import TrainConfig
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from charrnn.text.download import Progress
-    from charrnn.text.known_texts import Entry, Stored
+    from charrnn.text.download import DownloadCallback
+    from charrnn.text.known_texts import KnownText, StoredText
 
 _TRAIN = TrainConfig()
 _BUDGETS = (60.0, 300.0, 1800.0)  # seconds that a network is suggested for
@@ -51,11 +51,11 @@ def corpora(context: typer.Context, as_json: Json = False) -> None:
         print("\nFetch one: charrnn corpora fetch NAME, or any text: charrnn corpora fetch URL", file=sys.stderr)
 
 
-def _described(text: Stored) -> dict[str, object]:
+def _described(text: StoredText) -> dict[str, object]:
     return asdict(text) | {"path": str(text.path)}
 
 
-def _offered(entry: Entry) -> dict[str, object]:
+def _offered(entry: KnownText) -> dict[str, object]:
     names = ("name", "title", "author", "language", "url", "licence")
     return {name: getattr(entry, name) for name in names}
 
@@ -167,7 +167,7 @@ def _say(line: str) -> None:
 
 
 @contextmanager
-def _bar(name: str) -> Iterator[Progress | None]:
+def _bar(name: str) -> Iterator[DownloadCallback | None]:
     """A bar on a terminal, as long as a download lasts."""
     if not sys.stderr.isatty():
         yield None

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from charrnn.commands.stdout import Output, Styled, shade, tell_shades
 
 if TYPE_CHECKING:
-    from charrnn.evaluation.novelty import Found
+    from charrnn.evaluation.novelty import Overlap
     from charrnn.runs.checkpoint import Checkpoint
     from charrnn.sampling.generate import Character
-    from charrnn.sampling.request import Request, Text
+    from charrnn.sampling.request import GeneratedText, Request
 
 BOLD, UNDERLINED = "1", "4"  # SGR
 
@@ -35,7 +35,7 @@ class Show:
         self.first = True
 
     def text(
-        self, output: Output, kept: Checkpoint, request: Request, prime: str, one: Text, look: Novelty | None
+        self, output: Output, kept: Checkpoint, request: Request, prime: str, one: GeneratedText, look: Novelty | None
     ) -> None:
         """Put one text there, as it is written unless all of it has to be known first."""
         characters: Iterable[Character] = one.characters
@@ -60,7 +60,7 @@ class Show:
             look.tell(found)
 
 
-def _styled(characters: Iterable[Character], color: Color, found: Found | None) -> Iterator[Styled]:
+def _styled(characters: Iterable[Character], color: Color, found: Overlap | None) -> Iterator[Styled]:
     """Each character with what its bits and its novelty make of it."""
     places = {place for start, stop in (found.stretches if found else ()) for place in range(start, stop)}
     place = 0
@@ -73,7 +73,12 @@ def _styled(characters: Iterable[Character], color: Color, found: Found | None) 
 
 
 def _line(
-    kept: Checkpoint, request: Request, prime: str, one: Text, characters: list[Character], found: Found | None
+    kept: Checkpoint,
+    request: Request,
+    prime: str,
+    one: GeneratedText,
+    characters: list[Character],
+    found: Overlap | None,
 ) -> str:
     """All there is to know of a text, as a line of JSON."""
     text = "".join(character.text for character in characters)
@@ -100,20 +105,20 @@ class Novelty:
     def __init__(self, kept: Checkpoint, text: Path | None, least: int) -> None:
         """Raises UsageError if it is not known where the text is, CorpusError if it cannot be read."""
         from charrnn.commands import text_options
-        from charrnn.runs.training_text import retrieve
+        from charrnn.runs.training_text import find_training_text
 
         self.least = least
-        self.text = retrieve(kept.path, kept.header, None if text is None else str(text), text_options.read)
+        self.text = find_training_text(kept.path, kept.header, None if text is None else str(text), text_options.read)
         if text is None and not self.text.same:
             print("charrnn: the text has changed since; what follows is of how it is now", file=sys.stderr)
 
-    def found(self, text: str) -> Found:
+    def found(self, text: str) -> Overlap:
         """What it has of `text`."""
         from charrnn.evaluation import novelty
 
         return novelty.find([text], self.text.corpus, self.text.training, self.least)[0]
 
-    def tell(self, found: Found) -> None:
+    def tell(self, found: Overlap) -> None:
         """Say so."""
         from charrnn.formatting import visible
 

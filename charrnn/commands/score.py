@@ -23,7 +23,7 @@ from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError,
 if TYPE_CHECKING:
     from charrnn.evaluation.scoring import Score
     from charrnn.runs.checkpoint import Checkpoint
-    from charrnn.terminal.scores import Scored
+    from charrnn.terminal.scores import ModelScore
 
 _WINDOW = 256  # characters of a cold window, as in charrnn.training.validation
 
@@ -72,7 +72,7 @@ def score(
     window = _WINDOW if cold else None
     problems: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        text = _Text(typed, encoding, Path(folder), checkpoint_dir)
+        text = _ReadableText(typed, encoding, Path(folder), checkpoint_dir)
         scored = _scored(models, text, window, checkpoint_dir, problems)
     places = most_surprising(scored[0].score, count)
     if html:
@@ -96,7 +96,7 @@ def score(
     report(problems)
 
 
-class _Text:
+class _ReadableText:
     """The text that was named, as different models have it read; standard input too, which comes only once."""
 
     def __init__(self, typed: str, encoding: str, folder: Path, root: Path) -> None:
@@ -143,22 +143,22 @@ def _is_model(typed: str, root: Path) -> bool:
 
 
 def _scored(
-    models: Sequence[str | None], text: _Text, window: int | None, root: Path, problems: list[str]
-) -> list[Scored]:
+    models: Sequence[str | None], text: _ReadableText, window: int | None, root: Path, problems: list[str]
+) -> list[ModelScore]:
     """What each checkpoint makes of the text, the best first. What cannot be used is skipped and told in `problems`.
 
     Raises the first such error if nothing is left; CorpusError and UsageError for the text."""
     from charrnn.runs.checkpoint import load
     from charrnn.runs.run import find_checkpoint
-    from charrnn.terminal.scores import Scored
+    from charrnn.terminal.scores import ModelScore
 
-    scored: list[Scored] = []
+    scored: list[ModelScore] = []
     failure: CharrnnError | None = None
     for model in models or [None]:
         try:
             kept = load(path := find_checkpoint(Path(model) if model else None, root))
             own = text.reading(kept.header.reading)
-            made = Scored(
+            made = ModelScore(
                 name=model or path.parent.name,
                 path=path,
                 digest=kept.digest,
@@ -220,7 +220,7 @@ def _write(path: Path, page: str) -> None:
         raise CharrnnError(f"--html {path}: cannot be written ({error.strerror}). Choose another place.") from None
 
 
-def _facts(one: Scored, best: Score, count: int) -> dict[str, Any]:
+def _facts(one: ModelScore, best: Score, count: int) -> dict[str, Any]:
     """What there is to know of a model's score but the bits of each character."""
     from charrnn.evaluation.scoring import most_surprising
 

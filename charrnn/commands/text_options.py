@@ -78,7 +78,7 @@ def read(texts: Sequence[str], reading: ReadConfig, *, check: bool = False, **fi
     from charrnn.formatting import visible
     from charrnn.text import corpus
     from charrnn.text_check import documents
-    from charrnn.text_check.findings import Text
+    from charrnn.text_check.findings import CheckedText
 
     bars: dict[str, tqdm[Any]] = {}
 
@@ -96,7 +96,7 @@ def read(texts: Sequence[str], reading: ReadConfig, *, check: bool = False, **fi
     finally:
         for bar in bars.values():
             bar.close()
-    licence = [f"{one.message}. {one.advice}" for one in documents.boilerplate(Text(source))] if check else []
+    licence = [f"{one.message}. {one.advice}" for one in documents.boilerplate(CheckedText(source))] if check else []
     for note in [*source.notes, *licence]:
         print(f"charrnn: {visible(note)}", file=sys.stderr)
     return source

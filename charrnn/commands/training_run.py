@@ -11,10 +11,10 @@ import typer
 
 if TYPE_CHECKING:
     from charrnn.runs.run import Run
-    from charrnn.training.trainer import Training
+    from charrnn.training.trainer import Trainer
 
 
-def follow(training: Training, run: Run, preset: str | None = None, *, tensorboard: bool = False) -> None:
+def follow(training: Trainer, run: Run, preset: str | None = None, *, tensorboard: bool = False) -> None:
     """Train to the end or to a signal. Raises typer.Exit with 130 or 143 after one."""
     from charrnn.terminal.progress import Display
     from charrnn.training.checkpointing import record

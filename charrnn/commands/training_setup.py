@@ -15,7 +15,7 @@ from charrnn.formatting import visible
 if TYPE_CHECKING:
     from charrnn.runs.checkpoint import Checkpoint
     from charrnn.runs.run import Run
-    from charrnn.training.trainer import Training
+    from charrnn.training.trainer import Trainer
 
 
 def prepare(threads: int | None) -> None:
@@ -29,7 +29,7 @@ def prepare(threads: int | None) -> None:
     torch.set_flush_denormal(True)  # oneDNN's LSTM slows some twenty times on denormals
 
 
-def new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run, str]:
+def new(settings: dict[str, Any], given: set[str]) -> tuple[Trainer, Run, str]:
     """A new training, on from a checkpoint's weights if they are asked for; its run; the preset's name."""
     from charrnn.runs.run import create_run
     from charrnn.text import known_texts
@@ -83,7 +83,7 @@ def new(settings: dict[str, Any], given: set[str]) -> tuple[Training, Run, str]:
     return training, create_run(root, settings["name"], Path(source.name).stem), choice.preset
 
 
-def resumed(resume: Path, settings: dict[str, Any], given: set[str]) -> tuple[Training, Run, None]:
+def resumed(resume: Path, settings: dict[str, Any], given: set[str]) -> tuple[Trainer, Run, None]:
     """A run's training as it was when its resume file was written, rewound to that iteration."""
     from charrnn.runs import checkpoint
     from charrnn.runs.run import Run, find_run

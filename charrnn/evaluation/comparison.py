@@ -12,33 +12,33 @@ from charrnn.config import CHECKPOINT_DIR, ReadConfig
 from charrnn.errors import CheckpointError, CorpusError, DivergedError, RunError, UsageError
 from charrnn.evaluation import verdict
 from charrnn.evaluation.head_to_head import LENGTH, Measurement, measure, textures
-from charrnn.evaluation.sample_statistics import Texture, texture
-from charrnn.evaluation.scoring import Progress
+from charrnn.evaluation.sample_statistics import SampleStatistics, texture
+from charrnn.evaluation.scoring import ShareCallback
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Header
 from charrnn.runs.listing import Row, best_of, row_of
-from charrnn.runs.run import Kept, Run, find_checkpoint, find_run
-from charrnn.runs.training_text import Read, retrieve
+from charrnn.runs.run import CheckpointFile, Run, find_checkpoint, find_run
+from charrnn.runs.training_text import Read, find_training_text
 from charrnn.sampling import chain
-from charrnn.sampling.request import Request, Text
+from charrnn.sampling.request import GeneratedText, Request
 from charrnn.text import corpus
 from charrnn.text.corpus import Corpus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
+class ComparedSample:
     """What one checkpoint wrote for the comparison."""
 
     row: Row
     temperature: float
     prime: str  # as its vocabulary could take it
     text: str  # what follows the prime
-    texture: Texture
+    texture: SampleStatistics
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Took:
+class TrainingCost:
     """What a training took, up to its latest checkpoint."""
 
     parameters: int
@@ -54,11 +54,11 @@ class Comparison:
     rows: tuple[Row, ...]
     groups: tuple[str, ...]  # the runs (or lone files) of `settings`, in order
     settings: Mapping[str, Sequence[Any]]  # those that differ: one value for each group
-    took: tuple[Took, ...]  # what each of `groups` took, in order
+    took: tuple[TrainingCost, ...]  # what each of `groups` took, in order
     verdicts: Mapping[str, Sequence[str]]  # sentences on each run (charrnn.evaluation.verdict)
     measurement: Measurement | None  # of the checkpoints that wrote, on one text
-    samples: tuple[Written, ...]
-    real: Texture  # of held-out text, beside that of the samples
+    samples: tuple[ComparedSample, ...]
+    real: SampleStatistics  # of held-out text, beside that of the samples
     prime: str
     seed: int
     temperatures: tuple[float, ...]
@@ -122,7 +122,7 @@ def compare(
     text: str | None = None,
     text_length: int = LENGTH,
     read: Read = corpus.read,
-    progress: Progress = lambda share: None,
+    progress: ShareCallback = lambda share: None,
 ) -> Comparison:
     """Compare runs (all their snapshots) and single checkpoints; none: the newest run below `root`.
 
@@ -167,7 +167,7 @@ def compare(
         if len(groups) == 1 or one.path in group.files or one.path == (best_of(group.kept) or group.kept[-1].path)
     ]
     prime = prime or everything[0].header.vocabulary.default_prime
-    samples: list[tuple[Kept, str, Text, str]] = []
+    samples: list[tuple[CheckpointFile, str, GeneratedText, str]] = []
     for one in chosen if length else ():
         row, vocabulary = rows[one.path], one.header.vocabulary
         fitted = vocabulary.replace_unseen(prime) or vocabulary.default_prime
@@ -198,7 +198,7 @@ def compare(
         verdicts=_verdicts(groups, names),
         measurement=measurement,
         samples=tuple(
-            Written(row=rows[one.path], temperature=each.temperature, prime=fitted, text=wrote, texture=texture)
+            ComparedSample(row=rows[one.path], temperature=each.temperature, prime=fitted, text=wrote, texture=texture)
             for (one, fitted, each, wrote), texture in zip(samples, made, strict=True)
         ),
         real=real,
@@ -211,10 +211,10 @@ def compare(
     )
 
 
-def _took(group: _Group) -> Took:
+def _took(group: _Group) -> TrainingCost:
     last, resumable = group.kept[-1], group.run.resumable if group.run else None
     elapsed = resumable.header.progress.get("elapsed") if resumable else None
-    return Took(
+    return TrainingCost(
         parameters=last.header.model.parameters(len(last.header.vocabulary)),
         characters=last.header.characters,
         seconds=elapsed if isinstance(elapsed, float | int) else None,
@@ -241,7 +241,9 @@ def _remembering(read: Read) -> Read:
     return again
 
 
-def _textures(samples: Sequence[tuple[Kept, str]], read: Read) -> tuple[list[Texture], Texture]:
+def _textures(
+    samples: Sequence[tuple[CheckpointFile, str]], read: Read
+) -> tuple[list[SampleStatistics], SampleStatistics]:
     """What the samples are made of, each looked up in the text that its own model was trained on, if that is still
     there; and the same of real text, where all had the same."""
     nothing = texture("", None, None)
@@ -252,7 +254,7 @@ def _textures(samples: Sequence[tuple[Kept, str]], read: Read) -> tuple[list[Tex
     for places in of_text.values():
         one, texts = samples[places[0]][0], [samples[place][1] for place in places]
         try:
-            found, real = textures(texts, retrieve(one.path, one.header, read=read))
+            found, real = textures(texts, find_training_text(one.path, one.header, read=read))
         except (UsageError, CorpusError):
             found, real = [texture(text, None, None) for text in texts], nothing
         reals.append(real)
@@ -266,7 +268,7 @@ class _Group:
     """What is compared of one run; or a file that lies in none."""
 
     run: Run | None
-    kept: list[Kept]
+    kept: list[CheckpointFile]
     files: set[Path] = field(default_factory=set)  # those that were named one by one
 
 
@@ -281,7 +283,7 @@ def _gather(paths: Iterable[Path], root: Path, problems: list[str]) -> list[_Gro
                 kept = found.snapshots or [found.best]
                 problems += (problem for problem in found.problems if problem not in problems)
             else:
-                kept = [Kept(file, checkpoint.read_header(file), file.stat().st_size)]
+                kept = [CheckpointFile(file, checkpoint.read_header(file), file.stat().st_size)]
                 beside = Run(file.parent)
                 run = beside if beside.metrics_path.exists() else None
         except (CheckpointError, RunError, OSError) as error:
@@ -296,7 +298,7 @@ def _gather(paths: Iterable[Path], root: Path, problems: list[str]) -> list[_Gro
     return list(groups.values())
 
 
-def _is_sound(one: Kept, problems: list[str]) -> bool:
+def _is_sound(one: CheckpointFile, problems: list[str]) -> bool:
     """Whether the whole file can be read and its checksum holds."""
     try:
         checkpoint.load(one.path)

@@ -14,11 +14,11 @@ from charrnn.errors import CorpusError, UsageError
 from charrnn.evaluation import novelty
 from charrnn.evaluation.bootstrap import Difference, paired_difference
 from charrnn.evaluation.ngrams import kneser_ney
-from charrnn.evaluation.sample_statistics import Texture, texture
-from charrnn.evaluation.scoring import Progress, score
+from charrnn.evaluation.sample_statistics import SampleStatistics, texture
+from charrnn.evaluation.scoring import ShareCallback, score
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
-from charrnn.runs.training_text import Read, Retrieved, retrieve
+from charrnn.runs.training_text import Read, TrainingText, find_training_text
 from charrnn.text import corpus
 from charrnn.text.words import words_of
 
@@ -32,7 +32,7 @@ Bits = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
+class ModelMeasurement:
     """One model on the text. In bits per character."""
 
     path: Path
@@ -49,7 +49,7 @@ class Measurement:
     text: str
     held_out: bool  # whether it is the held-out part of a text they were trained on
     characters: int
-    models: tuple[Measured, ...]  # in the order asked for
+    models: tuple[ModelMeasurement, ...]  # in the order asked for
     best: Path
     order: int | None  # of the best n-gram model of the training text
     ngrams: float | None  # its bits per character
@@ -68,7 +68,7 @@ def measure(
     *,
     length: int = LENGTH,
     read: Read = corpus.read,
-    progress: Progress = lambda share: None,
+    progress: ShareCallback = lambda share: None,
 ) -> Measurement:
     """Measure checkpoints on `text`, a path or known name, or on what the first of them held out, up to `length`
     characters of it; `progress` is told what share of the work has been done since it was last told.
@@ -79,15 +79,15 @@ def measure(
     if length < 2:
         raise UsageError(f"--text-length {length}: at least 2 characters.")
     parts: list[tuple[str, str]] = []
-    found: Retrieved | None = None
+    found: TrainingText | None = None
     bits: list[tuple[Bits, Bits, int]] = []
-    readings: dict[Any, Retrieved] = {}
+    readings: dict[Any, TrainingText] = {}
     for path in paths:
         kept = checkpoint.load(path)
         header = kept.header
         key = (header.reading, header.corpus.get("digest"), header.training.val_frac, header.training.val_max)
         if key not in readings:
-            readings[key] = retrieve(path, header, text, read)
+            readings[key] = find_training_text(path, header, text, read)
         found = found or readings[key]
         if text is None and not readings[key].same:
             raise UsageError(f"{readings[key].corpus.name}: is not what {path} was trained on. Name it: --text FILE")
@@ -111,7 +111,7 @@ def measure(
         held_out=found.same,
         characters=len(bits[0][0]),
         models=tuple(
-            Measured(
+            ModelMeasurement(
                 path=path,
                 carried=float(carried.mean()),
                 cold=float(cold.mean()),
@@ -126,11 +126,11 @@ def measure(
     )
 
 
-def _share(progress: Progress, count: int) -> Progress:
+def _share(progress: ShareCallback, count: int) -> ShareCallback:
     return lambda share: progress(share / count)
 
 
-def _parts(found: Retrieved, length: int) -> list[tuple[str, str]]:
+def _parts(found: TrainingText, length: int) -> list[tuple[str, str]]:
     """What is measured, up to so many characters in all: each part with what comes before it."""
     source, parts = found.corpus, list[tuple[str, str]]()
     places = found.tails if found.same else [(0, 0, len(source))]
@@ -147,7 +147,7 @@ def _parts(found: Retrieved, length: int) -> list[tuple[str, str]]:
     return parts
 
 
-def _counting(found: Retrieved, parts: list[tuple[str, str]]) -> tuple[int | None, float | None]:
+def _counting(found: TrainingText, parts: list[tuple[str, str]]) -> tuple[int | None, float | None]:
     """The order and bits of the best n-gram model; none of a text too long to be counted, or in several documents."""
     source = found.corpus
     if len(found.tails) > 1 or len(source) > _COUNTED:
@@ -158,7 +158,7 @@ def _counting(found: Retrieved, parts: list[tuple[str, str]]) -> tuple[int | Non
     return baseline.order, baseline.bits
 
 
-def textures(samples: Sequence[str], found: Retrieved) -> tuple[list[Texture], Texture]:
+def textures(samples: Sequence[str], found: TrainingText) -> tuple[list[SampleStatistics], SampleStatistics]:
     """What samples are made of, and the same of held-out passages of their mean length, on average.
 
     Of another text than the one trained on, and of one too long, it is only told what needs no looking up."""
@@ -175,7 +175,7 @@ def textures(samples: Sequence[str], found: Retrieved) -> tuple[list[Texture], T
         training_words = frozenset(word for part in ids for word in words_of(source.vocabulary.decode(part)))
     made = [texture(one, training_words, share) for one, share in zip([*samples, *passages], shares, strict=True)]
     real = made[len(samples) :]
-    return made[: len(samples)], Texture(
+    return made[: len(samples)], SampleStatistics(
         known_words=_mean([one.known_words for one in real]),
         found=_mean([one.found for one in real]),
         repetition=_mean([one.repetition for one in real]),

@@ -12,7 +12,7 @@ from charrnn.errors import CharrnnError, CorpusError
 from charrnn.evaluation.scoring import Place, most_surprising, score
 from charrnn.network.engine import Engine
 from charrnn.runs.checkpoint import Checkpoint
-from charrnn.runs.training_text import Retrieved, retrieve
+from charrnn.runs.training_text import TrainingText, find_training_text
 
 SHADES = (1.0, 2.0, 4.0, 6.0)  # bits from which a character is one shade darker
 _LENGTH = 1500  # characters that are shown
@@ -39,7 +39,7 @@ def held_out(loaded: Checkpoint, engine: Engine) -> Passage | str:
     DivergedError for a model whose outputs are not numbers.
     """
     try:
-        found = retrieve(loaded.path, loaded.header)
+        found = find_training_text(loaded.path, loaded.header)
     except CharrnnError as error:
         return str(error).removesuffix(" Name it: --text FILE")
     except (TypeError, ValueError):
@@ -52,7 +52,7 @@ def held_out(loaded: Checkpoint, engine: Engine) -> Passage | str:
         return "nothing of its text was held out."
 
 
-def _read(loaded: Checkpoint, engine: Engine, found: Retrieved) -> Passage:
+def _read(loaded: Checkpoint, engine: Engine, found: TrainingText) -> Passage:
     """Raises CorpusError if nothing was held out."""
     source = found.corpus
     decode, ids = source.vocabulary.decode, source.ids

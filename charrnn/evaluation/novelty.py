@@ -28,7 +28,7 @@ Parts = Sequence[tuple[int, int]]  # (start, stop) in the ids of a corpus
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Overlap:
     """The stretches [start, stop) of a text of so many characters that the training text has, in order."""
 
     stretches: tuple[tuple[int, int], ...]
@@ -40,7 +40,7 @@ class Found:
         return sum(stop - start for start, stop in self.stretches) / max(1, self.characters)
 
 
-def find(texts: Sequence[str], source: Corpus, parts: Parts | None = None, least: int = LEAST) -> list[Found]:
+def find(texts: Sequence[str], source: Corpus, parts: Parts | None = None, least: int = LEAST) -> list[Overlap]:
     """What of each text is found in parts of a corpus, by default all. Raises UsageError for a `least` below 1."""
     if least < 1:
         raise UsageError(f"--novelty-length {least}: at least 1 character.")
@@ -96,7 +96,7 @@ def _fingerprints(values: NDArray[np.uint64], length: int) -> NDArray[np.uint64]
 
 def _in_characters(
     text: str, units: NDArray[np.integer[Any]], begins: NDArray[np.bool_], least: int, vocabulary: Vocabulary
-) -> Found:
+) -> Overlap:
     """The stretches of a text from where the runs begin that were found."""
     change = np.zeros(len(units) + 1, dtype=np.int64)
     starts = np.flatnonzero(begins)
@@ -110,4 +110,4 @@ def _in_characters(
         begin, end = ends.searchsorted(edges[0::2]), ends.searchsorted(edges[1::2], side="right") - 1
         edges = np.column_stack((begin, end)).ravel()
     pairs = zip(edges[0::2].tolist(), edges[1::2].tolist(), strict=True)
-    return Found(tuple((start, stop) for start, stop in pairs if start < stop), len(text))
+    return Overlap(tuple((start, stop) for start, stop in pairs if start < stop), len(text))

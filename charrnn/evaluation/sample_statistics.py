@@ -16,7 +16,7 @@ LEAST = 20  # word trigrams, of fewer of which a share tells nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Texture:
+class SampleStatistics:
     """Shares from 0 to 1; None where there is too little text to tell, or nothing at hand to look it up in."""
 
     known_words: float | None  # of the words, how many the training text has
@@ -33,14 +33,14 @@ def repetition(text: str) -> float | None:
     return 1 - len(set(trigrams)) / len(trigrams) if len(trigrams) >= LEAST else None
 
 
-def texture(text: str, training_words: Iterable[str] | None, found: float | None) -> Texture:
+def texture(text: str, training_words: Iterable[str] | None, found: float | None) -> SampleStatistics:
     """What a text is made of. `found` is `novelty.Found.share`; it and `training_words` are None without the training
     text."""
     known = None if training_words is None else known_words(text, training_words)
-    return Texture(known_words=known, found=found, repetition=repetition(text))
+    return SampleStatistics(known_words=known, found=found, repetition=repetition(text))
 
 
-def reading_of(sample: Texture, real: Texture) -> str | None:
+def reading_of(sample: SampleStatistics, real: SampleStatistics) -> str | None:
     """How a sample differs from real text of about its length, in words; None if it is like it as far as is known."""
     remarks = (
         (sample.repetition, real.repetition, REPEATS, "repeats itself: colder than the text"),

@@ -32,7 +32,7 @@ _LN2 = math.log(2)
 _ROWS, _LEAST, _WARMUP = 64, 4096, 512  # rows at most; characters of a row at least, and those it reads before them
 _AROUND = 24  # characters of context on either side of a place
 
-Progress = Callable[[float], None]  # what share of the work has been done since it was last told
+ShareCallback = Callable[[float], None]  # what share of the work has been done since it was last told
 _Rows = tuple[NDArray[np.intp], int]  # where each row's inputs begin, (R,), and how many inputs each has
 
 
@@ -71,7 +71,7 @@ def score(
     *,
     lead: int = 1,
     window: int | None = None,
-    progress: Progress = lambda share: None,
+    progress: ShareCallback = lambda share: None,
 ) -> Score:
     """The bits of every character of `text` but the first `lead`, which are read and not scored; at least 1, since
     nothing predicts the first.
@@ -141,7 +141,7 @@ def _cold(inputs: int, first: int, window: int) -> Iterator[_Rows]:
         yield begins[-1:], inputs - int(begins[-1])
 
 
-def _bits(engine: Engine, ids: NDArray[np.intp], plan: list[_Rows], progress: Progress) -> NDArray[np.float64]:
+def _bits(engine: Engine, ids: NDArray[np.intp], plan: list[_Rows], progress: ShareCallback) -> NDArray[np.float64]:
     """The bits of each id (n,), as far as rows predict them; of the others, anything."""
     bits = np.zeros(len(ids))
     total = sum(len(begins) * size for begins, size in plan)

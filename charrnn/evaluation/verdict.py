@@ -29,8 +29,8 @@ MANY = 2.0  # parameters for each character of the training text, above which th
 MOST_DROPOUT = 0.5  # from which on more of it is no advice
 CLIPPED = 0.5  # of the gradients, above which clipping rules the updates
 
-State = Literal["learning", "memorising", "settled", "unstable", "too short to say"]
-_SAID: dict[State, str] = {
+Outcome = Literal["learning", "memorising", "settled", "unstable", "too short to say"]
+_SAID: dict[Outcome, str] = {
     "learning": "Still learning",
     "memorising": "Memorising",
     "settled": "Settled",
@@ -54,7 +54,7 @@ class Verdict:
     """What is to be said of a training."""
 
     use: int | None  # the iteration whose snapshot to use; None if none was kept and measured
-    state: State
+    state: Outcome
     sentences: tuple[str, ...]  # which to use and why, first; then the gap, the baseline, and what to try next
 
 
@@ -106,7 +106,7 @@ class _Course:
         return None if self.best.train is None else self.best.held_out - self.best.train
 
     @property
-    def state(self) -> State:
+    def state(self) -> Outcome:
         if self.broken:
             return "unstable"
         if not self.points:

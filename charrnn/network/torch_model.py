@@ -20,7 +20,7 @@ from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 
 # What each layer carries from window to window, each (B, rnn_size): (h, c) for an LSTM, (h,) for a GRU or RNN.
-State = tuple[tuple[Tensor, ...], ...]
+LayerStates = tuple[tuple[Tensor, ...], ...]
 
 # A layer's module, and what the module's forward calls: we call that, to run a layer with a masked matrix as well.
 _CELLS: dict[str, tuple[Callable[[int, int], nn.RNNBase], Callable[..., tuple[Tensor, ...]]]] = {
@@ -100,14 +100,19 @@ class CharModel(nn.Module):
             if _PART_OF.get(kind := name.split(".")[0], kind) == part:
                 parameter.requires_grad_(False)
 
-    def zero_state(self, batch_size: int) -> State:
+    def zero_state(self, batch_size: int) -> LayerStates:
         """The state at the beginning of a text."""
         zeros = torch.zeros(batch_size, self.config.rnn_size, device=self.head.weight.device)
         return ((zeros,) * (2 if self.config.model == "lstm" else 1),) * self.config.num_layers
 
     def forward(
-        self, inputs: Tensor, state: State, *, carry_at: int | None = None, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, State]:
+        self,
+        inputs: Tensor,
+        state: LayerStates,
+        *,
+        carry_at: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, LayerStates]:
         """inputs (B, T) ids -> logits (B, T, V) and the state after `carry_at` characters (default: all T).
 
         With `carry_at` < T the characters beyond it are still predicted with everything before them; only the state
@@ -145,11 +150,11 @@ class CharModel(nn.Module):
         self,
         inputs: Tensor,
         targets: Tensor,
-        state: State,
+        state: LayerStates,
         *,
         carry_at: int | None = None,
         generator: torch.Generator | None = None,
-    ) -> tuple[Tensor, State]:
+    ) -> tuple[Tensor, LayerStates]:
         """Mean cross-entropy, nats per character, of targets (B, T), and the state as `forward` gives it.
 
         Targets of -100 (`windows.IGNORED`, and what cross_entropy leaves out by default) do not count. There must be
@@ -183,12 +188,12 @@ class CharModel(nn.Module):
         self.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
 
 
-def detached(state: State) -> State:
+def detached(state: LayerStates) -> LayerStates:
     """The same numbers, cut from the graph that made them: where truncated BPTT truncates."""
     return tuple(tuple(part.detach() for part in layer) for layer in state)
 
 
-def entering(state: State, continues: NDArray[np.bool_]) -> State:
+def entering(state: LayerStates, continues: NDArray[np.bool_]) -> LayerStates:
     """The state that enters a window: zeros in the rows, of (B,), that do not continue the window before."""
     if continues.all():
         return state

@@ -16,14 +16,14 @@ from charrnn.errors import CharrnnError, CheckpointError, DivergedError, RunErro
 from charrnn.evaluation import comparison, head_to_head, held_out_passage, verdict
 from charrnn.evaluation.head_to_head import Measurement
 from charrnn.evaluation.held_out_passage import Passage
-from charrnn.evaluation.scoring import Progress
+from charrnn.evaluation.scoring import ShareCallback
 from charrnn.evaluation.verdict import Verdict
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint, history
 from charrnn.runs.checkpoint import Checkpoint, Header, Sample
 from charrnn.runs.history import Curves
 from charrnn.runs.listing import Row, best_of, row_of
-from charrnn.runs.run import Kept, Run, find_run, newest_run
+from charrnn.runs.run import CheckpointFile, Run, find_run, newest_run
 from charrnn.sampling import chain
 from charrnn.sampling.request import Request
 from charrnn.training import presets
@@ -32,7 +32,7 @@ MADE_BY = f"charrnn report {__version__}"  # stands near the beginning of every 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Snapshot:
+class TimelineEntry:
     """A stop of the timeline."""
 
     row: Row
@@ -42,7 +42,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
+class TemperatureSample:
     """What a checkpoint writes at one temperature."""
 
     temperature: float
@@ -50,7 +50,7 @@ class Strip:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Used:
+class ReportedCheckpoint:
     """The checkpoint that writes and reads for its run: the best, or the latest where nothing was held out."""
 
     row: Row
@@ -59,19 +59,19 @@ class Used:
     parameters: int
     options: str  # of `charrnn train`
     prime: str  # as its vocabulary could take it
-    strips: tuple[Strip, ...]
+    strips: tuple[TemperatureSample, ...]
     passage: Passage | str  # or why there is none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class RunReport:
     """One run."""
 
     letter: str  # that its curves carry; "" if it is the only one
     curves: Curves
-    snapshots: tuple[Snapshot, ...]
+    snapshots: tuple[TimelineEntry, ...]
     verdict: Verdict | None
-    used: Used | None  # None if there is no checkpoint but its metrics
+    used: ReportedCheckpoint | None  # None if there is no checkpoint but its metrics
 
     @property
     def name(self) -> str:
@@ -88,7 +88,7 @@ class Told:
 class Report:
     """Everything the page tells."""
 
-    runs: tuple[Told, ...]
+    runs: tuple[RunReport, ...]
     groups: tuple[str, ...]  # the runs of `settings`, in order
     settings: Mapping[str, Sequence[Any]]  # those that differ: one value for each group
     same_text: bool  # whether the held-out losses of the runs may be compared
@@ -106,7 +106,7 @@ def collect(
     root: Path = CHECKPOINT_DIR,
     prime: str | None = None,
     text_length: int = head_to_head.LENGTH,
-    progress: Progress = lambda share: None,
+    progress: ShareCallback = lambda share: None,
 ) -> Report:
     """Read runs, by path or by name below `root`; none: the newest. The best snapshot of each writes what is requested.
 
@@ -125,7 +125,7 @@ def collect(
         except RunError as error:
             problems.append(str(error))
     names = [run.name for run in found.values()]
-    told: list[Told] = []
+    told: list[RunReport] = []
     for run in found.values():
         name = run.name if names.count(run.name) == 1 else str(run.path)
         letter = _letter(len(told)) if len(found) > 1 else ""
@@ -150,7 +150,7 @@ def collect(
     )
 
 
-def _measured(used: Sequence[Used], length: int, progress: Progress) -> Measurement | str:
+def _measured(used: Sequence[ReportedCheckpoint], length: int, progress: ShareCallback) -> Measurement | str:
     """All on one text, or why not."""
     try:
         return head_to_head.measure([one.row.path for one in used], length=length, progress=progress)
@@ -163,7 +163,7 @@ def _letter(number: int) -> str:
     return chr(ord("A") + number) if number < 26 else str(number + 1)
 
 
-def _told(run: Run, name: str, letter: str, request: Request, prime: str | None, problems: list[str]) -> Told:
+def _told(run: Run, name: str, letter: str, request: Request, prime: str | None, problems: list[str]) -> RunReport:
     """One run. Raises RunError if nothing was measured or kept yet."""
     problems += run.problems
     measured = history.read(run, name)
@@ -176,7 +176,7 @@ def _told(run: Run, name: str, letter: str, request: Request, prime: str | None,
         raise RunError(run.problems[0] if run.problems else f"{run.path}: nothing to report; nothing was measured yet.")
     lowest = best_of(sound)
     snapshots = tuple(
-        Snapshot(
+        TimelineEntry(
             row=row_of(kept, name, kept.path == lowest),
             sample=kept.header.sample,
             digest=digests[kept.path],
@@ -186,7 +186,7 @@ def _told(run: Run, name: str, letter: str, request: Request, prime: str | None,
     )
     use = next((kept for kept in sound if kept.path == lowest), sound[-1] if sound else run.resumable)
     loaded = _loaded(use, problems) if use else None
-    return Told(
+    return RunReport(
         letter=letter,
         curves=measured,
         snapshots=snapshots,
@@ -195,7 +195,7 @@ def _told(run: Run, name: str, letter: str, request: Request, prime: str | None,
     )
 
 
-def _loaded(kept: Kept, problems: list[str]) -> Checkpoint | None:
+def _loaded(kept: CheckpointFile, problems: list[str]) -> Checkpoint | None:
     """The whole checkpoint, verified; None, and a problem more, if it is damaged."""
     try:
         return checkpoint.load(kept.path)
@@ -204,20 +204,22 @@ def _loaded(kept: Kept, problems: list[str]) -> Checkpoint | None:
         return None
 
 
-def _used(loaded: Checkpoint, row: Row, request: Request, prime: str | None, problems: list[str]) -> Used:
+def _used(loaded: Checkpoint, row: Row, request: Request, prime: str | None, problems: list[str]) -> ReportedCheckpoint:
     """What a checkpoint is, writes and reads."""
     header = loaded.header
     vocabulary, engine = header.vocabulary, Engine(header.model, loaded.weights)
     fitted = vocabulary.replace_unseen(prime or "") or vocabulary.default_prime
-    strips: tuple[Strip, ...] = ()
+    strips: tuple[TemperatureSample, ...] = ()
     read: Passage | str = "its outputs are not numbers."
     try:
         written = request.write(engine, vocabulary, fitted) if request.length else []
-        strips = tuple(Strip(one.temperature, "".join(piece.text for piece in one.characters)) for one in written)
+        strips = tuple(
+            TemperatureSample(one.temperature, "".join(piece.text for piece in one.characters)) for one in written
+        )
         read = held_out_passage.held_out(loaded, engine)
     except DivergedError as error:
         problems.append(f"{loaded.path}: {error}")
-    return Used(
+    return ReportedCheckpoint(
         row=row,
         header=header,
         digest=loaded.digest,

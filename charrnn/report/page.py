@@ -22,7 +22,7 @@ from charrnn._version import __version__
 from charrnn.evaluation.held_out_passage import SHADES
 from charrnn.formatting import as_typed, duration, size, visible
 from charrnn.report import svg_chart
-from charrnn.report.collect import MADE_BY, Report, Told
+from charrnn.report.collect import MADE_BY, Report, RunReport
 from charrnn.report.svg_chart import Line
 from charrnn.runs.history import Curves, Series, ceiling
 
@@ -150,7 +150,7 @@ def _gradients(report: Report) -> dict[str, Any]:
     return {"chart": chart, "name": "Gradient norm", "unit": "before clipping", "note": note, "words": words}
 
 
-def _clipping_in_words(told: Told) -> str:
+def _clipping_in_words(told: RunReport) -> str:
     measured, clip = told.curves, _clip(told)
     share = measured.clipped_share
     if share is None:
@@ -170,13 +170,13 @@ def _each(report: Report, series: Callable[[Curves], Series]) -> list[Line]:
     ]
 
 
-def _clip(told: Told) -> float | None:
+def _clip(told: RunReport) -> float | None:
     """The norm at which a run's gradients are clipped."""
     training = told.used.header.training if told.used else None
     return training.grad_clip if training and training.grad_clip and training.grad_clip_mode == "norm" else None
 
 
-def _called(told: Told) -> str:
+def _called(told: RunReport) -> str:
     return f"{told.letter} {told.name}: " if told.letter else ""
 
 

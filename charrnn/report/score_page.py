@@ -11,7 +11,7 @@ from charrnn.evaluation.held_out_passage import SHADES, shaded
 from charrnn.evaluation.scoring import Place
 from charrnn.formatting import visible
 from charrnn.terminal.console import one_line
-from charrnn.terminal.scores import PLACE, Scored, cells, columns, heading, remarks
+from charrnn.terminal.scores import PLACE, ModelScore, cells, columns, heading, remarks
 
 _STYLE = """
 :root { color-scheme: light dark; --ground: #fff; --ink: #1c1c1c; --line: #ccc;
@@ -35,7 +35,7 @@ mark { background: var(--s4); color: inherit; font-weight: bold; }
 """
 
 
-def page(title: str, scored: Sequence[Scored], places: Sequence[Place], window: int | None) -> str:
+def page(title: str, scored: Sequence[ModelScore], places: Sequence[Place], window: int | None) -> str:
     """An HTML page that needs nothing else: what `show_scores` shows, and the text shaded by the best's bits.
 
     Whatever a text or a name holds is text in it; the policy lets nothing run or load, and only this style apply."""

@@ -50,7 +50,7 @@ class Label:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Drawn:
+class Curve:
     """A line: `path` in the box of 1000 x 1000, `marks` in percent."""
 
     number: int
@@ -65,7 +65,7 @@ class Chart:
 
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
-    lines: tuple[Drawn, ...]
+    lines: tuple[Curve, ...]
     labels: tuple[Label, ...]
     threshold: float | None  # percent from the top
 
@@ -130,13 +130,13 @@ def _drawable(line: Line, logarithmic: bool) -> Line:
     return replace(line, points=points)
 
 
-def _drawn(line: Line, x: Callable[[float], float], y: Callable[[float], float]) -> Drawn:
+def _drawn(line: Line, x: Callable[[float], float], y: Callable[[float], float]) -> Curve:
     places = [(_short(x(at)), _short(y(value))) for at, value in thinned(line.points)]
     path = "M" + "L".join(f"{10 * across:.4g} {10 * down:.4g}" for across, down in places)
     every = -(-len(places) // _MARKED)
     marked = (line.label or len(places) == 1) and not line.dashed
     marks = tuple(place for place in places[::every] if place[1] >= 0) if marked else ()
-    return Drawn(number=line.number, dashed=line.dashed, path=path, marks=marks)
+    return Curve(number=line.number, dashed=line.dashed, path=path, marks=marks)
 
 
 def _label(line: Line, x: Callable[[float], float], y: Callable[[float], float]) -> Label:

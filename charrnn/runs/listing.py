@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.runs import checkpoint
-from charrnn.runs.run import Kept, Run, list_runs
+from charrnn.runs.run import CheckpointFile, Run, list_runs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +39,7 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listed:
+class RunSummary:
     """A run as `charrnn runs` lists it."""
 
     run: Run
@@ -69,7 +69,7 @@ def bits(nats: float | None) -> float | None:
     return nats / math.log(2) if nats is not None and math.isfinite(nats) else None
 
 
-def row_of(one: Kept, run: str, best: bool) -> Row:
+def row_of(one: CheckpointFile, run: str, best: bool) -> Row:
     """The measurements in a checkpoint's header."""
     header = one.header
     return Row(
@@ -86,13 +86,13 @@ def row_of(one: Kept, run: str, best: bool) -> Row:
     )
 
 
-def best_of(kept: Iterable[Kept]) -> Path | None:
+def best_of(kept: Iterable[CheckpointFile]) -> Path | None:
     """The lowest held-out loss, the earlier of equals; None where none was measured."""
     measured = [(loss, one.path) for one in kept if (loss := one.header.held_out_loss) is not None]
     return min(measured, key=lambda pair: pair[0])[1] if measured else None
 
 
-def listing(root: Path) -> list[Listed]:
+def listing(root: Path) -> list[RunSummary]:
     """The runs below `root`, newest first, from headers alone. Raises RunError if there is no such directory."""
     listed = []
     for run in list_runs(root):
@@ -100,7 +100,7 @@ def listing(root: Path) -> list[Listed]:
         rows = tuple(row_of(one, run.name, one.path == best) for one in run.snapshots)
         everything = [*run.snapshots, *([run.resumable] if run.resumable else [])]
         listed.append(
-            Listed(
+            RunSummary(
                 run=run,
                 rows=rows,
                 best=next((row for row in rows if row.best), None),

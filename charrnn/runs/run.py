@@ -29,7 +29,7 @@ RESUME = "resume.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CheckpointFile:
     """A checkpoint on disk, its tensors unread."""
 
     path: Path
@@ -63,11 +63,11 @@ class Run:
         return self.path / f"iteration-{iteration:06d}.safetensors"
 
     @cached_property
-    def _scan(self) -> tuple[list[Kept], list[str]]:
+    def _scan(self) -> tuple[list[CheckpointFile], list[str]]:
         kept, problems = [], []
         for path in sorted(self.path.glob("*.safetensors")):
             try:
-                kept.append(Kept(path, checkpoint.read_header(path), path.stat().st_size))
+                kept.append(CheckpointFile(path, checkpoint.read_header(path), path.stat().st_size))
             except (CheckpointError, OSError) as error:
                 problems.append(str(error))
         return sorted(kept, key=lambda one: (one.header.iteration, one.header.kind, one.path.name)), problems
@@ -78,17 +78,17 @@ class Run:
         return self._scan[1]
 
     @property
-    def snapshots(self) -> list[Kept]:
+    def snapshots(self) -> list[CheckpointFile]:
         """The snapshots by ascending iteration, as the directory was when first asked."""
         return [one for one in self._scan[0] if one.header.kind == "snapshot"]
 
     @property
-    def resumable(self) -> Kept | None:
+    def resumable(self) -> CheckpointFile | None:
         """The resume file, if it is there and whole enough to have a header."""
         return next((one for one in self._scan[0] if one.header.kind == "resume" and one.path.name == RESUME), None)
 
     @property
-    def best(self) -> Kept:
+    def best(self) -> CheckpointFile:
         """The snapshot of the lowest held-out loss (the latest where none was measured), else the resume file.
 
         Raises RunError if the run has no checkpoint at all."""

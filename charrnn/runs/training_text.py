@@ -17,7 +17,7 @@ Read = Callable[..., Corpus]
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieved:
+class TrainingText:
     """A text, read as the checkpoint's own was, but that no character is too rare to be told."""
 
     corpus: Corpus
@@ -30,7 +30,9 @@ class Retrieved:
         return [(first, start) for first, start, _ in self.tails] if self.same else [(0, len(self.corpus))]
 
 
-def retrieve(path: Path | None, header: Header, text: str | None = None, read: Read = corpus.read) -> Retrieved:
+def find_training_text(
+    path: Path | None, header: Header, text: str | None = None, read: Read = corpus.read
+) -> TrainingText:
     """The text of the checkpoint at `path`: by what its run's resume file says of it, or `text`, a path or known name.
 
     `read` reads it (`corpus.read`). Raises UsageError if nothing says where it is, CorpusError if it cannot be
@@ -46,4 +48,4 @@ def retrieve(path: Path | None, header: Header, text: str | None = None, read: R
             raise UsageError("nothing says where the text that it was trained on is. Name it: --text FILE")
         found = read(origin.pop("texts"), reading, **origin)
     tails = found.tails(header.training.val_frac, header.training.val_max)
-    return Retrieved(found, found.digest == header.corpus.get("digest"), tails)
+    return TrainingText(found, found.digest == header.corpus.get("digest"), tails)

@@ -17,7 +17,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class GeneratedText:
     """A text that is being written; `characters` are those after the prime, each made when it is asked for."""
 
     seed: int
@@ -52,7 +52,7 @@ class Request:
         """Whether more than one text is asked for."""
         return len(self.temperatures) * (self.count or 1) > 1
 
-    def write(self, engine: Engine, vocabulary: Vocabulary, prime: str | State) -> list[Text]:
+    def write(self, engine: Engine, vocabulary: Vocabulary, prime: str | State) -> list[GeneratedText]:
         """The texts, temperature by temperature. Raises UsageError, VocabularyError for what cannot be."""
         seeds = range(self.seed, self.seed + (self.count or 1))
         wanted = [(seed, temperature) for temperature in self.temperatures for seed in seeds]
@@ -66,7 +66,7 @@ class Request:
         if self.finish is not None:
             written = [stopping.finish(one, self.length, self.finish) for one in written]
         written = [stopping.until(one, self.until) for one in written]
-        return [Text(seed, temperature, one) for (seed, temperature), one in zip(wanted, written, strict=True)]
+        return [GeneratedText(seed, temperature, one) for (seed, temperature), one in zip(wanted, written, strict=True)]
 
 
 def random_seed() -> int:

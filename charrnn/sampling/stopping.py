@@ -14,14 +14,14 @@ _CLOSING = "\"'”’»›)]}」』）"  # that may follow one
 PATIENCE = 2000  # characters that a unit may go on for
 
 
-class Written(Protocol):
+class TextPiece(Protocol):
     """A piece of what is written; it may be empty, as the first bytes of a character are."""
 
     @property
     def text(self) -> str: ...
 
 
-Piece = TypeVar("Piece", bound=Written)
+Piece = TypeVar("Piece", bound=TextPiece)
 
 
 def until(written: Iterable[Piece], strings: Sequence[str]) -> Iterator[Piece]:

@@ -9,9 +9,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from charrnn.evaluation.comparison import Comparison, Took, Written
+from charrnn.evaluation.comparison import ComparedSample, Comparison, TrainingCost
 from charrnn.evaluation.head_to_head import Measurement
-from charrnn.evaluation.sample_statistics import Texture, reading_of
+from charrnn.evaluation.sample_statistics import SampleStatistics, reading_of
 from charrnn.formatting import duration, size
 from charrnn.runs.listing import Row
 from charrnn.terminal.console import body, bpc, open_table, plain, setting, share, show_text
@@ -56,7 +56,7 @@ def show_settings(out: Console, groups: Sequence[str], settings: Mapping[str, Se
             out.print(plain(f"  {name.replace('_', '-')}: {setting(values[number])}"), soft_wrap=True)
 
 
-def show_took(out: Console, groups: Sequence[str], took: Sequence[Took]) -> None:
+def show_took(out: Console, groups: Sequence[str], took: Sequence[TrainingCost]) -> None:
     """How large the networks are and how long they were trained."""
     figures = ("Parameters", "Characters", "Time", "Size")
     table = open_table("", *figures, right=figures)
@@ -97,7 +97,7 @@ def show_verdicts(out: Console, verdicts: Mapping[str, Sequence[str]]) -> None:
         out.print(plain(f"{run}: {sentences[0]}" if several else " ".join(sentences)))
 
 
-def show_textures(out: Console, samples: Sequence[Written], real: Texture) -> None:
+def show_textures(out: Console, samples: Sequence[ComparedSample], real: SampleStatistics) -> None:
     """What the samples are made of, beside real text, and what to make of that."""
     several = len({one.temperature for one in samples}) > 1
     figures = ("Iteration", *(("Temperature",) if several else ()), "Known\nwords", "Word for\nword", "Repeated")
@@ -114,7 +114,7 @@ def show_textures(out: Console, samples: Sequence[Written], real: Texture) -> No
     out.print()
 
 
-def show_samples(out: Console, samples: Sequence[Written]) -> None:
+def show_samples(out: Console, samples: Sequence[ComparedSample]) -> None:
     """The samples in columns if there are few enough and the terminal is wide enough, else one under another."""
     one_run = len({one.row.run for one in samples}) == 1 and samples[0].row.run
     labels = [f"Iteration {one.row.iteration:,}" if one_run else one.row.label for one in samples]

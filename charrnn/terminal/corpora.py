@@ -8,11 +8,12 @@ from rich.console import Console
 
 from charrnn.formatting import size
 from charrnn.terminal.console import moment, open_table, plain
-from charrnn.text.id_cache import Entry as Cached
-from charrnn.text.known_texts import Entry, Stored
+from charrnn.text.known_texts import KnownText, StoredText
 
 
-def show_library(out: Console, texts: Sequence[Stored], fetchable: Sequence[Entry], encoded: Sequence[Cached]) -> None:
+def show_library(
+    out: Console, texts: Sequence[StoredText], fetchable: Sequence[KnownText], encoded: Sequence[CachedText]
+) -> None:
     """What is here, what of it and of other texts the cache holds encoded, and what can be fetched."""
     here = open_table("Here", "Size", "Characters", "Fetched", right=("Size", "Characters"))
     for text in texts:

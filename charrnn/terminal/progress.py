@@ -21,7 +21,7 @@ from charrnn.formatting import duration, visible
 from charrnn.runs.run import Run
 from charrnn.training import presets, tensorboard
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
-from charrnn.training.trainer import Training
+from charrnn.training.trainer import Trainer
 
 _MEASURED = 1.0  # seconds of training that the estimate rests on, at least
 _REMEMBERED = 30.0  # seconds of training that the speed is of: it changes with what else the machine does
@@ -34,7 +34,7 @@ def bits(nats: float) -> float:
     return nats / math.log(2)
 
 
-def text_line(training: Training) -> str:
+def text_line(training: Trainer) -> str:
     """What was read and how it is divided, in one line."""
     corpus, vocabulary = training.corpus, training.vocabulary
     count, unit = len(corpus.documents), "bytes" if vocabulary.of_bytes else "characters"
@@ -55,7 +55,7 @@ def text_line(training: Training) -> str:
 class Display:
     """Shows a training's events as they come."""
 
-    def __init__(self, training: Training, run: Run, preset: str | None = None) -> None:
+    def __init__(self, training: Trainer, run: Run, preset: str | None = None) -> None:
         """`preset` is that by which a new training's settings were chosen."""
         self.training, self.run, self.preset = training, run, preset
         self.began_at = training.iteration

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from charrnn.formatting import size
-from charrnn.runs.listing import Listed
+from charrnn.runs.listing import RunSummary
 from charrnn.terminal.console import body, bpc, moment, one_line, open_table, plain, setting, share, show_text
 
 
-def show_listing(out: Console, listed: Sequence[Listed]) -> None:
+def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
     """Each run in a line or two, its checkpoints below."""
     for number, one in enumerate(listed):
         if number:

@@ -18,7 +18,7 @@ PLACE = ("Line", "Bits", "Place")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Scored:
+class ModelScore:
     """What one checkpoint makes of the text."""
 
     name: str  # as a person calls it
@@ -29,13 +29,13 @@ class Scored:
     score: Score
 
 
-def columns(scored: Sequence[Scored]) -> list[str]:
+def columns(scored: Sequence[ModelScore]) -> list[str]:
     """The heads of `cells`: a name, then figures."""
     several = ["Above\nthe best"] if len(scored) > 1 else []
     return ["Model", "Iteration", "Characters", "Bits per\ncharacter", "Never\nseen", *several]
 
 
-def cells(scored: Sequence[Scored]) -> Iterator[list[str]]:
+def cells(scored: Sequence[ModelScore]) -> Iterator[list[str]]:
     """A row for each of `scored`, of which the first is the best."""
     best = scored[0].score.bits_per_character
     for one in scored:
@@ -45,7 +45,7 @@ def cells(scored: Sequence[Scored]) -> Iterator[list[str]]:
         yield [one.name, *counts, bpc(mean), f"{np.count_nonzero(one.score.unseen):,}", *several]
 
 
-def remarks(scored: Sequence[Scored], window: int | None) -> list[str]:
+def remarks(scored: Sequence[ModelScore], window: int | None) -> list[str]:
     """What a reader must know to read the figures rightly, and last what they say."""
     lines = ["The state was carried over the whole text."]
     if window is not None:
@@ -68,7 +68,7 @@ def remarks(scored: Sequence[Scored], window: int | None) -> list[str]:
 
 
 def show_scores(
-    out: Console, title: str, scored: Sequence[Scored], places: Sequence[Place], window: int | None
+    out: Console, title: str, scored: Sequence[ModelScore], places: Sequence[Place], window: int | None
 ) -> None:
     """The figures of all, the best first, and the places that surprised it most."""
     heads = columns(scored)
@@ -94,5 +94,5 @@ def show_scores(
     out.print(found)
 
 
-def heading(scored: Sequence[Scored]) -> str:
+def heading(scored: Sequence[ModelScore]) -> str:
     return f"What surprised {scored[0].name if len(scored) > 1 else 'it'} most"

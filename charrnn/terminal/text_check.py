@@ -12,7 +12,7 @@ from rich.table import Table
 
 from charrnn.formatting import duration
 from charrnn.terminal.console import open_table, plain
-from charrnn.text_check.check import Survey
+from charrnn.text_check.check import TextSummary
 from charrnn.training.presets import Choice
 from charrnn.training.trials import Trial
 
@@ -20,7 +20,7 @@ _FIGURES = ("Parameters", "Characters/s", "Time")
 _MOST = 24  # rare characters told one by one
 
 
-def show_survey(out: Console, survey: Survey) -> None:
+def show_survey(out: Console, survey: TextSummary) -> None:
     """Everything but the advice on training."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)

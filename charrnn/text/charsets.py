@@ -40,7 +40,7 @@ _BREAK = re.compile(
 
 
 @dataclass(slots=True)
-class Seen:
+class DecodingStatistics:
     """What decoding noticed of a document."""
 
     encoding: str = "utf-8"
@@ -48,7 +48,7 @@ class Seen:
     cr: int = 0  # alone
 
 
-def decode(source: Source, config: ReadConfig, seen: Seen) -> Iterable[Piece]:
+def decode(source: Source, config: ReadConfig, seen: DecodingStatistics) -> Iterable[Piece]:
     """The characters of a document as `config` wants them; what is noticed on the way goes into `seen`.
 
     Raises CorpusError for bytes that the encoding does not have, naming their offset and an encoding that would fit.
@@ -56,7 +56,7 @@ def decode(source: Source, config: ReadConfig, seen: Seen) -> Iterable[Piece]:
     return prepare(_decoded(source, config, seen), config, seen)
 
 
-def prepare(pieces: Iterable[Piece], config: ReadConfig, seen: Seen) -> Iterable[Piece]:
+def prepare(pieces: Iterable[Piece], config: ReadConfig, seen: DecodingStatistics) -> Iterable[Piece]:
     """What happens to characters once they are decoded, in this order: newlines, licence, case, normal form."""
     if not config.keep_newlines:
         pieces = folded(pieces, seen)
@@ -81,7 +81,7 @@ def _as_text(pieces: Iterable[Piece]) -> Iterator[str]:
     return (piece.decode("ascii") if isinstance(piece, bytes) else piece for piece in pieces)
 
 
-def _decoded(source: Source, config: ReadConfig, seen: Seen) -> Iterator[Piece]:
+def _decoded(source: Source, config: ReadConfig, seen: DecodingStatistics) -> Iterator[Piece]:
     head = source.read_range(0, 4)
     mark, encoding = next((bom for bom in _BOMS if head.startswith(bom[0])), (b"", ""))
     wanted = config.encoding if config.encoding == "auto" else codecs.lookup(config.encoding).name
@@ -180,7 +180,7 @@ def guess(source: Source, offset: int) -> str | None:
     return None if controls > len(text) // 100 else codecs.lookup(best.encoding).name
 
 
-def folded(pieces: Iterable[Piece], seen: Seen) -> Iterator[Piece]:
+def folded(pieces: Iterable[Piece], seen: DecodingStatistics) -> Iterator[Piece]:
     """CRLF and CR as LF, counted."""
     ends_in_cr = False
     for piece in pieces:

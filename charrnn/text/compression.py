@@ -27,7 +27,7 @@ class _Gunzip:
 _Decoder = _Gunzip | bz2.BZ2Decompressor | lzma.LZMADecompressor
 
 
-class Packing(NamedTuple):
+class Compression(NamedTuple):
     """A format of packed files."""
 
     name: str
@@ -35,11 +35,11 @@ class Packing(NamedTuple):
     decoder: Callable[[], _Decoder]
 
 
-PACKINGS = {
-    ".gz": Packing("gzip", re.compile(rb"\x1f\x8b\x08"), _Gunzip),
+COMPRESSIONS = {
+    ".gz": Compression("gzip", re.compile(rb"\x1f\x8b\x08"), _Gunzip),
     # The block's mark is looked for too: "BZh" alone could begin a text that comes through a pipe.
-    ".bz2": Packing("bzip2", re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), bz2.BZ2Decompressor),
-    ".xz": Packing("xz", re.compile(rb"\xfd7zXZ\x00"), lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ)),
+    ".bz2": Compression("bzip2", re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), bz2.BZ2Decompressor),
+    ".xz": Compression("xz", re.compile(rb"\xfd7zXZ\x00"), lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ)),
 }
 MAGIC_SIZE = 10  # bytes, the longest magic
 DAMAGE = (OSError, zlib.error, lzma.LZMAError)  # what the decoders raise

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from charrnn.config import MAX_EXPANSION, ReadConfig
 from charrnn.formatting import few
 from charrnn.text import id_cache, known_texts, sources
-from charrnn.text.charsets import Piece, Seen, decode, prepare
-from charrnn.text.encoder import Document, Encoded, Progress, Unread, encode
+from charrnn.text.charsets import DecodingStatistics, Piece, decode, prepare
+from charrnn.text.encoder import Document, EncodedDocuments, ReadingCallback, UnreadDocument, encode
 from charrnn.text.id_cache import IdFile
 from charrnn.text.sources import Source
 from charrnn.text.vocabulary import Ids, Vocabulary
@@ -81,10 +81,10 @@ def from_text(text: str, name: str = "text", config: ReadConfig | None = None) -
     config = config or ReadConfig()
     if config.bytes:
         data = text.encode("utf-8", "surrogateescape")
-        unread = Unread(name, None, lambda seen: [data])
+        unread = UnreadDocument(name, None, lambda seen: [data])
     else:
         pieces = [text.removeprefix("\ufeff")]
-        unread = Unread(name, None, lambda seen: prepare(pieces, config, seen))
+        unread = UnreadDocument(name, None, lambda seen: prepare(pieces, config, seen))
     encoded = encode([unread], config, in_memory=sys.maxsize)
     assert encoded.ids is not None
     return _corpus(name, encoded.ids, encoded, config, {}, [])
@@ -96,7 +96,7 @@ def read(
     *,
     glob: str | None = None,
     max_expansion: int = MAX_EXPANSION,
-    progress: Progress = lambda stage, count: None,
+    progress: ReadingCallback = lambda stage, count: None,
 ) -> Corpus:
     """Read files, folders, standard input ("-") and texts known by name; each file is a document.
 
@@ -111,12 +111,12 @@ def read(
     first = found[0].name if len(found) == 1 else Path(places[0]).name
     name = first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
     origin = {"texts": places, "glob": glob, "max_expansion": max_expansion}
-    unread = [Unread(one.name, one.path, partial(_pieces, one, config)) for one in found]
+    unread = [UnreadDocument(one.name, one.path, partial(_pieces, one, config)) for one in found]
     key = _key(found, config) if sum(one.size for one in found) >= _CACHED_FROM else None
     if key and (hit := id_cache.find(key, partial(progress, "checking the cache"))):
         ids, facts = hit
         counts, points = np.array(facts["counts"], dtype=np.int64), np.array(facts["code_points"], dtype=np.uint32)
-        encoded = Encoded(
+        encoded = EncodedDocuments(
             documents=tuple(Document(**values, path=found[values["source"]].path) for values in facts["documents"]),
             alphabet=Vocabulary(points, int(np.argmax(counts)), of_bytes=config.bytes),
             counts=counts,
@@ -135,7 +135,7 @@ def _path(text: str | Path) -> str:
     return os.path.join(os.curdir, path) if path == sources.STDIN else path  # "./-" is a file
 
 
-def _pieces(source: Source, config: ReadConfig, seen: Seen) -> Iterable[Piece]:
+def _pieces(source: Source, config: ReadConfig, seen: DecodingStatistics) -> Iterable[Piece]:
     return source.chunks() if config.bytes else decode(source, config, seen)
 
 
@@ -146,12 +146,12 @@ def _key(found: Sequence[Source], config: ReadConfig) -> str:
 
 
 def _encoded(
-    unread: Sequence[Unread],
+    unread: Sequence[UnreadDocument],
     name: str,
     config: ReadConfig,
     origin: Mapping[str, Any] | None = None,
     key: Callable[[], str] = str,
-    progress: Progress = lambda stage, count: None,
+    progress: ReadingCallback = lambda stage, count: None,
 ) -> Corpus:
     encoded = encode(unread, config, progress)
     notes = _notes(unread, encoded.documents)
@@ -173,7 +173,12 @@ def _encoded(
 
 
 def _corpus(
-    name: str, ids: Ids | IdFile, encoded: Encoded, config: ReadConfig, origin: Mapping[str, Any], notes: Sequence[str]
+    name: str,
+    ids: Ids | IdFile,
+    encoded: EncodedDocuments,
+    config: ReadConfig,
+    origin: Mapping[str, Any],
+    notes: Sequence[str],
 ) -> Corpus:
     """What is rare enough becomes the unknown symbol; then everything is known."""
     alphabet, counts, documents = encoded.alphabet, encoded.counts, encoded.documents
@@ -204,7 +209,7 @@ def _corpus(
     )
 
 
-def _notes(unread: Sequence[Unread], documents: Sequence[Document]) -> list[str]:
+def _notes(unread: Sequence[UnreadDocument], documents: Sequence[Document]) -> list[str]:
     """What a person would want to be told of this reading."""
     notes, used = [], {document.source for document in documents}
     empty = [one.name for index, one in enumerate(unread) if index not in used]

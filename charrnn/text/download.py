@@ -27,7 +27,7 @@ from urllib.parse import quote, urlsplit
 from charrnn._version import __version__
 from charrnn.errors import FetchError
 
-Progress = Callable[[int, int | None], None]  # bytes that are there, and bytes in all if the server says
+DownloadCallback = Callable[[int, int | None], None]  # bytes that are there, and bytes in all if the server says
 
 _PIECE = 1 << 16  # bytes
 _PASSING = (408, 429, 500, 502, 503, 504)  # answers that may be better in a moment
@@ -48,7 +48,7 @@ def fetch(
     *,
     max_size: int,
     sha256: str | None = None,
-    progress: Progress | None = None,
+    progress: DownloadCallback | None = None,
     timeout: float = 30.0,
     tries: int = 4,
     pause: float = 1.0,
@@ -134,7 +134,7 @@ class _Part:
         return digest
 
 
-def _download(part: _Part, max_size: int, progress: Progress, timeout: float) -> None:
+def _download(part: _Part, max_size: int, progress: DownloadCallback, timeout: float) -> None:
     """Bring `part` to its full length. Raises _Trouble, FetchError, and OSError for its files."""
     there, version = part.begun()
     with _ask(part, there, version, timeout) as response:

@@ -14,23 +14,23 @@ from numpy.typing import NDArray
 
 from charrnn.config import ReadConfig
 from charrnn.errors import CorpusError
-from charrnn.text.charsets import Piece, Points, Seen, to_points, to_utf8
+from charrnn.text.charsets import DecodingStatistics, Piece, Points, to_points, to_utf8
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 IN_MEMORY = 64 << 20  # bytes of decoded text up to which one pass is enough
 _BATCH = 1 << 18  # code points that are counted at once
 _MOST_NULS = 1e-3  # share of a text; more are no slips of a file that is text
 
-Progress = Callable[[str, int], None]  # what is being done, and how many characters or bytes more of it
+ReadingCallback = Callable[[str, int], None]  # what is being done, and how many characters or bytes more of it
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadDocument:
     """A document's name, and how its pieces are had, as often as they are needed."""
 
     name: str
     path: Path | None
-    pieces: Callable[[Seen], Iterable[Piece]]
+    pieces: Callable[[DecodingStatistics], Iterable[Piece]]
 
     @property
     def where(self) -> str:
@@ -54,7 +54,7 @@ class Document:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class Encoded:
+class EncodedDocuments:
     """Documents encoded, or ready to be."""
 
     documents: tuple[Document, ...]  # those with any characters
@@ -107,11 +107,11 @@ class _Kept:
 
 
 def encode(
-    unread: Sequence[Unread],
+    unread: Sequence[UnreadDocument],
     config: ReadConfig,
-    progress: Progress = lambda stage, count: None,
+    progress: ReadingCallback = lambda stage, count: None,
     in_memory: int = IN_MEMORY,
-) -> Encoded:
+) -> EncodedDocuments:
     """Read documents, at least one; and keep their ids, if the text takes no more than `in_memory` bytes.
 
     Raises CorpusError if they are all empty, binary, or of a single character.
@@ -120,10 +120,10 @@ def encode(
     separator = separator[: 0 if config.documents else None]
     count, kept = _Count(), _Kept(in_memory)
     documents: list[Document] = []
-    used: list[Unread] = []
+    used: list[UnreadDocument] = []
     start = 0
     for source, one in enumerate(unread):
-        seen, digest, characters = Seen(), hashlib.sha256(), 0
+        seen, digest, characters = DecodingStatistics(), hashlib.sha256(), 0
         for piece in one.pieces(seen):
             points = to_points(piece)
             if documents and not characters and len(points):
@@ -162,7 +162,7 @@ def encode(
             if document.start:
                 yield table[separator]
             digest = hashlib.sha256()
-            for piece in one.pieces(Seen()):
+            for piece in one.pieces(DecodingStatistics()):
                 digest.update(to_utf8(piece))
                 points = to_points(piece)
                 progress("encoding", len(points))
@@ -171,12 +171,14 @@ def encode(
                 raise CorpusError(f"{one.where}: changed while it was read. Try again when nothing writes to it.")
 
     ids = None if kept.pieces is None else np.concatenate([table[points] for points in kept.pieces])
-    return Encoded(
+    return EncodedDocuments(
         documents=tuple(documents), alphabet=alphabet, counts=counts[alphabet.code_points], ids=ids, again=again
     )
 
 
-def _refuse(unread: Sequence[Unread], used: Sequence[Unread], counts: NDArray[np.int64], config: ReadConfig) -> None:
+def _refuse(
+    unread: Sequence[UnreadDocument], used: Sequence[UnreadDocument], counts: NDArray[np.int64], config: ReadConfig
+) -> None:
     """Raises CorpusError for what cannot be a text."""
     first = unread[0].where
     if not used:

@@ -93,7 +93,7 @@ else:  # Windows
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CachedText:
     """A text in the cache."""
 
     path: Path
@@ -205,13 +205,15 @@ def _write(file: IO[bytes], pieces: Iterable[Ids], dtype: np.dtype[Any], facts: 
     return size // dtype.itemsize
 
 
-def entries() -> list[Entry]:
+def entries() -> list[CachedText]:
     """What the cache holds, in order of name; what is no entry, or a damaged one, is left out."""
     found = []
     for path in sorted(files.cache_dir().glob("*.ids")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError), open(path, "rb") as file:
             facts = _facts(file)
-            found.append(Entry(path, str(facts["name"]), int(facts["characters"]), os.fstat(file.fileno()).st_size))
+            found.append(
+                CachedText(path, str(facts["name"]), int(facts["characters"]), os.fstat(file.fileno()).st_size)
+            )
     return found
 
 

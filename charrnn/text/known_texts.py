@@ -19,7 +19,7 @@ from charrnn import files
 from charrnn.errors import CorpusError, FetchError, UsageError
 from charrnn.files import replace_file
 from charrnn.text import gutenberg
-from charrnn.text.download import Progress, fetch
+from charrnn.text.download import DownloadCallback, fetch
 
 BUNDLED = "the-tidewater-bank.txt"
 _NOVEL = BUNDLED.removesuffix(".txt")
@@ -30,7 +30,7 @@ _INSTEAD = "Download the right one by other means, and name the file: charrnn tr
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class KnownText:
     """A text that can be fetched, and how to tell that it is the one."""
 
     name: str
@@ -45,7 +45,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredText:
     """A text on this machine."""
 
     name: str
@@ -56,16 +56,18 @@ class Stored:
     url: str | None = None
 
 
-def _book(number: int, name: str, title: str, author: str, died: str, language: str, size: int, *phrases: str) -> Entry:
+def _book(
+    number: int, name: str, title: str, author: str, died: str, language: str, size: int, *phrases: str
+) -> KnownText:
     """A book of Project Gutenberg of about `size` bytes; its reissues differ a little."""
     url = f"https://www.gutenberg.org/cache/epub/{number}/pg{number}.txt"
     licence = f"public domain: the author died in {died}"
-    return Entry(name, title, author, language, url, licence, None, (size * 7 // 10, size * 13 // 10), phrases)
+    return KnownText(name, title, author, language, url, licence, None, (size * 7 // 10, size * 13 // 10), phrases)
 
 
 # fmt: off
 _ENTRIES = (
-    Entry(
+    KnownText(
         "tinyshakespeare", "40,000 lines of plays", "William Shakespeare", "English",
         "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
         "public domain: the author died in 1616",
@@ -116,23 +118,23 @@ def _folder() -> Path:
     return files.data_dir() / "corpora"
 
 
-def stored() -> list[Stored]:
+def stored() -> list[StoredText]:
     """The texts on this machine: the bundled one, then the fetched ones by name."""
     texts = [_look(path) for path in sorted(_folder().glob("*.txt"))]
     with contextlib.suppress(CorpusError):
         path = bundled()
         text = path.read_text(encoding="utf-8")
-        texts.insert(0, Stored(_NOVEL, path, path.stat().st_size, len(text)))
+        texts.insert(0, StoredText(_NOVEL, path, path.stat().st_size, len(text)))
     return texts
 
 
-def _look(path: Path) -> Stored:
+def _look(path: Path) -> StoredText:
     size = path.stat().st_size
     try:
         notes = json.loads(path.with_suffix(".json").read_bytes())
-        return Stored(path.stem, path, size, int(notes["characters"]), str(notes["fetched"]), str(notes["url"]))
+        return StoredText(path.stem, path, size, int(notes["characters"]), str(notes["fetched"]), str(notes["url"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return Stored(path.stem, path, size, None)
+        return StoredText(path.stem, path, size, None)
 
 
 def resolve(text: str | Path) -> Path:
@@ -160,7 +162,7 @@ def resolve(text: str | Path) -> Path:
     return Path(text)
 
 
-def known(name: str) -> Entry:
+def known(name: str) -> KnownText:
     """What can be fetched by this name. Raises CorpusError if there is nothing."""
     if name in ENTRIES:
         return ENTRIES[name]
@@ -171,7 +173,7 @@ def known(name: str) -> Entry:
     raise CorpusError(f"{name}: no text is known by that name. {hint}")
 
 
-def from_url(url: str, name: str | None = None) -> Entry:
+def from_url(url: str, name: str | None = None) -> KnownText:
     """An entry for any text on the web, of which nothing is known. Raises UsageError for a name that cannot be."""
     if name is None:
         last = unquote(re.sub(r"[?#].*", "", url)).rstrip("/").rpartition("/")[2]
@@ -182,10 +184,10 @@ def from_url(url: str, name: str | None = None) -> Entry:
         raise UsageError(f"{name or url}: cannot be a text's name. Choose one with --name: {allowed}.")
     if name in ENTRIES or name == _NOVEL:
         raise UsageError(f"{name}: is the name of another text. Choose one: --name NAME")
-    return Entry(name, title="", author="", language="", url=url, licence="")
+    return KnownText(name, title="", author="", language="", url=url, licence="")
 
 
-def install(entry: Entry, *, max_size: int = MAX_SIZE, progress: Progress | None = None) -> Stored:
+def install(entry: KnownText, *, max_size: int = MAX_SIZE, progress: DownloadCallback | None = None) -> StoredText:
     """Fetch a text and keep it, in UTF-8 with LF and without Project Gutenberg's boilerplate; one of that name is
     replaced. Raises FetchError if it cannot be had, kept, or is not the text expected."""
     path = fetched_path(entry.name)
@@ -210,10 +212,10 @@ def install(entry: Entry, *, max_size: int = MAX_SIZE, progress: Progress | None
         replace_file(path.with_suffix(".json"), json.dumps(notes, indent=2).encode())
     except OSError as error:
         raise FetchError(f"{path}: cannot be written ({error.strerror}). Check the folder, or free space.") from None
-    return Stored(entry.name, path, len(data), len(text), now, entry.url)
+    return StoredText(entry.name, path, len(data), len(text), now, entry.url)
 
 
-def _text_of(data: bytes, entry: Entry) -> str:
+def _text_of(data: bytes, entry: KnownText) -> str:
     """What is to be learnt of a download. Raises FetchError if it is not the text expected."""
     try:
         text = data.decode().removeprefix("\ufeff")

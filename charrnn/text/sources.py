@@ -22,7 +22,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, BinaryIO
 
 from charrnn.errors import CorpusError, UsageError
-from charrnn.text.compression import DAMAGE, MAGIC_SIZE, PACKINGS, Packing, unpack
+from charrnn.text.compression import COMPRESSIONS, DAMAGE, MAGIC_SIZE, Compression, unpack
 
 STDIN = "-"
 _DEFAULT_GLOB = "*.[tT][xX][tT]"  # shown as *.txt
@@ -57,7 +57,7 @@ class Source:
     name: str  # relative to the folder it was found in, or the file's name, or "standard input"; need not be unique
     path: Path | None  # resolved, absolute; None for standard input
     size: int  # bytes as they lie on disk: packed, if it is packed
-    _packing: Packing | None = field(default=None, repr=False, compare=False)
+    _packing: Compression | None = field(default=None, repr=False, compare=False)
     _max_expansion: int = field(default=200, repr=False, compare=False)
     _stamp: tuple[int, int] | None = field(default=None, repr=False, compare=False)  # see _stamp_of; None: the spool
     _spool: _Spool | None = field(default=None, repr=False, compare=False)
@@ -190,7 +190,7 @@ def _look(path: Path, name: str, max_expansion: int) -> Source:
             head = file.read(MAGIC_SIZE)
         except OSError as error:
             raise _unreadable(path, error) from None
-    packing = PACKINGS.get(path.suffix.lower())
+    packing = COMPRESSIONS.get(path.suffix.lower())
     if packing and not packing.magic.match(head):
         what = f"{_shown(path)}: is named {path.suffix} but does not hold {packing.name} data"
         raise _Refused(what, "Copy or download it anew, or name it otherwise if it is not packed.")
@@ -214,7 +214,7 @@ def _read_stdin(stdin: BinaryIO | None, max_expansion: int) -> Source:
     except OSError as error:
         spool.close()
         raise CorpusError(f"{name}: cannot be read ({error.strerror or error}). Save it to a file first.") from None
-    packing = next((packing for packing in PACKINGS.values() if packing.magic.match(head)), None)
+    packing = next((packing for packing in COMPRESSIONS.values() if packing.magic.match(head)), None)
     return Source(name, None, size, packing, max_expansion, _spool=spool)
 
 
@@ -281,7 +281,9 @@ def _walk(folder: Path, hidden: bool, refused: list[_Refused]) -> list[Parts]:
 def _fits(parts: Parts, pattern: Parts) -> bool:
     """Whether a path matches, with or without its packing's suffix."""
     last = PurePath(parts[-1])
-    return _matches(parts, pattern) or (last.suffix.lower() in PACKINGS and _matches((*parts[:-1], last.stem), pattern))
+    return _matches(parts, pattern) or (
+        last.suffix.lower() in COMPRESSIONS and _matches((*parts[:-1], last.stem), pattern)
+    )
 
 
 def _matches(parts: Parts, pattern: Parts) -> bool:
@@ -298,7 +300,7 @@ def _instead(files: list[Parts]) -> str:
     names = [PurePath(parts[-1]) for parts in files if not any(part.startswith(".") for part in parts)]
     if not names:
         return "it holds no files that are not hidden"
-    plain = [PurePath(name.stem) if name.suffix.lower() in PACKINGS else name for name in names]
+    plain = [PurePath(name.stem) if name.suffix.lower() in COMPRESSIONS else name for name in names]
     ((suffix, count),) = Counter(name.suffix for name in plain).most_common(1)
     kind = f"{count:,} {_shown(suffix)} file{'s' * (count > 1)}" if suffix else "files without a suffix"
     return f"it holds {kind}: --glob {shlex.quote('*' + _UNPRINTABLE.sub('?', globs.escape(suffix)))}"

@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 from charrnn.text.corpus import Corpus
 from charrnn.text_check import characters, documents
-from charrnn.text_check.findings import Finding, Findings, Text
+from charrnn.text_check.findings import CheckedText, Finding, Findings
 
 __all__ = ["Finding", "diagnose", "rare"]
 
-_CHECKS: tuple[Callable[[Text], Findings], ...] = (  # the most important first
+_CHECKS: tuple[Callable[[CheckedText], Findings], ...] = (  # the most important first
     documents.short,
     characters.decoding,
     characters.lost,
@@ -44,7 +44,7 @@ _CHECKS_OF_BYTES = (
 
 def diagnose(corpus: Corpus) -> list[Finding]:
     """Everything worth knowing about a text, most important first. Raises CorpusError if its ids cannot be read."""
-    text = Text(corpus)
+    text = CheckedText(corpus)
     checks = _CHECKS_OF_BYTES if corpus.config.bytes else _CHECKS
     return [finding for check in checks for finding in check(text)]
 
@@ -54,5 +54,5 @@ def rare(corpus: Corpus, fewer_than: int = 10) -> list[tuple[str, int]]:
     of bytes, where every byte has its id whether it occurs or not."""
     if corpus.config.bytes:
         return []
-    counts = Text(corpus).counts
+    counts = CheckedText(corpus).counts
     return sorted(((c, n) for c, n in counts.items() if n < fewer_than), key=lambda one: (one[1], one[0]))

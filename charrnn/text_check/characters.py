@@ -9,13 +9,13 @@ from collections import Counter
 from charrnn.text.vocabulary import UNKNOWN, describe
 from charrnn.text_check import damage
 from charrnn.text_check.documents import SHORT
-from charrnn.text_check.findings import Finding, Findings, Text, characters_of, many, share_of, shown
+from charrnn.text_check.findings import CheckedText, Finding, Findings, characters_of, many, share_of, shown
 
 _ENOUGH = 5000  # different damaged words; then it is known how things stand
 _FEW = 10  # of one kind of quotation marks or dashes beside another
 
 
-def decoding(text: Text) -> Findings:
+def decoding(text: CheckedText) -> Findings:
     """Mojibake; where there is none, C1 controls, of which it may be made."""
     words: Counter[tuple[str, str]] = Counter()
     encodings: Counter[str] = Counter()
@@ -45,7 +45,7 @@ def decoding(text: Text) -> Findings:
     yield from characters_of(text, "c1-controls", "control character", re.compile("[\x80-\x9f]").match, advice)
 
 
-def lost(text: Text) -> Findings:
+def lost(text: CheckedText) -> Findings:
     advice = "The text was damaged before it came here: find a better copy."
     if text.config.errors == "replace":
         advice = "--errors replace puts it where it cannot decode: name the right --encoding, or try auto."
@@ -61,12 +61,12 @@ _UNWANTED = (  # kind, noun, pattern, advice
 )
 
 
-def unwanted(text: Text) -> Findings:
+def unwanted(text: CheckedText) -> Findings:
     for kind, noun, pattern, advice in _UNWANTED:
         yield from characters_of(text, kind, noun, re.compile(pattern).match, advice)
 
 
-def unassigned(text: Text) -> Findings:
+def unassigned(text: CheckedText) -> Findings:
     def is_unassigned(c: str) -> bool:
         return unicodedata.category(c) == "Cn"
 
@@ -74,7 +74,7 @@ def unassigned(text: Text) -> Findings:
     yield from characters_of(text, "unassigned", "unknown code point", is_unassigned, advice)
 
 
-def form_feeds(text: Text) -> Findings:
+def form_feeds(text: CheckedText) -> Findings:
     yield from characters_of(text, "form-feeds", "form feed", "\f".__eq__, "They end pages: delete them if unwanted.")
 
 
@@ -85,7 +85,7 @@ _PROPER = re.compile("[\u180e\u200c\u200d\ufeff\u0600-\u0605\u06dd\u070f\u0890\u
 _UNSPACED = re.compile("[\u0e00-\u109f\u1780-\u17ff\ua980-\ua9df]")  # Thai, Lao, Tibetan, Burmese, Khmer, Javanese
 
 
-def invisible(text: Text) -> Findings:
+def invisible(text: CheckedText) -> Findings:
     proper: set[str] = set()
     if text.mostly(lambda c: unicodedata.bidirectional(c) in ("R", "AL")):
         proper |= _BIDI
@@ -105,7 +105,7 @@ def _nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def not_nfc(text: Text) -> Findings:
+def not_nfc(text: CheckedText) -> Findings:
     counts, advice = text.counts, "--normalize nfc writes every letter one way."
 
     def is_twin(c: str) -> bool:
@@ -137,7 +137,7 @@ def _decomposed(text: str) -> str:
     return ""
 
 
-def mixed_words(text: Text) -> Findings:
+def mixed_words(text: CheckedText) -> Findings:
     words: Counter[tuple[str, str]] = Counter()
     end = 0
     if any("Ͱ" <= c <= "ԯ" for c in text.counts):  # Greek and Cyrillic
@@ -155,7 +155,7 @@ def mixed_words(text: Text) -> Findings:
         yield Finding(kind="lookalikes", message=message, advice=advice, count=words.total(), examples=examples)
 
 
-def spelling(text: Text) -> Findings:
+def spelling(text: CheckedText) -> Findings:
     """Characters that mean the same and are not."""
     counts = text.counts
     for kind, straight, curly in (("quotation marks", '"', "“”„"), ("apostrophes", "'", "‘’")):
@@ -181,7 +181,7 @@ def spelling(text: Text) -> Findings:
     yield from characters_of(text, "ligatures", "ligature", re.compile("[ﬀ-ﬆ]").match, advice)
 
 
-def long_tail(text: Text) -> Findings:
+def long_tail(text: CheckedText) -> Findings:
     """Very many different characters, most of them seen too seldom for a model to learn anything about them."""
     size, total = len(text.counts), sum(text.counts.values())
     tails = {limit: [n for n in text.counts.values() if n < limit] for limit in (10, 5)}

@@ -22,7 +22,7 @@ _RARE = 5  # characters that occur fewer times are told one by one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Survey:
+class TextSummary:
     """Everything `charrnn corpora check` tells but the trials."""
 
     name: str
@@ -45,7 +45,7 @@ class Survey:
         return asdict(self)
 
 
-def survey(corpus: Corpus, config: TrainConfig | None = None) -> Survey:
+def survey(corpus: Corpus, config: TrainConfig | None = None) -> TextSummary:
     """Look a text over. `config` says what is held out."""
     tails = corpus.tails((config or TrainConfig()).val_frac, (config or TrainConfig()).val_max)
     lengths = [one.characters for one in corpus.documents]
@@ -53,7 +53,7 @@ def survey(corpus: Corpus, config: TrainConfig | None = None) -> Survey:
     counted = [
         (corpus.alphabet.characters[index], int(corpus.counts[index])) for index in order if corpus.counts[index]
     ]
-    return Survey(
+    return TextSummary(
         name=corpus.name,
         characters=len(corpus),
         documents=len(corpus.documents),

@@ -7,7 +7,7 @@ from collections import Counter
 from charrnn.config import TrainConfig
 from charrnn.text import gutenberg
 from charrnn.text.encoder import Document
-from charrnn.text_check.findings import Finding, Findings, Text, few, many, share_of, some
+from charrnn.text_check.findings import CheckedText, Finding, Findings, few, many, share_of, some
 
 SHORT = 100_000  # characters; of fewer a model learns more by heart than by rule
 _HEADS, _HEAD = 1000, 20_000  # documents whose heads are looked at, and characters of each
@@ -16,7 +16,7 @@ _LINE = range(20, 1001)  # characters; shorter lines may well come again
 _LINES = 50_000  # different ones that are counted at a time
 
 
-def short(text: Text) -> Findings:
+def short(text: CheckedText) -> Findings:
     usual, size = TrainConfig(), len(text.corpus)
     learned = sum(start - first for first, start, _ in text.corpus.tails(usual.val_frac, usual.val_max))
     needed = usual.seq_length + 1  # in a single stream
@@ -30,7 +30,7 @@ def short(text: Text) -> Findings:
         yield Finding(kind="short", message=message, advice=advice, count=size)
 
 
-def boilerplate(text: Text) -> Findings:
+def boilerplate(text: CheckedText) -> Findings:
     heads = () if text.config.strip_gutenberg else text.documents[:_HEADS]
     found = [
         one.name
@@ -44,7 +44,7 @@ def boilerplate(text: Text) -> Findings:
         yield Finding(kind="gutenberg", message=message, advice=advice, count=len(found), examples=some(found))
 
 
-def copies(text: Text) -> Findings:
+def copies(text: CheckedText) -> Findings:
     firsts: dict[str, Document] = {}
     again = [one for one in text.documents if firsts.setdefault(one.digest, one) is not one]
     if again:
@@ -55,7 +55,7 @@ def copies(text: Text) -> Findings:
         yield Finding(kind="copies", message=message, advice=advice, count=len(again), examples=some(pairs))
 
 
-def tiny(text: Text) -> Findings:
+def tiny(text: CheckedText) -> Findings:
     found = [one.name for one in text.documents if one.characters < _TINY]
     if found and 2 * len(found) < len(text.documents):  # else they are meant to be
         message = f"{many(len(found), 'document')} of fewer than {_TINY} {text.unit}s: {few(found)}"
@@ -63,7 +63,7 @@ def tiny(text: Text) -> Findings:
         yield Finding(kind="tiny-documents", message=message, advice=advice, count=len(found), examples=some(found))
 
 
-def repeated_lines(text: Text) -> Findings:
+def repeated_lines(text: CheckedText) -> Findings:
     counts: Counter[str] = Counter()
     for _, piece in text.slices():
         counts.update(line for line in map(str.strip, piece.split("\n")) if len(line) in _LINE)
@@ -82,7 +82,7 @@ def repeated_lines(text: Text) -> Findings:
         yield Finding(kind="repeated-lines", message=message, advice=advice, count=len(found), examples=some(told))
 
 
-def newlines(text: Text) -> Findings:
+def newlines(text: CheckedText) -> Findings:
     config = text.config
     if config.bytes or config.keep_newlines:
         advice = "Make them one kind in the files." if config.bytes else "Without --keep-newlines all are read as LF."

@@ -31,7 +31,7 @@ class Finding:
 Findings = Iterator[Finding]
 
 
-class Text:
+class CheckedText:
     """A corpus as the checks look at it."""
 
     def __init__(self, corpus: Corpus) -> None:
@@ -106,7 +106,7 @@ def shown(character: str) -> str:
     return f"U+{ord(character):04X}" if nameless else describe(character)
 
 
-def characters_of(text: Text, kind: str, noun: str, belongs: Callable[[str], object], advice: str) -> Findings:
+def characters_of(text: CheckedText, kind: str, noun: str, belongs: Callable[[str], object], advice: str) -> Findings:
     """Whether characters of some kind occur, which should not."""
     found = sorted((-count, character) for character, count in text.counts.items() if belongs(character))
     if found:

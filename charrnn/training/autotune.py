@@ -11,14 +11,14 @@ from charrnn.text.corpus import Corpus
 from charrnn.training import presets
 from charrnn.training.devices import choose_device
 from charrnn.training.presets import Choice
-from charrnn.training.trainer import Training
+from charrnn.training.trainer import Trainer
 
 _SETTLING = 3  # iterations that set memory and threads up
 _FEWEST = 5  # iterations behind a pace, at least
 _TRIAL = 0.7  # seconds of real iterations by which a preset is chosen for a time budget
 
 
-def seconds_an_iteration(training: Training, least: float) -> float:
+def seconds_an_iteration(training: Trainer, least: float) -> float:
     """The mean over `least` seconds of iterations that `training` then makes."""
     for _ in range(_SETTLING):
         training.step()
@@ -30,12 +30,12 @@ def seconds_an_iteration(training: Training, least: float) -> float:
 
 def begin(
     corpus: Corpus, preset: str, settings: Mapping[str, Any], given: Set[str], device: str
-) -> tuple[Training, Choice]:
+) -> tuple[Trainer, Choice]:
     """A training by what `settle` settles; the time that took is part of its budget."""
     began = time.perf_counter()
     choice = settle(corpus, preset, settings, given, device)
     network, learning = pick(ModelConfig, choice.settings), pick(TrainConfig, choice.settings)
-    return Training(corpus, network, learning, device=device, spent=time.perf_counter() - began), choice
+    return Trainer(corpus, network, learning, device=device, spent=time.perf_counter() - began), choice
 
 
 def settle(corpus: Corpus, preset: str, settings: Mapping[str, Any], given: Set[str], device: str) -> Choice:
@@ -48,7 +48,7 @@ def settle(corpus: Corpus, preset: str, settings: Mapping[str, Any], given: Set[
     held_out = sum(stop - start for _, start, stop in corpus.tails(settings["val_frac"], settings["val_max"]))
 
     def pace(model_config: ModelConfig, config: TrainConfig) -> float:
-        trial = Training(corpus, model_config, config, device=str(where))
+        trial = Trainer(corpus, model_config, config, device=str(where))
         return config.batch_size * config.effective_shift / seconds_an_iteration(trial, _TRIAL)
 
     return presets.choose(

@@ -9,13 +9,13 @@ from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
 from charrnn.training.resume import resume_point
-from charrnn.training.trainer import Training
+from charrnn.training.trainer import Trainer
 
 _LOG_EVERY = 10  # iterations between two lines of progress in metrics.jsonl
 _SAVE_EVERY = 60.0  # seconds of work that a killed process may lose
 
 
-def record(training: Training, run: Run, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+def record(training: Trainer, run: Run, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
     """Pass a training's events on, each after it has been kept.
 
     The resume file is replaced at every snapshot, every minute, at the end, and when `stop` asks to end after the

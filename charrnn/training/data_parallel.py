@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.network.torch_model import CharModel, State, detached
+from charrnn.network.torch_model import CharModel, LayerStates, detached
 from charrnn.training.windows import IGNORED
 
 
@@ -31,10 +31,10 @@ class Gradient:
 
     loss: float  # mean over the targets
     gradients: list[Tensor]  # of the parameters asked for, in order
-    state: State  # (B, ...) that the next window may enter with
+    state: LayerStates  # (B, ...) that the next window may enter with
 
 
-class Shards:
+class DataParallel:
     """The rows of a batch, divided among threads as evenly as they can be. One shard is computed in place."""
 
     def __init__(self, batch_size: int, count: int, seed: int, device: torch.device) -> None:
@@ -53,7 +53,7 @@ class Shards:
         parameters: Sequence[Tensor],
         inputs: NDArray[np.int64],
         targets: NDArray[np.int64],
-        state: State,
+        state: LayerStates,
         *,
         carry_at: int | None = None,
         bfloat16: bool = False,
@@ -62,7 +62,7 @@ class Shards:
         counts = [int(np.count_nonzero(targets[rows] != IGNORED)) for rows in self.rows]
         total = sum(counts)
 
-        def shard(number: int) -> tuple[float, list[Tensor], State]:
+        def shard(number: int) -> tuple[float, list[Tensor], LayerStates]:
             rows, share = self.rows[number], counts[number] / total
             entering = tuple(tuple(part[rows] for part in layer) for layer in state)
             if not counts[number]:  # documents that have ended

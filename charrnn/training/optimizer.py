@@ -15,7 +15,7 @@ from charrnn.network.torch_model import CharModel
 _MOST_AVERAGED = 10  # at iteration t the average forgets at least 1 / (t + 10): it starts from the first weights
 
 
-class Optimisation:
+class Optimizer:
     """The optimiser of a model's parameters that are not frozen, and all it carries from update to update."""
 
     def __init__(self, model: CharModel, config: TrainConfig, device: torch.device) -> None:

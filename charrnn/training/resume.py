@@ -10,12 +10,12 @@ from charrnn.errors import CheckpointError, CorpusError
 from charrnn.formatting import few
 from charrnn.runs.checkpoint import Checkpoint, Header, Tensors
 from charrnn.text.corpus import Corpus
-from charrnn.training.trainer import Training
+from charrnn.training.trainer import Trainer
 
 _DOCUMENTS_TOLD = 1000  # that a resume file lists, to say what differs
 
 
-def resume_point(training: Training) -> tuple[Header, Tensors]:
+def resume_point(training: Trainer) -> tuple[Header, Tensors]:
     """All that `resumed` needs to go on as if nothing had happened. Call it after a Progress."""
     tensors: Tensors = dict(training.model.weights())
     tensors |= training.optimisation.tensors()
@@ -43,7 +43,7 @@ def resume_point(training: Training) -> tuple[Header, Tensors]:
     return header, tensors
 
 
-def resumed(checkpoint: Checkpoint, corpus: Corpus, *, device: str = "auto", iterations: int | None = None) -> Training:
+def resumed(checkpoint: Checkpoint, corpus: Corpus, *, device: str = "auto", iterations: int | None = None) -> Trainer:
     """A training as it was when `checkpoint`, a resume file, was written.
 
     `iterations` lengthens (or shortens) the run deliberately; its schedule is then that of the new length. Raises
@@ -60,7 +60,7 @@ def resumed(checkpoint: Checkpoint, corpus: Corpus, *, device: str = "auto", ite
     ):
         raise CorpusError(_differs(checkpoint, corpus))
     config = header.training if iterations is None else replace(header.training, iterations=iterations)
-    training = Training(corpus, header.model, config, device=device)
+    training = Trainer(corpus, header.model, config, device=device)
     training.began_from = header.began_from
     training.model.load_weights(checkpoint.weights)
     try:

@@ -30,7 +30,7 @@ def learning_rate(config: TrainConfig, iteration: int, lowered: int = 0) -> floa
 
 
 @dataclass(slots=True)
-class Steering:
+class EarlyStopping:
     """By the held-out losses at every `eval_every`-th iteration."""
 
     best_loss: float = math.inf

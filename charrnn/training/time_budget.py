@@ -17,7 +17,7 @@ _PLANS = ((0.1, 10.0), (0.3, math.inf), (0.5, math.inf), (0.7, math.inf), (0.85,
 _FULL = 0.95  # of the time, from which it may end
 
 
-class Budget:
+class TimeBudget:
     """The time that a training has taken, and its plans if it has so much of it and no more."""
 
     def __init__(self, spent: float = 0.0) -> None:

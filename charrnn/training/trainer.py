@@ -18,19 +18,19 @@ from charrnn._version import __version__
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergedError, UsageError
 from charrnn.network.engine import Engine
-from charrnn.network.torch_model import CharModel, State, entering
+from charrnn.network.torch_model import CharModel, LayerStates, entering
 from charrnn.runs.checkpoint import Header, Sample
 from charrnn.sampling import chain
 from charrnn.sampling.generate import generate
 from charrnn.text import words
 from charrnn.text.corpus import Corpus
 from charrnn.training import schedule
-from charrnn.training.data_parallel import Shards
+from charrnn.training.data_parallel import DataParallel
 from charrnn.training.devices import choose_device, choose_precision
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
-from charrnn.training.optimizer import Average, Optimisation
-from charrnn.training.schedule import Steering
-from charrnn.training.time_budget import ENDLESS, Budget
+from charrnn.training.optimizer import Average, Optimizer
+from charrnn.training.schedule import EarlyStopping
+from charrnn.training.time_budget import ENDLESS, TimeBudget
 from charrnn.training.validation import held_out_loss
 from charrnn.training.windows import IGNORED, DocumentStreams, Streams
 
@@ -39,7 +39,7 @@ _WORDS_AT_ONCE = 1_000_000  # a word at such a border is cut in two, which moves
 _SMOOTHING = 0.02  # weight of the newest loss in the smoothed one: about the last 50 iterations
 
 
-class Training:
+class Trainer:
     """A training at some iteration: everything that changes from one to the next is here and nowhere else."""
 
     def __init__(
@@ -55,7 +55,7 @@ class Training:
 
         Raises CorpusError for a text too short, UsageError for a device that is not there or nothing to train."""
         self.device = choose_device(device)
-        self.budget = Budget(spent)
+        self.budget = TimeBudget(spent)
         # Resuming must compute as before, so what was chosen for this machine becomes the setting.
         config = replace(config, precision=choose_precision(config.precision, self.device))
         self.config = config if config.time is None else replace(config, iterations=ENDLESS)
@@ -70,17 +70,17 @@ class Training:
         if model_config.tied and len({"embedding", "head"} & set(config.freeze)) == 1:
             raise UsageError("--freeze: with --tied the embedding is the head's; freeze both or neither.")
         self.began_from: Mapping[str, Any] = {}
-        self.optimisation = Optimisation(self.model, config, self.device)
+        self.optimisation = Optimizer(self.model, config, self.device)
         self.average = Average(self.model, config.average, self.device) if config.average else None
         threads = torch.get_num_threads() if self.device.type == "cpu" else 1
-        self.shards = Shards(config.batch_size, threads, config.seed, self.device)
-        self.state: State = self.model.zero_state(config.batch_size)
+        self.shards = DataParallel(config.batch_size, threads, config.seed, self.device)
+        self.state: LayerStates = self.model.zero_state(config.batch_size)
         self.iteration = 0
         self.characters = 0  # trained on so far, overlaps counted again
         self.smoothed_loss = 0.0
         self.held_out_loss: float | None = None
         self._held_out_at = -1
-        self.steering = Steering()
+        self.steering = EarlyStopping()
 
     @property
     def held_out(self) -> int:

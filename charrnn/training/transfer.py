@@ -29,7 +29,7 @@ _NAMED = 8  # characters shown one by one; the others are counted
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class VocabularyMatch:
     """How the characters of a new vocabulary match a checkpoint's. The unknown symbol counts nowhere."""
 
     shared: int  # characters; bytes if both models are of bytes
@@ -66,7 +66,7 @@ def carried_over(
     *,
     model: ModelConfig,
     embedding_only: bool = False,
-) -> tuple[Tensors, Matched]:
+) -> tuple[Tensors, VocabularyMatch]:
     """What a new model of `vocabulary` begins with: float32 weights, named and shaped as `model.shapes` has it.
 
     `fresh` are the new model's own first weights; they remain where nothing is taken over. With `embedding_only` that
@@ -96,13 +96,13 @@ def carried_over(
     return weights, matched
 
 
-def _matched(old: Vocabulary, new: Vocabulary) -> Matched:
+def _matched(old: Vocabulary, new: Vocabulary) -> VocabularyMatch:
     added = np.setdiff1d(new.code_points, old.code_points, assume_unique=True)
     dropped = np.setdiff1d(old.code_points, new.code_points, assume_unique=True)
-    return Matched(len(new.code_points) - len(added), to_text(added), to_text(dropped), of_bytes=new.of_bytes)
+    return VocabularyMatch(len(new.code_points) - len(added), to_text(added), to_text(dropped), of_bytes=new.of_bytes)
 
 
-def _check_fit(kept: Checkpoint, matched: Matched, model: ModelConfig, embedding_only: bool) -> None:
+def _check_fit(kept: Checkpoint, matched: VocabularyMatch, model: ModelConfig, embedding_only: bool) -> None:
     """Raises UsageError, which names the checkpoint, if the two models do not fit."""
     option = "--embedding-from" if embedding_only else "--init-from"
     where = kept.path or "the checkpoint"

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.network.torch_model import CharModel, State, detached
+from charrnn.network.torch_model import CharModel, LayerStates, detached
 from charrnn.training import data_parallel
 from charrnn.training.windows import IGNORED, EncodedText, gather
 
@@ -142,7 +142,7 @@ def _nats(model: CharModel, ids: EncodedText, begin: Places, end: Places, lead: 
 def _read(model: CharModel, ids: EncodedText, begin: Places, end: Places, lead: Places) -> float:
     """The sum of the losses of rows, (R,) as in `_nats`, that are read side by side."""
     device, size, total = model.head.weight.device, end - begin, 0.0
-    state: State = model.zero_state(len(size))
+    state: LayerStates = model.zero_state(len(size))
     longest = int(size.max())
     for at in range(0, longest, _CHUNK):
         width = min(_CHUNK, longest - at)

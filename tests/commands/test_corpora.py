@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from charrnn.commands.main import app
 from charrnn.text import known_texts
-from charrnn.text.known_texts import Entry
+from charrnn.text.known_texts import KnownText
 
 BOOK = "The lamp went round.\n" * 5000
 
@@ -124,7 +124,7 @@ def test_texts_are_fetched_by_their_names(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    entry = Entry("lamp", "The Lamp", "Nobody", "English", server.url("/book.txt"), "none", phrases=("lamp",))
+    entry = KnownText("lamp", "The Lamp", "Nobody", "English", server.url("/book.txt"), "none", phrases=("lamp",))
     monkeypatch.setitem(known_texts.ENTRIES, "lamp", entry)
     assert "lamp " in CliRunner().invoke(app, ["corpora"]).stdout.partition("To fetch")[2]
     done = CliRunner().invoke(app, ["corpora", "fetch", "lamp"])

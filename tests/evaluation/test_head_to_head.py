@@ -24,7 +24,7 @@ from charrnn.evaluation.scoring import UNSEEN_BITS, score
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
-from charrnn.runs.training_text import retrieve
+from charrnn.runs.training_text import find_training_text
 from charrnn.terminal.comparison import show_comparison
 from charrnn.text import corpus
 from charrnn.text.vocabulary import Vocabulary, to_code_points
@@ -136,7 +136,7 @@ def test_each_document_has_its_tail(tmp_path: Path) -> None:
 
 def test_textures_beside_those_of_real_text(tmp_path: Path, text: Path) -> None:
     path = run_on(tmp_path, "a", text) / "iteration-000010.safetensors"
-    found = retrieve(path, checkpoint.read_header(path))
+    found = find_training_text(path, checkpoint.read_header(path))
     copied, strange = TEXT[:200], "qwx zzt vvb " * 17
     (first, second), real = textures([copied, strange], found)
     assert first.found == 1.0
@@ -149,7 +149,7 @@ def test_textures_beside_those_of_real_text(tmp_path: Path, text: Path) -> None:
     assert real.found is not None
     assert 0 < real.found < 1
     (tmp_path / "other.txt").write_text("Something else altogether.", "utf-8")
-    other = retrieve(path, checkpoint.read_header(path), str(tmp_path / "other.txt"))
+    other = find_training_text(path, checkpoint.read_header(path), str(tmp_path / "other.txt"))
     (unknown,), nothing = textures([strange], other)
     assert (unknown.found, unknown.known_words) == (None, None)
     assert (nothing.found, nothing.known_words, nothing.repetition) == (None, None, None)

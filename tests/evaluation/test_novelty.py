@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from charrnn.config import ReadConfig
 from charrnn.errors import UsageError
 from charrnn.evaluation import novelty
-from charrnn.evaluation.novelty import Found, find
+from charrnn.evaluation.novelty import Overlap, find
 from charrnn.text import corpus, known_texts
 
 TALE = "It was the best of times, it was the worst of times."
@@ -33,14 +33,14 @@ def test_stretches_of_a_text_made_by_hand() -> None:
     [found] = find([text], corpus.from_text(TALE), least=10)
     assert [text[start:stop] for start, stop in found.stretches] == [" it was the worst of ", " the best of times, "]
     assert found.share == 41 / len(text)
-    assert find([text], corpus.from_text(TALE), least=22) == [Found((), len(text))]
+    assert find([text], corpus.from_text(TALE), least=22) == [Overlap((), len(text))]
 
 
 @settings(max_examples=200)
 @given(st.text("ab", max_size=60), st.lists(st.text("abc", max_size=40), max_size=3), st.integers(1, 12))
 def test_agrees_with_a_search_by_hand(source: str, texts: list[str], least: int) -> None:
     text = f"ab{source}"
-    expected = [Found(by_hand(one, text, least), len(one)) for one in texts]
+    expected = [Overlap(by_hand(one, text, least), len(one)) for one in texts]
     assert find(texts, corpus.from_text(text), least=least) == expected
 
 
@@ -74,9 +74,9 @@ def test_of_bytes_only_whole_characters_count() -> None:
 
 def test_characters_that_the_text_never_had_are_nowhere() -> None:
     source = corpus.from_text("aaaabbbb")
-    assert find(["ααααβaaa", "", "😀"], source, least=3) == [Found(((5, 8),), 8), Found((), 0), Found((), 1)]
+    assert find(["ααααβaaa", "", "😀"], source, least=3) == [Overlap(((5, 8),), 8), Overlap((), 0), Overlap((), 1)]
     rare = corpus.from_text("aaaaxbbbb", config=ReadConfig(min_count=2))
-    assert find(["ax", "xb"], rare, least=2) == [Found((), 2), Found((), 2)]
+    assert find(["ax", "xb"], rare, least=2) == [Overlap((), 2), Overlap((), 2)]
 
 
 def test_a_length_of_nothing_is_refused() -> None:

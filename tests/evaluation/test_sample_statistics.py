@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.evaluation import novelty, sample_statistics
-from charrnn.evaluation.sample_statistics import LEAST, Texture, reading_of, repetition
+from charrnn.evaluation.sample_statistics import LEAST, SampleStatistics, reading_of, repetition
 from charrnn.text import corpus, known_texts
 from charrnn.text.words import words_of
 
-REAL = Texture(known_words=0.95, found=0.02, repetition=0.01)
+REAL = SampleStatistics(known_words=0.95, found=0.02, repetition=0.01)
 
 
 def numbered(count: int) -> list[str]:
@@ -52,38 +52,45 @@ def test_repetition_is_a_share_and_agrees_with_a_search(words: list[str]) -> Non
 
 def test_a_texture_is_told_as_far_as_there_is_something_to_look_it_up_in() -> None:
     text = "The sea was calm. "
-    assert sample_statistics.texture(text, {"the", "sea", "was"}, 0.25) == Texture(
+    assert sample_statistics.texture(text, {"the", "sea", "was"}, 0.25) == SampleStatistics(
         known_words=0.75, found=0.25, repetition=None
     )
-    assert sample_statistics.texture(text, None, None) == Texture(known_words=None, found=None, repetition=None)
-    assert sample_statistics.texture("123", {"the"}, 0.0) == Texture(known_words=None, found=0.0, repetition=None)
+    assert sample_statistics.texture(text, None, None) == SampleStatistics(
+        known_words=None, found=None, repetition=None
+    )
+    assert sample_statistics.texture("123", {"the"}, 0.0) == SampleStatistics(
+        known_words=None, found=0.0, repetition=None
+    )
 
 
 @pytest.mark.parametrize(
     ("sample", "told"),
     [
-        (Texture(known_words=0.95, found=0.02, repetition=0.112), "repeats itself: colder than the text"),
-        (Texture(known_words=0.95, found=0.02, repetition=0.10), None),
-        (Texture(known_words=0.95, found=0.222, repetition=0.01), "much is word for word: memorised"),
-        (Texture(known_words=0.95, found=0.21, repetition=0.01), None),
-        (Texture(known_words=0.848, found=0.02, repetition=0.01), "fewer real words: too warm or still learning"),
-        (Texture(known_words=0.86, found=0.02, repetition=0.01), None),
-        (REAL, None),
-        (Texture(known_words=1.0, found=0.0, repetition=0.0), None),
-        (Texture(known_words=None, found=None, repetition=None), None),
+        (SampleStatistics(known_words=0.95, found=0.02, repetition=0.112), "repeats itself: colder than the text"),
+        (SampleStatistics(known_words=0.95, found=0.02, repetition=0.10), None),
+        (SampleStatistics(known_words=0.95, found=0.222, repetition=0.01), "much is word for word: memorised"),
+        (SampleStatistics(known_words=0.95, found=0.21, repetition=0.01), None),
         (
-            Texture(known_words=0.5, found=None, repetition=0.5),
+            SampleStatistics(known_words=0.848, found=0.02, repetition=0.01),
+            "fewer real words: too warm or still learning",
+        ),
+        (SampleStatistics(known_words=0.86, found=0.02, repetition=0.01), None),
+        (REAL, None),
+        (SampleStatistics(known_words=1.0, found=0.0, repetition=0.0), None),
+        (SampleStatistics(known_words=None, found=None, repetition=None), None),
+        (
+            SampleStatistics(known_words=0.5, found=None, repetition=0.5),
             "repeats itself: colder than the text; fewer real words: too warm or still learning",
         ),
     ],
 )
-def test_readings_at_their_thresholds(sample: Texture, told: str | None) -> None:
+def test_readings_at_their_thresholds(sample: SampleStatistics, told: str | None) -> None:
     assert reading_of(sample, REAL) == told
 
 
 def test_what_is_not_known_of_the_real_text_is_not_judged() -> None:
-    unknown = Texture(known_words=None, found=None, repetition=None)
-    assert reading_of(Texture(known_words=0.0, found=1.0, repetition=1.0), unknown) is None
+    unknown = SampleStatistics(known_words=None, found=None, repetition=None)
+    assert reading_of(SampleStatistics(known_words=0.0, found=1.0, repetition=1.0), unknown) is None
 
 
 def test_prose_and_what_is_not_like_it() -> None:

@@ -12,13 +12,13 @@ from charrnn.config import ModelConfig, TrainConfig
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint, Header, Tensors
 from charrnn.text import corpus
-from charrnn.training.trainer import Training
+from charrnn.training.trainer import Trainer
 
 TEXT = "".join(f"{n} sheep went over the stile, said Ann; {n * n} came back.\n" for n in range(60))
 CELLS = ("lstm", "gru", "rnn")
 
 
-def make(text: str = TEXT, **settings: Any) -> Training:
+def make(text: str = TEXT, **settings: Any) -> Trainer:
     """A tiny training on the CPU."""
     network: dict[str, Any] = {"rnn_size": 16, "embedding_size": 8, "layer_norm": False}
     learning: dict[str, Any] = {"batch_size": 3, "seq_length": 8, "iterations": 12, "warmup": 2, "seed": 5}
@@ -30,10 +30,10 @@ def make(text: str = TEXT, **settings: Any) -> Training:
     models = {field.name for field in dataclasses.fields(ModelConfig)}
     for key, value in settings.items():
         (network if key in models else learning)[key] = value
-    return Training(corpus.from_text(text), ModelConfig(**network), TrainConfig(**learning), device="cpu")
+    return Trainer(corpus.from_text(text), ModelConfig(**network), TrainConfig(**learning), device="cpu")
 
 
-def finish(training: Training) -> dict[str, NDArray[Any]]:
+def finish(training: Trainer) -> dict[str, NDArray[Any]]:
     for _ in training.events():
         pass
     return training.model.weights()

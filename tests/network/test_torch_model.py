@@ -15,7 +15,7 @@ from torch.autograd import gradcheck
 from torch.func import functional_call
 
 from charrnn.config import Cell, ModelConfig
-from charrnn.network.torch_model import CharModel, State, detached
+from charrnn.network.torch_model import CharModel, LayerStates, detached
 from charrnn.training.windows import IGNORED, DocumentStreams
 
 V = 11
@@ -48,7 +48,7 @@ def text(batch: int, length: int, seed: int = 0) -> Tensor:
     return torch.from_numpy(np.random.default_rng(seed).integers(0, V, (batch, length)))
 
 
-def some_state(model: CharModel, batch: int) -> State:
+def some_state(model: CharModel, batch: int) -> LayerStates:
     generator = seeded(9)
     return tuple(
         tuple(torch.rand(part.shape, generator=generator) - 0.5 for part in layer) for layer in model.zero_state(batch)
@@ -77,8 +77,8 @@ def drawn_masks(config: ModelConfig, batch: int, length: int, dtype: torch.dtype
 
 
 def written_out(
-    config: ModelConfig, weights: dict[str, Tensor], inputs: Tensor, state: State, masks: dict[str, Tensor]
-) -> tuple[Tensor, list[State]]:
+    config: ModelConfig, weights: dict[str, Tensor], inputs: Tensor, state: LayerStates, masks: dict[str, Tensor]
+) -> tuple[Tensor, list[LayerStates]]:
     """Every equation, one character at a time: logits (B, T, V), and the state after each character."""
     logits, states = [], []
     for t in range(inputs.shape[1]):
@@ -118,7 +118,7 @@ def written_out(
     return torch.stack(logits, 1), states
 
 
-def assert_same_state(one: State, other: State) -> None:
+def assert_same_state(one: LayerStates, other: LayerStates) -> None:
     torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 

@@ -11,7 +11,7 @@ from helpers import tiny
 from charrnn.config import ReadConfig, TrainConfig
 from charrnn.errors import CorpusError, UsageError
 from charrnn.runs import checkpoint
-from charrnn.runs.training_text import retrieve
+from charrnn.runs.training_text import find_training_text
 from charrnn.text import corpus
 
 TEXT = "One two three four five six seven eight nine ten.\n" * 20
@@ -30,7 +30,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_by_the_runs_resume_file(run: Path) -> None:
     path = run / "iteration-000010.safetensors"
-    found = retrieve(path, checkpoint.read_header(path))
+    found = find_training_text(path, checkpoint.read_header(path))
     assert found.same
     assert found.corpus.text == TEXT.lower()
     assert found.training == [(0, len(TEXT) * 3 // 4)]
@@ -42,9 +42,9 @@ def test_by_name(run: Path, tmp_path: Path) -> None:
     header = checkpoint.read_header(path)
     (tmp_path / "copy.txt").write_text(TEXT, "utf-8")
     (tmp_path / "other.txt").write_text("ELSEWHERE, and other things", "utf-8")
-    assert retrieve(path, header, str(tmp_path / "copy.txt")).same
-    assert retrieve(None, header, str(tmp_path / "copy.txt")).training == [(0, len(TEXT) * 3 // 4)]
-    other = retrieve(path, header, str(tmp_path / "other.txt"))
+    assert find_training_text(path, header, str(tmp_path / "copy.txt")).same
+    assert find_training_text(None, header, str(tmp_path / "copy.txt")).training == [(0, len(TEXT) * 3 // 4)]
+    other = find_training_text(path, header, str(tmp_path / "other.txt"))
     assert not other.same
     assert other.corpus.text == "elsewhere, and other things"
     assert other.training == [(0, len(other.corpus))]
@@ -53,25 +53,25 @@ def test_by_name(run: Path, tmp_path: Path) -> None:
 def test_another_text_has_an_encoding_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text("Très près, là-bas.", "utf-8")
     header = tiny.header(reading=ReadConfig(encoding="cp1252"))
-    assert retrieve(None, header, str(tmp_path / "other.txt")).corpus.text == "Très près, là-bas."
+    assert find_training_text(None, header, str(tmp_path / "other.txt")).corpus.text == "Très près, là-bas."
 
 
 def test_where_it_is_gone(run: Path, tmp_path: Path) -> None:
     path = run / "iteration-000010.safetensors"
     header = checkpoint.read_header(path)
     (tmp_path / "numbers.txt").write_text(TEXT + "More.", "utf-8")
-    assert not retrieve(path, header).same
+    assert not find_training_text(path, header).same
     (tmp_path / "numbers.txt").unlink()
     with pytest.raises(CorpusError, match=re.escape("numbers.txt")):
-        retrieve(path, header)
+        find_training_text(path, header)
     (run / "resume.safetensors").unlink()
     for place in (path, None):
         with pytest.raises(UsageError, match="--text FILE"):
-            retrieve(place, header)
+            find_training_text(place, header)
 
 
 def test_standard_input_cannot_be_read_again(run: Path) -> None:
     tiny.save(run / "resume.safetensors", kind="resume", progress={"origin": {"texts": ["-"]}})
     path = run / "iteration-000010.safetensors"
     with pytest.raises(UsageError, match="--text FILE"):
-        retrieve(path, checkpoint.read_header(path))
+        find_training_text(path, checkpoint.read_header(path))

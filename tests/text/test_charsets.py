@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from charrnn.config import ReadConfig
 from charrnn.errors import CorpusError, UsageError
 from charrnn.text import charsets, sources
-from charrnn.text.charsets import Piece, Seen
+from charrnn.text.charsets import DecodingStatistics, Piece
 
 SIGMA = "ΟΔΥΣΣΕΥΣ ΟΔΥΣΣΕΥΣ’ ΑΣ.Β ΑΣ Σ"
 FRENCH = (
@@ -56,8 +56,8 @@ def text_of(pieces: Iterator[Piece] | object) -> str:
     return "".join(piece.decode("ascii") if isinstance(piece, bytes) else piece for piece in pieces)  # type: ignore[attr-defined]
 
 
-def read(data: bytes, size: int = 1 << 22, seen: Seen | None = None, **config: object) -> str:
-    return text_of(charsets.decode(source(data, size), ReadConfig(**config), seen or Seen()))  # type: ignore[arg-type]
+def read(data: bytes, size: int = 1 << 22, seen: DecodingStatistics | None = None, **config: object) -> str:
+    return text_of(charsets.decode(source(data, size), ReadConfig(**config), seen or DecodingStatistics()))  # type: ignore[arg-type]
 
 
 @settings(deadline=None)
@@ -65,7 +65,7 @@ def read(data: bytes, size: int = 1 << 22, seen: Seen | None = None, **config: o
 @example("a\r\nb\rc\n\r", 1)
 @example("né 🐍\r\n", 2)
 def test_pieces_of_utf8_end_anywhere(text: str, size: int) -> None:
-    seen = Seen()
+    seen = DecodingStatistics()
     wanted = text.removeprefix("\ufeff")
     assert read(text.encode(), size, seen) == wanted.replace("\r\n", "\n").replace("\r", "\n")
     assert (seen.crlf, seen.cr) == (wanted.count("\r\n"), wanted.count("\r") - wanted.count("\r\n"))
@@ -131,7 +131,7 @@ def test_inner_marks_stay() -> None:
 
 @pytest.mark.parametrize(("text", "encoding"), [(FRENCH, "cp1252"), (RUSSIAN, "koi8-r"), (RUSSIAN, "cp1251")])
 def test_auto_guesses(text: str, encoding: str) -> None:
-    seen = Seen()
+    seen = DecodingStatistics()
     assert read(text.encode(encoding) * 3, 100, seen, encoding="auto") == text * 3
     assert seen.encoding == encoding
 
@@ -142,7 +142,7 @@ def test_auto_knows_utf16_without_its_mark(encoding: str) -> None:
 
 
 def test_auto_takes_valid_utf8_for_what_it_is() -> None:
-    seen = Seen()
+    seen = DecodingStatistics()
     assert read(FRENCH.encode(), 10, seen, encoding="auto") == FRENCH
     assert seen.encoding == "utf-8"
 

@@ -16,7 +16,7 @@ from helpers.serving import Server, serving, whole
 
 from charrnn.errors import CorpusError, FetchError, UsageError
 from charrnn.text import gutenberg, known_texts
-from charrnn.text.known_texts import Entry
+from charrnn.text.known_texts import KnownText
 
 BOOK = "THE LIGHTHOUSE\n\nShe said: “It’s a   long\nway to Mégare.”\n" + "The lamp went round.\n" * 100
 FILE = (
@@ -42,9 +42,11 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def entry(server: Server) -> Entry:
+def entry(server: Server) -> KnownText:
     url = server.url("/lighthouse.txt")
-    return Entry("lighthouse", "The Lighthouse", "Nobody", "English", url, "none", None, (2000, 3000), ("lamp went",))
+    return KnownText(
+        "lighthouse", "The Lighthouse", "Nobody", "English", url, "none", None, (2000, 3000), ("lamp went",)
+    )
 
 
 def files(folder: Path) -> list[str]:
@@ -61,7 +63,7 @@ def store(name: str, text: str = "text\n") -> Path:
 # -- fetching ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_book_alone_is_kept(entry: Entry, tmp_path: Path) -> None:
+def test_the_book_alone_is_kept(entry: KnownText, tmp_path: Path) -> None:
     kept = known_texts.install(entry)
     assert kept.path == tmp_path / "data" / "corpora" / "lighthouse.txt" == known_texts.fetched_path("lighthouse")
     assert kept.path.read_bytes() == BOOK.encode()
@@ -90,7 +92,7 @@ def test_other_texts_are_kept_as_they_are_but_for_line_ends(server: Server, text
 @pytest.mark.parametrize(
     "phrases", [("SHE SAID",), ("it's a long way",), ('"It’s', "lamp\twent"), ("Me\u0301gare",), ("mégare.”",)]
 )
-def test_phrases_are_found_whatever_their_case_quotes_and_line_ends(entry: Entry, phrases: tuple[str, ...]) -> None:
+def test_phrases_are_found_whatever_their_case_quotes_and_line_ends(entry: KnownText, phrases: tuple[str, ...]) -> None:
     known_texts.install(dataclasses.replace(entry, phrases=phrases))
 
 
@@ -103,7 +105,7 @@ def test_phrases_are_found_whatever_their_case_quotes_and_line_ends(entry: Entry
         ({"sha256": "0" * 64}, "SHA-256"),
     ],
 )
-def test_another_text_is_not_kept(entry: Entry, tmp_path: Path, changes: dict[str, object], reason: str) -> None:
+def test_another_text_is_not_kept(entry: KnownText, tmp_path: Path, changes: dict[str, object], reason: str) -> None:
     known_texts.install(entry)
     with pytest.raises(FetchError, match=re.escape(reason)) as caught:
         known_texts.install(dataclasses.replace(entry, **changes))
@@ -129,13 +131,13 @@ def test_what_is_no_text_is_not_kept(server: Server, tmp_path: Path, data: bytes
     assert files(tmp_path) == []
 
 
-def test_the_most_to_download(entry: Entry, tmp_path: Path) -> None:
+def test_the_most_to_download(entry: KnownText, tmp_path: Path) -> None:
     with pytest.raises(FetchError, match="--max-size"):
         known_texts.install(entry, max_size=100)
     assert files(tmp_path) == []
 
 
-def test_fetched_again_it_is_replaced(server: Server, entry: Entry) -> None:
+def test_fetched_again_it_is_replaced(server: Server, entry: KnownText) -> None:
     known_texts.install(entry)
     server.answers["/lighthouse.txt"] = whole(FILE.replace("lamp", "new lamp").encode())
     kept = known_texts.install(dataclasses.replace(entry, phrases=(), size=(1, 9999)))
@@ -143,7 +145,7 @@ def test_fetched_again_it_is_replaced(server: Server, entry: Entry) -> None:
     assert known_texts.stored()[1:] == [kept]
 
 
-def test_a_folder_that_cannot_be_made(entry: Entry, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made(entry: KnownText, tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     with pytest.raises(FetchError, match="cannot be written"):
         known_texts.install(entry)
@@ -274,7 +276,7 @@ def test_fetched_texts_are_listed_by_name_after_the_bundled_one() -> None:
     assert [text.name for text in known_texts.stored()] == ["the-tidewater-bank", "a.v2", "b", "c"]
 
 
-def test_removed_is_removed(entry: Entry, tmp_path: Path) -> None:
+def test_removed_is_removed(entry: KnownText, tmp_path: Path) -> None:
     kept = known_texts.install(entry)
     assert known_texts.remove("lighthouse") == kept.path
     assert files(tmp_path) == []
@@ -289,7 +291,7 @@ def test_removed_is_removed(entry: Entry, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("entry", known_texts.ENTRIES.values(), ids=lambda entry: entry.name)
-def test_entries_are_complete(entry: Entry) -> None:
+def test_entries_are_complete(entry: KnownText) -> None:
     assert re.fullmatch(r"[a-z0-9-]+", entry.name)
     assert entry.title
     assert entry.author

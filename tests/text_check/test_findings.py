@@ -17,7 +17,7 @@ from charrnn.text import corpus, encoder
 from charrnn.text.corpus import Corpus
 from charrnn.text.id_cache import IdFile
 from charrnn.text_check import Finding, diagnose, documents, rare
-from charrnn.text_check.findings import Text
+from charrnn.text_check.findings import CheckedText
 
 BOOK = (Path(__file__).parents[2] / "corpora" / "the-tidewater-bank.txt").read_text(encoding="utf-8")[:150_000].rsplit(
     "\n", 1
@@ -303,7 +303,7 @@ def test_slices_make_up_the_text_and_end_between_words(text: str, size: int) -> 
     made = corpus.from_text(text + "ab")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(charrnn.text_check.findings, "_SLICE", size)
-        slices = list(Text(made).slices())
+        slices = list(CheckedText(made).slices())
     assert "".join(piece for _, piece in slices) == made.text
     for (start, piece), (after, _) in pairwise(slices):
         assert after == start + len(piece)

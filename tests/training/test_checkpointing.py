@@ -18,15 +18,15 @@ from charrnn.text import corpus
 from charrnn.training.checkpointing import record
 from charrnn.training.events import Evaluated, Progress, Snapshot
 from charrnn.training.resume import resume_point, resumed
-from charrnn.training.trainer import Training
+from charrnn.training.trainer import Trainer
 
 SOURCE = corpus.from_text("".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(60)))
 
 
-def make(**settings: Any) -> Training:
+def make(**settings: Any) -> Trainer:
     learning: dict[str, Any] = {"batch_size": 3, "seq_length": 8, "iterations": 25, "warmup": 2, "seed": 5}
     learning |= {"snapshot_at": (4, 12), "eval_every": 5, "sample_length": 30}
-    return Training(
+    return Trainer(
         SOURCE,
         ModelConfig(rnn_size=16, embedding_size=8, dropout=0.2),
         TrainConfig(**learning | settings),

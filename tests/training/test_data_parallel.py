@@ -14,10 +14,10 @@ from helpers.trainings import CELLS, TEXT, finish, kept, make, same
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.network.torch_model import CharModel
 from charrnn.text import corpus
-from charrnn.training.data_parallel import Shards
+from charrnn.training.data_parallel import DataParallel
 from charrnn.training.events import Progress
 from charrnn.training.resume import resume_point, resumed
-from charrnn.training.trainer import Training
+from charrnn.training.trainer import Trainer
 from charrnn.training.windows import IGNORED
 
 CPU = torch.device("cpu")
@@ -45,7 +45,7 @@ def problem(cell: Any, rows: int = 5) -> tuple[CharModel, np.ndarray, np.ndarray
 def test_rows_are_divided_evenly() -> None:
     for rows in range(1, 12):
         for count in range(1, 14):
-            lengths = [one.stop - one.start for one in Shards(rows, count, 0, CPU).rows]
+            lengths = [one.stop - one.start for one in DataParallel(rows, count, 0, CPU).rows]
             assert (len(lengths), sum(lengths)) == (min(rows, count), rows)
             assert max(lengths) - min(lengths) <= 1
 
@@ -57,7 +57,7 @@ def test_gradient_and_state_are_those_of_the_whole_batch(cell: str, carry_at: in
     targets[0, 2:] = IGNORED  # shards of unequal weight
     parameters = list(model.parameters())
     whole, parts = (
-        Shards(5, count, 1, CPU).gradient(model, parameters, inputs, targets, state, carry_at=carry_at)
+        DataParallel(5, count, 1, CPU).gradient(model, parameters, inputs, targets, state, carry_at=carry_at)
         for count in (1, 3)
     )
     assert parts.loss == pytest.approx(whole.loss, rel=1e-5)
@@ -72,8 +72,8 @@ def test_a_shard_without_targets_counts_for_nothing() -> None:
     model, inputs, targets, state = problem("lstm", rows=4)
     targets[2:] = IGNORED
     parameters = list(model.parameters())
-    halves = Shards(4, 2, 1, CPU).gradient(model, parameters, inputs, targets, state)
-    first = Shards(2, 1, 1, CPU).gradient(
+    halves = DataParallel(4, 2, 1, CPU).gradient(model, parameters, inputs, targets, state)
+    first = DataParallel(2, 1, 1, CPU).gradient(
         model, parameters, inputs[:2], targets[:2], tuple(tuple(part[:2] for part in layer) for layer in state)
     )
     assert halves.loss == pytest.approx(first.loss)
@@ -110,7 +110,7 @@ def test_documents_that_end_are_no_trouble(tmp_path: Path) -> None:
         (tmp_path / f"{number}.txt").write_text(TEXT[100 * number : 100 * number + length], "utf-8")
     source = corpus.read(tmp_path, ReadConfig(documents=True))
     config = TrainConfig(batch_size=3, seq_length=8, iterations=60, sample_length=0, snapshot_at=(), eval_every=0)
-    training = Training(source, ModelConfig(rnn_size=8, embedding_size=4), config, device="cpu")
+    training = Trainer(source, ModelConfig(rnn_size=8, embedding_size=4), config, device="cpu")
     finish(training)
     assert training.iteration == 60
     assert np.isfinite(training.smoothed_loss)

@@ -20,11 +20,11 @@ from charrnn.training import validation
 from charrnn.training.devices import choose_precision
 from charrnn.training.events import Evaluated, Progress, Snapshot
 from charrnn.training.resume import resume_point, resumed
-from charrnn.training.time_budget import Budget
-from charrnn.training.trainer import Training
+from charrnn.training.time_budget import TimeBudget
+from charrnn.training.trainer import Trainer
 
 
-def gradients(training: Training) -> dict[str, np.ndarray]:
+def gradients(training: Trainer) -> dict[str, np.ndarray]:
     """Of the next window, by a copy of the model."""
     model = CharModel(training.model.config, len(training.vocabulary))
     model.load_weights(training.model.weights())
@@ -141,7 +141,7 @@ def test_resumed_anywhere_equals_never_stopped(tmp_path: Path, settings: dict[st
             assert header.progress[name] == final_header.progress[name], name
 
 
-def steered(training: Training, losses: list[float]) -> list[Any]:
+def steered(training: Trainer, losses: list[float]) -> list[Any]:
     """Its events, where the held-out losses are given."""
     given = iter(losses)
 
@@ -314,7 +314,7 @@ def test_the_plan_fits_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_plan_leaves_time_to_watch_and_goes_by_the_latest_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    budget = Budget(spent=4.0)
+    budget = TimeBudget(spent=4.0)
     config = TrainConfig(time=100.0, eval_every=50, snapshot_at=(20, 100, 300, 5000))
     clock.now += 6.0
     assert budget.elapsed == 10.0
@@ -345,7 +345,7 @@ def test_a_plan_leaves_time_to_watch_and_goes_by_the_latest_pace(monkeypatch: py
 def test_when_a_plan_is_due(monkeypatch: pytest.MonkeyPatch, seconds: float, due_at: tuple[float, ...]) -> None:
     """Five times, by shares of the budget, and after twenty iterations at least."""
     clock, config = Clock(monkeypatch), TrainConfig(time=seconds, eval_every=0)
-    budget, at = Budget(), 0
+    budget, at = TimeBudget(), 0
     began = clock.now
     for due in due_at:
         clock.now = began + due - 0.5
@@ -362,7 +362,7 @@ def test_when_a_plan_is_due(monkeypatch: pytest.MonkeyPatch, seconds: float, due
 
 def test_a_training_that_became_faster_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    budget, config = Budget(), TrainConfig(time=100.0, eval_every=0, snapshot_at=())
+    budget, config = TimeBudget(), TrainConfig(time=100.0, eval_every=0, snapshot_at=())
     clock.now += 10.0
     budget.seconds = 10.0
     config = budget.plan(config, 100, 0.0, 0.0)
@@ -378,12 +378,12 @@ def test_what_was_spent_before_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     Clock(monkeypatch)
     one = make(time=100.0)
     assert one.budget.elapsed == 0.0
-    assert Training(one.corpus, one.model.config, one.config, device="cpu", spent=5.0).budget.elapsed == 5.0
+    assert Trainer(one.corpus, one.model.config, one.config, device="cpu", spent=5.0).budget.elapsed == 5.0
 
 
 def test_a_budget_goes_on_where_it_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    budget, config = Budget(spent=1.0), TrainConfig(time=100.0)
+    budget, config = TimeBudget(spent=1.0), TrainConfig(time=100.0)
     clock.now += 11.0
     budget.seconds = 9.0
     budget.plan(config, 30, 0.0, 0.0)
@@ -391,13 +391,13 @@ def test_a_budget_goes_on_where_it_was_left(monkeypatch: pytest.MonkeyPatch) -> 
     left = budget.progress()
     assert left == {"seconds": 9.0, "elapsed": 14.0, "plans": 1}
     clock.now += 1e6  # nobody trains meanwhile
-    again = Budget()
+    again = TimeBudget()
     again.load(left, 40, settled=False)
     assert again.progress() == left
     clock.now += 26.0
     assert not again.plan_is_due(config, 59)  # the pace is that of this machine, from here on
     assert again.plan_is_due(config, 60)
-    settled = Budget()
+    settled = TimeBudget()
     settled.load(left, 40, settled=True)
     clock.now += 1000.0
     assert not settled.plan_is_due(config, 1000)
@@ -437,7 +437,7 @@ def test_epochs_leave_the_chosen_precision_as_it_is(
 
     (tmp_path / "sheep.txt").write_text(TEXT, "utf-8")
     monkeypatch.chdir(tmp_path)
-    followed: list[Training] = []
+    followed: list[Trainer] = []
     monkeypatch.setattr(training_run, "follow", lambda training, run, preset, **more: followed.append(training))
     pretend(monkeypatch, capabilities)
     options = ["--max-epochs", "0.5", "--rnn-size", "8", "--device", "cpu", "--batch-size", "4", "--seq-length", "16"]

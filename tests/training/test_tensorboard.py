@@ -23,7 +23,7 @@ from charrnn.training import tensorboard
 from charrnn.training.checkpointing import record
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
 from charrnn.training.resume import resumed
-from charrnn.training.trainer import Training
+from charrnn.training.trainer import Trainer
 
 TEXT = "".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(60))
 SOURCE = corpus.from_text(TEXT)
@@ -32,8 +32,8 @@ installed = pytest.mark.skipif(
 )
 
 
-def make() -> Training:
-    return Training(
+def make() -> Trainer:
+    return Trainer(
         SOURCE,
         ModelConfig(rnn_size=16, embedding_size=8, dropout=0.2),
         TrainConfig(
@@ -44,7 +44,7 @@ def make() -> Training:
     )  # fmt: skip
 
 
-def train(training: Training, run: Run, most: int | None = None) -> list[Event]:
+def train(training: Trainer, run: Run, most: int | None = None) -> list[Event]:
     """Train under TensorBoard's eyes, to the end or until so many events have come."""
     events = tensorboard.watch(record(training, run), run, after=training.iteration)
     return list(itertools.islice(events, most))

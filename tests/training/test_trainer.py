@@ -22,10 +22,10 @@ from charrnn.text import corpus
 from charrnn.training import validation
 from charrnn.training.events import Evaluated, Progress, Snapshot
 from charrnn.training.resume import resume_point, resumed
-from charrnn.training.trainer import Training, choose_device
+from charrnn.training.trainer import Trainer, choose_device
 
 
-def slices(training: Training) -> list[NDArray[Any]]:
+def slices(training: Trainer) -> list[NDArray[Any]]:
     """The streams, cut by hand: (B,) of n ids, each followed by the first of the next."""
     config = training.config
     ids = training.vocabulary.encode(TEXT)[: int(len(TEXT) * 0.9)].astype(np.int64)
@@ -155,7 +155,7 @@ def give_gradient(parameter: nn.Parameter, gradient: list[float]) -> Tensor:
     return made
 
 
-def other_gradients_zero(training: Training) -> None:
+def other_gradients_zero(training: Trainer) -> None:
     for name, parameter in training.model.named_parameters():
         if name != "head.bias":
             parameter.register_hook(torch.zeros_like)
@@ -281,7 +281,7 @@ def test_state_begins_anew_with_each_epoch() -> None:
 
 
 def test_stateless_windows_begin_at_zero() -> None:
-    def after(steps: int) -> tuple[list[float], Training]:
+    def after(steps: int) -> tuple[list[float], Trainer]:
         training = make(stateless=True, learning_rate=1e-30)
         losses = [training.step().loss for _ in range(steps)]
         return losses, training

@@ -24,7 +24,7 @@ from charrnn.text import corpus, id_cache
 from charrnn.training import validation
 from charrnn.training.events import Progress, Snapshot
 from charrnn.training.resume import resume_point, resumed
-from charrnn.training.trainer import Training
+from charrnn.training.trainer import Trainer
 from charrnn.training.windows import IGNORED
 
 NETWORK = ModelConfig(rnn_size=16, embedding_size=8)
@@ -61,7 +61,7 @@ def test_every_document_is_read_from_zero_and_alone(tmp_path: Path, cell: Any) -
     source = documents(tmp_path / "d")
     network = dataclasses.replace(NETWORK, model=cell)
     # One stream: of several, some begin in the middle of a document.
-    training = Training(source, network, dataclasses.replace(LEARNING, batch_size=1), device="cpu")
+    training = Trainer(source, network, dataclasses.replace(LEARNING, batch_size=1), device="cpu")
     model = training.model
     expected: dict[tuple[int, ...], float] = {}  # what was read of a document so far -> loss of the character after it
     for first, stop, _ in source.tails(0.1, 1_000_000):
@@ -91,7 +91,7 @@ def test_every_document_is_read_from_zero_and_alone(tmp_path: Path, cell: Any) -
 
 
 def test_characters_are_counted_without_padding(tmp_path: Path) -> None:
-    training = Training(documents(tmp_path / "d"), NETWORK, LEARNING, device="cpu")
+    training = Trainer(documents(tmp_path / "d"), NETWORK, LEARNING, device="cpu")
     for _ in range(training.streams.per_epoch):
         training.step()
     assert training.characters == sum(max(0, start - first - 1) for first, start, _ in training.tails)
@@ -99,7 +99,7 @@ def test_characters_are_counted_without_padding(tmp_path: Path) -> None:
 
 def test_documents_resumed_anywhere_equal_never_stopped(tmp_path: Path) -> None:
     source = documents(tmp_path / "d")
-    training = Training(source, dataclasses.replace(NETWORK, dropout=0.2), LEARNING, device="cpu")
+    training = Trainer(source, dataclasses.replace(NETWORK, dropout=0.2), LEARNING, device="cpu")
     assert training.streams.per_epoch < 7  # two epochs at least
     points = [resume_point(training)]
     points += [resume_point(training) for event in training.events() if isinstance(event, Progress)]
@@ -114,7 +114,7 @@ def test_documents_resumed_anywhere_equal_never_stopped(tmp_path: Path) -> None:
 
 def test_held_out_loss_of_documents_is_measured_in_each(tmp_path: Path) -> None:
     source = documents(tmp_path / "d")
-    training = Training(source, NETWORK, LEARNING, device="cpu")
+    training = Trainer(source, NETWORK, LEARNING, device="cpu")
     finish(training)
     total = count = 0.0
     for first, start, stop in source.tails(0.1):
@@ -128,7 +128,7 @@ def test_held_out_loss_of_documents_is_measured_in_each(tmp_path: Path) -> None:
 
 def test_a_resumed_run_must_read_as_before(tmp_path: Path) -> None:
     path = folder(tmp_path / "d", [TEXT[:900], TEXT[900:1500]])
-    first = Training(corpus.read(path), NETWORK, LEARNING, device="cpu")
+    first = Trainer(corpus.read(path), NETWORK, LEARNING, device="cpu")
     point = kept(tmp_path / "r.safetensors", resume_point(first))
     for other in ({"documents": True}, {"lowercase": True}, {"separator": "\n"}, {"min_count": 3}):
         with pytest.raises(CorpusError, match=r"read or joined in another way|changed"):
@@ -154,7 +154,7 @@ def test_from_disk_as_from_memory(tmp_path: Path, settings: dict[str, Any], read
     ids, _ = id_cache.store("k", lambda: pieces, memory.ids.dtype, {"name": "", "characters": 0})
     disk = dataclasses.replace(memory, ids=ids)
     config = dataclasses.replace(LEARNING, **settings)
-    trained = [Training(one, NETWORK, config, device="cpu") for one in (memory, disk)]
+    trained = [Trainer(one, NETWORK, config, device="cpu") for one in (memory, disk)]
     snapshots = [[event for event in one.events() if isinstance(event, Snapshot)] for one in trained]
     for one, other in zip(*snapshots, strict=True):
         same(one.tensors, other.tensors)

@@ -22,7 +22,7 @@ from charrnn.network.torch_model import CharModel
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.transfer import Matched, carried_over, match
+from charrnn.training.transfer import VocabularyMatch, carried_over, match
 
 CELLS: tuple[Cell, ...] = ("lstm", "gru", "rnn")
 PER_CHARACTER = ("embedding.weight", "head.weight", "head.bias")
@@ -44,7 +44,7 @@ def kept(vocabulary: Vocabulary, model: ModelConfig = tiny.MODEL, path: str | No
 
 def transferred(
     old: Vocabulary, new: Vocabulary, model: ModelConfig = tiny.MODEL, **options: Any
-) -> tuple[Tensors, Tensors, Tensors, Matched]:
+) -> tuple[Tensors, Tensors, Tensors, VocabularyMatch]:
     """The old weights, the fresh ones, what came of them, and how the characters matched."""
     before, fresh = kept(old, model), drawn(model, new, seed=2)
     weights, matched = carried_over(before, new, fresh, model=model, **options)
@@ -87,7 +87,7 @@ def test_rows_by_hand() -> None:
     assert weights["head.bias"].tolist() == [-1, 200, -1, 400, 900]
     layer = [weights[name].tolist() for name in weights if name.startswith(("layers", "norms"))]
     assert layer == [[[31, 32]], [[33]], [34], [35], [36], [37]]
-    assert matched == Matched(2, "ac", "f")
+    assert matched == VocabularyMatch(2, "ac", "f")
     assert list(weights) == list(model.shapes(len(new)))
 
 
@@ -172,7 +172,7 @@ def test_the_same_vocabulary_keeps_every_number(model: ModelConfig, unknown: boo
     assert weights.keys() == before.keys()
     for name, value in weights.items():
         np.testing.assert_array_equal(value, before[name])
-    assert matched == Matched(6, "", "")
+    assert matched == VocabularyMatch(6, "", "")
 
 
 @pytest.mark.parametrize("model", [tiny.MODEL, ONE_HOT])
@@ -219,7 +219,7 @@ def test_there_and_back_again() -> None:
     before, _, weights, _ = transferred(old, new)
     between = Checkpoint(tiny.header(vocabulary=new), weights)
     back, matched = carried_over(between, old, drawn(tiny.MODEL, old, seed=3), model=tiny.MODEL)
-    assert matched == Matched(3, "ace", '!"#$%z')
+    assert matched == VocabularyMatch(3, "ace", '!"#$%z')
     for name, character in itertools.product(PER_CHARACTER, "bdf"):
         assert by_character(old, back[name])[character] == by_character(old, before[name])[character]
     np.testing.assert_array_equal(back["layers.0.weight_hh_l0"], before["layers.0.weight_hh_l0"])
@@ -234,7 +234,7 @@ def test_the_embedding_alone() -> None:
     np.testing.assert_array_equal(weights["embedding.weight"], [first[0], was[0], first[2], was[1], was[3]])
     for name in weights.keys() - {"embedding.weight"}:
         np.testing.assert_array_equal(weights[name], fresh[name])
-    assert matched == Matched(2, "ac", "f")
+    assert matched == VocabularyMatch(2, "ac", "f")
 
 
 @pytest.mark.parametrize("embedding_only", [False, True])
@@ -372,23 +372,23 @@ def test_nothing_in_common_is_refused(embedding_only: bool) -> None:
 @pytest.mark.parametrize(
     ("matched", "line"),
     [
-        (Matched(72, "", ""), "72 characters carried over"),
-        (Matched(1, "é", ""), "1 character carried over; new: 'é'"),
-        (Matched(1234, "", "#%"), "1,234 characters carried over; dropped: '#' '%'"),
-        (Matched(2, "abcdefgh", ""), "2 characters carried over; new: 'a' 'b' 'c' 'd' 'e' 'f' 'g' 'h'"),
+        (VocabularyMatch(72, "", ""), "72 characters carried over"),
+        (VocabularyMatch(1, "é", ""), "1 character carried over; new: 'é'"),
+        (VocabularyMatch(1234, "", "#%"), "1,234 characters carried over; dropped: '#' '%'"),
+        (VocabularyMatch(2, "abcdefgh", ""), "2 characters carried over; new: 'a' 'b' 'c' 'd' 'e' 'f' 'g' 'h'"),
         (
-            Matched(2, "abcdefghi", "\n\x1b '\u202e\ud800"),
+            VocabularyMatch(2, "abcdefghi", "\n\x1b '\u202e\ud800"),
             "2 characters carried over; new: 'a' 'b' 'c' 'd' 'e' 'f' 'g' 'h' and 1 more; "
             "dropped: '\\n' '\\x1b' ' ' \"'\" '\\u202e' '\\ud800'",
         ),
     ],
 )
-def test_what_a_person_is_told(matched: Matched, line: str) -> None:
+def test_what_a_person_is_told(matched: VocabularyMatch, line: str) -> None:
     assert matched.describe() == line
 
 
 @given(st.text(st.characters(exclude_categories=())), st.text(st.characters(exclude_categories=())))
 def test_the_line_is_short_and_safe_whatever_the_characters(added: str, dropped: str) -> None:
-    line = Matched(3, added, dropped).describe()
+    line = VocabularyMatch(3, added, dropped).describe()
     assert line.isprintable()
     assert len(line) <= 300
