@@ -67,14 +67,15 @@ def main() -> None:
                 header = kept.header
                 model = CharModel(header.model, len(header.vocabulary))
                 model.load_weights(kept.weights)
-                tails = text.tails(header.training.val_frac, header.training.val_max)
+                split = text.split(header.training.val_frac, header.training.val_max)
+                tails = split.held_out
                 found = [held_out_loss(model, text.ids, tails, streams=1), cold_loss(model, text.ids, tails)]
                 losses.append(found[:2])
                 if dynamic:
                     found.append(dynamic_loss(model, text.ids, tails, rate=arguments.dynamic))
                 network = f"{header.model.model.upper()} {header.model.num_layers} x {header.model.rnn_size}"
                 network += f", dropout {header.model.dropout:g}"
-                epochs = header.characters / (len(text) - sum(stop - start for _, start, stop in tails))
+                epochs = header.characters / split.training_size
                 figures = [f"{header.iteration:,}", f"{epochs:.1f}", f"{elapsed:.1f}", f"{seconds:.1f}"]
                 row = [budget, str(seed), network, *figures, *(f"{loss:.4f}" for loss in found)]
                 print(f"| {' | '.join(row)} |", flush=True)

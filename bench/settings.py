@@ -66,7 +66,9 @@ def main() -> None:
                 next(events)
             seconds = training.budget.elapsed
             kept = training.kept_model
-            carried, cold = (measure(kept, training.ids, training.tails) for measure in (held_out_loss, cold_loss))
+            carried, cold = (
+                measure(kept, training.ids, training.split.held_out) for measure in (held_out_loss, cold_loss)
+            )
             found[setting].append((carried, cold, training.iteration, seconds))
             print(f"seed {seed}, {setting or 'defaults'}: {carried:.4f}, {training.iteration:,} iterations", flush=True)
     print(f"\n| setting | iterations | seconds | carried, nats (mean of {arguments.seeds}) | cold, nats |")

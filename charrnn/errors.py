@@ -12,9 +12,16 @@ CharrnnError
 
 
 class CharrnnError(Exception):
-    """One line for a person: what went wrong, where, and what to do about it."""
+    """One line for a person: `what` went wrong and where, and what to do about it, the `advice`; sentences both."""
 
     exit_code = 1
+
+    def __init__(self, what: str, advice: str = "") -> None:
+        super().__init__(what, advice)
+        self.what, self.advice = what, advice
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.advice}".rstrip()
 
 
 class UsageError(CharrnnError):

@@ -20,6 +20,7 @@ from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
 from charrnn.runs.training_text import Read, TrainingText, find_training_text
 from charrnn.text import corpus
+from charrnn.text.corpus import HeldOutSpan
 from charrnn.text.words import words_of
 
 LENGTH = 50_000  # characters, so that a difference of 0.01 bits is told from none, in seconds
@@ -133,8 +134,8 @@ def _share(progress: ShareCallback, count: int) -> ShareCallback:
 def _parts(found: TrainingText, length: int) -> list[tuple[str, str]]:
     """What is measured, up to so many characters in all: each part with what comes before it."""
     source, parts = found.corpus, list[tuple[str, str]]()
-    places = found.tails if found.same else [(0, 0, len(source))]
-    for first, start, stop in places:
+    spans = found.split.held_out if found.same else [HeldOutSpan(0, 0, len(source))]
+    for first, start, stop in spans:
         stop = min(stop, start + length)
         begin = max(first, start - _LEAD)
         if stop - max(start, first + 1) > 0:
@@ -150,9 +151,9 @@ def _parts(found: TrainingText, length: int) -> list[tuple[str, str]]:
 def _counting(found: TrainingText, parts: list[tuple[str, str]]) -> tuple[int | None, float | None]:
     """The order and bits of the best n-gram model; none of a text too long to be counted, or in several documents."""
     source = found.corpus
-    if len(found.tails) > 1 or len(source) > _COUNTED:
+    if len(found.split.training) > 1 or len(source) > _COUNTED:
         return None, None
-    _, start, _ = found.tails[0]
+    start = found.split.training[0].stop
     ids = source.ids[0 : start + len(source.vocabulary.encode(parts[0][1]))]
     baseline = kneser_ney(ids[:start], ids[start:], len(source.vocabulary))
     return baseline.order, baseline.bits

@@ -56,7 +56,7 @@ def _read(loaded: Checkpoint, engine: Engine, found: TrainingText) -> Passage:
     """Raises CorpusError if nothing was held out."""
     source = found.corpus
     decode, ids = source.vocabulary.decode, source.ids
-    first, start, stop = max(found.tails, key=lambda tail: tail[2] - tail[1])
+    first, start, stop = max(found.split.held_out, key=lambda span: span.size)
     start = max(start, first + 1)  # nothing predicts the first
     if "\n" in source.vocabulary:
         newline = source.vocabulary.encode("\n")[0]

@@ -10,7 +10,7 @@ from charrnn.errors import UsageError
 from charrnn.runs.checkpoint import Header
 from charrnn.runs.run import Run
 from charrnn.text import corpus
-from charrnn.text.corpus import Corpus
+from charrnn.text.corpus import Corpus, Span, Split
 from charrnn.text.sources import STDIN
 
 Read = Callable[..., Corpus]
@@ -22,12 +22,12 @@ class TrainingText:
 
     corpus: Corpus
     same: bool  # whether it is the very text
-    tails: list[tuple[int, int, int]]  # as `Corpus.tails` has them, if it is
+    split: Split  # as in the training, if it is
 
     @property
-    def training(self) -> list[tuple[int, int]]:
+    def training(self) -> tuple[Span, ...]:
         """The parts (start, stop) that were trained on; of another text, all of it."""
-        return [(first, start) for first, start, _ in self.tails] if self.same else [(0, len(self.corpus))]
+        return self.split.training if self.same else (Span(0, len(self.corpus)),)
 
 
 def find_training_text(
@@ -47,5 +47,5 @@ def find_training_text(
         if not origin.get("texts") or STDIN in origin["texts"]:
             raise UsageError("nothing says where the text that it was trained on is. Name it: --text FILE")
         found = read(origin.pop("texts"), reading, **origin)
-    tails = found.tails(header.training.val_frac, header.training.val_max)
-    return TrainingText(found, found.digest == header.corpus.get("digest"), tails)
+    split = found.split(header.training.val_frac, header.training.val_max)
+    return TrainingText(found, found.digest == header.corpus.get("digest"), split)

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from charrnn.formatting import size
 from charrnn.terminal.console import moment, open_table, plain
+from charrnn.text.id_cache import CachedText
 from charrnn.text.known_texts import KnownText, StoredText
 
 

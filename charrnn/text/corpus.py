@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,50 @@ from charrnn.text.sources import Source
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 _CACHED_FROM = 4 << 20  # bytes of files from which the cache is asked; less is read in no time
+
+
+class Span(NamedTuple):
+    """The ids from `start` up to, not including, `stop`."""
+
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """Characters in it."""
+        return self.stop - self.start
+
+
+class HeldOutSpan(NamedTuple):
+    """Ids that are predicted and never trained on: those from `start` up to `stop`."""
+
+    context: int  # where reading may begin, at most `start`: at the beginning of the document
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """Characters in it."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which spans of a corpus' ids are trained on and which are held out, in the order of the text. Of documents kept
+    apart each has one of both, which may be empty; a joined text is a single document."""
+
+    training: tuple[Span, ...]
+    held_out: tuple[HeldOutSpan, ...]
+
+    @property
+    def training_size(self) -> int:
+        """Characters trained on."""
+        return sum(span.size for span in self.training)
+
+    @property
+    def held_out_size(self) -> int:
+        """Characters held out."""
+        return sum(span.size for span in self.held_out)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -59,21 +103,30 @@ class Corpus:
         facts = {"name": self.name, "digest": self.digest, "characters": len(self)}
         return facts if len(self.documents) == 1 else facts | {"documents": len(self.documents)}
 
-    def tails(self, val_frac: float, val_max: int = 0) -> list[tuple[int, int, int]]:
-        """What is held out, as (first, start, stop) of the joined text, or of each document: it begins at `first`, its
-        training part ends and its held-out part begins at `start`, and it ends at `stop`.
+    def split(self, val_frac: float, val_max: int = 0) -> Split:
+        """Hold out the end of the joined text, or of each document where they are kept apart.
 
-        Of n characters the first floor((1 - val_frac) n) are for training, more if `val_max` bounds the others.
+        Of n characters the first floor((1 - val_frac) n) are for training, more if `val_max` (0: no bound) bounds the
+        others.
         """
+        size = len(self)
         if not self.config.documents:
-            n = len(self)
-            start = int(n * (1 - val_frac))
-            return [(0, max(start, n - val_max) if val_max else start, n)]
-        share = min(val_frac, val_max / len(self)) if val_max else val_frac
-        return [
-            (one.start, one.start + int(one.characters * (1 - share)), one.start + one.characters)
-            for one in self.documents
-        ]
+            boundary = int(size * (1 - val_frac))
+            bounds = [(0, max(boundary, size - val_max) if val_max else boundary, size)]
+        else:
+            share = min(val_frac, val_max / size) if val_max else val_frac
+            bounds = [
+                (
+                    document.start,
+                    document.start + int(document.characters * (1 - share)),
+                    document.start + document.characters,
+                )
+                for document in self.documents
+            ]
+        return Split(
+            training=tuple(Span(begin, boundary) for begin, boundary, _ in bounds),
+            held_out=tuple(HeldOutSpan(*bound) for bound in bounds),
+        )
 
 
 def from_text(text: str, name: str = "text", config: ReadConfig | None = None) -> Corpus:

@@ -36,11 +36,11 @@ Parts = tuple[str, ...]  # of a path relative to the folder given
 
 
 class _Refused(CorpusError):
-    """A text that cannot be used: `what` names it and what is wrong."""
+    """A text that cannot be used: `fault`, no whole sentence, names it and what is wrong."""
 
-    def __init__(self, what: str, advice: str) -> None:
-        super().__init__(f"{what}. {advice}")
-        self.what = what
+    def __init__(self, fault: str, advice: str) -> None:
+        super().__init__(f"{fault}.", advice)
+        self.fault = fault
 
 
 class _Spool(tempfile.SpooledTemporaryFile[bytes]):
@@ -173,7 +173,7 @@ def gather(
     if len(refused) == 1:
         raise refused[0]
     if refused:
-        listed = "; ".join(error.what for error in refused[:_NAMED_AT_ONCE])
+        listed = "; ".join(error.fault for error in refused[:_NAMED_AT_ONCE])
         more = f"; and {len(refused) - _NAMED_AT_ONCE} more" if len(refused) > _NAMED_AT_ONCE else ""
         raise CorpusError(f"{len(refused)} texts cannot be used: {listed}{more}. Check the paths and permissions.")
     if glob is not None and not any(os.path.isdir(text) for text in typed):

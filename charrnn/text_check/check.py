@@ -12,7 +12,7 @@ import numpy as np
 from charrnn.config import TrainConfig
 from charrnn.evaluation import ngrams
 from charrnn.evaluation.ngrams import Baseline
-from charrnn.text.corpus import Corpus
+from charrnn.text.corpus import Corpus, Span, Split
 from charrnn.text.vocabulary import Ids
 from charrnn.text_check import Finding, diagnose, rare
 
@@ -47,7 +47,8 @@ class TextSummary:
 
 def survey(corpus: Corpus, config: TrainConfig | None = None) -> TextSummary:
     """Look a text over. `config` says what is held out."""
-    tails = corpus.tails((config or TrainConfig()).val_frac, (config or TrainConfig()).val_max)
+    config = config or TrainConfig()
+    split = corpus.split(config.val_frac, config.val_max)
     lengths = [one.characters for one in corpus.documents]
     order = np.argsort(-corpus.counts, kind="stable")
     counted = [
@@ -60,31 +61,31 @@ def survey(corpus: Corpus, config: TrainConfig | None = None) -> TextSummary:
         shortest=min(lengths),
         longest=max(lengths),
         encodings=tuple(sorted({one.encoding for one in corpus.documents})),
-        held_out=sum(stop - start for _, start, stop in tails),
+        held_out=split.held_out_size,
         distinct=len(counted),
         common=tuple(counted[:20]),
         rare=tuple(rare(corpus, _RARE)),
         unknown=len(corpus.alphabet) - len(corpus.vocabulary) + 1 if corpus.vocabulary.unknown else 0,
         findings=tuple(diagnose(corpus)),
-        baseline=_baseline(corpus, tails),
+        baseline=_baseline(corpus, split),
         notes=corpus.notes,
     )
 
 
-def _baseline(corpus: Corpus, tails: Sequence[tuple[int, int, int]]) -> Baseline | None:
+def _baseline(corpus: Corpus, split: Split) -> Baseline | None:
     """N-grams counted in the training text just before the held-out text; of documents, in the first ones."""
     if corpus.config.documents:
-        counted = _joined(corpus, [(first, start) for first, start, _ in tails], _COUNTED)
+        counted = _joined(corpus, split.training, _COUNTED)
     else:
-        _, start, _ = tails[0]
+        start = split.training[0].stop
         counted = corpus.ids[max(0, start - _COUNTED) : start]
-    measured = _joined(corpus, [(start, stop) for _, start, stop in tails], _MEASURED)
+    measured = _joined(corpus, [Span(start, stop) for _, start, stop in split.held_out], _MEASURED)
     if not len(counted) or not len(measured):
         return None
     return ngrams.kneser_ney(counted, measured, len(corpus.vocabulary))
 
 
-def _joined(corpus: Corpus, spans: Sequence[tuple[int, int]], most: int) -> Ids:
+def _joined(corpus: Corpus, spans: Sequence[Span], most: int) -> Ids:
     pieces = [corpus.ids[:0]]
     for start, stop in spans:
         stop = min(stop, start + most)

@@ -18,7 +18,7 @@ _LINES = 50_000  # different ones that are counted at a time
 
 def short(text: CheckedText) -> Findings:
     usual, size = TrainConfig(), len(text.corpus)
-    learned = sum(start - first for first, start, _ in text.corpus.tails(usual.val_frac, usual.val_max))
+    learned = text.corpus.split(usual.val_frac, usual.val_max).training_size
     needed = usual.seq_length + 1  # in a single stream
     if learned < needed:
         message = f"too short for a usual window: {many(learned, text.unit)} to learn from, {needed:,} needed"

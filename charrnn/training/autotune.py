@@ -45,7 +45,7 @@ def settle(corpus: Corpus, preset: str, settings: Mapping[str, Any], given: Set[
     """
     where = choose_device(device)
     shuffled = corpus.config.documents or settings["stateless"]  # which rotating would not change
-    held_out = sum(stop - start for _, start, stop in corpus.tails(settings["val_frac"], settings["val_max"]))
+    split = corpus.split(settings["val_frac"], settings["val_max"])
 
     def pace(model_config: ModelConfig, config: TrainConfig) -> float:
         trial = Trainer(corpus, model_config, config, device=str(where))
@@ -55,8 +55,8 @@ def settle(corpus: Corpus, preset: str, settings: Mapping[str, Any], given: Set[
         preset,
         settings,
         given | {"rotate"} if shuffled else given,
-        training_text=len(corpus) - held_out,
-        held_out=held_out,
+        training_text=split.training_size,
+        held_out=split.held_out_size,
         vocabulary_size=len(corpus.vocabulary),
         accelerated=where.type != "cpu",
         pace=pace,

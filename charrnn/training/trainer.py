@@ -23,7 +23,7 @@ from charrnn.runs.checkpoint import Header, Sample
 from charrnn.sampling import chain
 from charrnn.sampling.generate import generate
 from charrnn.text import words
-from charrnn.text.corpus import Corpus
+from charrnn.text.corpus import Corpus, Split
 from charrnn.training import schedule
 from charrnn.training.data_parallel import DataParallel
 from charrnn.training.devices import choose_device, choose_precision
@@ -60,8 +60,8 @@ class Trainer:
         config = replace(config, precision=choose_precision(config.precision, self.device))
         self.config = config if config.time is None else replace(config, iterations=ENDLESS)
         self.corpus, self.vocabulary, self.ids = corpus, corpus.vocabulary, corpus.ids
-        self.tails = corpus.tails(config.val_frac, config.val_max)
-        self.streams = _streams(corpus, config)
+        self.split = corpus.split(config.val_frac, config.val_max)
+        self.streams = _streams(corpus, self.split, config)
         prime = config.sample_prime
         self.prime_ids = self.vocabulary.encode(prime) if prime else None  # names unseen characters before we begin
         self.model = CharModel(model_config, len(self.vocabulary), seed=config.seed).to(self.device)
@@ -85,7 +85,7 @@ class Trainer:
     @property
     def held_out(self) -> int:
         """Characters held out."""
-        return sum(stop - start for _, start, stop in self.tails)
+        return self.split.held_out_size
 
     @property
     def parameters(self) -> int:
@@ -167,7 +167,9 @@ class Trainer:
     def evaluate(self) -> float | None:
         """Held-out loss now, nats per character; None without held-out text. Changes nothing in the training."""
         if self._held_out_at != self.iteration:
-            self.held_out_loss = held_out_loss(self.kept_model, self.ids, self.tails) if self.held_out else None
+            self.held_out_loss = (
+                held_out_loss(self.kept_model, self.ids, self.split.held_out) if self.held_out else None
+            )
             self._held_out_at = self.iteration
         return self.held_out_loss
 
@@ -218,7 +220,7 @@ class Trainer:
             if not all(
                 math.isfinite(x) for x in (held_out or 0.0, *(float(np.abs(w).max()) for w in weights.values()))
             ):
-                raise DivergedError
+                raise DivergedError("the weights are not finite.")
             with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a DivergedError
                 sample = self._sample(weights)
         except DivergedError:
@@ -251,7 +253,7 @@ class Trainer:
     def _words(self) -> frozenset[str]:
         found: set[str] = set()
         left = _WORDS_FROM
-        for first, start, _ in self.tails:
+        for first, start in self.split.training:
             for at in range(first, min(start, first + left), _WORDS_AT_ONCE):
                 found.update(words.words_of(self.vocabulary.decode(self.ids[at : min(start, at + _WORDS_AT_ONCE)])))
             left -= start - first
@@ -289,13 +291,16 @@ def _reset(config: TrainConfig, iteration: int) -> NDArray[np.bool_]:
     return np.random.default_rng((config.seed, iteration)).random(config.batch_size) < config.state_reset
 
 
-def _streams(corpus: Corpus, config: TrainConfig) -> Streams | DocumentStreams:
+def _streams(corpus: Corpus, split: Split, config: TrainConfig) -> Streams | DocumentStreams:
     """The training text as windows. Raises CorpusError if it does not fill one of every stream."""
     shape = (config.batch_size, config.seq_length, config.effective_shift)
-    tails = corpus.tails(config.val_frac, config.val_max)
     if corpus.config.documents:
-        segments = [(first, start) for first, start, _ in tails]
-        return DocumentStreams(corpus.ids, segments, *shape, stateless=config.stateless, seed=config.seed)
+        return DocumentStreams(corpus.ids, split.training, *shape, stateless=config.stateless, seed=config.seed)
     return Streams(
-        corpus.ids, *shape, stop=tails[0][1], stateless=config.stateless, rotate=config.rotate, seed=config.seed
+        corpus.ids,
+        *shape,
+        stop=split.training[0].stop,
+        stateless=config.stateless,
+        rotate=config.rotate,
+        seed=config.seed,
     )

@@ -87,7 +87,7 @@ def test_a_length_of_nothing_is_refused() -> None:
 def test_real_prose_against_itself_and_the_rest() -> None:
     """A passage of the training part is found whole, one of the held-out part hardly."""
     source = corpus.read(known_texts.bundled())
-    text, parts = source.text, [(first, start) for first, start, _ in source.tails(0.1)]
+    text, parts = source.text, source.split(0.1).training
     passages = [text[100_000:101_000], text[-20_000:-19_000]]
     own, other = find(passages, source, parts)
     assert own.stretches == ((0, 1000),)

@@ -96,7 +96,7 @@ def test_what_is_not_known_of_the_real_text_is_not_judged() -> None:
 def test_prose_and_what_is_not_like_it() -> None:
     """Passages of the bundled novel's held-out part, against one of its training part and against spoilt ones."""
     source = corpus.read(known_texts.bundled())
-    whole, [(first, end, _)] = source.text, source.tails(0.1)
+    whole, [(first, end)] = source.text, source.split(0.1).training
     parts = [(first, end)]
     known = frozenset(words_of(whole[:end]))
     passages = [whole[at : at + 400] for at in range(end, len(whole) - 400, 400)]

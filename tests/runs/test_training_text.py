@@ -33,8 +33,8 @@ def test_by_the_runs_resume_file(run: Path) -> None:
     found = find_training_text(path, checkpoint.read_header(path))
     assert found.same
     assert found.corpus.text == TEXT.lower()
-    assert found.training == [(0, len(TEXT) * 3 // 4)]
-    assert found.tails == [(0, len(TEXT) * 3 // 4, len(TEXT))]
+    assert found.training == ((0, len(TEXT) * 3 // 4),)
+    assert found.split.held_out == ((0, len(TEXT) * 3 // 4, len(TEXT)),)
 
 
 def test_by_name(run: Path, tmp_path: Path) -> None:
@@ -43,11 +43,11 @@ def test_by_name(run: Path, tmp_path: Path) -> None:
     (tmp_path / "copy.txt").write_text(TEXT, "utf-8")
     (tmp_path / "other.txt").write_text("ELSEWHERE, and other things", "utf-8")
     assert find_training_text(path, header, str(tmp_path / "copy.txt")).same
-    assert find_training_text(None, header, str(tmp_path / "copy.txt")).training == [(0, len(TEXT) * 3 // 4)]
+    assert find_training_text(None, header, str(tmp_path / "copy.txt")).training == ((0, len(TEXT) * 3 // 4),)
     other = find_training_text(path, header, str(tmp_path / "other.txt"))
     assert not other.same
     assert other.corpus.text == "elsewhere, and other things"
-    assert other.training == [(0, len(other.corpus))]
+    assert other.training == ((0, len(other.corpus)),)
 
 
 def test_another_text_has_an_encoding_of_its_own(tmp_path: Path) -> None:

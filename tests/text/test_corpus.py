@@ -152,9 +152,9 @@ def test_documents_apart_by_hand(tmp_path: Path) -> None:
     paths = [write(tmp_path, data, name) for name, data in (("x", b"abcdefghij"), ("y", b"k"), ("z", b"lmnop"))]
     read = corpus.read(paths, ReadConfig(documents=True))
     assert read.text == "abcdefghijklmnop"
-    assert read.tails(0.1) == [(0, 9, 10), (10, 10, 11), (11, 15, 16)]
-    assert read.tails(0.0) == [(0, 10, 10), (10, 11, 11), (11, 16, 16)]
-    assert read.tails(0.5, val_max=2) == [(0, 8, 10), (10, 10, 11), (11, 15, 16)]  # an eighth of each
+    assert read.split(0.1).held_out == ((0, 9, 10), (10, 10, 11), (11, 15, 16))
+    assert read.split(0.0).held_out == ((0, 10, 10), (10, 11, 11), (11, 16, 16))
+    assert read.split(0.5, val_max=2).held_out == ((0, 8, 10), (10, 10, 11), (11, 15, 16))  # an eighth of each
     assert read.name == "x and 2 more"
     joined = corpus.read(paths, ReadConfig(separator=""))
     assert joined.text == read.text
@@ -188,14 +188,14 @@ def test_packed_text_is_the_same_text(tmp_path: Path, pack: Any) -> None:
 
 @pytest.mark.parametrize(("val_frac", "begins"), [(0.0, 1000), (0.1, 900), (0.25, 750), (0.999, 1)])
 def test_split(val_frac: float, begins: int) -> None:
-    assert corpus.from_text("ab" * 500).tails(val_frac) == [(0, begins, 1000)]
+    assert corpus.from_text("ab" * 500).split(val_frac).held_out == ((0, begins, 1000),)
 
 
 def test_split_is_bounded() -> None:
     made = corpus.from_text("ab" * 500)
-    assert made.tails(0.1, 30) == [(0, 970, 1000)]
-    assert made.tails(0.1, 100) == made.tails(0.1, 101) == [(0, 900, 1000)]
-    assert made.tails(0.0, 30) == [(0, 1000, 1000)]
+    assert made.split(0.1, 30).held_out == ((0, 970, 1000),)
+    assert made.split(0.1, 100).held_out == made.split(0.1, 101).held_out == ((0, 900, 1000),)
+    assert made.split(0.0, 30).held_out == ((0, 1000, 1000),)
 
 
 # -- rare characters, bytes ----------------------------------------------------------------------------------------

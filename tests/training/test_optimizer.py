@@ -103,7 +103,7 @@ def test_the_average_is_what_is_measured_and_kept() -> None:
             assert not np.array_equal(value, training.model.weights()[name])
     model = CharModel(training.model.config, len(training.vocabulary))
     model.load_weights(snapshot.tensors)
-    assert snapshot.header.held_out_loss == validation.held_out_loss(model, training.ids, training.tails)
+    assert snapshot.header.held_out_loss == validation.held_out_loss(model, training.ids, training.split.held_out)
     same(training.model.weights(), finish(make()))  # averaging changes nothing in the training
 
 

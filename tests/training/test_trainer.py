@@ -350,7 +350,7 @@ def test_snapshots_hold_what_the_training_was_at_their_iteration() -> None:
             same(event.tensors, training.model.weights())
             assert event.header.characters == event.header.iteration * 24
             assert event.header.train_loss == training.smoothed_loss
-            loss = validation.held_out_loss(training.model, training.ids, training.tails)
+            loss = validation.held_out_loss(training.model, training.ids, training.split.held_out)
             assert event.header.held_out_loss == loss
             assert event.header.sample is not None
             assert len(event.header.sample.text) == 12

@@ -64,7 +64,7 @@ def test_every_document_is_read_from_zero_and_alone(tmp_path: Path, cell: Any) -
     training = Trainer(source, network, dataclasses.replace(LEARNING, batch_size=1), device="cpu")
     model = training.model
     expected: dict[tuple[int, ...], float] = {}  # what was read of a document so far -> loss of the character after it
-    for first, stop, _ in source.tails(0.1, 1_000_000):
+    for first, stop in source.split(0.1, 1_000_000).training:
         ids = source.ids[first:stop].tolist()
         state = model.zero_state(1)
         for at in range(len(ids) - 1):
@@ -94,7 +94,7 @@ def test_characters_are_counted_without_padding(tmp_path: Path) -> None:
     training = Trainer(documents(tmp_path / "d"), NETWORK, LEARNING, device="cpu")
     for _ in range(training.streams.per_epoch):
         training.step()
-    assert training.characters == sum(max(0, start - first - 1) for first, start, _ in training.tails)
+    assert training.characters == sum(max(0, span.size - 1) for span in training.split.training)
 
 
 def test_documents_resumed_anywhere_equal_never_stopped(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_held_out_loss_of_documents_is_measured_in_each(tmp_path: Path) -> None:
     training = Trainer(source, NETWORK, LEARNING, device="cpu")
     finish(training)
     total = count = 0.0
-    for first, start, stop in source.tails(0.1):
+    for first, start, stop in source.split(0.1).held_out:
         if stop - max(start, first + 1) > 0:
             tail = [(0, max(start, first + 1) - first, stop - first)]
             ids = source.ids[first:stop]
