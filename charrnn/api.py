@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from charrnn.config import ModelConfig, ReadConfig, TrainConfig, pick
+from charrnn.config import ModelConfig, ReadConfig, TrainConfig, describe, settings_of
 from charrnn.errors import UsageError
 from charrnn.network.engine import Engine, State
 from charrnn.runs import checkpoint
@@ -119,6 +119,9 @@ def load(path: str | Path) -> Model:
     return Model(checkpoint.load(find_checkpoint(Path(path))))
 
 
+_CONFIGS = (ModelConfig, TrainConfig, ReadConfig)
+
+
 def train(
     text: str | Path | Sequence[str | Path] | corpus.Corpus | None = None,
     *,
@@ -128,31 +131,42 @@ def train(
     preset: str = "auto",
     **settings: Any,
 ) -> Iterator[Event]:
-    """Train, yielding Progress, Evaluated and Snapshot events (charrnn.training.events) as they come.
+    """Train a model, and follow it.
 
-    `text` is what `charrnn train` takes (paths of files and folders, names of known texts), a Corpus
-    (`charrnn.text.corpus.from_text` makes one of a string), or None for the bundled novel. `settings` are the fields of
-    ModelConfig and TrainConfig and, where a text is read, ReadConfig; what they leave open the preset chooses by text,
-    budget and machine, as `charrnn train --preset` does. With `checkpoint_dir` everything is kept there in a run
-    directory, as by `charrnn train`; without, nothing is written. All errors are raised before the first event.
+    Args:
+        text: what `charrnn train` takes (paths of files and folders, names of known texts), a Corpus
+            (`charrnn.text.corpus.from_text` makes one of a string), or None for the bundled novel.
+        checkpoint_dir: where everything is kept in a run directory, as by `charrnn train`; None: nothing is written.
+        name: of the run; None: after the text, numbered.
+        device: auto, cpu, cuda or mps.
+        preset: auto, quick, small, medium or large: chooses what the settings leave open.
+        settings: those of the network, the training and, where a text is read, its reading; listed below.
+
+    Yields:
+        Progress, Evaluated and Snapshot events (`charrnn.events`) as they come; losses in nats per character.
+
+    Raises:
+        CharrnnError: before the first event, for a text that cannot be read or settings that cannot be; after it, for a
+            loss that is no number and files that cannot be written.
+
     """
-    configs = (ModelConfig, TrainConfig, ReadConfig)
-    taken = [{field.name for field in fields(config)} & set(settings) for config in configs]
-    unknown = sorted(set(settings).difference(*taken))
+    known = {config: {setting.name for setting in settings_of(config)} for config in _CONFIGS}
+    unknown = sorted(set(settings).difference(*known.values()))
     if unknown:
-        raise UsageError(
-            f"unknown settings: {', '.join(unknown)}. They are the fields of ModelConfig, TrainConfig and ReadConfig."
-        )
-    full = asdict(pick(ModelConfig, settings)) | asdict(pick(TrainConfig, settings))
-    reading = pick(ReadConfig, settings)
-    if isinstance(text, corpus.Corpus) and taken[2]:
-        raise UsageError(f"{', '.join(sorted(taken[2]))}: how a text is read; this one has been. Give it to from_text.")
+        names = ", ".join(config.__name__ for config in _CONFIGS)
+        raise UsageError(f"unknown settings: {', '.join(unknown)}.", f"They are the fields of {names}.")
+    model, training, reading = ModelConfig.pick(settings), TrainConfig.pick(settings), ReadConfig.pick(settings)
+    if isinstance(text, corpus.Corpus) and (said := sorted(known[ReadConfig] & set(settings))):
+        raise UsageError(f"{', '.join(said)}: how a text is read; this one has been.", "Give it to from_text.")
 
     from charrnn.training import autotune
     from charrnn.training.checkpointing import record
 
     source = text if isinstance(text, corpus.Corpus) else corpus.read(text or known_texts.bundled(), reading)
-    training, _ = autotune.begin(source, preset, full, set(settings), device)
+    trainer, _ = autotune.begin(source, preset, model, training, device)
     if checkpoint_dir is None:
-        return training.events()
-    return record(training, create_run(Path(checkpoint_dir), name, Path(source.name).stem))
+        return trainer.events()
+    return record(trainer, create_run(Path(checkpoint_dir), name, Path(source.name).stem))
+
+
+train.__doc__ = f"{train.__doc__}{textwrap.indent(describe(*_CONFIGS), '    ')}\n"

@@ -9,47 +9,33 @@ from typing import Annotated
 import typer
 
 from charrnn.commands.app import app
-from charrnn.commands.options import CheckpointDir, Json, chosen_temperatures, print_json, report
-from charrnn.config import CHECKPOINT_DIR, TrainConfig
+from charrnn.commands.options import CheckpointDir, Json, TextLength, print_json, report, with_options
+from charrnn.config import CHECKPOINT_DIR, SamplingConfig
 
-_TEMPERATURE = TrainConfig().sample_temperature
+_SAMPLING = SamplingConfig(length=300, seed=1)
 _MEASURED = 50_000  # as charrnn.evaluation.head_to_head has it, which is not imported for the help
 
 
 @app.command()
+@with_options
 def compare(
+    *,
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="[RUN|CHECKPOINT]...", show_default="the newest run", help="Runs, by name or path, or files."
         ),
     ] = None,
-    prime: Annotated[
-        str | None, typer.Option("--prime", "-p", show_default="a newline", help="Text every sample begins with.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Makes the same samples again.")] = 1,
-    temperature: Annotated[
-        float | None,
-        typer.Option(
-            "--temperature",
-            "-t",
-            show_default=str(_TEMPERATURE),
-            help="Higher is wilder; 0 takes the likeliest character.",
-        ),
-    ] = None,
-    temperatures: Annotated[
-        str | None, typer.Option(metavar="T,T,...", help="Samples at each of these temperatures: 0.5,0.8,1.0.")
-    ] = None,
-    length: Annotated[int, typer.Option("--length", "-n", min=0, help="Characters of a sample; 0: none.")] = 300,
+    sampling: SamplingConfig = _SAMPLING,
     text: Annotated[
         str | None,
         typer.Option(
             metavar="TEXT",
             show_default="what the runs held out, if it is the same",
-            help="Measure them on this: a file, a folder or a known text.",
+            help="Text to compare them on: a file, a folder or a known text.",
         ),
     ] = None,
-    text_length: Annotated[int, typer.Option(min=0, help="Characters of it, at most; 0 measures nothing.")] = _MEASURED,
+    text_length: TextLength = _MEASURED,
     as_json: Json = False,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 ) -> None:
@@ -75,10 +61,10 @@ def compare(
         result = comparison.compare(
             paths or [],
             root=checkpoint_dir,
-            prime=prime,
-            seed=seed,
-            temperatures=chosen_temperatures(temperature, temperatures, _TEMPERATURE),
-            length=length,
+            prime=sampling.prime,
+            seed=sampling.seed or 0,
+            temperatures=sampling.chosen_temperatures(),
+            length=sampling.length,
             text=text,
             text_length=text_length,
             read=read,

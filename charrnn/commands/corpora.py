@@ -12,8 +12,8 @@ import typer
 
 from charrnn.commands import text_options, training_setup
 from charrnn.commands.app import app
-from charrnn.commands.options import Json, print_json
-from charrnn.config import TrainConfig
+from charrnn.commands.options import Json, TrainingThreads, print_json, with_options
+from charrnn.config import ReadConfig, SourceConfig, TrainConfig
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -91,39 +91,26 @@ def fetch(
 
 
 @corpora_app.command()
+@with_options
 def check(
+    *,
     texts: text_options.Texts = None,
-    glob: text_options.Glob = None,
-    documents: text_options.Documents = text_options.DEFAULTS.documents,
-    separator: text_options.Separator = text_options.DEFAULTS.separator,
-    encoding: text_options.Encoding = text_options.DEFAULTS.encoding,
-    errors: text_options.Errors = text_options.DEFAULTS.errors,
-    keep_newlines: text_options.KeepNewlines = text_options.DEFAULTS.keep_newlines,
-    normalize: text_options.Normalize = text_options.DEFAULTS.normalize,
-    lowercase: text_options.Lowercase = text_options.DEFAULTS.lowercase,
-    strip_gutenberg: text_options.StripGutenberg = text_options.DEFAULTS.strip_gutenberg,
-    min_count: text_options.MinCount = text_options.DEFAULTS.min_count,
-    bytes: text_options.Bytes = text_options.DEFAULTS.bytes,
-    max_expansion: text_options.MaxExpansion = text_options.EXPANSION,
-    val_frac: Annotated[float, typer.Option(help="Share of the text held out, at its end.")] = _TRAIN.val_frac,
-    threads: Annotated[
-        int | None, typer.Option(min=1, show_default="all cores", help="CPU threads to try networks with.")
-    ] = None,
+    source: SourceConfig,
+    reading: ReadConfig,
+    val_frac: Annotated[float, typer.Option(help="Validation share that is held out, at the end.")] = _TRAIN.val_frac,
+    threads: TrainingThreads = None,
     trials: Annotated[bool, typer.Option(help="Train networks for a moment, to tell how long they take.")] = True,
     as_json: Json = False,
 ) -> None:
     """Look a text over before training on it: characters, what is odd, how far counting gets, how long it will take.
 
     It is read exactly as `charrnn train` with the same options reads it."""
-    settings = dict(locals())
     from charrnn.text import known_texts
     from charrnn.text_check.check import survey as check_text
     from charrnn.training import trials as networks
 
     config = TrainConfig(val_frac=val_frac)
-    corpus = text_options.read(
-        texts or [str(known_texts.bundled())], text_options.config(settings), glob=glob, max_expansion=max_expansion
-    )
+    corpus = text_options.read(texts or [str(known_texts.bundled())], reading, **asdict(source))
     found = check_text(corpus, config)
     if not as_json:
         from charrnn.terminal.console import console

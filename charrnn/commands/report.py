@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.commands.app import app
-from charrnn.commands.options import CheckpointDir, chosen_temperatures
+from charrnn.commands.options import CheckpointDir, TextLength, with_options
 from charrnn.commands.options import report as tell_skipped
-from charrnn.config import CHECKPOINT_DIR
+from charrnn.config import CHECKPOINT_DIR, SamplingConfig
 from charrnn.errors import CharrnnError, UsageError
 
 if TYPE_CHECKING:
@@ -21,8 +21,14 @@ _MEASURED = 50_000  # as charrnn.evaluation.head_to_head has it, which is not im
 _LOOKED_AT = 4096  # bytes at the beginning of a file that say who made it
 
 
+_SAMPLING = SamplingConfig(length=300, seed=1)
+_TEMPERATURES = (0.2, 0.5, 0.8, 1.1)  # that the best snapshot writes at, unless others are asked for
+
+
 @app.command()
+@with_options
 def report(
+    *,
     paths: Annotated[
         list[Path] | None,
         typer.Argument(metavar="[RUN]...", show_default="the newest run", help="Runs, by name or path."),
@@ -32,17 +38,8 @@ def report(
         Path | None, typer.Option(metavar="FILE", help="Draw the curves as a picture, too; needs matplotlib.")
     ] = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="The same as SVG.")] = None,
-    prime: Annotated[
-        str | None, typer.Option("--prime", "-p", show_default="a newline", help="What the best snapshot goes on from.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Makes the same texts again.")] = 1,
-    temperatures: Annotated[
-        str, typer.Option(metavar="T,T,...", help="Temperatures that the best snapshot writes at.")
-    ] = "0.2,0.5,0.8,1.1",
-    length: Annotated[int, typer.Option("--length", "-n", min=0, help="Characters of each text; 0: none.")] = 300,
-    text_length: Annotated[
-        int, typer.Option(min=0, help="Measure several runs on so many held-out characters, at most; 0: not.")
-    ] = _MEASURED,
+    sampling: SamplingConfig = _SAMPLING,
+    text_length: TextLength = _MEASURED,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 ) -> None:
     """Tell what runs learned on one HTML page that needs no network.
@@ -63,7 +60,9 @@ def report(
         from charrnn.report.matplotlib_plots import draw, matplotlib
 
         matplotlib()  # raises before anything is read
-    request = Request(length=length, temperatures=chosen_temperatures(None, temperatures, 0.0), seed=seed)
+    request = Request(
+        length=sampling.length, temperatures=sampling.chosen_temperatures(*_TEMPERATURES), seed=sampling.seed or 0
+    )
     shape = "{desc} {percentage:.0f}%"
     with tqdm(
         total=1, desc="measuring", delay=0.5, leave=False, bar_format=shape, disable=not sys.stderr.isatty()
@@ -73,7 +72,7 @@ def report(
             bar.update(share)
 
         found = collect(
-            paths or [], request, root=checkpoint_dir, prime=prime, text_length=text_length, progress=progress
+            paths or [], request, root=checkpoint_dir, prime=sampling.prime, text_length=text_length, progress=progress
         )
     _write(output, page.render(found).encode())
     for kind, path in pictures.items():

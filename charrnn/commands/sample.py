@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.commands.app import app
-from charrnn.commands.options import chosen_temperatures, unescaped
+from charrnn.commands.options import CheckpointDir, Device, SamplingThreads, with_options
 from charrnn.commands.sample_output import Color, Novelty, Show
 from charrnn.commands.stdout import Output, to_the_end
-from charrnn.config import CHECKPOINT_DIR, TrainConfig
+from charrnn.config import CHECKPOINT_DIR, SamplingConfig
+from charrnn.config.parsing import unescaped
+from charrnn.config.sampling import SAMPLING
 from charrnn.errors import CharrnnError, UsageError, VocabularyError
 
 if TYPE_CHECKING:
@@ -23,9 +25,8 @@ if TYPE_CHECKING:
     from charrnn.runs.checkpoint import Checkpoint
     from charrnn.text.vocabulary import Vocabulary
 
-_TRAIN = TrainConfig()
 _LEAST = 30  # as charrnn.evaluation.novelty has it, which is not imported for the help
-_Choice: dict[str, Any] = {"rich_help_panel": "Which characters"}
+_Choice: dict[str, Any] = {"rich_help_panel": SAMPLING}
 _Bounds: dict[str, Any] = {"rich_help_panel": "Where it begins and ends"}
 _Several: dict[str, Any] = {"rich_help_panel": "Several texts"}
 _Shown: dict[str, Any] = {"rich_help_panel": "What is shown"}
@@ -40,7 +41,9 @@ class Unseen(StrEnum):
 
 
 @app.command()
+@with_options
 def sample(
+    *,
     checkpoint: Annotated[
         Path | None,
         typer.Argument(
@@ -49,16 +52,7 @@ def sample(
             help="A checkpoint, or a run, whose best snapshot is taken.",
         ),
     ] = None,
-    temperature: Annotated[
-        float | None,
-        typer.Option(
-            "--temperature",
-            "-t",
-            show_default=str(_TRAIN.sample_temperature),
-            help="Higher is wilder, lower is safer and repeats itself more; 0 always takes the likeliest character.",
-            **_Choice,
-        ),
-    ] = None,
+    sampling: SamplingConfig,
     greedy: Annotated[bool, typer.Option("--greedy", help="The same as --temperature 0.", **_Choice)] = False,
     top_k: Annotated[
         int | None, typer.Option(help="Choose among so many of the likeliest characters.", **_Choice)
@@ -71,7 +65,6 @@ def sample(
         float | None,
         typer.Option(help="Choose among those at least this share as likely as the likeliest.", **_Choice),
     ] = None,
-    length: Annotated[int, typer.Option("--length", "-n", help="New characters to write.", **_Bounds)] = 1000,
     until: Annotated[
         list[str] | None,
         typer.Option(
@@ -86,19 +79,6 @@ def sample(
         str | None,
         typer.Option(
             metavar="UNIT", help="Go on beyond the length to the end of a line, sentence or paragraph.", **_Bounds
-        ),
-    ] = None,
-    prime: Annotated[
-        str | None,
-        typer.Option(
-            "--prime",
-            "-p",
-            "--primetext",
-            "--start-text",
-            "--start",
-            show_default="a newline",
-            help="What the text begins with; the model reads it first.",
-            **_Bounds,
         ),
     ] = None,
     prime_file: Annotated[
@@ -116,21 +96,12 @@ def sample(
             **_Bounds,
         ),
     ] = Unseen.ERROR,
-    seed: Annotated[
-        int | None, typer.Option(show_default="a random one", help="The same seed writes the same text.", **_Choice)
-    ] = None,
     count: Annotated[
         int | None,
         typer.Option(
             show_default="1",
             help="Write so many texts in one pass, with the seeds that follow the first.",
             **_Several,
-        ),
-    ] = None,
-    temperatures: Annotated[
-        str | None,
-        typer.Option(
-            metavar="T,T,...", help="Write a text at each of these temperatures: 0.2,0.5,0.8,1.0.", **_Several
         ),
     ] = None,
     every_snapshot: Annotated[
@@ -161,24 +132,17 @@ def sample(
         Path | None,
         typer.Option(metavar="FILE", show_default="what the run was trained on", help="Look for them here.", **_Shown),
     ] = None,
-    checkpoint_dir: Annotated[Path, typer.Option(help="Where runs are kept.")] = CHECKPOINT_DIR,
-    device: Annotated[
-        str, typer.Option(help="Where several texts are written: cpu, cuda or mps; auto is cuda if there is one.")
-    ] = "cpu",
-    threads: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help="CPU threads. More are faster for wide models on an idle machine, far slower on a busy one, and round "
-            "differently, so that a seed may write another text.",
-        ),
-    ] = 1,
+    checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
+    device: Device = "cpu",
+    threads: SamplingThreads = 1,
 ) -> None:
     """Write new text with a trained model.
 
     Standard output gets the prime, if you gave one, and the new text as it is
     written; of several texts, each has a heading.
     """
+    if greedy and (sampling.temperature is not None or sampling.temperatures is not None):
+        raise UsageError("--greedy and a temperature contradict each other.", "Give one of them.")
     if threads > 1:
         os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # counts only before NumPy is imported
     from charrnn.runs.checkpoint import load
@@ -186,17 +150,17 @@ def sample(
     from charrnn.sampling.request import Request, random_seed
 
     request = Request(
-        length=length,
-        temperatures=chosen_temperatures(temperature, temperatures, _TRAIN.sample_temperature, greedy=greedy),
+        length=sampling.length,
+        temperatures=(0.0,) if greedy else sampling.chosen_temperatures(),
         top_k=top_k,
         top_p=top_p,
         min_p=min_p,
         until=tuple(unescaped(string) for string in until or ()),
         finish=finish,
-        seed=random_seed() if seed is None else seed,
+        seed=random_seed() if sampling.seed is None else sampling.seed,
         count=count,
     )
-    typed = _prime(prime, prime_file)
+    typed = _prime(sampling.prime, prime_file)
     if every_snapshot:
         run = find_run(checkpoint, checkpoint_dir) if checkpoint else newest_run(checkpoint_dir)
         paths = [kept.path for kept in run.snapshots] or [run.best.path]

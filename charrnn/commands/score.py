@@ -14,7 +14,7 @@ import typer
 
 from charrnn.commands import text_options
 from charrnn.commands.app import app
-from charrnn.commands.options import CheckpointDir, Json, print_json, report
+from charrnn.commands.options import CheckpointDir, Json, SamplingThreads, print_json, report
 from charrnn.commands.sample_output import Color
 from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
 from charrnn.config import CHECKPOINT_DIR, ReadConfig
@@ -54,9 +54,7 @@ def score(
         str, typer.Option(help="Of the text: any that Python knows; auto is UTF-8, or a guess where it is not.")
     ] = "auto",
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
-    threads: Annotated[
-        int, typer.Option(min=1, help="CPU threads. More are faster for wide models on an idle machine.")
-    ] = 1,
+    threads: SamplingThreads = 1,
 ) -> None:
     """Measure how surprising a text is to a model, in bits per character; of several models, which explains it best.
 

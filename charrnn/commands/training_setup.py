@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from charrnn.commands import text_options
-from charrnn.config import ModelConfig, TrainConfig, pick
+from charrnn.commands.options import Typed, typed_over
+from charrnn.config import ModelConfig, ReadConfig, SourceConfig, StartConfig, TrainConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.formatting import visible
 
@@ -16,6 +18,27 @@ if TYPE_CHECKING:
     from charrnn.runs.checkpoint import Checkpoint
     from charrnn.runs.run import Run
     from charrnn.training.trainer import Trainer
+
+_TOLD_APART_BY = ("bytes", "lowercase", "normalize", "keep_newlines")  # how characters are
+_EMBEDDING = ("embedding_size", "tied")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The place of the runs, and what of the machine is used."""
+
+    checkpoint_dir: Path
+    device: str
+    threads: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A training that is ready for its next iteration."""
+
+    trainer: Trainer
+    run: Run
+    preset: str | None = None  # by which a new training's settings were chosen
 
 
 def prepare(threads: int | None) -> None:
@@ -29,103 +52,103 @@ def prepare(threads: int | None) -> None:
     torch.set_flush_denormal(True)  # oneDNN's LSTM slows some twenty times on denormals
 
 
-def new(settings: dict[str, Any], given: set[str]) -> tuple[Trainer, Run, str]:
-    """A new training, on from a checkpoint's weights if they are asked for; its run; the preset's name."""
+def new(
+    texts: Sequence[str] | None,
+    source: SourceConfig,
+    reading: ReadConfig,
+    start: StartConfig,
+    model: ModelConfig,
+    training: TrainConfig,
+    name: str | None,
+    where: Where,
+    typed: Typed,
+) -> Begun:
+    """A new training, on from a checkpoint's weights if they are asked for."""
     from charrnn.runs.run import create_run
     from charrnn.text import known_texts
 
-    root, before = settings["checkpoint_dir"], _before(settings)
+    before = _initial_checkpoint(start, where.checkpoint_dir)
     if before is not None:  # what the checkpoint was made with stands, unless it is contradicted
-        taken = {name: getattr(before.header.model, name) for name in ("embedding_size", "tied")}
-        if settings["init_from"]:
-            taken = asdict(before.header.model)
-        for name in ("bytes", "lowercase", "normalize", "keep_newlines"):  # how characters are told apart
-            taken[name] = getattr(before.header.reading, name)
-        settings |= {name: value for name, value in taken.items() if name not in given}
-        given = given | set(taken)
-    for config in (ModelConfig, TrainConfig):
-        pick(config, settings)  # what is wrong with them is told before a long text is read
-    source = text_options.read(
-        settings["texts"] or [str(known_texts.bundled())],
-        text_options.config(settings),
-        check=True,
-        glob=settings["glob"],
-        max_expansion=settings["max_expansion"],
-    )
-    prepare(settings["threads"])
+        theirs = before.header
+        if start.init_from is not None:
+            model = typed_over(typed, theirs.model)
+        else:
+            model = replace(model, **{key: getattr(theirs.model, key) for key in _EMBEDDING if key not in typed})
+        reading = replace(reading, **{key: getattr(theirs.reading, key) for key in _TOLD_APART_BY if key not in typed})
+    corpus = text_options.read(texts or [str(known_texts.bundled())], reading, check=True, **asdict(source))
+    prepare(where.threads)
     from charrnn.training import autotune
 
-    if settings["max_epochs"] is not None:  # about, until the streams are known
-        window = settings["batch_size"] * (settings["shift"] or settings["seq_length"])
-        settings["iterations"] = max(
-            1, round(settings["max_epochs"] * len(source) * (1 - settings["val_frac"]) / window)
-        )
-    training, choice = autotune.begin(source, settings["preset"], settings, given, settings["device"])
+    if start.max_epochs is not None:  # about, until the streams are known
+        split = corpus.split(training.val_frac, training.val_max)
+        window = training.completed().batch_size * training.effective_shift
+        training = replace(training, iterations=max(1, round(start.max_epochs * split.training_size / window)))
+    trainer, choice = autotune.begin(corpus, start.preset, model, training, where.device)
     if before is not None:
-        from charrnn.training import transfer
-
-        weights, matched = transfer.carried_over(
-            before,
-            training.vocabulary,
-            training.model.weights(),
-            model=training.model.config,
-            embedding_only=settings["init_from"] is None,
-        )
-        what = "embedding" if settings["init_from"] is None else "network"
-        training.begin_with(
-            weights,
-            {"what": what, "path": str(before.path), "sha256": before.digest, "iteration": before.header.iteration},
-        )
-        print(f"charrnn: {what} from {visible(str(before.path))}: {matched.describe()}", file=sys.stderr)
-    if settings["max_epochs"] is not None:
-        count = max(1, round(settings["max_epochs"] * training.streams.per_epoch))
-        training.config = replace(training.config, iterations=count)
-    return training, create_run(root, settings["name"], Path(source.name).stem), choice.preset
+        _transfer(before, trainer, embedding_only=start.init_from is None)
+    if start.max_epochs is not None:
+        count = max(1, round(start.max_epochs * trainer.streams.per_epoch))
+        trainer.config = replace(trainer.config, iterations=count)
+    return Begun(trainer, create_run(where.checkpoint_dir, name, Path(corpus.name).stem), choice.preset)
 
 
-def resumed(resume: Path, settings: dict[str, Any], given: set[str]) -> tuple[Trainer, Run, None]:
-    """A run's training as it was when its resume file was written, rewound to that iteration."""
-    from charrnn.runs import checkpoint
-    from charrnn.runs.run import Run, find_run
-
-    run = find_run(resume, settings["checkpoint_dir"])
-    if not run.resume_path.exists():
-        raise CheckpointError(f"{run.resume_path}: is missing; this run cannot be resumed, only sampled.")
-    kept = checkpoint.load(run.resume_path)
-    iterations = settings["iterations"] if "iterations" in given else None
-    total = iterations or kept.header.training.iterations
-    if kept.header.iteration >= total:
-        raise UsageError(
-            f"{run.path}: is complete at iteration {kept.header.iteration:,}. To train on, give more: --iterations N."
-        )
-    origin = dict(kept.header.progress.get("origin", ()))
-    texts = settings["texts"] or origin.get("texts")
-    if not texts:
-        raise UsageError(
-            f"{run.path}: was trained on a text in memory; name it: charrnn train TEXT --resume {run.path}"
-        )
-    files = {
-        name: settings[name] if name in given or settings["texts"] else origin[name]
-        for name in ("glob", "max_expansion")
-    }
-    source = text_options.read(texts, kept.header.reading, **files)
-    prepare(settings["threads"] or kept.header.made_with.get("threads"))  # their number is part of being exact
-    from charrnn.training.resume import resumed
-
-    training = resumed(kept, source, device=settings["device"], iterations=iterations)
-    run.rewind(training.iteration)
-    return training, Run(run.path), None
-
-
-def _before(settings: dict[str, Any]) -> Checkpoint | None:
-    """The checkpoint that weights are taken from. Raises UsageError, RunError, CheckpointError."""
-    whole, embedding = settings["init_from"], settings["embedding_from"]
-    if whole is not None and embedding is not None:
-        raise UsageError("--init-from and --embedding-from contradict each other; give one of them.")
-    where = whole or embedding
+def _initial_checkpoint(start: StartConfig, root: Path) -> Checkpoint | None:
+    """The checkpoint that weights are taken from. Raises RunError, CheckpointError."""
+    where = start.init_from or start.embedding_from
     if where is None:
         return None
     from charrnn.runs import checkpoint
     from charrnn.runs.run import find_checkpoint
 
-    return checkpoint.load(find_checkpoint(where, settings["checkpoint_dir"]))
+    return checkpoint.load(find_checkpoint(where, root))
+
+
+def _transfer(before: Checkpoint, trainer: Trainer, *, embedding_only: bool) -> None:
+    """Begin with a checkpoint's weights, and say on standard error which characters had any."""
+    from charrnn.training import transfer
+
+    weights, matched = transfer.carried_over(
+        before,
+        trainer.vocabulary,
+        trainer.model.weights(),
+        model=trainer.model.config,
+        embedding_only=embedding_only,
+    )
+    what = "embedding" if embedding_only else "network"
+    trainer.begin_with(
+        weights,
+        {"what": what, "path": str(before.path), "sha256": before.digest, "iteration": before.header.iteration},
+    )
+    print(f"charrnn: {what} from {visible(str(before.path))}: {matched.describe()}", file=sys.stderr)
+
+
+def resumed(resume: Path, texts: Sequence[str] | None, source: SourceConfig, where: Where, typed: Typed) -> Begun:
+    """A run's training as it was when its resume file was written, rewound to that iteration."""
+    from charrnn.runs import checkpoint
+    from charrnn.runs.run import Run, find_run
+
+    run = find_run(resume, where.checkpoint_dir)
+    if not run.resume_path.exists():
+        raise CheckpointError(f"{run.resume_path}: is missing; this run cannot be resumed, only sampled.")
+    saved = checkpoint.load(run.resume_path)
+    iterations: int | None = typed.get("iterations")
+    if saved.header.iteration >= (iterations or saved.header.training.iterations):
+        raise UsageError(
+            f"{run.path}: is complete at iteration {saved.header.iteration:,}.",
+            "To train on, give more: --iterations N.",
+        )
+    origin = dict(saved.header.progress.get("origin", ()))
+    if not texts:
+        texts = origin.pop("texts", None)
+        source = typed_over(typed, SourceConfig.pick(origin))
+    if not texts:
+        raise UsageError(
+            f"{run.path}: was trained on a text in memory.", f"Name it: charrnn train TEXT --resume {run.path}"
+        )
+    corpus = text_options.read(texts, saved.header.reading, **asdict(source))
+    prepare(where.threads or saved.header.made_with.get("threads"))  # their number is part of being exact
+    from charrnn.training import resume as resuming
+
+    trainer = resuming.resumed(saved, corpus, device=where.device, iterations=iterations)
+    run.rewind(trainer.iteration)
+    return Begun(trainer, Run(run.path))

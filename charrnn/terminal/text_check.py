@@ -86,7 +86,7 @@ def show_advice(out: Console, trials: Sequence[Trial], suggestions: Sequence[Cho
     out.print(table)
     out.print()
     for chosen in suggestions:
-        minutes = chosen.settings["time"] / 60
-        width, dropout = chosen.settings["rnn_size"], chosen.settings["dropout"]
+        minutes = (chosen.training.time or 0) / 60
+        width, dropout = chosen.model.rnn_size, chosen.model.dropout
         network = f"2 x {width}, dropout {dropout:g}" if dropout else f"2 x {width}"
         out.print(plain(f"--time {minutes:g}m".ljust(12) + f"{chosen.preset}: {network}; {chosen.epochs:.3g} epochs"))

@@ -3,61 +3,59 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Set
-from typing import Any
 
-from charrnn.config import ModelConfig, TrainConfig, pick
+from charrnn.config import ModelConfig, TrainConfig
 from charrnn.text.corpus import Corpus
 from charrnn.training import presets
 from charrnn.training.devices import choose_device
-from charrnn.training.presets import Choice
+from charrnn.training.presets import Choice, Machine, TextSize
 from charrnn.training.trainer import Trainer
 
-_SETTLING = 3  # iterations that set memory and threads up
-_FEWEST = 5  # iterations behind a pace, at least
-_TRIAL = 0.7  # seconds of real iterations by which a preset is chosen for a time budget
+_WARMUP_ITERATIONS = 3  # that set memory and threads up
+_FEWEST_ITERATIONS = 5  # behind a speed
+_TRIAL_SECONDS = 0.7  # of real iterations by which a preset is chosen for a time budget
 
 
-def seconds_an_iteration(training: Trainer, least: float) -> float:
-    """The mean over `least` seconds of iterations that `training` then makes."""
-    for _ in range(_SETTLING):
-        training.step()
-    began, at = time.perf_counter(), training.iteration
-    while (passed := time.perf_counter() - began) < least or training.iteration - at < _FEWEST:
-        training.step()
-    return passed / (training.iteration - at)
+def seconds_per_iteration(trainer: Trainer, least: float) -> float:
+    """The mean over at least `least` seconds of iterations that `trainer` then makes."""
+    for _ in range(_WARMUP_ITERATIONS):
+        trainer.step()
+    began, at = time.perf_counter(), trainer.iteration
+    while (passed := time.perf_counter() - began) < least or trainer.iteration - at < _FEWEST_ITERATIONS:
+        trainer.step()
+    return passed / (trainer.iteration - at)
 
 
 def begin(
-    corpus: Corpus, preset: str, settings: Mapping[str, Any], given: Set[str], device: str
+    corpus: Corpus, preset: str, model: ModelConfig, training: TrainConfig, device: str
 ) -> tuple[Trainer, Choice]:
-    """A training by what `settle` settles; the time that took is part of its budget."""
-    began = time.perf_counter()
-    choice = settle(corpus, preset, settings, given, device)
-    network, learning = pick(ModelConfig, choice.settings), pick(TrainConfig, choice.settings)
-    return Trainer(corpus, network, learning, device=device, spent=time.perf_counter() - began), choice
+    """A trainer with the settings that `resolve` chooses; the time that took is part of a time budget.
 
-
-def settle(corpus: Corpus, preset: str, settings: Mapping[str, Any], given: Set[str], device: str) -> Choice:
-    """The preset's settings for this text, budget and machine; of `settings`, what is `given` stands (presets.choose).
-
-    A time budget is measured against, which takes a second. Raises UsageError, CorpusError as Training does.
+    Raises:
+        UsageError, CorpusError: as Trainer does.
     """
+    began = time.perf_counter()
+    choice = resolve(corpus, preset, model, training, device)
+    return Trainer(corpus, choice.model, choice.training, device=device, spent=time.perf_counter() - began), choice
+
+
+def resolve(corpus: Corpus, preset: str, model: ModelConfig, training: TrainConfig, device: str) -> Choice:
+    """`presets.resolve` for this text on this machine, whose speed a time budget is measured against for a second.
+
+    Raises:
+        UsageError, CorpusError: as Trainer does.
+    """
+    split = corpus.split(training.val_frac, training.val_max)
     where = choose_device(device)
-    shuffled = corpus.config.documents or settings["stateless"]  # which rotating would not change
-    split = corpus.split(settings["val_frac"], settings["val_max"])
 
-    def pace(model_config: ModelConfig, config: TrainConfig) -> float:
-        trial = Trainer(corpus, model_config, config, device=str(where))
-        return config.batch_size * config.effective_shift / seconds_an_iteration(trial, _TRIAL)
+    def speed(model: ModelConfig, training: TrainConfig) -> float:
+        trial = Trainer(corpus, model, training, device=str(where))
+        return training.batch_size * training.effective_shift / seconds_per_iteration(trial, _TRIAL_SECONDS)
 
-    return presets.choose(
-        preset,
-        settings,
-        given | {"rotate"} if shuffled else given,
-        training_text=split.training_size,
+    text = TextSize(
+        training=split.training_size,
         held_out=split.held_out_size,
-        vocabulary_size=len(corpus.vocabulary),
-        accelerated=where.type != "cpu",
-        pace=pace,
+        vocabulary=len(corpus.vocabulary),
+        rotatable=not (corpus.config.documents or training.stateless),
     )
+    return presets.resolve(preset, model, training, text, Machine(where.type != "cpu", speed))

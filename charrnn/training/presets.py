@@ -1,4 +1,4 @@
-"""What to train when only a text and a budget are named: four sizes of network, and the rule that picks one.
+"""What to train when only a text and a budget are named: four sizes of network, and the rules that choose.
 
 Every figure here was measured on a CPU: bench/settings.md has the tables and says how they were read.
 """
@@ -6,145 +6,202 @@ Every figure here was measured on a CPU: bench/settings.md has the tables and sa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, get_args
 
-from charrnn.config import DEMO_ITERATIONS, ModelConfig, TrainConfig, pick
+from charrnn.config import AUTO, DEMO_ITERATIONS, ModelConfig, PresetName, TrainConfig
+from charrnn.config.option import ConfigType
 from charrnn.errors import UsageError
 from charrnn.formatting import as_typed
 
-PresetName = Literal["auto", "quick", "small", "medium", "large"]
-
-# What each stands for beside the defaults of ModelConfig and TrainConfig, from the smallest to the largest.
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {"rnn_size": 192, "learning_rate": 0.014},
-    "small": {"rnn_size": 256, "learning_rate": 0.014},
-    "medium": {"rnn_size": 384, "learning_rate": 0.0113},
-    "large": {"rnn_size": 512, "learning_rate": 0.0085},
-}
-_RATED = 32  # streams that these rates are for; for others they go by the square root
-_TIMED = 64  # streams with a time budget: they learn more in it, though less in so many iterations
+PRESETS: dict[str, int] = {"quick": 192, "small": 256, "medium": 384, "large": 512}  # units in each layer
+# The peak learning rate up to so many units, for _RATE_STREAMS streams; for others it goes by the square root.
+_RATES = ((192, 0.014), (256, 0.014), (384, 0.0113), (512, 0.0085))
+_RATE_STREAMS = 32
+_TIMED_STREAMS = 64  # with a time budget: they learn more in it, though less in so many iterations
 _USUAL, _ACCELERATED = "small", "large"  # for a number of iterations; and whose speed tells that of the others
-_ENOUGH = 3.0  # characters read for each parameter, from which a size above the first pays
-_TOO_MANY = 2.0  # parameters for each character of the text, above which a size only learns it by heart
-# Up to so many epochs: what keeps a text that is read so often from being learnt by heart.
-_REGULARISED: tuple[tuple[float, dict[str, Any]], ...] = (
-    (3.0, {"dropout": 0.0, "input_dropout": 0.0, "recurrent_dropout": 0.0, "rotate": False}),
-    (8.0, {"dropout": 0.0, "input_dropout": 0.05, "recurrent_dropout": 0.1, "rotate": True}),
-    (30.0, {"dropout": 0.05, "input_dropout": 0.1, "recurrent_dropout": 0.1, "rotate": True}),
-    (math.inf, {"dropout": 0.1, "input_dropout": 0.15, "recurrent_dropout": 0.2, "rotate": True}),
-)
-_DECAY = (0.1, 0.5)  # of weights: such that they remember one epoch, but within these bounds
-_WINDOWS = 4  # that every stream of a short text should have, at least
-_WATCHING = 0.05  # of a time budget, at most, goes into held-out losses on the way
-_EVALUATION = 2.5  # characters measured in the time that one is trained on, about
+_ENOUGH_READING = 3.0  # characters read for each parameter, from which a size above the first pays
+_TOO_MANY_PARAMETERS = 2.0  # for each character of the text, above which a size only learns it by heart
+_WINDOWS_PER_STREAM = 4  # that a short text should have, at least
+_WEIGHT_DECAY = (0.1, 0.5)  # such that weights remember one epoch, but within these bounds
+_EVALUATION_SHARE = 0.05  # of a time budget, at most, goes into held-out losses on the way
+_EVALUATION_SPEED = 2.5  # characters evaluated in the time that one is trained on, about
 
-_NOT_TOLD = {
-    *("iterations", "time", "seed", "val_frac", "val_max", "freeze"),
-    *("sample_length", "sample_temperature", "sample_prime"),
-}
-_ALWAYS = {"snapshot_at", "eval_every", "rotate", *_REGULARISED[0][1]}  # chosen by budget
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Regularisation:
+    """What keeps a text that is read so often from being learnt by heart."""
+
+    dropout: float
+    input_dropout: float
+    recurrent_dropout: float
+    rotate: bool
+
+
+_REGULARISATIONS = (  # up to so many epochs
+    (3.0, Regularisation(dropout=0.0, input_dropout=0.0, recurrent_dropout=0.0, rotate=False)),
+    (8.0, Regularisation(dropout=0.0, input_dropout=0.05, recurrent_dropout=0.1, rotate=True)),
+    (30.0, Regularisation(dropout=0.05, input_dropout=0.1, recurrent_dropout=0.1, rotate=True)),
+    (math.inf, Regularisation(dropout=0.1, input_dropout=0.15, recurrent_dropout=0.2, rotate=True)),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextSize:
+    """What the rules ask of a text."""
+
+    training: int  # characters trained on
+    held_out: int  # characters held out
+    vocabulary: int  # its size
+    rotatable: bool = True  # whether `rotate` would change anything: neither documents apart nor shuffled windows
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the rules ask of a machine."""
+
+    accelerated: bool
+    speed: Callable[[ModelConfig, TrainConfig], float]  # characters a second trained on; asked once, with --time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """A preset, and what it stands for on this text, with this budget, on this machine."""
+    """A preset, and the settings it stands for on this text, with this budget, on this machine."""
 
     preset: str
-    settings: dict[str, Any]  # fields of ModelConfig and TrainConfig
+    model: ModelConfig
+    training: TrainConfig
     epochs: float  # times that the text will be read, about
 
 
-def options(model: ModelConfig, config: TrainConfig) -> str:
-    """The full set of options that a training's settings stand for, as they can be typed; its length, what is held out
-    and its samples are not among them, nor what is off and would be without a word."""
-    told: dict[str, Any] = {}
-    for settings, without in ((model, set[str]()), (config, _NOT_TOLD)):
-        for field in fields(settings):
-            value = getattr(settings, field.name)
-            if field.name not in without and (value or value != field.default or field.name in _ALWAYS):
-                told[field.name] = value
-    idle = {
-        "nonlinearity": model.model != "rnn",
-        "state_reset": config.stateless,
-        "momentum": config.optimizer == "adamw",
-        "beta1": config.optimizer != "adamw",
-        "beta2": config.optimizer == "sgd",
-        "final_rate": config.decay == "constant",
-        "plateau_patience": config.decay != "plateau",
-        "plateau_factor": config.decay != "plateau",
-        "grad_clip_mode": not config.grad_clip,
-    }
-    return as_typed({name: value for name, value in told.items() if not idle.get(name)})
+def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSize, machine: Machine) -> Choice:
+    """Choose every setting that is AUTO, by text, budget and machine; the others stand.
 
+    Args:
+        preset: a PresetName.
+        model: the network's settings.
+        training: the training's; its budget is `time` in seconds, else `iterations`.
+        text: the text's size.
+        machine: asked for its speed with a time budget.
 
-def choose(
-    name: str,
-    settings: Mapping[str, Any],
-    given: Set[str],
-    *,
-    training_text: int,
-    held_out: int,
-    vocabulary_size: int,
-    accelerated: bool,
-    pace: Callable[[ModelConfig, TrainConfig], float],
-) -> Choice:
-    """Settle what `settings`, fields of ModelConfig and TrainConfig, leave open; what is `given` stands.
+    Returns:
+        The preset that was chosen, and settings none of which is AUTO.
 
-    The budget is `time` in seconds, else `iterations`. A time budget asks `pace` for the characters a second that this
-    machine trains on, once. `training_text` and `held_out` are characters. Raises UsageError for an unknown name.
+    Raises:
+        UsageError: for an unknown preset.
     """
-    if name not in get_args(PresetName):
-        raise UsageError(f"--preset {name}: choose one of {', '.join(get_args(PresetName))}.")
-    training_text = max(1, training_text)  # what is too short is refused where it is cut into streams
-    found = dict(settings)
-
-    def take(values: Mapping[str, Any]) -> None:
-        found.update({key: value for key, value in values.items() if key not in given})
-
-    streams = _TIMED if found["time"] is not None else found["batch_size"]
-    take({"batch_size": max(1, min(streams, training_text // (_WINDOWS * found["seq_length"])))})
-    usual = _ACCELERATED if accelerated else _USUAL
-    config = pick(TrainConfig, found)
-    networks = {one: pick(ModelConfig, found | _of_size(one, found, given)) for one in PRESETS}
-    sizes = {one: network.parameters(vocabulary_size) for one, network in networks.items()}
-    window, most = config.batch_size * config.effective_shift, _TOO_MANY * training_text
-    if config.time is None:
-        read = dict.fromkeys(PRESETS, config.iterations * window)
+    if preset not in get_args(PresetName):
+        raise UsageError(f"--preset {preset}: choose one of {', '.join(get_args(PresetName))}.")
+    text = replace(text, training=max(1, text.training))  # what is too short is refused where it is cut into streams
+    training = _chosen(training, batch_size=streams_for(training, text))
+    window = training.completed().batch_size * training.effective_shift
+    networks = {name: _chosen(model, rnn_size=width) for name, width in PRESETS.items()}
+    sizes = {name: network.parameters(text.vocabulary) for name, network in networks.items()}
+    usual = _ACCELERATED if machine.accelerated else _USUAL
+    most = _TOO_MANY_PARAMETERS * text.training
+    if training.time is None:
+        read = dict.fromkeys(PRESETS, training.iterations * window)
         most = min(most, sizes[usual])
     else:  # a character costs as much as there are parameters, nearly
-        work = config.time * pace(networks[usual], config) * sizes[usual]
-        read = {one: round(work / size) for one, size in sizes.items()}
-        most = min(most, math.sqrt(work / _ENOUGH))
-    if name == "auto":
-        fitting = [usual] if "rnn_size" in given else [one for one in PRESETS if sizes[one] <= most]
-        name = fitting[-1] if fitting else next(iter(PRESETS))
-    epochs = read[name] / training_text
+        speed = machine.speed(networks[usual].completed(), training.completed())
+        work = training.time * speed * sizes[usual]
+        read = {name: round(work / size) for name, size in sizes.items()}
+        most = min(most, math.sqrt(work / _ENOUGH_READING))
+    if preset == "auto":
+        preset = width_for(sizes, most) if model.rnn_size is AUTO else usual
+    epochs = read[preset] / text.training
+    model = networks[preset]
+    training = _chosen(training, learning_rate=rate_for(model.rnn_size, training.batch_size))
+    regularisation = regularisation_for(epochs)
+    model = _chosen(
+        model,
+        dropout=regularisation.dropout,
+        input_dropout=regularisation.input_dropout,
+        recurrent_dropout=regularisation.recurrent_dropout,
+    )
+    training = _chosen(
+        training,
+        rotate=regularisation.rotate and text.rotatable,
+        weight_decay=weight_decay_for(training.learning_rate, text.training / window),
+    )
+    if training.time is not None and text.held_out and not training.follows_held_out_loss:
+        affordable = int(_EVALUATION_SHARE * read[preset] * _EVALUATION_SPEED / text.held_out)
+        snapshot_at, eval_every = watching_for(read[preset] / window, max(1, affordable))
+        training = _chosen(training, snapshot_at=snapshot_at, eval_every=eval_every)
+    return Choice(preset=preset, model=model.completed(), training=training.completed(), epochs=epochs)
 
-    take(_of_size(name, found, given))
-    take(next(values for up_to, values in _REGULARISED if epochs <= up_to))
-    epoch = training_text / window  # in iterations; a weight should be remembered as long (Wang and Aitchison, 2024)
-    take({"weight_decay": round(min(max(1 / (found["learning_rate"] * epoch), _DECAY[0]), _DECAY[1]), 2)})
-    if config.time is not None and held_out and not config.steered:
-        take(_watched(read[name] / window, max(1, int(_WATCHING * read[name] * _EVALUATION / held_out))))
-    return Choice(preset=name, settings=found, epochs=epochs)
+
+def _chosen(config: ConfigType, **values: Any) -> ConfigType:
+    """The config with these values for those of its settings that are AUTO."""
+    automatic = {name: value for name, value in values.items() if getattr(config, name) is AUTO}
+    return replace(config, **automatic)
 
 
-def _of_size(name: str, settings: Mapping[str, Any], given: Set[str]) -> dict[str, Any]:
-    """The width a preset stands for, unless one is given, and the learning rate of that width and so many streams."""
-    width = settings["rnn_size"] if "rnn_size" in given else PRESETS[name]["rnn_size"]
-    rates = [one["learning_rate"] for one in PRESETS.values() if one["rnn_size"] >= width]
-    rate = (rates[0] if rates else PRESETS["large"]["learning_rate"]) * math.sqrt(settings["batch_size"] / _RATED)
-    return {"rnn_size": width, "learning_rate": float(f"{rate:.2g}")}
+def streams_for(training: TrainConfig, text: TextSize) -> int:
+    """How many streams are read in parallel: so many that each has some windows of a short text."""
+    streams = _TIMED_STREAMS if training.time is not None else training.completed().batch_size
+    return max(1, min(streams, text.training // (_WINDOWS_PER_STREAM * training.seq_length)))
 
 
-def _watched(iterations: float, affordable: int) -> dict[str, Any]:
-    """Snapshots and evaluations of a training, so many at most; its end is always one."""
+def width_for(sizes: dict[str, int], most: float) -> str:
+    """The largest preset of at most so many parameters, or the smallest of all."""
+    fitting = [name for name, size in sizes.items() if size <= most]
+    return fitting[-1] if fitting else next(iter(sizes))
+
+
+def rate_for(width: int, streams: int) -> float:
+    """The peak learning rate of so many units and streams, to two figures."""
+    rate = next((rate for units, rate in _RATES if units >= width), _RATES[-1][1])
+    return float(f"{rate * math.sqrt(streams / _RATE_STREAMS):.2g}")
+
+
+def regularisation_for(epochs: float) -> Regularisation:
+    """Dropouts and rotation of a text that is read so many times."""
+    return next(regularisation for up_to, regularisation in _REGULARISATIONS if epochs <= up_to)
+
+
+def weight_decay_for(rate: float, epoch: float) -> float:
+    """The weight decay by which weights remember one epoch of so many iterations (Wang and Aitchison, 2024)."""
+    least, most = _WEIGHT_DECAY
+    return round(min(max(1 / (rate * epoch), least), most), 2)
+
+
+def watching_for(iterations: float, affordable: int) -> tuple[tuple[int, ...], int]:
+    """`snapshot_at` and `eval_every` of at most so many evaluations, of which the end is always one."""
     before = affordable - 1
     snapshots = DEMO_ITERATIONS[:: -(-len(DEMO_ITERATIONS) // before)] if before else ()
-    others, every = before - len(snapshots), TrainConfig().eval_every
-    return {
-        "snapshot_at": snapshots,
-        "eval_every": max(every, math.ceil(iterations / others / every) * every) if others else 0,
+    others, every = before - len(snapshots), TrainConfig().completed().eval_every
+    return snapshots, max(every, math.ceil(iterations / others / every) * every) if others else 0
+
+
+# What is always said of a plan, though it be off, because the budget chose it; and what is never.
+_ALWAYS_SHOWN = {"snapshot_at", "eval_every", "rotate", "dropout", "input_dropout", "recurrent_dropout"}
+_NEVER_SHOWN = {
+    *("iterations", "time", "seed", "val_frac", "val_max", "freeze"),
+    *("sample_length", "sample_temperature", "sample_prime"),
+}
+
+
+def options(model: ModelConfig, training: TrainConfig) -> str:
+    """The full set of options that a training's settings stand for, as they can be typed; its length, what is held out
+    and its samples are not among them, nor what is off and would be without a word."""
+    shown: dict[str, Any] = {}
+    for config in (model, training):
+        for field in fields(config):
+            value = getattr(config, field.name)
+            worth_saying = value or value != field.default or field.name in _ALWAYS_SHOWN
+            if field.name not in _NEVER_SHOWN and worth_saying:
+                shown[field.name] = value
+    idle = {
+        "nonlinearity": model.model != "rnn",
+        "state_reset": training.stateless,
+        "momentum": training.optimizer == "adamw",
+        "beta1": training.optimizer != "adamw",
+        "beta2": training.optimizer == "sgd",
+        "final_rate": training.decay == "constant",
+        "plateau_patience": training.decay != "plateau",
+        "plateau_factor": training.decay != "plateau",
+        "grad_clip_mode": not training.grad_clip,
     }
+    return as_typed({name: value for name, value in shown.items() if not idle.get(name)})

@@ -54,6 +54,7 @@ class Trainer:
         """`spent` seconds of a time budget are gone already.
 
         Raises CorpusError for a text too short, UsageError for a device that is not there or nothing to train."""
+        model_config, config = model_config.completed(), config.completed()
         self.device = choose_device(device)
         self.budget = TimeBudget(spent)
         # Resuming must compute as before, so what was chosen for this machine becomes the setting.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import CorpusError
@@ -27,36 +27,47 @@ class Trial:
     seconds: float  # that it would take
 
 
-def trials(corpus: Corpus, config: TrainConfig | None = None, names: Sequence[str] = tuple(PRESETS)) -> Iterator[Trial]:
+def trials(
+    corpus: Corpus, training: TrainConfig | None = None, presets: Sequence[str] = tuple(PRESETS)
+) -> Iterator[Trial]:
     """Train the presets' networks for some real iterations each, and tell how long a training would take.
 
-    Yields nothing for a text too short to train on."""
-    from charrnn.training.autotune import begin, seconds_an_iteration
+    Args:
+        corpus: the text.
+        training: settings to train with; by default the usual ones.
+        presets: names of PRESETS.
 
-    settings = asdict(ModelConfig()) | asdict(config or TrainConfig())
-    for name in names:
+    Yields:
+        A Trial for each; nothing for a text too short to train on.
+    """
+    from charrnn.training.autotune import begin, seconds_per_iteration
+
+    for preset in presets:
         try:
-            training, _ = begin(corpus, name, settings, set(), "auto")
+            trainer, _ = begin(corpus, preset, ModelConfig(), training or TrainConfig(), "auto")
         except CorpusError:
             return
-        seconds = seconds_an_iteration(training, _SECONDS)
-        iterations, model = training.config.iterations, training.model.config
+        seconds = seconds_per_iteration(trainer, _SECONDS)
+        iterations, model = trainer.config.iterations, trainer.model.config
         yield Trial(
-            preset=name,
+            preset=preset,
             layers=model.num_layers,
             width=model.rnn_size,
-            parameters=training.parameters,
-            speed=training.characters / training.iteration / seconds,
+            parameters=trainer.parameters,
+            speed=trainer.characters / trainer.iteration / seconds,
             iterations=iterations,
-            epochs=iterations / training.streams.per_epoch,
+            epochs=iterations / trainer.streams.per_epoch,
             seconds=iterations * seconds,
         )
 
 
-def suggestions(corpus: Corpus, budgets: Sequence[float], config: TrainConfig | None = None) -> Iterator[Choice]:
-    """What `charrnn train --time` would choose for so many seconds each. Raises CorpusError for a text too short."""
-    from charrnn.training.autotune import settle
+def suggestions(corpus: Corpus, budgets: Sequence[float], training: TrainConfig | None = None) -> Iterator[Choice]:
+    """What `charrnn train --time` would choose for so many seconds each.
+
+    Raises:
+        CorpusError: for a text too short.
+    """
+    from charrnn.training.autotune import resolve
 
     for seconds in budgets:
-        settings = asdict(ModelConfig()) | asdict(replace(config or TrainConfig(), time=seconds))
-        yield settle(corpus, "auto", settings, set(), "auto")
+        yield resolve(corpus, "auto", ModelConfig(), replace(training or TrainConfig(), time=seconds), "auto")

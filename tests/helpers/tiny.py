@@ -14,7 +14,7 @@ from charrnn.runs.checkpoint import Header, Sample, Tensors
 from charrnn.text.vocabulary import Vocabulary, to_code_points
 
 TEXT = "Well, Prince, so Genoa and Lucca\nare now just family estates.\té\n"
-MODEL = ModelConfig(num_layers=1, rnn_size=4, embedding_size=3)
+MODEL = ModelConfig(num_layers=1, rnn_size=4, embedding_size=3).completed()
 NATS_PER_BIT = 0.6931471805599453
 
 
@@ -23,7 +23,7 @@ def header(**changes: Any) -> Header:
     usual = Header(
         kind="snapshot",
         model=MODEL,
-        training=TrainConfig(iterations=100),
+        training=TrainConfig(iterations=100).completed(),
         vocabulary=Vocabulary.of(to_code_points(TEXT)),
         iteration=100,
         characters=102_400,
@@ -34,7 +34,8 @@ def header(**changes: Any) -> Header:
         created="2026-11-21T14:20:00.000000+00:00",
         made_with={"charrnn": "0.1.0", "device": "cpu"},
     )
-    return dataclasses.replace(usual, **changes)
+    header = dataclasses.replace(usual, **changes)
+    return dataclasses.replace(header, model=header.model.completed(), training=header.training.completed())
 
 
 def weights(of: Header, seed: int = 0) -> Tensors:

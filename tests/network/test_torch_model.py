@@ -522,7 +522,7 @@ def test_a_tied_matrix_is_one_wherever_the_model_goes(embedding: int) -> None:
 @pytest.mark.parametrize("settings", [{}, {"tied": True}, PLAIN, PLAIN | {"tied": True}], ids=str)
 def test_at_first_a_model_knows_nothing(settings: dict[str, Any]) -> None:
     """Nor does it pretend to: an embedding as large as usual would, at the other end, make logits too sure."""
-    model = CharModel(ModelConfig(**settings), 87, seed=1)
+    model = CharModel(ModelConfig(**settings).completed(), 87, seed=1)
     ids = torch.arange(870).reshape(10, 87) % 87
     loss, _ = model.loss(ids, ids.flip(1), model.zero_state(10))
     assert loss.item() == pytest.approx(math.log(87), abs=0.4)

@@ -95,10 +95,10 @@ def test_what_is_suggested_is_what_train_would_choose() -> None:
     read = corpus.from_text(TEXT)
     short, long = trials.suggestions(read, (1.0, 600.0))
     for chosen, seconds in ((short, 1.0), (long, 600.0)):
-        assert chosen.settings["time"] == seconds
+        assert chosen.training.time == seconds
         assert chosen.preset == "quick"  # there are fewer characters than parameters
     assert 50 < long.epochs / short.epochs < 7000  # about 600, but for the machine
-    assert long.settings["dropout"] >= short.settings["dropout"]
+    assert long.model.dropout >= short.model.dropout
 
 
 # -- the command -----------------------------------------------------------------------------------------------------

@@ -344,7 +344,7 @@ def test_a_plan_leaves_time_to_watch_and_goes_by_the_latest_pace(monkeypatch: py
 )
 def test_when_a_plan_is_due(monkeypatch: pytest.MonkeyPatch, seconds: float, due_at: tuple[float, ...]) -> None:
     """Five times, by shares of the budget, and after twenty iterations at least."""
-    clock, config = Clock(monkeypatch), TrainConfig(time=seconds, eval_every=0)
+    clock, config = Clock(monkeypatch), TrainConfig(time=seconds, eval_every=0, snapshot_at=())
     budget, at = TimeBudget(), 0
     began = clock.now
     for due in due_at:
@@ -383,7 +383,7 @@ def test_what_was_spent_before_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_budget_goes_on_where_it_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    budget, config = TimeBudget(spent=1.0), TrainConfig(time=100.0)
+    budget, config = TimeBudget(spent=1.0), TrainConfig(time=100.0).completed()
     clock.now += 11.0
     budget.seconds = 9.0
     budget.plan(config, 30, 0.0, 0.0)

@@ -358,10 +358,10 @@ def test_snapshots_hold_what_the_training_was_at_their_iteration() -> None:
 
 
 def test_the_last_iteration_is_always_a_snapshot_and_the_demo_list_is_clipped() -> None:
-    assert TrainConfig().snapshot_at == DEMO_ITERATIONS
-    assert TrainConfig(iterations=650).snapshot_iterations() == (100, 300, 500, 650)
-    assert TrainConfig(iterations=500).snapshot_iterations() == (100, 300, 500)
-    assert TrainConfig(iterations=7).snapshot_iterations() == (7,)
+    assert TrainConfig().completed().snapshot_at == DEMO_ITERATIONS
+    assert TrainConfig(iterations=650).completed().snapshot_iterations() == (100, 300, 500, 650)
+    assert TrainConfig(iterations=500).completed().snapshot_iterations() == (100, 300, 500)
+    assert TrainConfig(iterations=7).completed().snapshot_iterations() == (7,)
     assert TrainConfig(iterations=7, snapshot_at=(9, 2), snapshot_every=3).snapshot_iterations() == (2, 3, 6, 7)
     kept = [e.header.iteration for e in make(snapshot_at=DEMO_ITERATIONS).events() if isinstance(e, Snapshot)]
     assert kept == [12]

@@ -1,0 +1,120 @@
+"""What the network is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from charrnn.config.option import AUTO, Config, Option, require
+
+Cell = Literal["lstm", "gru", "rnn"]
+Nonlinearity = Literal["tanh", "relu"]
+
+GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}  # rows of a weight matrix are GATES x rnn_size
+PARTS = ("embedding", "layers", "head")  # of the network; norms are the layers', a projection is the head's
+NETWORK = "Network"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(Config):
+    """What the network is; with a vocabulary's size it fixes every tensor's shape."""
+
+    model: Annotated[Cell, Option("Kind of recurrent cell.", panel=NETWORK)] = "lstm"
+    num_layers: Annotated[int, Option("Recurrent layers, stacked.", panel=NETWORK, low=1)] = 2
+    rnn_size: Annotated[int, Option("Units in each layer.", panel=NETWORK, low=1, usual=256, default="by preset")] = (
+        AUTO
+    )
+    embedding_size: Annotated[
+        int, Option("Width of the character embedding; 0: one-hot input.", panel=NETWORK, low=0)
+    ] = 64
+    residual: Annotated[
+        bool, Option("Residual connections: add a layer's input to its output, above the first.", panel=NETWORK)
+    ] = True
+    dropout: Annotated[
+        float,
+        Option(
+            "Dropout of each layer's outputs: between layers and before the head.",
+            panel=NETWORK,
+            low=0,
+            below=1,
+            usual=0.0,
+            default="by epochs",
+        ),
+    ] = AUTO
+    input_dropout: Annotated[
+        float,
+        Option("Dropout of the embedded input.", panel=NETWORK, low=0, below=1, usual=0.0, default="by epochs"),
+    ] = AUTO
+    recurrent_dropout: Annotated[
+        float,
+        Option(
+            "Weight-drop: dropout of the hidden-to-hidden weights, one mask a window.",
+            panel=NETWORK,
+            low=0,
+            below=1,
+            usual=0.0,
+            default="by epochs",
+        ),
+    ] = AUTO
+    layer_norm: Annotated[
+        bool, Option("Layer normalization of what enters every layer but the first, and the head.", panel=NETWORK)
+    ] = True
+    tied: Annotated[
+        bool,
+        Option(
+            "Tied embeddings: the head's matrix is the embedding's, behind a projection if widths differ.",
+            panel=NETWORK,
+        ),
+    ] = False
+    nonlinearity: Annotated[Nonlinearity, Option("Nonlinearity of a plain rnn cell.", panel=NETWORK)] = "tanh"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.model == "rnn" or self.nonlinearity == "tanh",
+            f"--nonlinearity {self.nonlinearity}: those of lstm and gru are fixed. Add --model rnn, or leave it out.",
+        )
+        require(
+            not self.tied or self.embedding_size > 0,
+            "--tied: there is no embedding to share (--embedding-size 0). Give it a width, or leave --tied out.",
+        )
+
+    @property
+    def projected(self) -> bool:
+        """Whether the last layer's output is projected to the embedding's width: tied, and of another width."""
+        return self.tied and self.embedding_size != self.rnn_size
+
+    @property
+    def gates(self) -> int:
+        """Gate blocks in a weight matrix: LSTM 4 (i, f, g, o), GRU 3 (r, z, n), RNN 1."""
+        return GATES[self.model]
+
+    def shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
+        """Every weight's name and shape, in the order of the file. Names are those of torch's one-layer modules.
+
+        A tied matrix is there once, as the embedding's."""
+        hidden, rows = self.rnn_size, self.gates * self.rnn_size
+        shapes: dict[str, tuple[int, ...]] = {}
+        if self.embedding_size:
+            shapes["embedding.weight"] = (vocabulary_size, self.embedding_size)
+        width = self.embedding_size or vocabulary_size
+        for layer in range(self.num_layers):
+            shapes[f"layers.{layer}.weight_ih_l0"] = (rows, width)
+            shapes[f"layers.{layer}.weight_hh_l0"] = (rows, hidden)
+            shapes[f"layers.{layer}.bias_ih_l0"] = (rows,)
+            shapes[f"layers.{layer}.bias_hh_l0"] = (rows,)
+            width = hidden
+        if self.layer_norm:
+            for layer in range(self.num_layers):
+                shapes[f"norms.{layer}.weight"] = shapes[f"norms.{layer}.bias"] = (hidden,)
+        if self.projected:
+            shapes["projection.weight"] = (self.embedding_size, hidden)
+        if not self.tied:
+            shapes["head.weight"] = (vocabulary_size, hidden)
+        shapes["head.bias"] = (vocabulary_size,)
+        return shapes
+
+    def parameters(self, vocabulary_size: int) -> int:
+        """Numbers in all weights."""
+        return sum(math.prod(shape) for shape in self.shapes(vocabulary_size).values())

@@ -1,0 +1,185 @@
+"""A setting, written once: a dataclass field whose annotation says all that people and programs need to know of it.
+
+    rnn_size: Annotated[int, Option("Units in each layer.", panel=NETWORK, low=1)] = 256
+
+From it come the option of the command line with its help, choices and completion (`commands.options.with_options`), the
+range check wherever a config is made, the documentation of the Python API and `docs/cli.md`. No typer here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
+
+from charrnn.errors import CheckpointError, UsageError
+
+AUTO: Any = None
+"""The default of a setting that `presets.resolve` chooses by text, budget and machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What there is to know of a setting beside its name, type and default."""
+
+    help: str  # one sentence or two, the field's term first
+    panel: str | None = None  # of `--help`
+    low: float | None = None  # at least
+    high: float | None = None  # at most
+    above: float | None = None  # more than
+    below: float | None = None  # less than
+    usual: Any = None  # of a setting whose default is AUTO: its value where no preset chooses
+    default: str | None = None  # what help says of a default that is AUTO, or None, or otherwise no value to show
+    names: tuple[str, ...] = ()  # on the command line, instead of the field's name; the first is the usual one
+    metavar: str | None = None  # what is typed, where its type does not say it
+    parse: Callable[[str], Any] | None = None  # what is typed -> the value. Raises UsageError
+    switch: bool = False  # of a bool: whether it can only be turned on
+
+    def bounds(self) -> str:
+        """The range in words; "" if there is none."""
+        least = None if self.low is None else f"{self.low:,g}"
+        if least is not None and self.below is not None:
+            return f"from {least} up to, not including, {self.below:g}"
+        if self.above is not None and self.high is not None:
+            return f"above {self.above:g} and up to {self.high:g}"
+        if least is not None and self.high is not None:
+            return f"from {least} to {self.high:g}"
+        if least is not None:
+            return f"at least {least}"
+        return "" if self.above is None else f"above {self.above:g}"
+
+    def allows(self, value: float) -> bool:
+        """Whether a number is finite and within the bounds."""
+        return (
+            math.isfinite(value)
+            and (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A field of a config, as its option describes it."""
+
+    name: str
+    type: Any  # without None
+    default: Any
+    option: Option
+
+    @property
+    def flag(self) -> str:
+        """How it is typed: `--rnn-size`."""
+        return self.option.names[0] if self.option.names else flag(self.name)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values of a Literal; () for other types."""
+        return get_args(self.type) if get_origin(self.type) is Literal else ()
+
+    @property
+    def accepted(self) -> tuple[type, ...]:
+        """The types of a value: an int will do for a float, and a bool is no number."""
+        kind = str if self.choices else get_origin(self.type) or self.type
+        return (float, int) if kind is float else (kind,)
+
+    def check(self, value: Any) -> None:
+        """Raises UsageError for a value of another type, that is none of the choices, or outside the bounds."""
+        if not isinstance(value, self.accepted) or (isinstance(value, bool) and self.type is not bool):
+            raise UsageError(f"{self.flag} {value!r}: not of type {self.accepted[0].__name__}.")
+        if self.choices and value not in self.choices:
+            raise UsageError(f"{self.flag} {value}: choose one of {', '.join(self.choices)}.")
+        bounds = self.option.bounds()
+        if bounds and isinstance(value, int | float) and not self.option.allows(value):
+            raise UsageError(f"{self.flag} {value}: {bounds}.")
+
+
+def flag(name: str) -> str:
+    """A setting's name as an option: `rnn_size` -> `--rnn-size`."""
+    return f"--{name.replace('_', '-')}"
+
+
+def require(condition: bool, message: str) -> None:
+    """Raises UsageError with this message unless the condition holds."""
+    if not condition:
+        raise UsageError(message)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A frozen dataclass of settings, each checked where a config is made."""
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a value outside its range. Subclasses add what settings must be to each other."""
+        for setting in settings_of(type(self)):
+            value = getattr(self, setting.name)
+            if value is not None:
+                setting.check(value)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from a JSON object. Raises CheckpointError for settings this version does not know."""
+        unknown = sorted(set(values) - {setting.name for setting in settings_of(cls)})
+        if unknown:
+            raise CheckpointError(
+                f"unknown settings {', '.join(unknown)}: written by a newer charrnn?", "Upgrade charrnn."
+            )
+        config = cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        if config != config.completed():
+            raise CheckpointError("settings are missing.", "Use another checkpoint.")
+        return config
+
+    @classmethod
+    def pick(cls, values: Mapping[str, Any]) -> Self:
+        """The config of those values that are named as its settings. Raises UsageError."""
+        return cls(**{setting.name: values[setting.name] for setting in settings_of(cls) if setting.name in values})
+
+    def completed(self) -> Self:
+        """The same with the usual value of every setting that a preset would have chosen, and none has."""
+        usual = {
+            setting.name: setting.option.usual
+            for setting in settings_of(type(self))
+            if setting.option.usual is not None and getattr(self, setting.name) is AUTO
+        }
+        return dataclasses.replace(self, **usual) if usual else self
+
+
+ConfigType = TypeVar("ConfigType", bound=Config)
+
+
+def settings_of(config: type[Config]) -> tuple[Setting, ...]:
+    """The settings of a config, in order."""
+    return _settings_of(config)  # type: ignore[arg-type]  # of a class it is the metaclass that hashes
+
+
+@cache
+def _settings_of(config: Any) -> tuple[Setting, ...]:
+    hints = get_type_hints(config, include_extras=True)
+    settings = []
+    for field in dataclasses.fields(config):
+        annotation = hints[field.name]
+        assert get_origin(annotation) is Annotated, f"{config.__name__}.{field.name} has no Option"
+        kind, option = get_args(annotation)
+        without_none = [part for part in get_args(kind) if part is not type(None)]
+        if type(None) in get_args(kind):
+            kind = without_none[0]
+        settings.append(Setting(field.name, kind, field.default, option))
+    return tuple(settings)
+
+
+def describe(*configs: type[Config]) -> str:
+    """The settings of configs for a docstring: name, type, default, meaning, range, a line or two each."""
+    lines = []
+    for config in configs:
+        lines.append(f"{config.__name__}:")
+        for setting in settings_of(config):
+            kind = " | ".join(map(repr, setting.choices)) or getattr(setting.type, "__name__", str(setting.type))
+            default = setting.option.default if setting.default is None else repr(setting.default)
+            bounds = setting.option.bounds()
+            said = f"{setting.option.help}{f' Range: {bounds}.' if bounds else ''} Default: {default}."
+            lines.append(f"    {setting.name} ({kind}): {said}")
+    return "\n".join(lines)

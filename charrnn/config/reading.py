@@ -1,0 +1,93 @@
+"""How files become one text, and the text characters."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from charrnn.config.option import Config, Option, require, settings_of
+from charrnn.config.parsing import unescaped
+from charrnn.errors import UsageError
+
+DecodingErrors = Literal["strict", "replace"]
+Normalize = Literal["none", "nfc", "nfkc"]
+
+MAX_EXPANSION = 200  # times its size that a compressed file may expand to: text rarely reaches 20, bombs pass 1000
+FILES = "Files and characters"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceConfig(Config):
+    """Which files are read."""
+
+    glob: Annotated[str | None, Option("Which files of a folder to read.", panel=FILES, default="*.txt")] = None
+    max_expansion: Annotated[
+        int, Option("How many times its size a compressed file may expand to.", panel=FILES, low=1)
+    ] = MAX_EXPANSION
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadConfig(Config):
+    """How files become one text, and the text characters. Kept in every checkpoint: resuming reads the same way."""
+
+    documents: Annotated[
+        bool,
+        Option(
+            "Keep documents apart: the state is reset at each one's beginning, and no window straddles two.",
+            panel=FILES,
+            switch=True,
+        ),
+    ] = False
+    separator: Annotated[
+        str,
+        Option(
+            r"What joins documents that are not kept apart; \n and \t are understood.",
+            panel=FILES,
+            default=r"\n\n",
+            parse=unescaped,
+        ),
+    ] = "\n\n"
+    encoding: Annotated[
+        str,
+        Option("Character encoding: any that Python knows, or auto to detect it; byte order marks win.", panel=FILES),
+    ] = "utf-8"
+    errors: Annotated[
+        DecodingErrors, Option("Decoding errors: strict refuses them, replace reads U+FFFD instead.", panel=FILES)
+    ] = "strict"
+    keep_newlines: Annotated[
+        bool, Option("Leave CRLF and CR line ends as they are, instead of reading LF.", panel=FILES, switch=True)
+    ] = False
+    normalize: Annotated[
+        Normalize,
+        Option("Unicode normalization: nfc composes accents, nfkc also replaces look-alikes.", panel=FILES),
+    ] = "none"
+    lowercase: Annotated[bool, Option("Lower-case everything.", panel=FILES, switch=True)] = False
+    strip_gutenberg: Annotated[
+        bool, Option("Leave out the licence that Project Gutenberg puts around a book.", panel=FILES, switch=True)
+    ] = False
+    min_count: Annotated[
+        int, Option("Characters rarer than this share one unknown symbol, which is never sampled.", panel=FILES, low=1)
+    ] = 1
+    bytes: Annotated[bool, Option("Model the bytes of any file instead of characters.", panel=FILES, switch=True)] = (
+        False
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.encoding != "auto":
+            try:
+                codecs.getincrementaldecoder(self.encoding)
+                b" ".decode(self.encoding, "replace")  # an empty one would be let through unlooked
+            except (LookupError, TypeError, ValueError):  # not known; no decoder; an encoding of bytes as bytes
+                raise UsageError(
+                    f"--encoding {self.encoding}: not a text encoding.", "Examples: utf-8, cp1252, shift-jis, auto."
+                ) from None
+        if self.bytes:
+            of_any_kind = ("bytes", "documents", "separator")
+            contrary = [
+                setting.flag
+                for setting in settings_of(ReadConfig)
+                if setting.name not in of_any_kind and getattr(self, setting.name) != setting.default
+            ]
+            require(not contrary, f"{', '.join(contrary)}: about characters; --bytes reads none. Leave one out.")

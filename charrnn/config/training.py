@@ -1,0 +1,327 @@
+"""How the network is trained. All counts are iterations (optimizer updates)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from charrnn.config import parsing
+from charrnn.config.network import NETWORK, PARTS
+from charrnn.config.option import AUTO, Config, Option, require
+
+ClipMode = Literal["norm", "value"]
+Decay = Literal["cosine", "linear", "constant", "plateau"]
+OptimizerName = Literal["adamw", "rmsprop", "sgd"]
+Precision = Literal["auto", "float32", "bfloat16"]
+PresetName = Literal["auto", "quick", "small", "medium", "large"]
+
+CHECKPOINT_DIR = Path("checkpoints")
+DEMO_ITERATIONS = (100, 300, 500, 700, 1200, 2000)  # Karpathy's War and Peace demonstration, 2015
+
+WINDOWS = "Training windows"
+LEARNING = "Learning"
+WATCHING = "Watching it learn"
+PLACE = "Place and machine"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig(Config):
+    """Which text is trained on, and in which windows."""
+
+    batch_size: Annotated[
+        int, Option("Streams of text read in parallel.", panel=WINDOWS, low=1, usual=32, default="32; 64 with --time")
+    ] = AUTO
+    seq_length: Annotated[
+        int,
+        Option("Characters in a window: how far back gradients reach (truncated BPTT).", panel=WINDOWS, low=1),
+    ] = 64
+    shift: Annotated[
+        int | None,
+        Option("How far the next window starts after this one.", panel=WINDOWS, low=1, default="seq-length"),
+    ] = None
+    stateless: Annotated[
+        bool, Option("Start every window from a zero state, in shuffled order.", panel=WINDOWS, switch=True)
+    ] = False
+    state_reset: Annotated[
+        float,
+        Option(
+            "Share of the streams whose state is reset at a window, so that cold starts are learnt.",
+            panel=WINDOWS,
+            low=0,
+            below=1,
+        ),
+    ] = 0.02
+    rotate: Annotated[
+        bool,
+        Option(
+            "Begin each epoch after the first elsewhere in the text, so that window borders move.",
+            panel=WINDOWS,
+            usual=False,
+            default="by epochs",
+        ),
+    ] = AUTO
+    val_frac: Annotated[
+        float,
+        Option(
+            "Validation share: held out at the end of the text, or of each document.", panel=WINDOWS, low=0, below=1
+        ),
+    ] = 0.1
+    val_max: Annotated[int, Option("At most so many characters held out; 0: no bound.", panel=WINDOWS, low=0)] = (
+        1_000_000
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.shift is None or self.shift <= self.seq_length,
+            f"--shift {self.shift}: from 1 to --seq-length ({self.seq_length}); a larger one would skip text.",
+        )
+
+    @property
+    def effective_shift(self) -> int:
+        """How far the next window starts after this one."""
+        return self.seq_length if self.shift is None else self.shift
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig(Config):
+    """From gradients to updates."""
+
+    optimizer: Annotated[OptimizerName, Option("Optimizer.", panel=LEARNING)] = "adamw"
+    learning_rate: Annotated[
+        float, Option("Peak learning rate.", panel=LEARNING, above=0, usual=0.014, default="by width")
+    ] = AUTO
+    beta1: Annotated[float, Option("Adam's decay of the mean gradient.", panel=LEARNING, low=0, below=1)] = 0.8
+    beta2: Annotated[
+        float, Option("Adam's and RMSprop's decay of the mean squared gradient.", panel=LEARNING, low=0, below=1)
+    ] = 0.99
+    momentum: Annotated[float, Option("Momentum of SGD and RMSprop.", panel=LEARNING, low=0, below=1)] = 0.9
+    weight_decay: Annotated[
+        float,
+        Option("Decoupled weight decay of the matrices.", panel=LEARNING, low=0, usual=0.1, default="by epochs"),
+    ] = AUTO
+    l1: Annotated[float, Option("L1 penalty on the matrices.", panel=LEARNING, low=0)] = 0.0
+    l2: Annotated[float, Option("L2 penalty: on half the sum of their squares.", panel=LEARNING, low=0)] = 0.0
+    grad_clip: Annotated[float, Option("Gradient clipping threshold; 0 turns it off.", panel=LEARNING, low=0)] = 5.0
+    grad_clip_mode: Annotated[
+        ClipMode,
+        Option(
+            "Gradient clipping by norm scales the whole gradient down to the threshold; by value limits each element.",
+            panel=LEARNING,
+        ),
+    ] = "norm"
+    average: Annotated[
+        float,
+        Option(
+            "EMA: evaluate and keep an exponential moving average of the weights with this decay; 0 turns it off.",
+            panel=LEARNING,
+            low=0,
+            below=1,
+        ),
+    ] = 0.0
+    freeze: Annotated[
+        tuple[str, ...],
+        Option(
+            f"Parts that are not trained: of {', '.join(PARTS)}.",
+            panel=LEARNING,
+            metavar="PARTS",
+            parse=parsing.names,
+            default="none",
+        ),
+    ] = ()
+    seed: Annotated[
+        int, Option("Random seed of weights, order of the text, dropout and samples.", panel=LEARNING, low=0)
+    ] = 1
+    precision: Annotated[
+        Precision,
+        Option("Precision of matrix products: auto is bfloat16 where the machine is faster at it.", panel=PLACE),
+    ] = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        unknown = sorted(set(self.freeze) - set(PARTS))
+        require(not unknown, f"--freeze {','.join(unknown)}: choose of {', '.join(PARTS)}.")
+        require(set(self.freeze) < set(PARTS), "--freeze: nothing is left to train. Leave a part out.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleConfig(Config):
+    """How long, and with which learning rate at each iteration."""
+
+    iterations: Annotated[int, Option("Iterations: optimizer updates to make.", panel=LEARNING, low=1)] = 6000
+    time: Annotated[
+        float | None,
+        Option(
+            "Time budget instead of --iterations: 90s, 5m or 1h30m, measuring included.",
+            panel=LEARNING,
+            above=0,
+            metavar="TIME",
+            parse=parsing.seconds,
+        ),
+    ] = None
+    warmup: Annotated[
+        int, Option("Learning-rate warmup in iterations, at most a tenth of the run.", panel=LEARNING, low=0)
+    ] = 100
+    decay: Annotated[
+        Decay,
+        Option("Learning-rate schedule after the warmup; plateau goes by the held-out loss.", panel=LEARNING),
+    ] = "cosine"
+    final_rate: Annotated[
+        float, Option("Final learning rate, as a share of the peak.", panel=LEARNING, low=0, high=1)
+    ] = 0.02
+    plateau_patience: Annotated[
+        int, Option("Evaluations without improvement that make a plateau.", panel=LEARNING, low=1)
+    ] = 1
+    plateau_factor: Annotated[
+        float, Option("What the learning rate is multiplied by on a plateau.", panel=LEARNING, low=0, below=1)
+    ] = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoppingConfig(Config):
+    """When training ends before its last iteration."""
+
+    patience: Annotated[
+        int,
+        Option(
+            "Early stopping after so many evaluations without improvement, the best kept; 0 turns it off.",
+            panel=LEARNING,
+            low=0,
+        ),
+    ] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotConfig(Config):
+    """When the held-out text is evaluated and snapshots are kept, and what their samples are like."""
+
+    eval_every: Annotated[
+        int,
+        Option(
+            "Iterations between evaluations of the held-out text; 0: only at snapshots.",
+            panel=WATCHING,
+            low=0,
+            usual=1000,
+            default="1000; by time with --time",
+        ),
+    ] = AUTO
+    snapshot_at: Annotated[
+        tuple[int, ...],
+        Option(
+            "Iterations at which a snapshot is kept; the last always is.",
+            panel=WATCHING,
+            usual=DEMO_ITERATIONS,
+            default=",".join(map(str, DEMO_ITERATIONS)),
+            metavar="N,N,...",
+            parse=parsing.iterations,
+        ),
+    ] = AUTO
+    snapshot_every: Annotated[
+        int, Option("Keep a snapshot every so many iterations, too; 0: no.", panel=WATCHING, low=0)
+    ] = 0
+    sample_length: Annotated[int, Option("Characters of a snapshot's sample; 0: no sample.", panel=WATCHING, low=0)] = (
+        400
+    )
+    sample_temperature: Annotated[
+        float,
+        Option(
+            "Sampling temperature of the samples.",
+            panel=WATCHING,
+            low=0,
+            names=("--sample-temperature", "--temperature", "-t"),
+        ),
+    ] = 0.8
+    sample_prime: Annotated[
+        str | None,
+        Option(
+            "Prompt of the samples.",
+            panel=WATCHING,
+            names=("--sample-prime", "--prime", "--prompt", "-p"),
+            default="a newline",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.snapshot_at is AUTO or all(at >= 1 for at in self.snapshot_at),
+            "--snapshot-at: iterations are counted from 1.",
+        )
+
+
+# Dataclasses order fields from the last base to the first.
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(SnapshotConfig, StoppingConfig, OptimizerConfig, ScheduleConfig, DataConfig):
+    """All of it: what a checkpoint keeps as the settings of its training."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            not self.follows_held_out_loss or (self.eval_every != 0 and self.val_frac > 0),
+            "--patience and --decay plateau go by the held-out text: they need --eval-every and --val-frac above 0.",
+        )
+
+    @property
+    def follows_held_out_loss(self) -> bool:
+        """Whether held-out losses decide how the training goes on."""
+        return self.patience > 0 or self.decay == "plateau"
+
+    def snapshot_due(self, iteration: int) -> bool:
+        """Whether a snapshot is kept at this iteration: by the list, as a multiple, or as the run's last."""
+        multiple = self.snapshot_every > 0 and iteration % self.snapshot_every == 0
+        return iteration in self.snapshot_at or multiple or iteration == self.iterations
+
+    def snapshot_iterations(self) -> tuple[int, ...]:
+        """When snapshots are kept, ascending: the list and the multiples, clipped to the run, and its end."""
+        every = range(self.snapshot_every, self.iterations + 1, self.snapshot_every) if self.snapshot_every else ()
+        kept = {iteration for iteration in (*self.snapshot_at, *every) if iteration <= self.iterations}
+        return tuple(sorted(kept | {self.iterations}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartConfig(Config):
+    """What a training starts from."""
+
+    preset: Annotated[
+        PresetName,
+        Option(
+            "Size of the network; auto goes by text, budget and machine. Options override what a preset chooses.",
+            panel=NETWORK,
+        ),
+    ] = "auto"
+    max_epochs: Annotated[
+        float | None, Option("Epochs instead of --iterations: times to read the text.", panel=LEARNING, above=0)
+    ] = None
+    init_from: Annotated[
+        Path | None,
+        Option(
+            "Fine-tune from these weights, matched by character; the network is the checkpoint's.",
+            panel=LEARNING,
+            metavar="CHECKPOINT|RUN",
+        ),
+    ] = None
+    embedding_from: Annotated[
+        Path | None, Option("Take only the embedding of a checkpoint.", panel=LEARNING, metavar="CHECKPOINT|RUN")
+    ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.init_from is None or self.embedding_from is None,
+            "--init-from and --embedding-from contradict each other; give one of them.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(Config):
+    """Where a training is kept, and whether it goes on with an earlier one."""
+
+    name: Annotated[str | None, Option("Name of the run.", panel=PLACE, default="after the text, numbered")] = None
+    resume: Annotated[
+        Path | None, Option("Go on with this run, exactly as if it had never stopped.", panel=PLACE, metavar="RUN")
+    ] = None
+    tensorboard: Annotated[
+        bool,
+        Option("Write TensorBoard event files into the run; with --resume, too.", panel=WATCHING, switch=True),
+    ] = False
