@@ -9,8 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.config import ModelConfig, TrainConfig
+from charrnn.config import (
+    AUTO,
+    Config,
+    ModelConfig,
+    Option,
+    ReadConfig,
+    RunConfig,
+    SamplingConfig,
+    SourceConfig,
+    StartConfig,
+    TrainConfig,
+    settings_of,
+)
 from charrnn.errors import CharrnnError, CheckpointError, UsageError
+
+CONFIGS = (SourceConfig, ReadConfig, ModelConfig, TrainConfig, StartConfig, RunConfig, SamplingConfig)
 
 
 def test_shapes_of_a_small_lstm_by_hand() -> None:
@@ -158,11 +172,12 @@ def test_snapshot_iterations_are_those_asked_for(iterations: int, at: list[int],
 
 
 def test_configs_survive_json() -> None:
-    model = ModelConfig(model="gru", num_layers=3, residual=False, dropout=0.25)
+    model = ModelConfig(model="gru", num_layers=3, residual=False, dropout=0.25).completed()
     assert ModelConfig.from_dict(json.loads(json.dumps(asdict(model)))) == model
     switched = ModelConfig(model="rnn", nonlinearity="relu", layer_norm=True, tied=True, recurrent_dropout=0.5)
+    switched = switched.completed()
     assert ModelConfig.from_dict(json.loads(json.dumps(asdict(switched)))) == switched
-    train = TrainConfig(snapshot_at=(5, 9), shift=3, sample_prime="A ", decay="linear")
+    train = TrainConfig(snapshot_at=(5, 9), shift=3, sample_prime="A ", decay="linear").completed()
     back = TrainConfig.from_dict(json.loads(json.dumps(asdict(train))))
     assert back == train
     assert back.snapshot_at == (5, 9)
@@ -171,6 +186,64 @@ def test_configs_survive_json() -> None:
 def test_unknown_settings_are_named() -> None:
     with pytest.raises(CheckpointError, match="flux, warp"):
         ModelConfig.from_dict({"warp": 1, "model": "lstm", "flux": 2})
+
+
+def test_what_a_preset_would_have_chosen_is_missing_in_a_file() -> None:
+    with pytest.raises(CheckpointError, match="settings are missing"):
+        ModelConfig.from_dict({"model": "lstm"})
+
+
+@pytest.mark.parametrize(
+    ("config", "values"),
+    [
+        (ModelConfig, {"rnn_size": 4.5}),
+        (ModelConfig, {"rnn_size": True}),
+        (ModelConfig, {"residual": 1}),
+        (ModelConfig, {"model": 3}),
+        (TrainConfig, {"learning_rate": "fast"}),
+        (TrainConfig, {"snapshot_at": 100}),
+        (ReadConfig, {"separator": None, "lowercase": "no"}),
+    ],
+)
+def test_a_value_of_another_type_is_refused(config: type[Config], values: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="not of type"):
+        config(**values)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_every_setting_says_what_it_is(config: type[Config]) -> None:
+    """With its range, and with a default that help can show: of every kind there is."""
+    for setting in settings_of(config):
+        assert setting.option.help.endswith("."), setting.name
+        assert setting.option.panel, setting.name
+        if setting.default is not None:
+            setting.check(setting.default)
+        if setting.option.usual is not None:
+            assert setting.default is AUTO
+            assert setting.option.default, setting.name
+            setting.check(setting.option.usual)
+
+
+def test_no_help_text_is_written_twice() -> None:
+    texts = [setting.option.help for config in CONFIGS for setting in settings_of(config)]
+    assert len(texts) == len(set(texts)) > 60
+
+
+def test_bounds_in_words_are_those_that_are_checked() -> None:
+    assert Option("", low=1).bounds() == "at least 1"
+    assert Option("", low=0, below=1).bounds() == "from 0 up to, not including, 1"
+    assert Option("", low=0, high=1).bounds() == "from 0 to 1"
+    assert Option("", above=0).bounds() == "above 0"
+    assert Option("", above=0, high=1).bounds() == "above 0 and up to 1"
+    assert Option("").bounds() == ""
+    allowed = {
+        Option("", low=0, below=1): ([0, 0.5], [-1e-9, 1, math.nan]),
+        Option("", above=0, high=1): ([1e-9, 1], [0, 1.1, math.inf]),
+        Option("", low=1): ([1, 1e9], [0.9, math.nan, math.inf]),
+    }
+    for option, (inside, outside) in allowed.items():
+        assert all(map(option.allows, inside))
+        assert not any(map(option.allows, outside))
 
 
 def test_configs_do_not_change() -> None:
