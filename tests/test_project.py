@@ -17,7 +17,6 @@ import charrnn
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "corpora/README.md")
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +49,6 @@ def test_every_direct_dependency_is_pinned_within_its_range() -> None:
         pinned = pins.get(canonicalize_name(requirement.name))
         assert pinned is not None, f"{requirement.name} is not pinned"
         assert requirement.specifier.contains(pinned), f"{requirement} excludes the pinned {pinned}"
-
-
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_links_to_files_lead_somewhere(document: str) -> None:
-    path = ROOT / document
-    links = re.findall(r"\]\(([^)\s#]+)[^)]*\)", path.read_text(encoding="utf-8"))
-    missing = [link for link in links if "://" not in link and not (path.parent / link).exists()]
-    assert missing == []
 
 
 def test_bundled_text_keeps_its_promises(bench_corpus: ModuleType) -> None:

@@ -1,0 +1,168 @@
+"""What people read is true: code blocks run, links lead somewhere, tables are tables, and the README is a page."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import typer
+from helpers import telling
+from typer.testing import CliRunner
+
+import charrnn
+from charrnn.commands.main import app
+from charrnn.training import autotune, trials
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("bench/*.md"), ROOT / "corpora/README.md"],
+    key=lambda path: path.as_posix(),
+)
+NOVEL = (ROOT / "corpora" / "the-tidewater-bank.txt").read_text("utf-8")[:30_000]
+TINY = shlex.split("--iterations 2 --batch-size 2 --seq-length 8 --sample-length 4 --snapshot-at 1 --eval-every 0")
+SMALL = shlex.split("--rnn-size 6 --embedding-size 4")
+
+
+class Block(NamedTuple):
+    """A fenced block of a document."""
+
+    document: str
+    line: int  # at which it begins
+    language: str
+    text: str
+
+
+def blocks(*languages: str) -> list[Block]:
+    found = []
+    for path in DOCUMENTS:
+        text = path.read_text("utf-8")
+        for match in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            if match[1] in languages:
+                name = path.relative_to(ROOT).as_posix()
+                found.append(Block(name, text.count("\n", 0, match.start()) + 1, match[1], match[2]))
+    return found
+
+
+def commands(block: Block) -> Iterator[str]:
+    """What is typed in a block: without prompts, comments and what follows a pipe."""
+    for line in block.text.splitlines():
+        if block.language == "sh" or line.startswith("$ "):
+            yield re.sub(r"\s+#.*|\s*[|>].*", "", line.removeprefix("$ "))
+
+
+COMMANDS = [
+    pytest.param(command, id=f"{block.document}:{block.line}: {command[:50]}")
+    for block in blocks("sh", "console")
+    for command in commands(block)
+    if command
+]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the texts and runs that the documents speak of, small ones."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(trials, "_SECONDS", 0.01)
+    monkeypatch.setattr(autotune, "_TRIAL_SECONDS", 0.01)
+    for name in ("book", "letters", "letter", "war-and-peace", "chapters/one", "notes/a", "notes/b"):
+        path = tmp_path / f"{name}{'.md' if name.startswith('notes') else '.txt'}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(NOVEL[:3000] if name != "letter" else NOVEL[:300], "utf-8")
+    (tmp_path / "letters.txt.gz").write_bytes(gzip.compress(NOVEL[:2000].encode()))
+    for name in ("war-and-peace-1", "war-and-peace-10m-1", "war-and-peace-30m-1", "shakespeare-1"):
+        telling.run(tmp_path / "checkpoints", name, {100: 3.0, 300: 2.5}, text=NOVEL)
+    next(iter(charrnn.train("book.txt", iterations=2, rnn_size=6, batch_size=2, seq_length=8, sample_length=4,
+                            name="book-1", checkpoint_dir="checkpoints")))  # fmt: skip
+    return tmp_path
+
+
+def quickened(words: list[str]) -> list[str]:
+    """A command that does the same in little time."""
+    verb, *rest = words
+    if verb != "train" or "--resume" in rest:
+        return words
+    for budget in ("--time", "--iterations", "--max-epochs"):
+        if budget in words:
+            at = words.index(budget)
+            words = words[:at] + words[at + 2 :]
+    return words + TINY + ([] if "--init-from" in words or "--embedding-from" in words else SMALL)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_can_be_typed(command: str, desk: Path) -> None:
+    program, *words = shlex.split(command)
+    if program == "make":
+        assert re.search(rf"^{words[0]}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    elif program == "charrnn" and words[:2] == ["corpora", "fetch"]:  # there may be no network
+        root = typer.main.get_command(app)
+        assert root.commands["corpora"].commands["fetch"].make_context("fetch", words[2:])  # type: ignore[attr-defined]
+    elif program == "charrnn":
+        result = CliRunner().invoke(app, quickened(words))
+        assert result.exit_code == 0, (result.output, result.exception)
+    else:
+        assert program in ("pip", "pipx", "uv", "python")
+
+
+@pytest.mark.parametrize("block", blocks("console"), ids=lambda block: f"{block.document}:{block.line}")
+def test_output_that_is_shown_is_what_comes(block: Block, desk: Path) -> None:
+    """Its headings do: the figures are those of long trainings."""
+    (command,) = commands(block)
+    result = CliRunner().invoke(app, quickened(shlex.split(command)[1:]))
+    printed = {" ".join(line.split()) for line in (result.output + result.stderr).splitlines()}
+    lines = block.text.splitlines()
+    for number, line in enumerate(lines):
+        if "───" in line:
+            assert " ".join(lines[number - 1].split()) in printed
+        if re.match(r"--- iteration|text  |Nothing odd|Measured on|charrnn: \d", line):
+            shape = re.sub(r"[\d,.]+", "#", line)
+            assert any(re.sub(r"[\d,.]+", "#", other).startswith(shape[:14]) for other in printed), (line, printed)
+
+
+@pytest.mark.parametrize("document", sorted({block.document for block in blocks("python")}))
+def test_every_python_block_runs(document: str, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {}
+    for block in blocks("python"):
+        if block.document == document:
+            quick = re.sub(r"iterations=\d+", "iterations=4, rnn_size=6, batch_size=2, seq_length=8", block.text)
+            exec(compile(quick.replace("snapshot_at=(100,)", "snapshot_at=(2,)"), document, "exec"), names)
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)[^)]*\)", path.read_text("utf-8"))
+    for link in links:
+        file, _, heading = link.partition("#")
+        if "://" in link:
+            continue
+        assert (path.parent / file).exists(), link
+        if heading:
+            text = (path.parent / file).read_text("utf-8")
+            headings = [title.lower().replace(" ", "-") for title in re.findall(r"^#+ (.*)$", text, re.MULTILINE)]
+            assert heading in headings, link
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_tables_render(path: Path) -> None:
+    """Each has a head, a rule, and as many cells in every row."""
+    table: list[str] = []
+    for number, line in enumerate([*path.read_text("utf-8").splitlines(), ""], 1):
+        if line.startswith("|"):
+            table.append(line)
+            continue
+        if table:
+            cells = {len(re.sub(r"\\\|", "", row).strip().strip("|").split("|")) for row in table}
+            assert len(table) > 2, (number, table)
+            assert re.fullmatch(r"[|\-: ]+", table[1]), (number, table[1])
+            assert len(cells) == 1, (number, cells)
+        table = []
+
+
+def test_the_readme_is_a_page() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
