@@ -1,1 +1,4 @@
-"""One module per verb of the command line."""
+"""The command line: one module a verb, which opens, calls the library and shows.
+
+May import: everything. Only here is typer imported.
+"""

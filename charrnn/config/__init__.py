@@ -19,8 +19,11 @@ from charrnn.config.reading import DecodingErrors as DecodingErrors
 from charrnn.config.reading import Normalize as Normalize
 from charrnn.config.reading import ReadConfig as ReadConfig
 from charrnn.config.reading import SourceConfig as SourceConfig
+from charrnn.config.run import CHECKPOINT_DIR as CHECKPOINT_DIR
+from charrnn.config.run import PresetName as PresetName
+from charrnn.config.run import RunConfig as RunConfig
+from charrnn.config.run import StartConfig as StartConfig
 from charrnn.config.sampling import SamplingConfig as SamplingConfig
-from charrnn.config.training import CHECKPOINT_DIR as CHECKPOINT_DIR
 from charrnn.config.training import DEMO_ITERATIONS as DEMO_ITERATIONS
 from charrnn.config.training import ClipMode as ClipMode
 from charrnn.config.training import DataConfig as DataConfig
@@ -28,10 +31,7 @@ from charrnn.config.training import Decay as Decay
 from charrnn.config.training import OptimizerConfig as OptimizerConfig
 from charrnn.config.training import OptimizerName as OptimizerName
 from charrnn.config.training import Precision as Precision
-from charrnn.config.training import PresetName as PresetName
-from charrnn.config.training import RunConfig as RunConfig
 from charrnn.config.training import ScheduleConfig as ScheduleConfig
 from charrnn.config.training import SnapshotConfig as SnapshotConfig
-from charrnn.config.training import StartConfig as StartConfig
 from charrnn.config.training import StoppingConfig as StoppingConfig
 from charrnn.config.training import TrainConfig as TrainConfig

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from charrnn.config import parsing
 from charrnn.config.option import Config, Option, require
 
+Color = Literal["none", "bits"]
+Unit = Literal["line", "sentence", "paragraph"]
+Unseen = Literal["error", "replace", "drop"]
+
 SAMPLING = "Sampling"
+BOUNDS = "Where it begins and ends"
+SEVERAL = "Several texts"
+SHOWN = "What is shown"
 TEMPERATURE = 0.8  # where none is said
 
 
@@ -61,3 +69,104 @@ class SamplingConfig(Config):
         if self.temperatures is not None:
             return self.temperatures
         return usual or (TEMPERATURE,) if self.temperature is None else (self.temperature,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidatesConfig(Config):
+    """Which characters are drawn from: top-k, top-p and min-p, in this order, by the model's own probabilities."""
+
+    greedy: Annotated[bool, Option("Greedy decoding: the same as temperature 0.", panel=SAMPLING, switch=True)] = False
+    top_k: Annotated[int | None, Option("Top-k: draw among so many of the likeliest.", panel=SAMPLING, low=1)] = None
+    top_p: Annotated[
+        float | None,
+        Option(
+            "Top-p: draw among the likeliest that have this share of the probability.", panel=SAMPLING, above=0, high=1
+        ),
+    ] = None
+    min_p: Annotated[
+        float | None,
+        Option(
+            "Min-p: draw among those at least this share as likely as the likeliest.", panel=SAMPLING, low=0, high=1
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundsConfig(Config):
+    """Where a text begins and ends."""
+
+    until: Annotated[
+        list[str] | None,
+        Option(
+            "Stop string: end after this; may be given several times. \\n is a newline.",
+            panel=BOUNDS,
+            names=("--until", "--stop"),
+            metavar="STRING",
+        ),
+    ] = None
+    finish: Annotated[
+        Unit | None, Option("Go on beyond the length to the end of a line, sentence or paragraph.", panel=BOUNDS)
+    ] = None
+    prime_file: Annotated[
+        Path | None,
+        Option(
+            "Read the prompt from a UTF-8 file, or from - for standard input.",
+            panel=BOUNDS,
+            names=("--prompt-file", "--prime-file"),
+            metavar="FILE",
+        ),
+    ] = None
+    echo: Annotated[bool, Option("Write the prompt before the new text.", panel=BOUNDS)] = True
+    unseen: Annotated[
+        Unseen,
+        Option(
+            "Characters of the prompt that the model has never seen: error refuses them, replace takes the nearest it "
+            "knows, drop leaves them out.",
+            panel=BOUNDS,
+            names=("--unknown", "--unseen"),
+        ),
+    ] = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeveralConfig(Config):
+    """How many texts are written."""
+
+    count: Annotated[
+        int | None,
+        Option(
+            "Write so many texts in one pass, with the seeds that follow the first.", panel=SEVERAL, low=1, default="1"
+        ),
+    ] = None
+    every_snapshot: Annotated[
+        bool, Option("Write with every snapshot of a run, in their order.", panel=SEVERAL, switch=True)
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownConfig(Config):
+    """What is shown of a text beside its characters."""
+
+    color: Annotated[
+        Color,
+        Option(
+            "On a terminal, shade each character by its surprise in bits.",
+            panel=SHOWN,
+            names=("--color", "--colour"),
+        ),
+    ] = "none"
+    novelty: Annotated[
+        bool,
+        Option(
+            "Say how much is found word for word in the training text, and underline it on a terminal.",
+            panel=SHOWN,
+            switch=True,
+        ),
+    ] = False
+    novelty_length: Annotated[
+        int, Option("Look for stretches of at least so many characters.", panel=SHOWN, low=1, metavar="N")
+    ] = 30
+    text: Annotated[
+        Path | None,
+        Option("Look for them in this text.", panel=SHOWN, metavar="FILE", default="what the run was trained on"),
+    ] = None

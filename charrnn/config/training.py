@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from charrnn.config import parsing
-from charrnn.config.network import NETWORK, PARTS
+from charrnn.config.network import PARTS
 from charrnn.config.option import AUTO, Config, Option, require
 
 ClipMode = Literal["norm", "value"]
 Decay = Literal["cosine", "linear", "constant", "plateau"]
 OptimizerName = Literal["adamw", "rmsprop", "sgd"]
 Precision = Literal["auto", "float32", "bfloat16"]
-PresetName = Literal["auto", "quick", "small", "medium", "large"]
 
-CHECKPOINT_DIR = Path("checkpoints")
 DEMO_ITERATIONS = (100, 300, 500, 700, 1200, 2000)  # Karpathy's War and Peace demonstration, 2015
 
 WINDOWS = "Training windows"
@@ -277,51 +274,3 @@ class TrainConfig(SnapshotConfig, StoppingConfig, OptimizerConfig, ScheduleConfi
         every = range(self.snapshot_every, self.iterations + 1, self.snapshot_every) if self.snapshot_every else ()
         kept = {iteration for iteration in (*self.snapshot_at, *every) if iteration <= self.iterations}
         return tuple(sorted(kept | {self.iterations}))
-
-
-@dataclass(frozen=True, kw_only=True)
-class StartConfig(Config):
-    """What a training starts from."""
-
-    preset: Annotated[
-        PresetName,
-        Option(
-            "Size of the network; auto goes by text, budget and machine. Options override what a preset chooses.",
-            panel=NETWORK,
-        ),
-    ] = "auto"
-    max_epochs: Annotated[
-        float | None, Option("Epochs instead of --iterations: times to read the text.", panel=LEARNING, above=0)
-    ] = None
-    init_from: Annotated[
-        Path | None,
-        Option(
-            "Fine-tune from these weights, matched by character; the network is the checkpoint's.",
-            panel=LEARNING,
-            metavar="CHECKPOINT|RUN",
-        ),
-    ] = None
-    embedding_from: Annotated[
-        Path | None, Option("Take only the embedding of a checkpoint.", panel=LEARNING, metavar="CHECKPOINT|RUN")
-    ] = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(
-            self.init_from is None or self.embedding_from is None,
-            "--init-from and --embedding-from contradict each other; give one of them.",
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunConfig(Config):
-    """Where a training is kept, and whether it goes on with an earlier one."""
-
-    name: Annotated[str | None, Option("Name of the run.", panel=PLACE, default="after the text, numbered")] = None
-    resume: Annotated[
-        Path | None, Option("Go on with this run, exactly as if it had never stopped.", panel=PLACE, metavar="RUN")
-    ] = None
-    tensorboard: Annotated[
-        bool,
-        Option("Write TensorBoard event files into the run; with --resume, too.", panel=WATCHING, switch=True),
-    ] = False

@@ -1,0 +1,63 @@
+"""What a training starts from, and where it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from charrnn.config.network import NETWORK
+from charrnn.config.option import Config, Option, require
+from charrnn.config.training import LEARNING, PLACE, WATCHING
+
+PresetName = Literal["auto", "quick", "small", "medium", "large"]
+
+CHECKPOINT_DIR = Path("checkpoints")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartConfig(Config):
+    """What a training starts from."""
+
+    preset: Annotated[
+        PresetName,
+        Option(
+            "Size of the network; auto goes by text, budget and machine. Options override what a preset chooses.",
+            panel=NETWORK,
+        ),
+    ] = "auto"
+    max_epochs: Annotated[
+        float | None, Option("Epochs instead of --iterations: times to read the text.", panel=LEARNING, above=0)
+    ] = None
+    init_from: Annotated[
+        Path | None,
+        Option(
+            "Fine-tune from these weights, matched by character; the network is the checkpoint's.",
+            panel=LEARNING,
+            metavar="CHECKPOINT|RUN",
+        ),
+    ] = None
+    embedding_from: Annotated[
+        Path | None, Option("Take only the embedding of a checkpoint.", panel=LEARNING, metavar="CHECKPOINT|RUN")
+    ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.init_from is None or self.embedding_from is None,
+            "--init-from and --embedding-from contradict each other; give one of them.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(Config):
+    """Where a training is kept, and whether it goes on with an earlier one."""
+
+    name: Annotated[str | None, Option("Name of the run.", panel=PLACE, default="after the text, numbered")] = None
+    resume: Annotated[
+        Path | None, Option("Go on with this run, exactly as if it had never stopped.", panel=PLACE, metavar="RUN")
+    ] = None
+    tensorboard: Annotated[
+        bool,
+        Option("Write TensorBoard event files into the run; with --resume, too.", panel=WATCHING, switch=True),
+    ] = False
