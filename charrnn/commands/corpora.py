@@ -17,8 +17,9 @@ from charrnn.config import ReadConfig, SourceConfig, TrainConfig
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
+    from charrnn.text.catalogue import KnownText
     from charrnn.text.download import DownloadCallback
-    from charrnn.text.known_texts import KnownText, StoredText
+    from charrnn.text.known_texts import StoredText
 
 _TRAIN = TrainConfig()
 _BUDGETS = (60.0, 300.0, 1800.0)  # seconds that a network is suggested for
@@ -33,14 +34,15 @@ def corpora(context: typer.Context, as_json: Json = False) -> None:
     if context.invoked_subcommand is not None:
         return
     from charrnn.text import id_cache, known_texts
+    from charrnn.text.catalogue import ENTRIES
 
     texts, encoded = known_texts.stored(), id_cache.entries()
     names = {text.name for text in texts}
-    fetchable = [entry for entry in known_texts.ENTRIES.values() if entry.name not in names]
+    fetchable = [entry for entry in ENTRIES.values() if entry.name not in names]
     if as_json:
         print_json(
-            {"stored": [_described(text) for text in texts], "fetchable": [_offered(one) for one in fetchable]}
-            | {"cache": [asdict(one) | {"path": str(one.path)} for one in encoded]}
+            {"stored": [_described(text) for text in texts], "fetchable": [_offered(entry) for entry in fetchable]}
+            | {"cache": [asdict(entry) | {"path": str(entry.path)} for entry in encoded]}
         )
         return
     from charrnn.terminal.console import console
@@ -71,22 +73,24 @@ def fetch(
 ) -> None:
     """Fetch texts, by name or from anywhere on the web.
 
-    Kept is the text alone, in UTF-8 and without Project Gutenberg's licence. A download that was interrupted goes on
-    where it stopped."""
+    Kept is the text alone, in UTF-8 and without Project Gutenberg's licence."""
     from charrnn.text import known_texts
+    from charrnn.text.catalogue import ENTRIES
 
     if name is not None and (len(texts) != 1 or "://" not in texts[0]):
-        raise UsageError("--name names the text of one URL. Fetch that alone.")
-    entries = [known_texts.from_url(text, name) if "://" in text else known_texts.known(text) for text in texts]
+        raise UsageError("--name names the text of one URL.", "Fetch that alone.")
+    entries = [
+        known_texts.entry_of_url(text, name) if "://" in text else known_texts.entry_named(text) for text in texts
+    ]
     for entry in entries:
-        kept = next((text for text in known_texts.stored() if text.name == entry.name), None)
-        if kept is not None and not force and entry.name not in known_texts.ENTRIES and kept.url != entry.url:
-            raise UsageError(f"{entry.name}: is here already, from {kept.url}. Choose a --name, or --force.")
-        if kept is None or force:
+        stored = next((text for text in known_texts.stored() if text.name == entry.name), None)
+        if stored is not None and not force and entry.name not in ENTRIES and stored.url != entry.url:
+            raise UsageError(f"{entry.name}: is here already, from {stored.url}.", "Choose a --name, or --force.")
+        if stored is None or force:
             with _bar(entry.name) as progress:
-                kept = known_texts.install(entry, max_size=max_size * 10**6, progress=progress)
-        length = "" if kept.characters is None else f"{kept.characters:,} characters, "
-        _say(f"{kept.name}: {length}{kept.path}")
+                stored = known_texts.fetch(entry, max_size=max_size * 10**6, progress=progress)
+        length = "" if stored.characters is None else f"{stored.characters:,} characters, "
+        _say(f"{stored.name}: {length}{stored.path}")
     _say(f"Learn it: charrnn train {entries[-1].name}")
 
 
@@ -163,8 +167,8 @@ def _bar(name: str) -> Iterator[DownloadCallback | None]:
 
     with tqdm(desc=name, unit="B", unit_scale=True, dynamic_ncols=True, leave=False, file=sys.stderr) as bar:
 
-        def show(there: int, total: int | None) -> None:
+        def show(arrived: int, total: int | None) -> None:
             bar.total = total
-            bar.update(there - bar.n)
+            bar.update(arrived - bar.n)
 
         yield show

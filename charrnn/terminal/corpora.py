@@ -8,8 +8,9 @@ from rich.console import Console
 
 from charrnn.formatting import size
 from charrnn.terminal.console import moment, open_table, plain
+from charrnn.text.catalogue import KnownText
 from charrnn.text.id_cache import CachedText
-from charrnn.text.known_texts import KnownText, StoredText
+from charrnn.text.known_texts import StoredText
 
 
 def show_library(

@@ -184,7 +184,7 @@ def _path(text: str | Path) -> str:
     """What was typed, as a path, or standard input's "-"."""
     if str(text) == sources.STDIN:
         return sources.STDIN
-    path = str(known_texts.resolve(text))
+    path = str(known_texts.find(text))
     return os.path.join(os.curdir, path) if path == sources.STDIN else path  # "./-" is a file
 
 

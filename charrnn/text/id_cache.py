@@ -218,14 +218,12 @@ def entries() -> list[CachedText]:
 
 
 def clear() -> int:
-    """Remove every entry, and what interrupted processes left: half of one, or of a download. Returns the bytes freed.
+    """Remove every entry, and the halves of one that interrupted processes left. Returns the bytes freed.
 
     Raises CorpusError."""
     freed = 0
     try:
-        for path in (
-            path for pattern in ("*.ids", ".*.tmp", "downloads/*") for path in files.cache_dir().glob(pattern)
-        ):
+        for path in (path for pattern in ("*.ids", ".*.tmp") for path in files.cache_dir().glob(pattern)):
             with contextlib.suppress(FileNotFoundError):
                 size = path.stat().st_size
                 path.unlink()

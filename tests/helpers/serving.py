@@ -61,33 +61,12 @@ def serving(answers: Mapping[str, Answer] | None = None) -> Iterator[Server]:
             thread.join()
 
 
-def whole(data: bytes, **headers: object) -> Answer:
-    """All of it, whatever was asked."""
+def whole(data: bytes, broken_after: int | None = None, **headers: object) -> Answer:
+    """All of it; or the connection breaks after `broken_after` bytes."""
 
     def answer(handler: Handler) -> None:
         handler.head(200, Content_Length=len(data), **headers)
-        handler.wfile.write(data)
-
-    return answer
-
-
-def resumable(data: bytes, version: str = '"v1"', broken_after: int | None = None) -> Answer:
-    """As a good server does: ranges of the version asked for. The connection breaks after `broken_after` bytes."""
-
-    def answer(handler: Handler) -> None:
-        start = 0
-        if handler.headers["If-Range"] == version and handler.headers["Range"]:
-            start = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
-        if start >= len(data):
-            handler.head(416, Content_Range=f"bytes */{len(data)}", Content_Length=0)
-            return
-        rest = data[start:]
-        if start:
-            span = f"bytes {start}-{len(data) - 1}/{len(data)}"
-            handler.head(206, ETag=version, Content_Range=span, Content_Length=len(rest))
-        else:
-            handler.head(200, ETag=version, Content_Length=len(rest))
-        handler.wfile.write(rest[:broken_after])
+        handler.wfile.write(data[:broken_after])
 
     return answer
 

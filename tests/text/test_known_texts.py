@@ -6,17 +6,18 @@ import dataclasses
 import hashlib
 import json
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from helpers.serving import Server, serving, whole
+from helpers.serving import Answer, Server, serving, status, whole
 
 from charrnn.errors import CorpusError, FetchError, UsageError
 from charrnn.text import gutenberg, known_texts
-from charrnn.text.known_texts import KnownText
+from charrnn.text.catalogue import ENTRIES, KnownText
 
 BOOK = "THE LIGHTHOUSE\n\nShe said: “It’s a   long\nway to Mégare.”\n" + "The lamp went round.\n" * 100
 FILE = (
@@ -64,7 +65,7 @@ def store(name: str, text: str = "text\n") -> Path:
 
 
 def test_the_book_alone_is_kept(entry: KnownText, tmp_path: Path) -> None:
-    kept = known_texts.install(entry)
+    kept = known_texts.fetch(entry)
     assert kept.path == tmp_path / "data" / "corpora" / "lighthouse.txt" == known_texts.fetched_path("lighthouse")
     assert kept.path.read_bytes() == BOOK.encode()
     notes = json.loads(kept.path.with_suffix(".json").read_text(encoding="utf-8"))
@@ -79,13 +80,13 @@ def test_the_book_alone_is_kept(entry: KnownText, tmp_path: Path) -> None:
     assert (kept.size, kept.characters) == (len(BOOK.encode()), len(BOOK))
     assert files(tmp_path) == ["data/corpora/lighthouse.json", "data/corpora/lighthouse.txt"]
     assert known_texts.stored()[1:] == [kept]
-    assert known_texts.resolve("lighthouse") == kept.path
+    assert known_texts.find("lighthouse") == kept.path
 
 
 @pytest.mark.parametrize("text", ["one\ntwo\n\n\n", "\n\none", "\r\none\r"])
 def test_other_texts_are_kept_as_they_are_but_for_line_ends(server: Server, text: str) -> None:
     server.answers["/notes"] = whole(text.encode())
-    kept = known_texts.install(known_texts.from_url(server.url("/notes")))
+    kept = known_texts.fetch(known_texts.entry_of_url(server.url("/notes")))
     assert kept.path.read_bytes() == text.replace("\r\n", "\n").replace("\r", "\n").encode()
 
 
@@ -93,7 +94,7 @@ def test_other_texts_are_kept_as_they_are_but_for_line_ends(server: Server, text
     "phrases", [("SHE SAID",), ("it's a long way",), ('"It’s', "lamp\twent"), ("Me\u0301gare",), ("mégare.”",)]
 )
 def test_phrases_are_found_whatever_their_case_quotes_and_line_ends(entry: KnownText, phrases: tuple[str, ...]) -> None:
-    known_texts.install(dataclasses.replace(entry, phrases=phrases))
+    known_texts.fetch(dataclasses.replace(entry, phrases=phrases))
 
 
 @pytest.mark.parametrize(
@@ -106,12 +107,36 @@ def test_phrases_are_found_whatever_their_case_quotes_and_line_ends(entry: Known
     ],
 )
 def test_another_text_is_not_kept(entry: KnownText, tmp_path: Path, changes: dict[str, object], reason: str) -> None:
-    known_texts.install(entry)
+    known_texts.fetch(entry)
     with pytest.raises(FetchError, match=re.escape(reason)) as caught:
-        known_texts.install(dataclasses.replace(entry, **changes))
+        known_texts.fetch(dataclasses.replace(entry, **changes))
     assert entry.url in str(caught.value)
     assert known_texts.fetched_path("lighthouse").read_bytes() == BOOK.encode()  # what was here stays
     assert files(tmp_path / "cache") == []
+
+
+@pytest.mark.parametrize("answer", [whole(FILE.encode(), broken_after=99), status(404)], ids=["broken off", "missing"])
+def test_what_does_not_arrive_whole_changes_nothing(
+    server: Server, entry: KnownText, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    stored = known_texts.fetch(entry)
+    server.answers["/lighthouse.txt"] = answer
+    with pytest.raises(FetchError, match=re.escape(entry.url)):
+        known_texts.fetch(entry)
+    assert files(tmp_path) == ["data/corpora/lighthouse.json", "data/corpora/lighthouse.txt"]
+    assert known_texts.stored()[1:] == [stored]
+    assert stored.path.read_bytes() == BOOK.encode()
+
+
+def test_an_interrupted_download_changes_nothing(entry: KnownText, tmp_path: Path) -> None:
+    def interrupt(arrived: int, total: int | None) -> None:
+        if arrived:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        known_texts.fetch(entry, progress=interrupt)
+    assert files(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -127,20 +152,20 @@ def test_another_text_is_not_kept(entry: KnownText, tmp_path: Path, changes: dic
 def test_what_is_no_text_is_not_kept(server: Server, tmp_path: Path, data: bytes, reason: str) -> None:
     server.answers["/x"] = whole(data)
     with pytest.raises(FetchError, match=re.escape(reason)):
-        known_texts.install(known_texts.from_url(server.url("/x")))
+        known_texts.fetch(known_texts.entry_of_url(server.url("/x")))
     assert files(tmp_path) == []
 
 
 def test_the_most_to_download(entry: KnownText, tmp_path: Path) -> None:
     with pytest.raises(FetchError, match="--max-size"):
-        known_texts.install(entry, max_size=100)
+        known_texts.fetch(entry, max_size=100)
     assert files(tmp_path) == []
 
 
 def test_fetched_again_it_is_replaced(server: Server, entry: KnownText) -> None:
-    known_texts.install(entry)
+    known_texts.fetch(entry)
     server.answers["/lighthouse.txt"] = whole(FILE.replace("lamp", "new lamp").encode())
-    kept = known_texts.install(dataclasses.replace(entry, phrases=(), size=(1, 9999)))
+    kept = known_texts.fetch(dataclasses.replace(entry, phrases=(), size=(1, 9999)))
     assert kept.path.read_text(encoding="utf-8") == BOOK.replace("lamp", "new lamp")
     assert known_texts.stored()[1:] == [kept]
 
@@ -148,7 +173,7 @@ def test_fetched_again_it_is_replaced(server: Server, entry: KnownText) -> None:
 def test_a_folder_that_cannot_be_made(entry: KnownText, tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     with pytest.raises(FetchError, match="cannot be written"):
-        known_texts.install(entry)
+        known_texts.fetch(entry)
 
 
 @pytest.mark.parametrize(
@@ -165,26 +190,26 @@ def test_a_folder_that_cannot_be_made(entry: KnownText, tmp_path: Path) -> None:
     ],
 )
 def test_a_text_is_called_after_its_address(url: str, name: str) -> None:
-    entry = known_texts.from_url(url)
+    entry = known_texts.entry_of_url(url)
     assert (entry.name, entry.url) == (name, url)
-    assert known_texts.from_url(url, "mine.v2").name == "mine.v2"
+    assert known_texts.entry_of_url(url, "mine.v2").name == "mine.v2"
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "a\\b", ".hidden", "-x", "a b", "x" * 101, "nul\0", "a\n"])
 def test_names_that_cannot_be(name: str) -> None:
     with pytest.raises(UsageError, match="--name"):
-        known_texts.from_url("https://host/x.txt", name)
+        known_texts.entry_of_url("https://host/x.txt", name)
 
 
 def test_an_address_may_give_no_name() -> None:
     with pytest.raises(UsageError, match=r"---\.txt: cannot be a text's name\. Choose one with --name"):
-        known_texts.from_url("https://host/---.txt")
+        known_texts.entry_of_url("https://host/---.txt")
 
 
 @pytest.mark.parametrize("name", ["war-and-peace", "the-tidewater-bank"])
 def test_known_names_are_taken(name: str) -> None:
     with pytest.raises(UsageError, match="another text"):
-        known_texts.from_url(f"https://host/{name}.txt")
+        known_texts.entry_of_url(f"https://host/{name}.txt")
 
 
 # -- finding -----------------------------------------------------------------------------------------------------------
@@ -194,26 +219,26 @@ def test_an_existing_path_wins() -> None:
     store("faust")
     for name in ("faust", "war-and-peace", "the-tidewater-bank"):
         Path(name).mkdir()
-        assert known_texts.resolve(name) == Path(name)
-        assert known_texts.resolve(Path(name)) == Path(name)
+        assert known_texts.find(name) == Path(name)
+        assert known_texts.find(Path(name)) == Path(name)
 
 
 def test_the_bundled_novel_has_a_name() -> None:
-    path = known_texts.resolve("the-tidewater-bank")
+    path = known_texts.find("the-tidewater-bank")
     assert path == known_texts.bundled() == known_texts.stored()[0].path
     assert known_texts.stored()[0].characters == len(path.read_text(encoding="utf-8"))
 
 
 def test_a_fetched_text_is_found_by_its_name() -> None:
-    assert known_texts.resolve("war-and-pieces-of-mine") == Path("war-and-pieces-of-mine")
+    assert known_texts.find("war-and-pieces-of-mine") == Path("war-and-pieces-of-mine")
     path = store("war-and-pieces-of-mine")
-    assert known_texts.resolve("war-and-pieces-of-mine") == known_texts.resolve(Path("war-and-pieces-of-mine")) == path
+    assert known_texts.find("war-and-pieces-of-mine") == known_texts.find(Path("war-and-pieces-of-mine")) == path
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("war-and-peace", "war-and-peace is not here yet: charrnn corpora fetch war-and-peace"),
+        ("war-and-peace", "war-and-peace: is not here yet. Fetch it: charrnn corpora fetch war-and-peace"),
         ("war-and-piece", "Did you mean the text war-and-peace?"),
         ("war-and-peace.txt", "Did you mean the text war-and-peace?"),
         ("the-tidewater-bank.txt", "Did you mean the text the-tidewater-bank?"),
@@ -223,38 +248,38 @@ def test_a_fetched_text_is_found_by_its_name() -> None:
 )
 def test_what_to_do_is_said(text: str | Path, reason: str) -> None:
     with pytest.raises(CorpusError, match=re.escape(reason)) as caught:
-        known_texts.resolve(text)
+        known_texts.find(text)
     assert str(caught.value).startswith(str(text))
 
 
 @pytest.mark.parametrize("text", ["novel.txt", "a/war-and-peace", "../faust", "x" * 5000, "nul\0", "-", "/faust"])
 def test_anything_else_is_a_path(text: str) -> None:
-    assert known_texts.resolve(text) == Path(text)
+    assert known_texts.find(text) == Path(text)
 
 
 def test_an_empty_name_is_no_folder() -> None:
     with pytest.raises(UsageError, match="empty name"):
-        known_texts.resolve("")
+        known_texts.find("")
 
 
 def test_names_never_lead_out_of_the_folder(tmp_path: Path) -> None:
     store("inside")
     (tmp_path / "data" / "outside.txt").touch()
-    assert known_texts.resolve("../outside") == Path("../outside")
+    assert known_texts.find("../outside") == Path("../outside")
     with pytest.raises(CorpusError, match="not been fetched"):
         known_texts.remove("../outside")
     assert (tmp_path / "data" / "outside.txt").exists()
 
 
 def test_what_can_be_fetched_by_name() -> None:
-    assert known_texts.known("faust") is known_texts.ENTRIES["faust"]
+    assert known_texts.entry_named("faust") is ENTRIES["faust"]
     for name, reason in [
         ("faustt", "Did you mean faust?"),
         ("the-tidewater-bank", "comes with charrnn"),
         ("zzz", "Give its web address"),
     ]:
         with pytest.raises(CorpusError, match=re.escape(reason)):
-            known_texts.known(name)
+            known_texts.entry_named(name)
 
 
 # -- keeping -----------------------------------------------------------------------------------------------------------
@@ -277,7 +302,7 @@ def test_fetched_texts_are_listed_by_name_after_the_bundled_one() -> None:
 
 
 def test_removed_is_removed(entry: KnownText, tmp_path: Path) -> None:
-    kept = known_texts.install(entry)
+    kept = known_texts.fetch(entry)
     assert known_texts.remove("lighthouse") == kept.path
     assert files(tmp_path) == []
     with pytest.raises(CorpusError, match="has not been fetched"):
@@ -290,7 +315,7 @@ def test_removed_is_removed(entry: KnownText, tmp_path: Path) -> None:
 # -- the list ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("entry", known_texts.ENTRIES.values(), ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=lambda entry: entry.name)
 def test_entries_are_complete(entry: KnownText) -> None:
     assert re.fullmatch(r"[a-z0-9-]+", entry.name)
     assert entry.title
@@ -305,6 +330,6 @@ def test_entries_are_complete(entry: KnownText) -> None:
 
 
 def test_the_texts_are_different_ones() -> None:
-    assert len({entry.url for entry in known_texts.ENTRIES.values()}) == len(known_texts.ENTRIES) >= 10
-    assert "the-tidewater-bank" not in known_texts.ENTRIES
+    assert len({entry.url for entry in ENTRIES.values()}) == len(ENTRIES) >= 10
+    assert "the-tidewater-bank" not in ENTRIES
     assert not gutenberg.has_boilerplate(known_texts.bundled().read_text(encoding="utf-8"))
