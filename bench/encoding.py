@@ -55,8 +55,9 @@ def least(work: Callable[[], object]) -> float:
 def encode(path: Path, config: ReadConfig) -> None:
     """Both passes."""
     source = sources.gather([path])[0]
-    pieces = (lambda _: source.chunks()) if config.bytes else partial(charsets.decode, source, config)
-    for _ in encoder.encode([encoder.UnreadDocument(source.name, path, pieces)], config, in_memory=0).again():
+    decode = (lambda _: source.chunks()) if config.bytes else partial(charsets.decode, source, config)
+    reader = encoder.DocumentReader(source.name, path, decode, source.display_name)
+    for _ in encoder.encode([reader], config, in_memory=0).iter_ids():
         pass
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from charrnn.evaluation.scoring import Score
     from charrnn.runs.checkpoint import Checkpoint
     from charrnn.terminal.scores import ModelScore
+    from charrnn.text.sources import Source
 
 _WINDOW = 256  # characters of a cold window, as in charrnn.training.validation
 
@@ -69,9 +69,8 @@ def score(
     *models, typed = paths
     window = _WINDOW if cold else None
     problems: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        text = _ReadableText(typed, encoding, Path(folder), checkpoint_dir)
-        scored = _scored(models, text, window, checkpoint_dir, problems)
+    text = _ReadableText(typed, encoding, checkpoint_dir)
+    scored = _scored(models, text, window, checkpoint_dir, problems)
     places = most_surprising(scored[0].score, count)
     if html:
         _write(html, page(text.name, scored, places, window))
@@ -97,18 +96,15 @@ def score(
 class _ReadableText:
     """The text that was named, as different models have it read; standard input too, which comes only once."""
 
-    def __init__(self, typed: str, encoding: str, folder: Path, root: Path) -> None:
-        """`folder` is for what has to be kept meanwhile, `root` where runs are. Raises CorpusError, UsageError."""
+    def __init__(self, typed: str, encoding: str, root: Path) -> None:
+        """`root` is where runs are. Raises CorpusError, UsageError."""
         from charrnn.text import sources
 
-        self.name, self.typed, self.encoding, self.folder, self.root = "", typed, encoding, folder, root
-        self.file, self.read = typed, dict[ReadConfig, str]()
+        self.name, self.typed, self.encoding, self.root = "", typed, encoding, root
+        self.sources: list[str | Source] = [typed]
+        self.read = dict[ReadConfig, str]()
         if typed == sources.STDIN:
-            [source] = sources.gather([typed])
-            kept = folder / source.name
-            with kept.open("wb") as file:
-                file.writelines(source.chunks())
-            self.file = str(kept)
+            self.sources = [*sources.gather([typed])]
 
     def reading(self, own: ReadConfig) -> ReadConfig:
         """How it is read for a model: as the model's own text, except that no character is too rare to be told, that
@@ -120,12 +116,12 @@ class _ReadableText:
         """Its characters. Raises CorpusError, UsageError."""
         if config not in self.read:
             try:
-                source = text_options.read([self.file], config)
-            except CorpusError as error:
+                source = text_options.read(self.sources, config)
+            except CorpusError:
                 if _is_model(self.typed, self.root):
                     wanted = f"charrnn score {self.typed} TEXT"
                     raise UsageError(f"{self.typed}: is a run or a checkpoint; the text comes last: {wanted}") from None
-                raise CorpusError(str(error).replace(f"{self.folder.resolve()}{os.sep}", "")) from None
+                raise
             self.name, self.read[config] = source.name, source.text
         return self.read[config]
 

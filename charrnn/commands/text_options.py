@@ -12,6 +12,7 @@ from charrnn.config import ReadConfig
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
+    from charrnn.text.sources import Source
 
 Texts = Annotated[
     list[str] | None,
@@ -23,7 +24,7 @@ Texts = Annotated[
 ]
 
 
-def read(texts: Sequence[str], reading: ReadConfig, *, check: bool = False, **files: Any) -> Corpus:
+def read(texts: Sequence[str | Source], reading: ReadConfig, *, check: bool = False, **files: Any) -> Corpus:
     """Read, with a bar on a terminal if it takes long, and say on standard error what should be known of it: with
     `check` also that it has a licence in it, which nobody wants to train on.
 

@@ -1,7 +1,7 @@
 """From a document's bytes to its characters, piece by piece, so that a text of any size passes through.
 
 A piece is `bytes` where it is pure ASCII, whose bytes are its code points, and `str` elsewhere. Pieces end anywhere:
-no step may depend on where, and tests/test_decoding.py holds every one of them to that.
+no step may depend on where.
 """
 
 from __future__ import annotations
@@ -48,27 +48,33 @@ class DecodingStatistics:
     cr: int = 0  # alone
 
 
-def decode(source: Source, config: ReadConfig, seen: DecodingStatistics) -> Iterable[Piece]:
-    """The characters of a document as `config` wants them; what is noticed on the way goes into `seen`.
+def decode(source: Source, config: ReadConfig, statistics: DecodingStatistics) -> Iterable[Piece]:
+    """The characters of a document as `config` wants them.
 
-    Raises CorpusError for bytes that the encoding does not have, naming their offset and an encoding that would fit.
+    Args:
+        source: The document.
+        config: Its encoding, and how its characters are normalized.
+        statistics: What is noticed on the way goes in here.
+
+    Raises:
+        CorpusError: The encoding does not have these bytes. Names their offset and an encoding that would fit.
     """
-    return prepare(_decoded(source, config, seen), config, seen)
+    return normalize(_decode_bytes(source, config, statistics), config, statistics)
 
 
-def prepare(pieces: Iterable[Piece], config: ReadConfig, seen: DecodingStatistics) -> Iterable[Piece]:
+def normalize(pieces: Iterable[Piece], config: ReadConfig, statistics: DecodingStatistics) -> Iterable[Piece]:
     """What happens to characters once they are decoded, in this order: newlines, licence, case, normal form."""
     if not config.keep_newlines:
-        pieces = folded(pieces, seen)
+        pieces = normalize_newlines(pieces, statistics)
     if config.strip_gutenberg:
         pieces = gutenberg.strip(_as_text(pieces))
     if config.lowercase or config.normalize != "none":
-        pieces = mapped(_as_text(pieces), config)
+        pieces = normalize_characters(_as_text(pieces), config)
     return pieces
 
 
-def to_points(piece: Piece) -> Points:
-    """A piece's code points, (n,)."""
+def code_points_of(piece: Piece) -> Points:
+    """A piece's code points: (n,) uint8 or uint32."""
     return np.frombuffer(piece, dtype=np.uint8) if isinstance(piece, bytes) else to_code_points(piece)
 
 
@@ -78,19 +84,21 @@ def to_utf8(piece: Piece) -> bytes:
 
 
 def _as_text(pieces: Iterable[Piece]) -> Iterator[str]:
+    """Pieces that are all strings."""
     return (piece.decode("ascii") if isinstance(piece, bytes) else piece for piece in pieces)
 
 
-def _decoded(source: Source, config: ReadConfig, seen: DecodingStatistics) -> Iterator[Piece]:
+def _decode_bytes(source: Source, config: ReadConfig, statistics: DecodingStatistics) -> Iterator[Piece]:
+    """A document's characters, without its byte order mark. Raises CorpusError."""
     head = source.read_range(0, 4)
     mark, encoding = next((bom for bom in _BOMS if head.startswith(bom[0])), (b"", ""))
     wanted = config.encoding if config.encoding == "auto" else codecs.lookup(config.encoding).name
     if mark and wanted in ("auto", "utf-8", encoding):
-        skip, seen.encoding = len(mark), encoding
+        skip, statistics.encoding = len(mark), encoding
     else:
-        skip, seen.encoding = 0, _detect(source) if wanted == "auto" else wanted
-    ascii_is_ascii = seen.encoding == "utf-8"
-    decoder = codecs.getincrementaldecoder(seen.encoding)(config.errors)
+        skip, statistics.encoding = 0, _detect_encoding(source) if wanted == "auto" else wanted
+    ascii_is_ascii = statistics.encoding == "utf-8"
+    decoder = codecs.getincrementaldecoder(statistics.encoding)(config.errors)
     offset = 0  # of the next chunk
     for chunk in source.chunks():
         if skip:
@@ -108,6 +116,7 @@ def _decoded(source: Source, config: ReadConfig, seen: DecodingStatistics) -> It
 def _decode_chunk(
     decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool, source: Source, offset: int, config: ReadConfig
 ) -> str:
+    """The characters of the chunk at `offset` that are complete. Raises CorpusError."""
     waiting = decoder.getstate()[0]  # bytes of a character that began in the chunk before
     try:
         return decoder.decode(chunk, final)
@@ -115,27 +124,30 @@ def _decode_chunk(
         at, reason = offset - len(waiting), str(error)
         if isinstance(error, UnicodeDecodeError):
             at, reason = at + error.start, error.reason
-        raise CorpusError(_undecodable(source, at, config, reason)) from None
+        raise _undecodable(source, at, config, reason) from None
 
 
-def _undecodable(source: Source, offset: int, config: ReadConfig, reason: str) -> str:
-    where, shown = source.path or source.name, source.read_range(offset, 4).hex(" ")
+def _undecodable(source: Source, offset: int, config: ReadConfig, reason: str) -> CorpusError:
+    """The error to raise for bytes that the encoding does not have, with an encoding that would fit."""
     encoding = "UTF-8" if config.encoding in ("utf-8", "auto") else config.encoding
-    said = f"{where}: is not {encoding}: byte {offset} ({shown}), {reason}."
-    fits = guess(source, offset)
-    if fits is None or fits == codecs.lookup(encoding).name:
-        return f"{said} It may be no text; --errors replace reads it all the same, --bytes models its bytes."
-    return f"{said} It looks like {fits}: use --encoding {fits} (or --errors replace, if it is only damaged)."
+    shown = source.read_range(offset, 4).hex(" ")
+    what = f"{source.display_name}: is not {encoding}: byte {offset} ({shown}), {reason}."
+    guess = guess_encoding(source, offset)
+    if guess is None or guess == codecs.lookup(encoding).name:
+        advice = "It may be no text; --errors replace reads it all the same, --bytes models its bytes."
+    else:
+        advice = f"It looks like {guess}: use --encoding {guess} (or --errors replace, if it is only damaged)."
+    return CorpusError(what, advice)
 
 
-def _detect(source: Source) -> str:
+def _detect_encoding(source: Source) -> str:
     """UTF-8 if all of it is; else what fits best. Raises CorpusError if nothing does."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset = 0
     try:
         for chunk in source.chunks():
             waiting = len(decoder.getstate()[0])
-            if offset == 0 and (wide := _wide(chunk[:4096])):
+            if offset == 0 and (wide := _guess_utf16(chunk[:4096])):
                 return wide
             decoder.decode(chunk)
             offset += len(chunk)
@@ -144,16 +156,15 @@ def _detect(source: Source) -> str:
         return "utf-8"
     except UnicodeDecodeError as error:
         at = offset - waiting + error.start
-    fits = guess(source, at)
-    if fits is None:
-        raise CorpusError(
-            f"{source.path or source.name}: is in no encoding known: byte {at} "
-            f"({source.read_range(at, 4).hex(' ')}) is not UTF-8. Name it with --encoding, or model its --bytes."
-        )
-    return fits
+    guess = guess_encoding(source, at)
+    if guess is None:
+        shown = source.read_range(at, 4).hex(" ")
+        what = f"{source.display_name}: is in no encoding known: byte {at} ({shown}) is not UTF-8."
+        raise CorpusError(what, "Name it with --encoding, or model its --bytes.")
+    return guess
 
 
-def _wide(head: bytes) -> str | None:
+def _guess_utf16(head: bytes) -> str | None:
     """UTF-16 without its mark: every other byte of what people write is often zero."""
     even, odd = head[::2].count(0), head[1::2].count(0)
     if max(even, odd) * 5 < len(head) or min(even, odd) * 10 > max(even, odd):
@@ -161,12 +172,12 @@ def _wide(head: bytes) -> str | None:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def guess(source: Source, offset: int) -> str | None:
+def guess_encoding(source: Source, offset: int) -> str | None:
     """The likeliest encoding of bytes that are not UTF-8 at `offset`, or None for something that is not text."""
     from charset_normalizer import from_bytes
 
     data = source.read_range(max(0, offset - 256) & ~3, 65536)  # ASCII before it tells little; in step with UTF-32
-    if wide := _wide(data[:4096]):
+    if wide := _guess_utf16(data[:4096]):
         return wide
     matches = from_bytes(data)
     best = matches.best()
@@ -180,8 +191,8 @@ def guess(source: Source, offset: int) -> str | None:
     return None if controls > len(text) // 100 else codecs.lookup(best.encoding).name
 
 
-def folded(pieces: Iterable[Piece], seen: DecodingStatistics) -> Iterator[Piece]:
-    """CRLF and CR as LF, counted."""
+def normalize_newlines(pieces: Iterable[Piece], statistics: DecodingStatistics) -> Iterator[Piece]:
+    """Newline normalization: CRLF and CR become LF, and are counted."""
     ends_in_cr = False
     for piece in pieces:
         if not piece:
@@ -194,32 +205,39 @@ def folded(pieces: Iterable[Piece], seen: DecodingStatistics) -> Iterator[Piece]
         if isinstance(piece, bytes):
             if b"\r" in piece:
                 unix = piece.replace(b"\r\n", b"\n")
-                seen.crlf, seen.cr = seen.crlf + len(piece) - len(unix), seen.cr + unix.count(b"\r")
+                statistics.crlf, statistics.cr = (
+                    statistics.crlf + len(piece) - len(unix),
+                    statistics.cr + unix.count(b"\r"),
+                )
                 piece = unix.replace(b"\r", b"\n")
         elif "\r" in piece:
             lines = piece.replace("\r\n", "\n")
-            seen.crlf, seen.cr = seen.crlf + len(piece) - len(lines), seen.cr + lines.count("\r")
+            statistics.crlf, statistics.cr = (
+                statistics.crlf + len(piece) - len(lines),
+                statistics.cr + lines.count("\r"),
+            )
             piece = lines.replace("\r", "\n")
         yield piece
     if ends_in_cr:
-        seen.cr += 1
+        statistics.cr += 1
         yield b"\n"
 
 
-def mapped(pieces: Iterable[str], config: ReadConfig) -> Iterator[str]:
-    """Lower case and Unicode normal form, as of the whole text at once."""
+def normalize_characters(pieces: Iterable[str], config: ReadConfig) -> Iterator[str]:
+    """Lower-casing and Unicode normalization, as of the whole text at once."""
     waiting = ""
     for piece in pieces:
         waiting += piece
-        near = _BREAK.search(waiting[:-1000:-1]) or _BREAK.search(waiting[::-1])
-        if near:
-            cut = len(waiting) - near.start() - 1
-            yield _map(waiting[:cut], config)
+        last_break = _BREAK.search(waiting[:-1000:-1]) or _BREAK.search(waiting[::-1])
+        if last_break:
+            cut = len(waiting) - last_break.start() - 1
+            yield _normalize_whole(waiting[:cut], config)
             waiting = waiting[cut:]
-    yield _map(waiting, config)
+    yield _normalize_whole(waiting, config)
 
 
-def _map(text: str, config: ReadConfig) -> str:
+def _normalize_whole(text: str, config: ReadConfig) -> str:
+    """Lower case and normal form of a text that no neighbour changes."""
     if config.lowercase:
         text = text.lower()
     match config.normalize:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from charrnn.config import MAX_EXPANSION, ReadConfig
 from charrnn.formatting import few
-from charrnn.text import id_cache, known_texts, sources
-from charrnn.text.charsets import DecodingStatistics, Piece, decode, prepare
-from charrnn.text.encoder import Document, EncodedDocuments, ReadingCallback, UnreadDocument, encode
+from charrnn.text import charsets, id_cache, known_texts, sources
+from charrnn.text.charsets import DecodingStatistics, Piece
+from charrnn.text.encoder import Document, DocumentReader, EncodedText, ReadingCallback, encode
 from charrnn.text.id_cache import IdFile
 from charrnn.text.sources import Source
 from charrnn.text.vocabulary import Ids, Vocabulary
@@ -130,54 +130,72 @@ class Corpus:
 
 
 def from_text(text: str, name: str = "text", config: ReadConfig | None = None) -> Corpus:
-    """A corpus from characters already in memory. Raises CorpusError if there are none."""
+    """A corpus from characters already in memory.
+
+    Args:
+        text: The characters; a byte order mark before them is left out.
+        name: What to call it.
+        config: How it is normalized, and whether its bytes are modelled.
+
+    Raises:
+        CorpusError: There is nothing to learn, or it is binary.
+    """
     config = config or ReadConfig()
-    if config.bytes:
-        data = text.encode("utf-8", "surrogateescape")
-        unread = UnreadDocument(name, None, lambda seen: [data])
-    else:
-        pieces = [text.removeprefix("\ufeff")]
-        unread = UnreadDocument(name, None, lambda seen: prepare(pieces, config, seen))
-    encoded = encode([unread], config, in_memory=sys.maxsize)
+    pieces: list[Piece] = [text.encode("utf-8", "surrogateescape") if config.bytes else text.removeprefix("\ufeff")]
+
+    def decode(statistics: DecodingStatistics) -> Iterable[Piece]:
+        return pieces if config.bytes else charsets.normalize(pieces, config, statistics)
+
+    encoded = encode([DocumentReader(name, None, decode, name)], config, in_memory=sys.maxsize)
     assert encoded.ids is not None
-    return _corpus(name, encoded.ids, encoded, config, {}, [])
+    return _corpus(name, encoded.ids, encoded.alphabet, encoded.counts, encoded.documents, config)
 
 
 def read(
-    texts: Sequence[str | Path] | str | Path,
+    texts: Sequence[str | Path | Source] | str | Path,
     config: ReadConfig | None = None,
     *,
     glob: str | None = None,
     max_expansion: int = MAX_EXPANSION,
     progress: ReadingCallback = lambda stage, count: None,
 ) -> Corpus:
-    """Read files, folders, standard input ("-") and texts known by name; each file is a document.
+    """Read a text, from the cache if it is large and was read before.
 
-    `glob` chooses among the files of folders; a packed file may unpack to `max_expansion` times its size. Raises
-    CorpusError for what is missing, no regular file, damaged, undecodable, empty or binary.
+    Args:
+        texts: Files, folders, standard input ("-"), texts known by name, and sources; each file is a document.
+        config: How they are decoded, normalized and joined.
+        glob: Which files of folders; by default *.txt.
+        max_expansion: How many times its size a compressed file may decompress to.
+        progress: Called with what is being done, and how many characters or bytes more of it.
+
+    Raises:
+        CorpusError: A text is missing, no regular file, damaged, undecodable, empty or binary.
+        UsageError: Standard input is named twice or is a terminal, or there is a `glob` but no folder.
     """
     config = config or ReadConfig()
     texts = [texts] if isinstance(texts, str | Path) else list(texts)
-    paths = list(map(_path, texts))
-    found = sources.gather(paths, glob=glob, max_expansion=max_expansion)
-    places = [path if path == sources.STDIN else os.path.abspath(path) for path in paths]
-    first = found[0].name if len(found) == 1 else Path(places[0]).name
-    name = first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
+    named = [text if isinstance(text, Source) else _path(text) for text in texts]
+    gathered = sources.gather(named, glob=glob, max_expansion=max_expansion)
+    places = [_place(text) for text in named]
+    first = gathered[0].name if len(gathered) == 1 else Path(places[0]).name
+    name = first if len(named) == 1 else f"{first} and {len(named) - 1} more"
     origin = {"texts": places, "glob": glob, "max_expansion": max_expansion}
-    unread = [UnreadDocument(one.name, one.path, partial(_pieces, one, config)) for one in found]
-    key = _key(found, config) if sum(one.size for one in found) >= _CACHED_FROM else None
+    key = _key(gathered, config) if sum(source.size for source in gathered) >= _CACHED_FROM else None
+    ids: Ids | IdFile
     if key and (hit := id_cache.find(key, partial(progress, "checking the cache"))):
         ids, facts = hit
         counts, points = np.array(facts["counts"], dtype=np.int64), np.array(facts["code_points"], dtype=np.uint32)
-        encoded = EncodedDocuments(
-            documents=tuple(Document(**values, path=found[values["source"]].path) for values in facts["documents"]),
-            alphabet=Vocabulary(points, int(np.argmax(counts)), of_bytes=config.bytes),
-            counts=counts,
-            ids=None,
-            again=lambda: iter(()),
-        )
-        return _corpus(name, ids, encoded, config, origin, _notes(unread, encoded.documents))
-    return _encoded(unread, name, config, origin, lambda: key or _key(found, config), progress)
+        documents = tuple(Document(**values, path=gathered[values["source"]].path) for values in facts["documents"])
+        alphabet = Vocabulary(points, int(np.argmax(counts)), of_bytes=config.bytes)
+        return _corpus(name, ids, alphabet, counts, documents, config, origin, _notes(gathered, documents))
+    encoded = encode([_reader(source, config) for source in gathered], config, progress)
+    notes = _notes(gathered, encoded.documents)
+    if encoded.ids is not None:
+        ids = encoded.ids
+    else:
+        ids, trouble = _store(encoded, key or _key(gathered, config), name)
+        notes += [trouble] if trouble else []
+    return _corpus(name, ids, encoded.alphabet, encoded.counts, encoded.documents, config, origin, notes)
 
 
 def _path(text: str | Path) -> str:
@@ -188,84 +206,87 @@ def _path(text: str | Path) -> str:
     return os.path.join(os.curdir, path) if path == sources.STDIN else path  # "./-" is a file
 
 
-def _pieces(source: Source, config: ReadConfig, seen: DecodingStatistics) -> Iterable[Piece]:
-    return source.chunks() if config.bytes else decode(source, config, seen)
+def _place(text: str | Source) -> str:
+    """What finds a text again from any working directory."""
+    path = text if isinstance(text, str) else str(text.path or sources.STDIN)
+    return path if path == sources.STDIN else os.path.abspath(path)
 
 
-def _key(found: Sequence[Source], config: ReadConfig) -> str:
-    """The cache's name for these files read this way; what is rare is decided later."""
+def _reader(source: Source, config: ReadConfig) -> DocumentReader:
+    """What decodes a source as `config` says."""
+
+    def decode(statistics: DecodingStatistics) -> Iterable[Piece]:
+        return source.chunks() if config.bytes else charsets.decode(source, config, statistics)
+
+    return DocumentReader(source.name, source.path, decode, source.display_name)
+
+
+def _key(gathered: Sequence[Source], config: ReadConfig) -> str:
+    """The name of the cache entry of these files read this way; what is rare is decided later."""
     reading = dataclasses.asdict(dataclasses.replace(config, min_count=1))
-    return id_cache.key_of([reading, [[one.name, one.sha256()] for one in found]])
+    return id_cache.key_of([reading, [[source.name, source.sha256()] for source in gathered]])
 
 
-def _encoded(
-    unread: Sequence[UnreadDocument],
-    name: str,
-    config: ReadConfig,
-    origin: Mapping[str, Any] | None = None,
-    key: Callable[[], str] = str,
-    progress: ReadingCallback = lambda stage, count: None,
-) -> Corpus:
-    encoded = encode(unread, config, progress)
-    notes = _notes(unread, encoded.documents)
-    ids: Ids | IdFile
-    if encoded.ids is not None:
-        ids = encoded.ids
-    else:
-        documents = [{k: v for k, v in dataclasses.asdict(one).items() if k != "path"} for one in encoded.documents]
-        facts = {
-            "name": name,
-            "characters": int(encoded.counts.sum()),
-            "documents": documents,
-            "code_points": encoded.alphabet.code_points.tolist(),
-            "counts": encoded.counts.tolist(),
-        }
-        ids, trouble = id_cache.store(key(), encoded.again, np.dtype(encoded.alphabet.dtype), facts)
-        notes += [trouble] if trouble else []
-    return _corpus(name, ids, encoded, config, origin or {}, notes)
+def _store(encoded: EncodedText, key: str, name: str) -> tuple[IdFile, str | None]:
+    """Encode a text into the cache. Returns its ids, and what to tell the user if the cache cannot be written."""
+    documents = [dataclasses.asdict(document) for document in encoded.documents]
+    facts = {
+        "name": name,
+        "characters": int(encoded.counts.sum()),
+        "documents": [{field: document[field] for field in document if field != "path"} for document in documents],
+        "code_points": encoded.alphabet.code_points.tolist(),
+        "counts": encoded.counts.tolist(),
+    }
+    return id_cache.store(key, encoded.iter_ids, np.dtype(encoded.alphabet.dtype), facts)
 
 
 def _corpus(
     name: str,
     ids: Ids | IdFile,
-    encoded: EncodedDocuments,
+    alphabet: Vocabulary,
+    counts: NDArray[np.int64],
+    documents: tuple[Document, ...],
     config: ReadConfig,
-    origin: Mapping[str, Any],
-    notes: Sequence[str],
+    origin: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
 ) -> Corpus:
     """What is rare enough becomes the unknown symbol; then everything is known."""
-    alphabet, counts, documents = encoded.alphabet, encoded.counts, encoded.documents
     vocabulary = alphabet
     if config.min_count > 1:
-        every = np.zeros(0x110000, dtype=np.int64)
-        every[alphabet.code_points] = counts
-        vocabulary = Vocabulary.of_counts(every, config.min_count)
+        all_counts = np.zeros(0x110000, dtype=np.int64)
+        all_counts[alphabet.code_points] = counts
+        vocabulary = Vocabulary.of_counts(all_counts, config.min_count)
     if vocabulary.unknown:
         merged = cast(Ids, np.full(len(alphabet), vocabulary.unknown_id, dtype=vocabulary.dtype))
         merged[np.isin(alphabet.code_points, vocabulary.code_points)] = np.arange(len(vocabulary) - 1)
         ids = ids.translated(merged) if isinstance(ids, IdFile) else merged[ids]
-    digest = documents[0].digest
-    if len(documents) > 1:
-        joined = None if config.documents else config.separator
-        digest = hashlib.sha256(json.dumps([joined, [one.digest for one in documents]]).encode()).hexdigest()
     return Corpus(
         name=name,
         ids=ids,
         vocabulary=vocabulary,
         alphabet=alphabet,
         counts=counts,
-        digest=digest,
+        digest=_digest(documents, config),
         documents=documents,
         config=config,
-        origin=origin,
+        origin=origin or {},
         notes=tuple(notes),
     )
 
 
-def _notes(unread: Sequence[UnreadDocument], documents: Sequence[Document]) -> list[str]:
+def _digest(documents: Sequence[Document], config: ReadConfig) -> str:
+    """SHA-256 of the documents' characters and how they are joined, hexadecimal."""
+    if len(documents) == 1:
+        return documents[0].digest
+    separator = None if config.documents else config.separator
+    joined = json.dumps([separator, [document.digest for document in documents]])
+    return hashlib.sha256(joined.encode()).hexdigest()
+
+
+def _notes(gathered: Sequence[Source], documents: Sequence[Document]) -> list[str]:
     """What a person would want to be told of this reading."""
     notes, used = [], {document.source for document in documents}
-    empty = [one.name for index, one in enumerate(unread) if index not in used]
+    empty = [source.name for index, source in enumerate(gathered) if index not in used]
     if empty:
         notes.append(f"left out as empty: {few(empty)}")
     others: dict[str, list[str]] = {}

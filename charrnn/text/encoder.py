@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from charrnn.config import ReadConfig
 from charrnn.errors import CorpusError
-from charrnn.text.charsets import DecodingStatistics, Piece, Points, to_points, to_utf8
+from charrnn.text.charsets import DecodingStatistics, Piece, Points, code_points_of, to_utf8
+from charrnn.text.sources import changed_while_read
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 IN_MEMORY = 64 << 20  # bytes of decoded text up to which one pass is enough
@@ -25,17 +26,13 @@ ReadingCallback = Callable[[str, int], None]  # what is being done, and how many
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadDocument:
-    """A document's name, and how its pieces are had, as often as they are needed."""
+class DocumentReader:
+    """A document's name, and how its characters are had, as often as they are needed."""
 
     name: str
     path: Path | None
-    pieces: Callable[[DecodingStatistics], Iterable[Piece]]
-
-    @property
-    def where(self) -> str:
-        """What an error message calls it."""
-        return str(self.path or self.name)
+    decode: Callable[[DecodingStatistics], Iterable[Piece]]  # yields pieces; notes in its argument what it notices
+    display_name: str  # what an error message calls it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,41 +46,41 @@ class Document:
     characters: int
     digest: str  # SHA-256 of its characters as UTF-8, or of its bytes; hexadecimal
     encoding: str
-    crlf: int  # line ends that were folded to LF
+    crlf: int  # line ends that became LF
     cr: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class EncodedDocuments:
+class EncodedText:
     """Documents encoded, or ready to be."""
 
     documents: tuple[Document, ...]  # those with any characters
     alphabet: Vocabulary  # all their characters
-    counts: NDArray[np.int64]  # how often each of them occurs, separators included
+    counts: NDArray[np.int64]  # (len(alphabet),) how often each of them occurs, separators included
     ids: Ids | None  # (n,) of `alphabet`; None if they are too many for memory
-    again: Callable[[], Iterator[Ids]]  # the ids piece by piece. Raises CorpusError if a document has changed
+    iter_ids: Callable[[], Iterator[Ids]]  # the same piece by piece. Raises CorpusError if a document has changed
 
 
-class _Count:
+class _CodePointCounter:
     """How often each code point occurs, counted in batches."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(0x110000, dtype=np.int64)
-        self._waiting: list[Points] = []
+        self._pending: list[Points] = []
         self._size = 0
 
     def add(self, points: Points) -> None:
-        self._waiting.append(points)
+        self._pending.append(points)
         self._size += len(points)
         if self._size >= _BATCH:
             self._flush()
 
     def _flush(self) -> None:
-        points: Points = np.concatenate([np.zeros(0, dtype=np.uint8), *self._waiting])
+        points: Points = np.concatenate([np.zeros(0, dtype=np.uint8), *self._pending])
         for at in range(0, len(points), _BATCH):  # bincount makes 8 bytes of each
             counts = np.bincount(points[at : at + _BATCH])
             self._counts[: len(counts)] += counts
-        self._waiting, self._size = [], 0
+        self._pending, self._size = [], 0
 
     def total(self) -> NDArray[np.int64]:
         """(0x110000,)"""
@@ -91,10 +88,11 @@ class _Count:
         return self._counts
 
 
-class _Kept:
+class _TextBuffer:
     """A text in memory, until it grows too large for that."""
 
     def __init__(self, limit: int) -> None:
+        """`limit` is in bytes."""
         self.pieces: list[Points] | None = []
         self._left = limit
 
@@ -107,89 +105,118 @@ class _Kept:
 
 
 def encode(
-    unread: Sequence[UnreadDocument],
+    readers: Sequence[DocumentReader],
     config: ReadConfig,
     progress: ReadingCallback = lambda stage, count: None,
     in_memory: int = IN_MEMORY,
-) -> EncodedDocuments:
-    """Read documents, at least one; and keep their ids, if the text takes no more than `in_memory` bytes.
+) -> EncodedText:
+    """Build the vocabulary of documents, and encode them in it.
 
-    Raises CorpusError if they are all empty, binary, or of a single character.
+    Args:
+        readers: The documents, at least one.
+        config: How they are joined, and whether their bytes are modelled.
+        progress: Called with what is being done, and how many characters more of it.
+        in_memory: Bytes of decoded text up to which the ids are kept in memory.
+
+    Returns:
+        The ids in the vocabulary of all characters, or how to have them.
+
+    Raises:
+        CorpusError: The documents are all empty, binary, or of a single character; or cannot be read.
     """
-    separator = to_points(to_utf8(config.separator) if config.bytes else config.separator)
+    separator = code_points_of(to_utf8(config.separator) if config.bytes else config.separator)
     separator = separator[: 0 if config.documents else None]
-    count, kept = _Count(), _Kept(in_memory)
+    counter, buffer = _CodePointCounter(), _TextBuffer(in_memory)
     documents: list[Document] = []
-    used: list[UnreadDocument] = []
     start = 0
-    for source, one in enumerate(unread):
-        seen, digest, characters = DecodingStatistics(), hashlib.sha256(), 0
-        for piece in one.pieces(seen):
-            points = to_points(piece)
-            if documents and not characters and len(points):
-                start += len(separator)
-                count.add(separator)
-                kept.add(separator)
-            digest.update(to_utf8(piece))
-            count.add(points)
-            kept.add(points)
-            characters += len(points)
-            progress("reading", len(points))
-        if characters:
-            documents.append(
-                Document(
-                    source=source,
-                    name=one.name,
-                    path=one.path,
-                    start=start,
-                    characters=characters,
-                    digest=digest.hexdigest(),
-                    encoding="bytes" if config.bytes else seen.encoding,
-                    crlf=seen.crlf,
-                    cr=seen.cr,
-                )
-            )
-            used.append(one)
-            start += characters
-    counts = count.total()
-    _refuse(unread, used, counts, config)
+
+    def add(points: Points) -> None:
+        counter.add(points)
+        buffer.add(points)
+
+    for source, reader in enumerate(readers):
+        before = separator if documents else separator[:0]
+        document = _read(reader, source, start, before, config, add, progress)
+        if document.characters:
+            documents.append(document)
+            start = document.start + document.characters
+    counts = counter.total()
+    _check(readers, documents, counts, config)
     alphabet = Vocabulary.every_byte(int(np.argmax(counts))) if config.bytes else Vocabulary.of_counts(counts)
     table = cast(Ids, np.zeros(0x110000, dtype=alphabet.dtype))
     table[alphabet.code_points] = np.arange(len(alphabet))
 
-    def again() -> Iterator[Ids]:
-        for one, document in zip(used, documents, strict=True):
+    def iter_ids() -> Iterator[Ids]:
+        for document in documents:
+            reader = readers[document.source]
             if document.start:
                 yield table[separator]
             digest = hashlib.sha256()
-            for piece in one.pieces(DecodingStatistics()):
+            for piece in reader.decode(DecodingStatistics()):
                 digest.update(to_utf8(piece))
-                points = to_points(piece)
+                points = code_points_of(piece)
                 progress("encoding", len(points))
                 yield table[points]
             if digest.hexdigest() != document.digest:
-                raise CorpusError(f"{one.where}: changed while it was read. Try again when nothing writes to it.")
+                raise changed_while_read(reader.display_name)
 
-    ids = None if kept.pieces is None else np.concatenate([table[points] for points in kept.pieces])
-    return EncodedDocuments(
-        documents=tuple(documents), alphabet=alphabet, counts=counts[alphabet.code_points], ids=ids, again=again
+    return EncodedText(
+        documents=tuple(documents),
+        alphabet=alphabet,
+        counts=counts[alphabet.code_points],
+        ids=None if buffer.pieces is None else np.concatenate([table[points] for points in buffer.pieces]),
+        iter_ids=iter_ids,
     )
 
 
-def _refuse(
-    unread: Sequence[UnreadDocument], used: Sequence[UnreadDocument], counts: NDArray[np.int64], config: ReadConfig
+def _read(
+    reader: DocumentReader,
+    source: int,
+    start: int,
+    separator: Points,
+    config: ReadConfig,
+    add: Callable[[Points], None],
+    progress: ReadingCallback,
+) -> Document:
+    """Read a document once and `add` its code points, after those of `separator` if it has any."""
+    statistics, digest, characters = DecodingStatistics(), hashlib.sha256(), 0
+    for piece in reader.decode(statistics):
+        points = code_points_of(piece)
+        if not characters and len(points):
+            start += len(separator)
+            add(separator)
+        digest.update(to_utf8(piece))
+        add(points)
+        characters += len(points)
+        progress("reading", len(points))
+    return Document(
+        source=source,
+        name=reader.name,
+        path=reader.path,
+        start=start,
+        characters=characters,
+        digest=digest.hexdigest(),
+        encoding="bytes" if config.bytes else statistics.encoding,
+        crlf=statistics.crlf,
+        cr=statistics.cr,
+    )
+
+
+def _check(
+    readers: Sequence[DocumentReader], documents: Sequence[Document], counts: NDArray[np.int64], config: ReadConfig
 ) -> None:
-    """Raises CorpusError for what cannot be a text."""
-    first = unread[0].where
-    if not used:
-        all_of = f"{first}: is" if len(unread) == 1 else f"{first} and {len(unread) - 1} more: all are"
-        raise CorpusError(f"{all_of} empty. Name a text to learn from.")
-    where = used[0].where if len(used) == 1 else f"{used[0].where} and {len(used) - 1} more"
+    """Raises CorpusError for what cannot be learnt from."""
+    first = readers[0].display_name
+    if not documents:
+        all_of = f"{first}: is" if len(readers) == 1 else f"{first} and {len(readers) - 1} more: all are"
+        raise CorpusError(f"{all_of} empty.", "Name a text to learn from.")
+    first = readers[documents[0].source].display_name
+    where = first if len(documents) == 1 else f"{first} and {len(documents) - 1} more"
     if config.bytes and np.count_nonzero(counts) < 2:
         raise CorpusError(f"{where}: one byte over and over; there is nothing to learn.")
     nuls, total = int(counts[0]), int(counts.sum())
     if nuls > _MOST_NULS * total and not config.bytes:
         raise CorpusError(
-            f"{where}: {nuls:,} of {total:,} characters are NUL; it looks binary, or like UTF-16 without its mark. Try "
-            "--encoding utf-16-le, or model its --bytes."
+            f"{where}: {nuls:,} of {total:,} characters are NUL; it looks binary, or like UTF-16 without its mark.",
+            "Try --encoding utf-16-le, or model its --bytes.",
         )

@@ -169,7 +169,8 @@ def test_a_bar_on_a_terminal(server: Server, environment: dict[str, str], fails:
 def test_only_fetching_imports_what_downloads_and_nothing_imports_torch(environment: dict[str, str]) -> None:
     script = (
         "import sys\nfrom charrnn.commands.main import main\nsys.argv = ['charrnn', 'corpora']\n"
-        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code\nsys.exit(not {'torch', 'httpx'}.isdisjoint(sys.modules))"
+        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code\n"
+        "sys.exit(not {'torch', 'httpx'}.isdisjoint(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)
     assert done.returncode == 0

@@ -37,8 +37,8 @@ class Cut:
         return self.source.name
 
     @property
-    def path(self) -> Path | None:
-        return self.source.path
+    def display_name(self) -> str:
+        return self.source.display_name
 
     def chunks(self) -> Iterator[bytes]:
         yield from self.source.chunks(self.size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
+import io
 import json
 import lzma
 import os
@@ -24,7 +25,7 @@ from hypothesis import strategies as st
 
 from charrnn.config import ReadConfig
 from charrnn.errors import CorpusError, UsageError
-from charrnn.text import corpus, encoder, id_cache, known_texts
+from charrnn.text import corpus, encoder, id_cache, known_texts, sources
 from charrnn.text.corpus import Corpus
 from charrnn.text.id_cache import IdFile
 
@@ -477,3 +478,15 @@ def test_standard_input(tmp_path: Path) -> None:
         [sys.executable, "-c", script], input=b"n\xc3\xa9\r\n", capture_output=True, check=True, timeout=60
     )
     assert done.stdout.decode().split() == ["standard", "input", "'n\\xe9\\n'", "['-']"]
+
+
+def test_a_source_is_read_as_often_as_it_is_asked_for() -> None:
+    (source,) = sources.gather(["-"], stdin=io.BytesIO("Épater\r\n".encode()))
+    assert [corpus.read([source], config).text for config in (ReadConfig(), ReadConfig(lowercase=True))] == [
+        "Épater\n",
+        "épater\n",
+    ]
+    assert corpus.read([source]).name == "standard input"
+    assert corpus.read([source]).origin["texts"] == ["-"]
+    with pytest.raises(CorpusError, match=r"^standard input: is not ascii: byte 0"):
+        corpus.read([source], ReadConfig(encoding="ascii"))

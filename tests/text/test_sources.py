@@ -1,79 +1,29 @@
-"""What was typed becomes bytes: order, packings, and everything a file system can put in the way."""
+"""What was typed becomes bytes: order, compressions, and everything a file system can put in the way."""
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import hashlib
 import io
-import lzma
 import os
 import re
-import shlex
 import socket
 import subprocess
 import sys
-import tempfile
-import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from helpers.texts import COMPRESS, content, line, names, refused, tree, unreadable, write
 
 from charrnn.errors import CorpusError, UsageError
 from charrnn.text import sources
-from charrnn.text.sources import Source, gather
+from charrnn.text.sources import gather
 
-PACK: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
-OPEN: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-packings = pytest.mark.parametrize("suffix", PACK)
+every_suffix = pytest.mark.parametrize("suffix", COMPRESS)
 needs_fifos = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs on this system")
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need privileges there")
 not_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-
-
-def write(path: Path, data: bytes = b"text\n") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return path
-
-
-def tree(folder: Path, *names: str) -> Path:
-    for name in names:
-        write(folder / name, name.encode())
-    return folder
-
-
-def names(found: list[Source]) -> list[str]:
-    return [source.name for source in found]
-
-
-def content(source: Source) -> bytes:
-    return b"".join(source.chunks())
-
-
-def line(error: pytest.ExceptionInfo[BaseException]) -> str:
-    message = str(error.value)
-    assert message.isprintable() or "\xa0" in message
-    message.encode("utf-8")
-    return message
-
-
-def refused(*texts: str | Path, glob: str | None = None) -> str:
-    with pytest.raises(CorpusError) as caught:
-        gather(texts, glob=glob)
-    return line(caught)
-
-
-def unreadable(source: Source) -> str:
-    with pytest.raises(CorpusError) as caught:
-        content(source)
-    message = line(caught)
-    assert str(source.path or source.name) in message
-    return message
 
 
 def test_a_file_by_hand(tmp_path: Path) -> None:
@@ -107,101 +57,10 @@ def test_arguments_keep_their_order_and_may_come_twice(tmp_path: Path) -> None:
     assert names(found) == ["b.txt", "c.txt", "z.txt", "a.txt", "b.txt"]
 
 
-def test_a_folder_is_sorted_by_the_parts_of_its_paths(tmp_path: Path) -> None:
-    tree(tmp_path, "a.txt", "a-b/y.txt", "a/z.txt", "a/B.txt", "a/é.txt", "Z.txt", "10.txt", "9.txt", "note.md")
-    found = gather([tmp_path])
-    assert names(found) == ["10.txt", "9.txt", "Z.txt", "a/B.txt", "a/z.txt", "a/é.txt", "a-b/y.txt", "a.txt"]
-    assert [content(source).decode() for source in found] == names(found)
-
-
-parts_of_a_path = st.lists(st.text("aB-1é ", min_size=1, max_size=2), min_size=1, max_size=3)
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.lists(parts_of_a_path.map(lambda parts: "/".join(parts) + ".txt"), min_size=1, max_size=12, unique=True))
-def test_the_order_is_the_names_alone(made: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        tree(Path(one), *made)
-        tree(Path(other), *reversed(made))  # some file systems list names as they were made
-        expected = sorted(made, key=lambda name: name.split("/"))
-        assert names(gather([one])) == names(gather([other])) == expected
-
-
-def test_windows_spelling_of_the_suffix_counts_where_no_pattern_is_given(tmp_path: Path) -> None:
-    for name in ("A.TXT", "b.Txt", "c.txt.GZ", "d.md"):
-        (tmp_path / name).write_bytes(gzip.compress(b"text"))
-    assert names(gather([tmp_path])) == ["A.TXT", "b.Txt", "c.txt.GZ"]
-    assert names(gather([tmp_path], glob="*.TXT")) == ["A.TXT"]
-
-
-def test_hidden_files_only_for_a_pattern_with_a_dot(tmp_path: Path) -> None:
-    tree(tmp_path, "a.txt", ".b.txt", ".git/c.txt", "sub/.d.txt")
-    assert names(gather([tmp_path])) == ["a.txt"]
-    assert names(gather([tmp_path], glob="*")) == ["a.txt"]
-    assert names(gather([tmp_path], glob="./*.txt")) == ["a.txt"]
-    assert names(gather([tmp_path], glob=".*.txt")) == [".b.txt", "sub/.d.txt"]
-    assert names(gather([tmp_path], glob=".git/*")) == [".git/c.txt"]
-    assert names(gather([tmp_path / ".git"])) == ["c.txt"]  # named by hand, it is wanted
-
-
-def test_packed_files_match_without_their_suffix_too(tmp_path: Path) -> None:
-    for name, suffix in (("a.txt.gz", ".gz"), ("b.txt.BZ2", ".bz2"), ("c.txt.xz", ".xz"), ("d.md.xz", ".xz")):
-        write(tmp_path / name, PACK[suffix](name.encode()))
-    found = gather([tmp_path])
-    assert names(found) == ["a.txt.gz", "b.txt.BZ2", "c.txt.xz"]
-    assert [content(source).decode() for source in found] == names(found)
-    assert names(gather([tmp_path], glob="*.xz")) == ["c.txt.xz", "d.md.xz"]
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    ["sub/*.txt", "*/*.txt", "**/*.txt", "**/sub/*", "sub/**/*.txt", "**/**/b*", "*/[ab].*", "./*.txt", "*/*/*", "/x"],
-)
-def test_a_pattern_with_folders_means_what_it_means_to_pathlib(tmp_path: Path, pattern: str) -> None:
-    tree(tmp_path, "a.txt", "sub/a.txt", "sub/b.md", "sub/sub/b.txt", "other/a.txt", "other/sub/deep/b.txt", "SUB2/B")
-    if pattern.startswith("/"):
-        assert "no file in it matches" in refused(tmp_path, glob=pattern)
-        return
-    expected = sorted(path.relative_to(tmp_path).parts for path in set(tmp_path.glob(pattern)) if path.is_file())
-    assert [tuple(name.split("/")) for name in names(gather([tmp_path], glob=pattern))] == expected
-
-
-@pytest.mark.parametrize(
-    ("files", "holds"),
-    [
-        (["a.md", "b.md", "c.rst", ".hidden.py"], "2 .md files"),
-        (["a.md.gz"], "1 .md file"),
-        (["a", "b"], "files without a suffix"),
-        (["sub/it's.[x]"], "1 .[x] file"),
-    ],
-)
-def test_where_nothing_matches_a_pattern_that_would_is_named(tmp_path: Path, files: list[str], holds: str) -> None:
-    for file in files:
-        write(tmp_path / file, gzip.compress(b"") if file.endswith(".gz") else b"")
-    message = refused(tmp_path)
-    assert message.startswith(f"{tmp_path}: no file in it matches '*.txt' (it holds {holds}: --glob ")
-    found = re.search(r"--glob (.*)\)\.", message)
-    assert found
-    (pattern,) = shlex.split(found[1])
-    assert gather([tmp_path], glob=pattern)
-
-
-def test_empty_folder(tmp_path: Path) -> None:
-    assert "holds no files" in refused(tmp_path)
-
-
 def test_a_pattern_needs_a_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--glob '\*\.md' chooses files of a folder"):
         gather([write(tmp_path / "a.md")], glob="*.md")
     assert "No such file" in refused(tmp_path / "mistyped", glob="*.md")  # the likelier reason comes first
-
-
-def test_same_names_are_told_apart_by_their_folders(tmp_path: Path) -> None:
-    tree(tmp_path, "en/book.txt", "fr/book.txt", "fr/own.txt", "x/en/deep/a.txt", "y/en/deep/a.txt")
-    assert names(gather([tmp_path / "en", tmp_path / "fr"])) == ["en/book.txt", "fr/book.txt", "own.txt"]
-    assert names(gather([tmp_path / "en/book.txt", tmp_path / "fr"])) == ["en/book.txt", "fr/book.txt", "own.txt"]
-    assert names(gather([tmp_path / "x/en", tmp_path / "y/en"])) == ["x/en/deep/a.txt", "y/en/deep/a.txt"]
-    assert names(gather([tmp_path / "en/book.txt"] * 2)) == ["book.txt"] * 2  # one file; nothing to tell apart
 
 
 def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,18 +76,6 @@ def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(tmp_path / "sub")
     assert content(source) == b"a.txt"  # the path was resolved where it was typed
     assert refused("missing.txt").startswith("missing.txt: cannot be read (")  # and is shown as typed
-
-
-@needs_links
-def test_linked_folders_are_entered_and_loops_end(tmp_path: Path) -> None:
-    tree(tmp_path, "books/a.txt", "elsewhere/b.txt", "books/sub/c.txt")
-    (tmp_path / "books/linked").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "books/sub/up").symlink_to(tmp_path / "books")
-    (tmp_path / "elsewhere/self").symlink_to(".")
-    (tmp_path / "elsewhere/sub").symlink_to(tmp_path / "books/sub")  # its loop leads through books again
-    found = gather([tmp_path / "books"])
-    assert names(found) == ["a.txt", "linked/b.txt", "linked/sub/c.txt", "sub/c.txt"]
-    assert found[1].path == (tmp_path / "elsewhere/b.txt").resolve()
 
 
 @needs_links
@@ -301,7 +148,7 @@ def test_everything_wrong_is_named_at_once(tmp_path: Path) -> None:
     message = refused(tmp_path / "none", good, tmp_path / "pipe", packed, tmp_path / "folder")
     assert message.startswith("4 texts cannot be used: ")
     for part in (
-        "none: cannot be read (No such file or directory);",
+        "none: cannot be read (No such file or directory).",
         "pipe: is not a regular file",
         "plain.gz: is named .gz but does not hold gzip data",
         "folder: no file in it matches '*.txt' (it holds 1 .md file: --glob '*.md')",
@@ -317,7 +164,7 @@ def test_many_wrong_ones_are_counted(tmp_path: Path, count: int, more: str | Non
     assert message.count("No such file") == 10
     assert "9.txt" in message
     assert "10.txt" not in message
-    assert (f"; and {more}." in message) if more else ("more" not in message)
+    assert (f" And {more}. " in message) if more else ("more" not in message)
 
 
 @not_root
@@ -343,31 +190,12 @@ def test_a_file_that_vanished(tmp_path: Path) -> None:
     assert "No such file" in unreadable(source)
 
 
-def test_odd_names_stay_on_one_line(tmp_path: Path) -> None:
-    assert "no\ufffdne\ufffd[31m.txt" in refused(tmp_path / "no\nne\x1b[31m.txt")
-    try:
-        (tmp_path / os.fsdecode(b"caf\xe9\n.txt")).write_bytes(b"kept")
-    except OSError:
-        pytest.skip("this file system has no such names")
-    (source,) = gather([tmp_path])
-    assert source.name == "caf\ufffd\ufffd.txt"
-    assert content(source) == b"kept"
-    assert source.path
-    source.path.write_bytes(b"changed")
-    with pytest.raises(CorpusError, match="changed while") as caught:
-        content(source)
-    line(caught)
-    source.path.rename(tmp_path / os.fsdecode(b"a.t\xff"))
-    assert "(it holds 1 .t\ufffd file: --glob '*.t?')" in refused(tmp_path)
-    assert gather([tmp_path], glob="*.t?")
-
-
 @needs_fifos
 @pytest.mark.parametrize("change", ["grown", "cut", "rewritten"])
-@pytest.mark.parametrize("suffix", ["", *PACK])
+@pytest.mark.parametrize("suffix", ["", *COMPRESS])
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, change: str, suffix: str) -> None:
     data = os.urandom(300_000)
-    stored = PACK[suffix](data) if suffix else data
+    stored = COMPRESS[suffix](data) if suffix else data
     path = write(tmp_path / f"a.txt{suffix}", stored)
 
     def alter() -> None:
@@ -392,113 +220,15 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, change: str, suffi
             read()
 
 
-@packings
-@settings(deadline=None, max_examples=40)
-@given(st.lists(st.binary(max_size=300), min_size=1, max_size=4), st.integers(1, 400), st.integers(0, 500))
-def test_packed_files_of_many_members(suffix: str, members: list[bytes], size: int, start: int) -> None:
-    data = b"".join(members)
-    with tempfile.TemporaryDirectory() as folder:
-        path = write(Path(folder, f"a{suffix}"), b"".join(map(PACK[suffix], members)))
-        (source,) = gather([path])
-        pieces = list(source.chunks(size))
-        assert b"".join(pieces) == data
-        assert all(0 < len(piece) <= size for piece in pieces)
-        assert source.read_range(start, size) == data[start : start + size]
-        assert source.size == path.stat().st_size
-        assert source.sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-@packings
-def test_packed_files_larger_than_a_piece(tmp_path: Path, suffix: str) -> None:
-    data = os.urandom(200_000) + b"\n" * 300_000 + os.urandom(100_000)
-    write(tmp_path / f"a{suffix}", PACK[suffix](data) + PACK[suffix](data[::-1]) + b"\0" * 100_000)  # padded
-    (source,) = gather([tmp_path / f"a{suffix}"])
-    assert content(source) == data + data[::-1]
-    assert source.read_range(599_990, 20) == data[-10:] + data[:-11:-1]
-    first = PACK[suffix](b"first, ")  # padded so that zeros alone, then the second member, come with a later read
-    write(tmp_path / f"b{suffix}", first.ljust((1 << 17) + 5, b"\0") + PACK[suffix](b"second"))
-    assert content(gather([tmp_path / f"b{suffix}"])[0]) == b"first, second"
-
-
-@packings
-@pytest.mark.parametrize("plain", [b"", b"\x1f", b"just text, never packed\n", b"BZh is how it begins"])
-def test_a_suffix_that_lies(tmp_path: Path, suffix: str, plain: bytes) -> None:
-    path = write(tmp_path / f"book.txt{suffix}", plain)
-    assert refused(path).startswith(f"{path}: is named {suffix} but does not hold ")
-
-
-@packings
-def test_every_truncation_is_seen(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"a{suffix}"
-    stored = PACK[suffix](b"It was the best of times")
-    for length in range(10, len(stored)):
-        (source,) = gather([write(path, stored[:length])])
-        assert "is cut short" in unreadable(source)
-
-
-@packings
-def test_no_damage_gives_another_text(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"a{suffix}"
-    first, second = PACK[suffix](b"It was the best of times, "), PACK[suffix](b"it was the worst of times")
-    (whole,) = gather([write(path, first + second)])
-    text, noticed = content(whole), 0
-    for at in range(10, len(first + second)):
-        damaged = bytearray(first + second)
-        damaged[at] ^= 0x55
-        (source,) = gather([write(path, bytes(damaged))])
-        try:
-            assert content(source) == text  # gzip's header has a date
-        except CorpusError as error:
-            noticed += "is damaged" in str(error) or "is cut short" in str(error)
-    assert noticed > 0.8 * len(damaged)
-    (source,) = gather([write(path, first + b"rubbish, not padding")])
-    assert "data is damaged after 26 bytes" in unreadable(source)
-
-
-def write_zeros(path: Path, megabytes: int) -> None:
-    with OPEN[path.suffix](path, "wb") as file:
-        for _ in range(megabytes):
-            file.write(bytes(1 << 20))
-
-
-@packings
-def test_bombs_are_stopped_and_memory_stays_flat(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"zeros{suffix}"
-    write_zeros(path, 80)
-    (source,) = gather([path])
-    (allowed,) = gather([path], max_expansion=1 << 30)  # bzip2 needs 80 bytes for 80 MiB
-    tracemalloc.start()
-    try:
-        with pytest.raises(CorpusError) as caught:
-            sum(map(len, source.chunks()))
-        assert sum(map(len, allowed.chunks())) == 80 << 20
-        assert allowed.read_range(70 << 20, 2) == b"\0\0"
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 48 << 20  # pieces of 4 MiB, and of xz two dictionaries of 8
-    packed, unpacked, ratio = re.findall(r"\b\d[\d,]*\b", line(caught).removeprefix(str(path)))
-    assert packed == f"{path.stat().st_size:,}"
-    assert 64 << 20 < int(unpacked.replace(",", "")) <= 68 << 20
-    assert ratio == "200"
-    assert "--max-expansion N" in line(caught)
-
-
-def test_a_small_file_may_expand_as_it_likes(tmp_path: Path) -> None:
-    write_zeros(tmp_path / "a.gz", 64)
-    (source,) = gather([tmp_path / "a.gz"], max_expansion=1)
-    assert sum(map(len, source.chunks())) == 64 << 20
-
-
 def run(script: str, **stdin: object) -> subprocess.CompletedProcess[bytes]:
     script = f"import sys\nfrom charrnn.text.sources import CorpusError, gather\n{script}"
     return subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=False, **stdin)  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("suffix", ["", *PACK])
+@pytest.mark.parametrize("suffix", ["", *COMPRESS])
 def test_standard_input_through_a_pipe(suffix: str) -> None:
     data = os.urandom(1 << 20) * 3
-    stored = PACK[suffix](data) if suffix else data
+    stored = COMPRESS[suffix](data) if suffix else data
     script = (
         "(source,) = gather(['-'])\n"
         "assert (source.name, source.path) == ('standard input', None)\n"
@@ -580,10 +310,10 @@ def open_files() -> Iterator[Callable[[], int]]:
     return lambda: len(os.listdir("/proc/self/fd"))
 
 
-@pytest.mark.parametrize("suffix", ["", *PACK])
+@pytest.mark.parametrize("suffix", ["", *COMPRESS])
 def test_files_are_closed_at_once(tmp_path: Path, suffix: str, open_files: Callable[[], int]) -> None:
     data = os.urandom(200_000)
-    path = write(tmp_path / f"a{suffix}", PACK[suffix](data) if suffix else data)
+    path = write(tmp_path / f"a{suffix}", COMPRESS[suffix](data) if suffix else data)
     before = open_files()
     (source,) = gather([path])
     assert open_files() == before
@@ -605,3 +335,15 @@ def test_same_documents_are_equal(tmp_path: Path) -> None:
     tree(tmp_path, "a.txt", "b.txt")
     assert gather([tmp_path]) == gather([tmp_path])
     assert len(set(gather([tmp_path, tmp_path]))) == 2
+
+
+def test_a_source_stands_for_itself(tmp_path: Path) -> None:
+    tree(tmp_path, "a.txt", "b.txt")
+    (piped,) = gather(["-"], stdin=io.BytesIO(b"piped"))
+    gathered = gather([piped, tmp_path / "a.txt", piped])
+    assert [content(source) for source in gathered] == [b"piped", b"a.txt", b"piped"]
+    assert [source.display_name for source in gathered] == [
+        "standard input",
+        str((tmp_path / "a.txt").resolve()),
+        "standard input",
+    ]
