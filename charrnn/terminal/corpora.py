@@ -9,30 +9,37 @@ from rich.console import Console
 from charrnn.formatting import size
 from charrnn.terminal.console import moment, open_table, plain
 from charrnn.text.catalogue import KnownText
-from charrnn.text.id_cache import CachedText
+from charrnn.text.id_cache import CacheEntry
 from charrnn.text.known_texts import StoredText
 
 
 def show_library(
-    out: Console, texts: Sequence[StoredText], fetchable: Sequence[KnownText], encoded: Sequence[CachedText]
+    out: Console, texts: Sequence[StoredText], fetchable: Sequence[KnownText], cached: Sequence[CacheEntry]
 ) -> None:
-    """What is here, what of it and of other texts the cache holds encoded, and what can be fetched."""
+    """Print what is here, what the cache holds encoded, and what can be fetched.
+
+    Args:
+        out: Where to.
+        texts: The texts on this machine.
+        fetchable: Those that can be fetched by name, and are not here.
+        cached: Texts that need not be encoded again.
+    """
     here = open_table("Here", "Size", "Characters", "Fetched", right=("Size", "Characters"))
     for text in texts:
         characters = "-" if text.characters is None else f"{text.characters:,}"
         when = moment(text.fetched) if text.fetched else "-" if text.characters is None else "comes with charrnn"
         here.add_row(*map(plain, (text.name, size(text.size), characters, when)))
     out.print(here)
-    if encoded:
+    if cached:
         out.print()
-        cached = open_table("In the cache", "Size", "Characters", right=("Size", "Characters"))
-        for one in encoded:
-            cached.add_row(*map(plain, (one.name, size(one.size), f"{one.characters:,}")))
-        out.print(cached)
+        in_cache = open_table("In the cache", "Size", "Characters", right=("Size", "Characters"))
+        for entry in cached:
+            in_cache.add_row(*map(plain, (entry.name, size(entry.size), f"{entry.characters:,}")))
+        out.print(in_cache)
     if not fetchable:
         return
     out.print()
     there = open_table("To fetch", "Language", "Title", "Author")
-    for entry in fetchable:
-        there.add_row(*map(plain, (entry.name, entry.language, entry.title, entry.author)))
+    for known in fetchable:
+        there.add_row(*map(plain, (known.name, known.language, known.title, known.author)))
     out.print(there)

@@ -41,30 +41,36 @@ def has_boilerplate(head: str) -> bool:
 
 
 def strip(pieces: Iterable[str]) -> Iterator[str]:
-    """The book alone, of a text that comes in pieces; the same characters however it is cut, in bounded memory.
+    """The book alone, the same characters however the text is cut, in bounded memory.
 
     Left out are the START marker and all before it, the blank lines and the credits ("Produced by …") behind it, and
     the END marker and all that follows it, with an "End of the Project Gutenberg EBook" above it. A text without a
     START marker passes unchanged.
+
+    Args:
+        pieces: A text, cut anywhere.
+
+    Yields:
+        The book, cut elsewhere.
     """
     pieces = iter(pieces)
     head = ""
     while len(head) < HEAD and (piece := next(pieces, None)) is not None:
         head += piece
-    found = _START.search(head, 0, HEAD)
-    if found is None:
+    start = _START.search(head, 0, HEAD)
+    if start is None:
         yield head
         yield from pieces
         return
-    waiting, size = [], 0
-    for line in _before_end(_without_credits(_after_marker(_lines(chain([head[found.start() :]], pieces))))):
-        waiting.append(line)
+    block, size = [], 0
+    for line in _before_end(_without_credits(_after_marker(_lines(chain([head[start.start() :]], pieces))))):
+        block.append(line)
         size += len(line)
         if size >= _BLOCK:
-            yield "".join(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield "".join(waiting)
+            yield "".join(block)
+            block, size = [], 0
+    if block:
+        yield "".join(block)
 
 
 def _lines(pieces: Iterable[str]) -> Iterator[str]:

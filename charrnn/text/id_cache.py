@@ -1,9 +1,9 @@
 """Encoded texts on disk: too large for memory, read as they are needed, and made once.
 
-An entry is one file, named after a digest of all that it was made from: the ids, then a JSON of what was learned while
-they were made, then SHA-256 of that JSON, its length and a magic number. It is written under another name and renamed,
-so that runs at the same time never see half of one; whoever reads it holds it open, so that it may be removed under
-them; and it is read by `pread`, never mapped: a file cut short is then an error message, and not a SIGBUS.
+A cache entry is one file, named after a digest of all that it was made from: the ids, then a JSON of what was learned
+while they were made, then SHA-256 of that JSON, its length and a magic number. It is written under another name and
+renamed, so that runs at the same time never see half of one; whoever reads it holds it open, so that it may be removed
+under them; and it is read by `pread`, never mapped: a file cut short is then an error message, and not a SIGBUS.
 """
 
 from __future__ import annotations
@@ -33,32 +33,40 @@ _PIECE = 4 << 20
 
 
 class IdFile:
-    """Ids on disk, read slice by slice; `ids[a:b]` is a new array. What `windows` and `evaluation` ask of a text."""
+    """The ids of a text on disk, (n,), read slice by slice: `ids[a:b]` is a new array, (b - a,)."""
 
     def __init__(self, file: IO[bytes], path: Path, dtype: np.dtype[Any], length: int) -> None:
-        """The first `length` ids of `file`, whose descriptor is duplicated and closed with this object."""
+        """Duplicates the descriptor of `file`, and closes it with this object.
+
+        Args:
+            file: Begins with the ids.
+            path: What messages call it.
+            dtype: Of the ids in the file.
+            length: How many ids there are.
+        """
         self._descriptor = os.dup(file.fileno())
         self._close = weakref.finalize(self, os.close, self._descriptor)
         self._path, self._stored, self._length = path, dtype, length
         self._table: NDArray[Any] | None = None
 
     def translated(self, table: NDArray[Any]) -> IdFile:
-        """The same ids, each looked up in `table` as it is read."""
+        """The same ids, each looked up in `table`, (V,), as it is read."""
         with os.fdopen(os.dup(self._descriptor), "rb") as file:
-            made = IdFile(file, self._path, self._stored, self._length)
-        made._table = table if self._table is None else table[self._table]
-        return made
+            ids = IdFile(file, self._path, self._stored, self._length)
+        ids._table = table if self._table is None else table[self._table]
+        return ids
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """Of the arrays that slices give."""
         return self._stored if self._table is None else self._table.dtype
 
     def __len__(self) -> int:
         return self._length
 
-    def __getitem__(self, wanted: slice) -> Ids:
+    def __getitem__(self, span: slice) -> Ids:
         """Raises CorpusError if the file was cut short or cannot be read any more."""
-        start, stop, step = wanted.indices(self._length)
+        start, stop, step = span.indices(self._length)
         if step != 1:
             raise ValueError("an IdFile is read in contiguous slices")
         count, width = max(0, stop - start), self._stored.itemsize
@@ -67,14 +75,15 @@ class IdFile:
         return ids if self._table is None else self._table[ids]
 
     def _read(self, offset: int, size: int) -> bytes:
+        """`size` bytes of the file. Raises CorpusError."""
         parts = []
         try:
             while size:
                 part = _pread(self._descriptor, min(size, 1 << 30), offset)
                 if not part:
                     raise CorpusError(
-                        f"{self._path}: was cut short while it was in use. `charrnn corpora clear` removes it; then "
-                        "go on with --resume."
+                        f"{self._path}: was cut short while it was in use.",
+                        "`charrnn corpora clear` removes it; then go on with --resume.",
                     )
                 parts.append(part)
                 size, offset = size - len(part), offset + len(part)
@@ -93,8 +102,8 @@ else:  # Windows
 
 
 @dataclass(frozen=True, slots=True)
-class CachedText:
-    """A text in the cache."""
+class CacheEntry:
+    """A text in the cache, as people are told of it."""
 
     path: Path
     name: str
@@ -103,17 +112,26 @@ class CachedText:
 
 
 def key_of(values: Any) -> str:
-    """The name of the entry that is made from these values (of JSON)."""
+    """The name of the cache entry that is made from these values (of JSON): a digest of them, hexadecimal."""
     text = json.dumps([FORMAT, values], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def path_of(key: str) -> Path:
+    """Where the cache entry of this name lies, if there is one."""
     return files.cache_dir() / f"{key}.ids"
 
 
 def find(key: str, progress: Callable[[int], None] = lambda _: None) -> tuple[IdFile, dict[str, Any]] | None:
-    """The ids and facts under `key`, verified; None if there are none, or they are damaged."""
+    """Look a text up in the cache.
+
+    Args:
+        key: The name of the cache entry.
+        progress: Called with how many bytes more were verified.
+
+    Returns:
+        The ids and what was stored with them; None if there are none, or they are damaged.
+    """
     path = path_of(key)
     try:
         with open(path, "rb") as file:
@@ -136,7 +154,7 @@ def find(key: str, progress: Callable[[int], None] = lambda _: None) -> tuple[Id
 
 
 def _facts(file: IO[bytes]) -> dict[str, Any]:
-    """The JSON of an entry. Raises ValueError for a file that is not one, whole."""
+    """The JSON of a cache entry. Raises ValueError for a file that is not one, whole."""
     size = os.fstat(file.fileno()).st_size
     file.seek(max(0, size - _FOOTER))
     footer = file.read(_FOOTER)
@@ -154,12 +172,22 @@ def _facts(file: IO[bytes]) -> dict[str, Any]:
 
 
 def store(
-    key: str, make: Callable[[], Iterable[Ids]], dtype: np.dtype[Any], facts: Mapping[str, Any]
+    key: str, iter_ids: Callable[[], Iterable[Ids]], dtype: np.dtype[Any], facts: Mapping[str, Any]
 ) -> tuple[IdFile, str | None]:
-    """Keep the ids that `make` yields piece by piece, of type `dtype`, with `facts` (of JSON).
+    """Write a cache entry.
 
-    Returns them, and what to tell the user if the cache could not be written: the ids are then in a temporary file that
-    goes with the process. Raises CorpusError if there is room nowhere.
+    Args:
+        key: Its name.
+        iter_ids: Yields the ids piece by piece; called again if the cache cannot be written.
+        dtype: What the ids are stored as.
+        facts: What is stored with them (of JSON).
+
+    Returns:
+        The ids, and what to tell the user if the cache could not be written: the ids are then in a temporary file that
+        goes with the process.
+
+    Raises:
+        CorpusError: There is room nowhere.
     """
     path = path_of(key)
     try:
@@ -167,7 +195,7 @@ def store(
         descriptor, temporary = tempfile.mkstemp(prefix=f".{key[:16]}.", suffix=".tmp", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                length = _write(file, make(), dtype, facts)
+                length = _write(file, iter_ids(), dtype, facts)
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -179,18 +207,18 @@ def store(
         trouble = f"{path.parent}: cannot keep the encoded text ({error.strerror})"
     try:
         with tempfile.TemporaryFile(prefix="charrnn-") as file:
-            length = _write(file, make(), dtype, facts)
-            place = Path(tempfile.gettempdir())
-            return IdFile(file, place, dtype, length), f"{trouble}; it will be encoded anew each time."
+            length = _write(file, iter_ids(), dtype, facts)
+            notice = f"{trouble}; it will be encoded anew each time."
+            return IdFile(file, Path(tempfile.gettempdir()), dtype, length), notice
     except OSError as error:
         raise CorpusError(
-            f"{trouble}, nor can {tempfile.gettempdir()} ({error.strerror}). Free space, or name a place with room: "
-            "CHARRNN_CACHE_DIR."
+            f"{trouble}, nor can {tempfile.gettempdir()} ({error.strerror}).",
+            "Free space, or name a place with room: CHARRNN_CACHE_DIR.",
         ) from None
 
 
 def _write(file: IO[bytes], pieces: Iterable[Ids], dtype: np.dtype[Any], facts: Mapping[str, Any]) -> int:
-    """Write an entry and return how many ids it has. Raises OSError."""
+    """Write a cache entry and return how many ids it has. Raises OSError."""
     digest, size = hashlib.sha256(), 0
     for piece in pieces:
         data = np.ascontiguousarray(piece, dtype=dtype).view(np.uint8).data
@@ -205,29 +233,34 @@ def _write(file: IO[bytes], pieces: Iterable[Ids], dtype: np.dtype[Any], facts: 
     return size // dtype.itemsize
 
 
-def entries() -> list[CachedText]:
-    """What the cache holds, in order of name; what is no entry, or a damaged one, is left out."""
-    found = []
+def entries() -> list[CacheEntry]:
+    """What the cache holds, in order of file name; what is no entry, or a damaged one, is left out."""
+    listed = []
     for path in sorted(files.cache_dir().glob("*.ids")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError), open(path, "rb") as file:
             facts = _facts(file)
-            found.append(
-                CachedText(path, str(facts["name"]), int(facts["characters"]), os.fstat(file.fileno()).st_size)
-            )
-    return found
+            size = os.fstat(file.fileno()).st_size
+            listed.append(CacheEntry(path, str(facts["name"]), int(facts["characters"]), size))
+    return listed
 
 
 def clear() -> int:
-    """Remove every entry, and the halves of one that interrupted processes left. Returns the bytes freed.
+    """Remove every cache entry, and the halves of one that interrupted processes left.
 
-    Raises CorpusError."""
+    Returns:
+        The bytes freed.
+
+    Raises:
+        CorpusError: One cannot be removed.
+    """
     freed = 0
     try:
-        for path in (path for pattern in ("*.ids", ".*.tmp") for path in files.cache_dir().glob(pattern)):
-            with contextlib.suppress(FileNotFoundError):
-                size = path.stat().st_size
-                path.unlink()
-                freed += size
+        for pattern in ("*.ids", ".*.tmp"):
+            for path in files.cache_dir().glob(pattern):
+                with contextlib.suppress(FileNotFoundError):
+                    size = path.stat().st_size
+                    path.unlink()
+                    freed += size
     except OSError as error:
         raise CorpusError(f"{error.filename}: cannot be removed ({error.strerror}).") from None
     return freed

@@ -25,17 +25,25 @@ _LOOKALIKES = str.maketrans(
 
 
 def to_code_points(text: str) -> CodePoints:
-    """Characters as Unicode code points: str -> (len(text),) uint32."""
+    """Characters as Unicode code points: str -> (len(text),) uint32.
+
+    >>> to_code_points("aé").tolist()
+    [97, 233]
+    """
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint32, copy=False)
 
 
 def to_text(code_points: NDArray[np.uint32]) -> str:
-    """The inverse of `to_code_points`."""
+    """The inverse of `to_code_points`: (n,) uint32 -> str of n characters."""
     return code_points.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
 def describe(character: str) -> str:
-    """A character that can be shown in any message: `'é' (U+00E9)`."""
+    """A character as it can be shown in any message.
+
+    >>> describe("é"), describe(chr(160))
+    ("'é' (U+00E9)", 'NO-BREAK SPACE (U+00A0)')
+    """
     shown = repr(character) if character.isprintable() else unicodedata.name(character, "control")
     return f"{shown} (U+{ord(character):04X})"
 
@@ -46,10 +54,12 @@ def smallest(count: int) -> type[np.uint8] | type[np.uint16] | type[np.uint32]:
 
 
 def _to_bytes(text: str) -> bytes:
+    """The bytes of text of a byte vocabulary. Raises UnicodeEncodeError for a surrogate that is no byte."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def _of_bytes(data: bytes) -> str:
+    """Bytes as text: a byte that is no UTF-8 becomes a lone surrogate."""
     return data.decode("utf-8", "surrogateescape")
 
 
@@ -63,13 +73,17 @@ class Vocabulary:
 
     With `of_bytes` an id is a byte. As text, bytes are UTF-8; one that is no part of it is the lone surrogate that
     Python's "surrogateescape" makes of it, so that any bytes go into text and out of it unharmed.
+
+    >>> vocabulary = Vocabulary.of(to_code_points("banana"))
+    >>> vocabulary.characters, vocabulary.encode("nab").tolist(), vocabulary.decode(np.array([2, 0, 1]))
+    (('a', 'b', 'n'), [2, 0, 1], 'nab')
     """
 
     code_points: CodePoints  # (K,) ascending, distinct; the bytes 0 ... 255 if of_bytes
     most_frequent: int = 0  # id of the commonest character of the text it was built from
     unknown: bool = False
     of_bytes: bool = False
-    _lookup: NDArray[np.int32] = field(init=False, repr=False)  # code point -> id, -1 for unseen
+    _lookup: NDArray[np.int32] = field(init=False, repr=False)  # (largest code point + 1,) -> id, -1 for unseen
 
     def __post_init__(self) -> None:
         points = self.code_points
@@ -87,23 +101,37 @@ class Vocabulary:
 
     @classmethod
     def of(cls, code_points: NDArray[np.uint32]) -> Vocabulary:
-        """The vocabulary of a text, (n,) code points. Raises CorpusError if it has fewer than two characters."""
+        """The vocabulary of a text.
+
+        Args:
+            code_points: (n,) of its characters.
+
+        Raises:
+            CorpusError: It has fewer than two different characters.
+        """
         return cls.of_counts(np.bincount(code_points))  # at most 0x110000 long; one pass, no sort
 
     @classmethod
     def of_counts(cls, counts: NDArray[np.integer], min_count: int = 1) -> Vocabulary:
-        """The vocabulary of a text from how often it has each code point, (at most 0x110000,).
+        """The vocabulary of a text from how often each code point occurs in it.
 
-        Characters that occur fewer than `min_count` times share the unknown symbol. Raises CorpusError if fewer than
-        two remain."""
+        Args:
+            counts: (at most 0x110000,), of every code point from 0 on.
+            min_count: Characters that occur less often share the unknown symbol.
+
+        Raises:
+            CorpusError: Fewer than two characters remain.
+        """
         points = np.flatnonzero(counts).astype(np.uint32)
-        kept = points[counts[points] >= min_count]
-        if len(kept) < 2:
-            only = f"only the character {describe(chr(int(points[0])))}" if len(points) else "no characters"
+        frequent = points[counts[points] >= min_count]
+        if len(frequent) < 2:
             if len(points) > 1:
-                raise CorpusError(f"--min-count {min_count}: leaves fewer than two characters of this text. Lower it.")
-            raise CorpusError(f"the text has {only}; there is nothing to learn. Give a text with at least two.")
-        return cls(kept, most_frequent=int(np.argmax(counts[kept])), unknown=len(kept) < len(points))
+                what = f"--min-count {min_count}: leaves fewer than two characters of this text."
+                raise CorpusError(what, "Lower it.")
+            only = f"only the character {describe(chr(int(points[0])))}" if len(points) else "no characters"
+            what = f"the text has {only}; there is nothing to learn."
+            raise CorpusError(what, "Give a text with at least two.")
+        return cls(frequent, most_frequent=int(np.argmax(counts[frequent])), unknown=len(frequent) < len(points))
 
     @classmethod
     def every_byte(cls, most_frequent: int = ord(" ")) -> Vocabulary:
@@ -162,28 +190,47 @@ class Vocabulary:
         return point < len(self._lookup) and bool(self._lookup[point] >= 0)
 
     def encode_points(self, code_points: NDArray[np.uint32]) -> Ids:
-        """Code points (n,) -> ids (n,) of `dtype`. Raises VocabularyError naming the unseen characters."""
+        """Encode code points.
+
+        Args:
+            code_points: (n,).
+
+        Returns:
+            Their ids, (n,) of `dtype`.
+
+        Raises:
+            VocabularyError: There are unseen characters among them. Names these.
+        """
         inside = code_points < len(self._lookup)
         ids = self._lookup[np.where(inside, code_points, 0)]
         known = inside & (ids >= 0)
         if not bool(known.all()):
             unseen = [chr(point) for point in np.unique(code_points[~known]).tolist()]
-            raise VocabularyError(self._unseen_message(unseen))
+            raise self._unseen_error(unseen)
         return cast(Ids, ids.astype(self.dtype))
 
     def encode(self, text: str) -> Ids:
-        """Text -> ids (n,) of `dtype`. U+FFFD is the unknown symbol, unless the text had it as a character.
+        """Encode text.
 
-        Raises VocabularyError naming the unseen characters."""
+        Args:
+            text: n characters, or n bytes as text. U+FFFD is the unknown symbol, unless the text of the vocabulary had
+                it as a character.
+
+        Returns:
+            Its ids, (n,) of `dtype`.
+
+        Raises:
+            VocabularyError: There are unseen characters in it. Names these.
+        """
         if not self.of_bytes:
             return self.encode_points(to_code_points(text))
         try:
             return np.frombuffer(_to_bytes(text), dtype=np.uint8)
         except UnicodeEncodeError as error:
-            raise VocabularyError(self._unseen_message([text[error.start]])) from None
+            raise self._unseen_error([text[error.start]]) from None
 
     def decode(self, ids: NDArray[np.integer]) -> str:
-        """Ids (n,) -> text."""
+        """Decode ids, (n,) of any integer type, to text."""
         if self.of_bytes:
             return _of_bytes(ids.astype(np.uint8).tobytes())
         return to_text(np.append(self.code_points, np.uint32(ord(UNKNOWN)))[ids])
@@ -207,10 +254,11 @@ class Vocabulary:
         """`text` without its unseen characters."""
         return "".join(c for c in text if c in self)
 
-    def _unseen_message(self, unseen: Sequence[str]) -> str:
+    def _unseen_error(self, unseen: Sequence[str]) -> VocabularyError:
+        """The error to raise for characters that the vocabulary does not have, with those that look like them."""
         parts = []
         for character in unseen[:8]:
             nearest = self.nearest(character)
             parts.append(describe(character) + (f", nearest {nearest!r}" if nearest else ""))
         more = f" and {len(unseen) - 8} more" if len(unseen) > 8 else ""
-        return f"the model has never seen {'; '.join(parts)}{more}."
+        return VocabularyError(f"the model has never seen {'; '.join(parts)}{more}.")

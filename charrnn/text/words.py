@@ -7,13 +7,27 @@ from collections.abc import Iterable
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text: runs of letters, with apostrophes inside, in lower case."""
+    """The words of a text: runs of letters, with apostrophes inside, in lower case.
+
+    >>> words_of("Don't stop 3 times, Élise!")
+    ["don't", 'stop', 'times', 'élise']
+    """
     return [word.lower() for word in re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", text)]
 
 
 def known_words(sample: str, text_words: Iterable[str]) -> float | None:
-    """The share of a sample's words found in a text's words, 0 to 1; None if it has none. The last word, which the
-    end of the sample may have cut, is not counted."""
+    """The share of a sample's words that a text has too.
+
+    Args:
+        sample: What a model wrote. Its last word, which its end may have cut, is not counted.
+        text_words: The words of the text; a frozenset spares making one.
+
+    Returns:
+        0 to 1; None if the sample has no words.
+
+    >>> known_words("the lamq went ro", {"the", "lamp", "went"}) == 2 / 3
+    True
+    """
     words = words_of(sample)
     if words and sample and not sample[-1].isspace() and (sample[-1].isalpha() or sample[-1] in "'’"):
         words = words[:-1]
