@@ -110,26 +110,26 @@ def check(
 
     It is read exactly as `charrnn train` with the same options reads it."""
     from charrnn.text import known_texts
-    from charrnn.text_check.check import survey as check_text
+    from charrnn.text_check.check import summarize
     from charrnn.training import trials as networks
 
     config = TrainConfig(val_frac=val_frac)
     corpus = text_options.read(texts or [str(known_texts.bundled())], reading, **asdict(source))
-    found = check_text(corpus, config)
+    summary = summarize(corpus, config)
     if not as_json:
         from charrnn.terminal.console import console
-        from charrnn.terminal.text_check import show_advice, show_survey
+        from charrnn.terminal.text_check import show_summary, show_trials
 
-        show_survey(console(), found)
+        show_summary(console(), summary)
     tried = []
     if trials:
         training_setup.prepare(threads)
         tried = list(networks.trials(corpus, config))
     suggested = list(networks.suggestions(corpus, _BUDGETS, config)) if tried and not as_json else []
     if as_json:
-        print_json(found.to_dict() | {"trials": [asdict(one) for one in tried]})
+        print_json(summary.to_dict() | {"trials": [asdict(trial) for trial in tried]})
     else:
-        show_advice(console(), tried, suggested)
+        show_trials(console(), tried, suggested)
 
 
 @corpora_app.command()

@@ -20,29 +20,29 @@ _FIGURES = ("Parameters", "Characters/s", "Time")
 _MOST = 24  # rare characters told one by one
 
 
-def show_survey(out: Console, survey: TextSummary) -> None:
-    """Everything but the advice on training."""
+def show_summary(out: Console, summary: TextSummary) -> None:
+    """Print everything but how long networks would take."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    unit = "bytes" if survey.encodings == ("bytes",) else "characters"
-    facts = {"text": survey.name, unit: f"{survey.characters:,}, the last {survey.held_out:,} of them held out"}
-    if survey.documents > 1:
-        facts["documents"] = f"{survey.documents:,} of {survey.shortest:,} to {survey.longest:,} {unit}"
+    unit = "bytes" if summary.encodings == ("bytes",) else "characters"
+    facts = {"text": summary.name, unit: f"{summary.characters:,}, the last {summary.held_out:,} of them held out"}
+    if summary.documents > 1:
+        facts["documents"] = f"{summary.documents:,} of {summary.shortest:,} to {summary.longest:,} {unit}"
     if unit == "characters":
-        facts["encoding"] = ", ".join(survey.encodings)
+        facts["encoding"] = ", ".join(summary.encodings)
     facts["distinct"] = (
-        f"{survey.distinct:,}, most often {' '.join(shown(character) for character, _ in survey.common)}"
+        f"{summary.distinct:,}, most often {' '.join(symbol_of(character) for character, _ in summary.common)}"
     )
-    if survey.rare:
-        by_count = groupby(survey.rare[:_MOST], key=itemgetter(1))
-        listed = [f"{' '.join(shown(character) for character, _ in group)} ({count} x)" for count, group in by_count]
-        more = f", and {len(survey.rare) - _MOST:,} more" if len(survey.rare) > _MOST else ""
+    if summary.rare:
+        by_count = groupby(summary.rare[:_MOST], key=itemgetter(1))
+        listed = [f"{' '.join(symbol_of(rare) for rare, _ in group)} ({count} x)" for count, group in by_count]
+        more = f", and {len(summary.rare) - _MOST:,} more" if len(summary.rare) > _MOST else ""
         facts["rare"] = f"{', '.join(listed)}{more}"
-    if survey.unknown:
-        facts["unknown"] = f"{survey.unknown:,} characters share the unknown symbol"
-    if survey.baseline:
-        base = survey.baseline
+    if summary.unknown:
+        facts["unknown"] = f"{summary.unknown:,} characters share the unknown symbol"
+    if summary.baseline:
+        base = summary.baseline
         facts["counting"] = (
             f"{base.bits:.3f} bits per character held out, by {base.order}-grams (modified Kneser-Ney; counted in "
             f"{base.trained_on:,}, measured on {base.measured_on:,} {unit}). A network should get below."
@@ -51,27 +51,27 @@ def show_survey(out: Console, survey: TextSummary) -> None:
         table.add_row(plain(name, "bold"), plain(fact))
     out.print(table)
     out.print()
-    if not survey.findings:
+    if not summary.findings:
         out.print(plain("Nothing odd was found."))
-    found = Table.grid(padding=(0, 1))
-    found.add_column()
-    found.add_column(overflow="fold")
-    for finding in survey.findings:
-        found.add_row(plain("-"), plain(finding.message))
+    findings = Table.grid(padding=(0, 1))
+    findings.add_column()
+    findings.add_column(overflow="fold")
+    for finding in summary.findings:
+        findings.add_row(plain("-"), plain(finding.message))
         if finding.advice:
-            found.add_row(plain(""), plain(finding.advice))
-    out.print(found)
+            findings.add_row(plain(""), plain(finding.advice))
+    out.print(findings)
 
 
-def shown(character: str) -> str:
+def symbol_of(character: str) -> str:
     """A character among others: itself if it can be seen, else its number."""
     if character.isprintable() and not character.isspace() and not unicodedata.combining(character):
         return character
     return {" ": "space", "\n": "newline", "\t": "tab"}.get(character, f"U+{ord(character):04X}")
 
 
-def show_advice(out: Console, trials: Sequence[Trial], suggestions: Sequence[Choice]) -> None:
-    """How long networks would take, and which to begin with."""
+def show_trials(out: Console, trials: Sequence[Trial], suggestions: Sequence[Choice]) -> None:
+    """Print how long networks would take, and which to begin with."""
     if not trials:
         return
     out.print()
@@ -80,13 +80,14 @@ def show_advice(out: Console, trials: Sequence[Trial], suggestions: Sequence[Cho
     )
     out.print()
     table = open_table("Network", *_FIGURES, right=_FIGURES)
-    for one in trials:
-        size = f"LSTM {one.layers} x {one.width}"
-        table.add_row(*map(plain, (size, f"{one.parameters:,}", f"{one.speed:,.0f}", duration(one.seconds))))
+    for trial in trials:
+        size = f"LSTM {trial.layers} x {trial.width}"
+        table.add_row(*map(plain, (size, f"{trial.parameters:,}", f"{trial.speed:,.0f}", duration(trial.seconds))))
     out.print(table)
     out.print()
-    for chosen in suggestions:
-        minutes = (chosen.training.time or 0) / 60
-        width, dropout = chosen.model.rnn_size, chosen.model.dropout
+    for suggestion in suggestions:
+        minutes = (suggestion.training.time or 0) / 60
+        width, dropout = suggestion.model.rnn_size, suggestion.model.dropout
         network = f"2 x {width}, dropout {dropout:g}" if dropout else f"2 x {width}"
-        out.print(plain(f"--time {minutes:g}m".ljust(12) + f"{chosen.preset}: {network}; {chosen.epochs:.3g} epochs"))
+        line = f"{suggestion.preset}: {network}; {suggestion.epochs:.3g} epochs"
+        out.print(plain(f"--time {minutes:g}m".ljust(12) + line))

@@ -9,23 +9,23 @@ from collections import Counter
 from charrnn.text.vocabulary import UNKNOWN, describe
 from charrnn.text_check import damage
 from charrnn.text_check.documents import SHORT
-from charrnn.text_check.findings import CheckedText, Finding, Findings, characters_of, many, share_of, shown
+from charrnn.text_check.findings import CheckedText, Finding, Findings, character_finding, label_of, percentage, plural
 
 _ENOUGH = 5000  # different damaged words; then it is known how things stand
 _FEW = 10  # of one kind of quotation marks or dashes beside another
 
 
-def decoding(text: CheckedText) -> Findings:
+def mojibake(text: CheckedText) -> Findings:
     """Mojibake; where there is none, C1 controls, of which it may be made."""
     words: Counter[tuple[str, str]] = Counter()
     encodings: Counter[str] = Counter()
     first, end = "", 0
     if not all(character.isascii() for character in text.counts):
         for start, piece in text.slices():
-            for place, word, meant in damage.garbled(piece):
-                first = first or (", first" + text.inside(start + place)) * (len(text.documents) > 1)
+            for place, word, meant in damage.garbled_words(piece):
+                first = first or (", first" + text.in_document(start + place)) * (len(text.documents) > 1)
                 words[word, meant] += 1
-                encodings[text.document(start + place).encoding] += 1
+                encodings[text.document_at(start + place).encoding] += 1
             end = start + len(piece)
             if len(words) > _ENOUGH:
                 break
@@ -36,23 +36,24 @@ def decoding(text: CheckedText) -> Findings:
             repair = "repair it with ftfy (pip install ftfy; ftfy OLD -o NEW), which straightens quotes too"
             advice = f"UTF-8 was read as something else when this file was made. Find a better copy, or {repair}."
         examples = tuple(f"{word!r} for {meant!r}" for (word, meant), _ in words.most_common(3))
-        message = f"{many(words.total(), 'garbled word')}{text.within(end)}{first}: {', '.join(examples)}"
+        message = f"{plural(words.total(), 'garbled word')}{text.within(end)}{first}: {', '.join(examples)}"
         yield Finding(kind="mojibake", message=message, advice=advice, count=words.total(), examples=examples)
         return
     advice = "Windows' punctuation was read as Latin-1 when this file was made. Find a better copy."
-    if any(one.encoding.startswith("iso8859") for one in text.documents):
+    if any(document.encoding.startswith("iso8859") for document in text.documents):
         advice = "They are likely Windows' punctuation: try --encoding cp1252."
-    yield from characters_of(text, "c1-controls", "control character", re.compile("[\x80-\x9f]").match, advice)
+    yield from character_finding(text, "c1-controls", "control character", re.compile("[\x80-\x9f]").match, advice)
 
 
-def lost(text: CheckedText) -> Findings:
+def lost_characters(text: CheckedText) -> Findings:
+    """U+FFFD, which stands for what could not be decoded."""
     advice = "The text was damaged before it came here: find a better copy."
     if text.config.errors == "replace":
         advice = "--errors replace puts it where it cannot decode: name the right --encoding, or try auto."
-    yield from characters_of(text, "replacement", "lost character", UNKNOWN.__eq__, advice)
+    yield from character_finding(text, "replacement", "lost character", UNKNOWN.__eq__, advice)
 
 
-_UNWANTED = (  # kind, noun, pattern, advice
+_NON_TEXT = (  # kind, noun, pattern, advice
     ("escapes", "escape character", "\x1b", "A terminal's colours: log without them (many programs heed NO_COLOR=1)."),
     ("controls", "control character", r"[\0-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]", "Delete them: no text needs them."),
     ("surrogates", "lone surrogate", "[\ud800-\udfff]", "Half a character each, decoded wrongly: find a better copy."),
@@ -61,21 +62,26 @@ _UNWANTED = (  # kind, noun, pattern, advice
 )
 
 
-def unwanted(text: CheckedText) -> Findings:
-    for kind, noun, pattern, advice in _UNWANTED:
-        yield from characters_of(text, kind, noun, re.compile(pattern).match, advice)
+def non_text_characters(text: CheckedText) -> Findings:
+    """Characters that no text needs: controls, halves of surrogate pairs, what only a font knows."""
+    for kind, noun, pattern, advice in _NON_TEXT:
+        yield from character_finding(text, kind, noun, re.compile(pattern).match, advice)
 
 
-def unassigned(text: CheckedText) -> Findings:
+def unassigned_code_points(text: CheckedText) -> Findings:
+    """Code points that Unicode has given to no character."""
+
     def is_unassigned(c: str) -> bool:
         return unicodedata.category(c) == "Cn"
 
     advice = f"They are no characters of Unicode {unicodedata.unidata_version}: look whether they are meant."
-    yield from characters_of(text, "unassigned", "unknown code point", is_unassigned, advice)
+    yield from character_finding(text, "unassigned", "unknown code point", is_unassigned, advice)
 
 
 def form_feeds(text: CheckedText) -> Findings:
-    yield from characters_of(text, "form-feeds", "form feed", "\f".__eq__, "They end pages: delete them if unwanted.")
+    """Ends of pages."""
+    advice = "They end pages: delete them if unwanted."
+    yield from character_finding(text, "form-feeds", "form feed", "\f".__eq__, advice)
 
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -85,7 +91,8 @@ _PROPER = re.compile("[\u180e\u200c\u200d\ufeff\u0600-\u0605\u06dd\u070f\u0890\u
 _UNSPACED = re.compile("[\u0e00-\u109f\u1780-\u17ff\ua980-\ua9df]")  # Thai, Lao, Tibetan, Burmese, Khmer, Javanese
 
 
-def invisible(text: CheckedText) -> Findings:
+def invisible_characters(text: CheckedText) -> Findings:
+    """Format characters, but those that a script of this text needs."""
     proper: set[str] = set()
     if text.mostly(lambda c: unicodedata.bidirectional(c) in ("R", "AL")):
         proper |= _BIDI
@@ -98,20 +105,22 @@ def invisible(text: CheckedText) -> Findings:
         return unicodedata.category(c) in ("Cf", "Zl", "Zp") and c not in proper and not _PROPER.match(c)
 
     advice = "Nobody sees them in a sample: delete them from the files, unless they are meant."
-    yield from characters_of(text, "invisible", "invisible character", hidden, advice)
+    yield from character_finding(text, "invisible", "invisible character", hidden, advice)
 
 
 def _nfc(text: str) -> str:
+    """Unicode normal form C: accents composed with their letters."""
     return unicodedata.normalize("NFC", text)
 
 
-def not_nfc(text: CheckedText) -> Findings:
+def unnormalized_characters(text: CheckedText) -> Findings:
+    """Characters that are not in the normal form NFC, beside others that are."""
     counts, advice = text.counts, "--normalize nfc writes every letter one way."
 
     def is_twin(c: str) -> bool:
         return _nfc(c) != c and _nfc(c) in counts  # ANGSTROM SIGN, where there is Å too
 
-    yield from characters_of(text, "twins", "redundant character", is_twin, advice)
+    yield from character_finding(text, "twins", "redundant character", is_twin, advice)
     if not any(unicodedata.category(c).startswith("M") or "\u1161" <= c <= "\u11c2" for c in counts):
         return  # nothing that could be joined to the character before it
     growing = {c: len(_nfc(c)) - 1 for c in counts if len(_nfc(c)) > 1}
@@ -122,8 +131,8 @@ def not_nfc(text: CheckedText) -> Findings:
             example = example or (_decomposed(piece) if parts else "")
     if parts:
         whole = sum(n for c, n in counts.items() if unicodedata.normalize("NFD", c) != c)
-        apart = f"{many(parts, 'accent')}{text.within(text.scanned)} apart from their letters{example}"
-        message = f"{apart}, beside {many(whole, 'letter')} written whole"
+        apart = f"{plural(parts, 'accent')}{text.within(text.scanned)} apart from their letters{example}"
+        message = f"{apart}, beside {plural(whole, 'letter')} written whole"
         yield Finding(kind="not-nfc", message=message, advice=advice, count=parts)
 
 
@@ -137,12 +146,13 @@ def _decomposed(text: str) -> str:
     return ""
 
 
-def mixed_words(text: CheckedText) -> Findings:
+def mixed_alphabets(text: CheckedText) -> Findings:
+    """Words with letters of another alphabet that look like their own."""
     words: Counter[tuple[str, str]] = Counter()
     end = 0
     if any("Ͱ" <= c <= "ԯ" for c in text.counts):  # Greek and Cyrillic
         for start, piece in text.slices():
-            words.update(damage.mixed(piece))
+            words.update(damage.mixed_words(piece))
             end = start + len(piece)
             if len(words) > _ENOUGH:
                 break
@@ -150,13 +160,13 @@ def mixed_words(text: CheckedText) -> Findings:
         examples = tuple(
             f"{word!r} has {', '.join(map(unicodedata.name, odd))}" for (word, odd), _ in words.most_common(3)
         )
-        message = f"{many(words.total(), 'word')} of mixed alphabets{text.within(end)}: {'; '.join(examples)}"
+        message = f"{plural(words.total(), 'word')} of mixed alphabets{text.within(end)}: {'; '.join(examples)}"
         advice = "Correct the letters: what only looks the same is another word to the model."
         yield Finding(kind="lookalikes", message=message, advice=advice, count=words.total(), examples=examples)
 
 
-def spelling(text: CheckedText) -> Findings:
-    """Characters that mean the same and are not."""
+def inconsistent_typography(text: CheckedText) -> Findings:
+    """Quotes, dashes, spaces and letters that mean the same and are different characters."""
     counts = text.counts
     for kind, straight, curly in (("quotation marks", '"', "“”„"), ("apostrophes", "'", "‘’")):
         plain, bent = counts.get(straight, 0), sum(counts.get(c, 0) for c in curly)
@@ -166,7 +176,7 @@ def spelling(text: CheckedText) -> Findings:
             yield Finding(kind=kind.replace(" ", "-"), message=message, advice=advice, count=min(plain, bent))
     dashes = {c: counts[c] for c in "-‐‑‒–—―−" if counts.get(c, 0) >= _FEW}
     if len(dashes) > 3 or (len(dashes) > 1 and not dashes.keys().isdisjoint("‐‑")):
-        message = f"{len(dashes)} kinds of dash: {', '.join(f'{shown(c)} {n:,}' for c, n in dashes.items())}"
+        message = f"{len(dashes)} kinds of dash: {', '.join(f'{label_of(c)} {n:,}' for c, n in dashes.items())}"
         yield Finding(kind="dashes", message=message, advice="Use fewer if they mean the same.", count=len(dashes))
     advice = "--normalize nfkc makes them plain (and changes ½, ², … too)."
     proper = " " + "\N{IDEOGRAPHIC SPACE}" * text.mostly(lambda c: unicodedata.east_asian_width(c) == "W")
@@ -174,21 +184,21 @@ def spelling(text: CheckedText) -> Findings:
     def is_odd_space(c: str) -> bool:
         return unicodedata.category(c) == "Zs" and c not in proper
 
-    yield from characters_of(text, "spaces", "unusual space", is_odd_space, advice)
+    yield from character_finding(text, "spaces", "unusual space", is_odd_space, advice)
     if any(c.isascii() and c.isalnum() for c in counts):
         wide = re.compile("[０-９Ａ-Ｚａ-ｚ]")
-        yield from characters_of(text, "fullwidth", "full-width character", wide.match, advice)
-    yield from characters_of(text, "ligatures", "ligature", re.compile("[ﬀ-ﬆ]").match, advice)
+        yield from character_finding(text, "fullwidth", "full-width character", wide.match, advice)
+    yield from character_finding(text, "ligatures", "ligature", re.compile("[ﬀ-ﬆ]").match, advice)
 
 
-def long_tail(text: CheckedText) -> Findings:
+def many_rare_characters(text: CheckedText) -> Findings:
     """Very many different characters, most of them seen too seldom for a model to learn anything about them."""
     size, total = len(text.counts), sum(text.counts.values())
     tails = {limit: [n for n in text.counts.values() if n < limit] for limit in (10, 5)}
     if text.config.min_count > 1 or total < SHORT or size < 200 or len(tails[10]) < size / 4:
         return
     limit = 10 if 100 * sum(tails[10]) <= total else 5
-    told = [f"{len(seldom):,} fewer than {at} times ({share_of(sum(seldom), total)})" for at, seldom in tails.items()]
-    message = f"of {size:,} different characters {' and '.join(told)}"
+    parts = [f"{len(tail):,} fewer than {most} times ({percentage(sum(tail), total)})" for most, tail in tails.items()]
+    message = f"of {size:,} different characters {' and '.join(parts)}"
     advice = f"--min-count {limit} makes the rarest one unknown symbol, and leaves {size - len(tails[limit]):,}."
     yield Finding(kind="rare", message=message, advice=advice, count=len(tails[10]))

@@ -3,7 +3,7 @@ counting gets, and how long networks would take to learn it on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -14,11 +14,38 @@ from charrnn.evaluation import ngrams
 from charrnn.evaluation.ngrams import Baseline
 from charrnn.text.corpus import Corpus, Span, Split
 from charrnn.text.vocabulary import Ids
-from charrnn.text_check import Finding, diagnose, rare
+from charrnn.text_check import characters, documents
+from charrnn.text_check.findings import CheckedText, Finding, Findings
 
 _COUNTED = 5_000_000  # characters of training text that n-grams are counted in: those before the held-out text
 _MEASURED = 1_000_000  # characters of held-out text that n-grams are measured on
 _RARE = 5  # characters that occur fewer times are told one by one
+
+CHECKS: tuple[Callable[[CheckedText], Findings], ...] = (  # the most important first
+    documents.too_short,
+    characters.mojibake,
+    characters.lost_characters,
+    characters.non_text_characters,
+    characters.unassigned_code_points,
+    documents.boilerplate,
+    documents.duplicate_documents,
+    documents.repeated_lines,
+    characters.unnormalized_characters,
+    characters.invisible_characters,
+    characters.mixed_alphabets,
+    documents.tiny_documents,
+    characters.many_rare_characters,
+    characters.inconsistent_typography,
+    documents.mixed_newlines,
+    characters.form_feeds,
+)
+CHECKS_OF_BYTES = (
+    documents.too_short,
+    documents.duplicate_documents,
+    documents.repeated_lines,
+    documents.tiny_documents,
+    documents.mixed_newlines,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,11 +72,19 @@ class TextSummary:
         return asdict(self)
 
 
-def survey(corpus: Corpus, config: TrainConfig | None = None) -> TextSummary:
-    """Look a text over. `config` says what is held out."""
+def summarize(corpus: Corpus, config: TrainConfig | None = None) -> TextSummary:
+    """Sum up what is worth knowing of a text.
+
+    Args:
+        corpus: The text.
+        config: Says what is held out.
+
+    Raises:
+        CorpusError: Its ids cannot be read.
+    """
     config = config or TrainConfig()
     split = corpus.split(config.val_frac, config.val_max)
-    lengths = [one.characters for one in corpus.documents]
+    lengths = [document.characters for document in corpus.documents]
     order = np.argsort(-corpus.counts, kind="stable")
     counted = [
         (corpus.alphabet.characters[index], int(corpus.counts[index])) for index in order if corpus.counts[index]
@@ -60,16 +95,41 @@ def survey(corpus: Corpus, config: TrainConfig | None = None) -> TextSummary:
         documents=len(corpus.documents),
         shortest=min(lengths),
         longest=max(lengths),
-        encodings=tuple(sorted({one.encoding for one in corpus.documents})),
+        encodings=tuple(sorted({document.encoding for document in corpus.documents})),
         held_out=split.held_out_size,
         distinct=len(counted),
         common=tuple(counted[:20]),
-        rare=tuple(rare(corpus, _RARE)),
+        rare=tuple(rare_characters(corpus, _RARE)),
         unknown=len(corpus.alphabet) - len(corpus.vocabulary) + 1 if corpus.vocabulary.unknown else 0,
         findings=tuple(diagnose(corpus)),
         baseline=_baseline(corpus, split),
         notes=corpus.notes,
     )
+
+
+def diagnose(corpus: Corpus) -> list[Finding]:
+    """Look for everything that may be wrong with a text.
+
+    Returns:
+        What was found, the most important first.
+
+    Raises:
+        CorpusError: Its ids cannot be read.
+    """
+    text = CheckedText(corpus)
+    checks = CHECKS_OF_BYTES if corpus.config.bytes else CHECKS
+    return [finding for check in checks for finding in check(text)]
+
+
+def rare_characters(corpus: Corpus, fewer_than: int = 10) -> list[tuple[str, int]]:
+    """The characters that occur, but fewer than `fewer_than` times, and how often; the rarest first.
+
+    None of a corpus of bytes, where every byte has its id whether it occurs or not.
+    """
+    if corpus.config.bytes:
+        return []
+    counts = CheckedText(corpus).counts
+    return sorted(((c, n) for c, n in counts.items() if n < fewer_than), key=lambda entry: (entry[1], entry[0]))
 
 
 def _baseline(corpus: Corpus, split: Split) -> Baseline | None:
@@ -86,6 +146,7 @@ def _baseline(corpus: Corpus, split: Split) -> Baseline | None:
 
 
 def _joined(corpus: Corpus, spans: Sequence[Span], most: int) -> Ids:
+    """The ids of spans one after another, (at most `most`,)."""
     pieces = [corpus.ids[:0]]
     for start, stop in spans:
         stop = min(stop, start + most)

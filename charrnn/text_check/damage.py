@@ -18,20 +18,24 @@ _LETTER = re.compile(f"[{_LATIN}{_OTHER}ἀ-ῼ]")
 _MIXED = re.compile(f"[{_OTHER}](?:(?=[{_LATIN}])|(?<=[{_LATIN}][{_OTHER}]))")
 
 
-def garbled(text: str) -> Iterator[tuple[int, str, str]]:
-    """Mojibake: the words whose UTF-8 was read in another encoding, as (where it begins, the word, what it was)."""
+def garbled_words(text: str) -> Iterator[tuple[int, str, str]]:
+    """Mojibake: words whose UTF-8 was decoded in another encoding.
+
+    Yields:
+        Where such a word begins, the word, and what it was.
+    """
     end = 0
-    for pair in _misread().finditer(text):
+    for pair in _mojibake().finditer(text):
         low = max(end, pair.start() - 30)
         begin = max(low, text.rfind(" ", low, pair.start()) + 1, text.rfind("\n", low, pair.start()) + 1)
         end = pair.end()
         word = text[begin:end]
-        if (meant := _meant(word)) is not None:
-            yield begin, word, meant
+        if (repaired := _repaired(word)) is not None:
+            yield begin, word, repaired
 
 
 @cache
-def _misread() -> re.Pattern[str]:
+def _mojibake() -> re.Pattern[str]:
     """Two characters that in some encoding are the bytes with which UTF-8 begins a character, and the word's rest."""
     from ftfy.chardata import CHARMAP_ENCODINGS
 
@@ -42,7 +46,7 @@ def _misread() -> re.Pattern[str]:
     return re.compile(rf"[^\x00-\x7f](?:{'|'.join(pairs)})[^ \t\n]{{0,60}}")
 
 
-def _meant(word: str) -> str | None:
+def _repaired(word: str) -> str | None:
     """What a word was before its UTF-8 was read as something else; None if there is no sign of that."""
     from ftfy import fix_encoding_and_explain
 
@@ -56,13 +60,17 @@ def _meant(word: str) -> str | None:
     return None if by & {"macroman", "cp437"} and not set(word) & set("√‚├Γ") else repaired
 
 
-def mixed(text: str) -> Iterator[tuple[str, str]]:
-    """The words of one alphabet with letters of another that look like their own, as (the word, those letters)."""
+def mixed_words(text: str) -> Iterator[tuple[str, str]]:
+    """Words of one alphabet with letters of another that look like their own.
+
+    Yields:
+        Such a word, and those letters, sorted.
+    """
     end = 0
-    for found in _MIXED.finditer(text):
-        if found.start() < end:
+    for match in _MIXED.finditer(text):
+        if match.start() < end:
             continue
-        begin, end = found.start(), found.end()
+        begin, end = match.start(), match.end()
         while begin and _LETTER.match(text[begin - 1]):
             begin -= 1
         while end < len(text) and _LETTER.match(text[end]):

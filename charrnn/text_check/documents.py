@@ -7,7 +7,7 @@ from collections import Counter
 from charrnn.config import TrainConfig
 from charrnn.text import gutenberg
 from charrnn.text.encoder import Document
-from charrnn.text_check.findings import CheckedText, Finding, Findings, few, many, share_of, some
+from charrnn.text_check.findings import CheckedText, Finding, Findings, examples_of, listed, percentage, plural
 
 SHORT = 100_000  # characters; of fewer a model learns more by heart than by rule
 _HEADS, _HEAD = 1000, 20_000  # documents whose heads are looked at, and characters of each
@@ -16,12 +16,13 @@ _LINE = range(20, 1001)  # characters; shorter lines may well come again
 _LINES = 50_000  # different ones that are counted at a time
 
 
-def short(text: CheckedText) -> Findings:
+def too_short(text: CheckedText) -> Findings:
+    """A text too short for a window, or to learn more from than its words."""
     usual, size = TrainConfig(), len(text.corpus)
     learned = text.corpus.split(usual.val_frac, usual.val_max).training_size
     needed = usual.seq_length + 1  # in a single stream
     if learned < needed:
-        message = f"too short for a usual window: {many(learned, text.unit)} to learn from, {needed:,} needed"
+        message = f"too short for a usual window: {plural(learned, text.unit)} to learn from, {needed:,} needed"
         advice = "Add text, or lower --seq-length."
         yield Finding(kind="short", message=message, advice=advice, count=size)
     elif size < SHORT:
@@ -31,58 +32,65 @@ def short(text: CheckedText) -> Findings:
 
 
 def boilerplate(text: CheckedText) -> Findings:
+    """Documents with Project Gutenberg's licence in them."""
     heads = () if text.config.strip_gutenberg else text.documents[:_HEADS]
-    found = [
-        one.name
-        for one in heads
-        if gutenberg.has_boilerplate(text.read(one.start, one.start + min(one.characters, _HEAD)))
+    names = [
+        document.name
+        for document in heads
+        if gutenberg.has_boilerplate(text.read(document.start, document.start + min(document.characters, _HEAD)))
     ]
-    if found:
-        looked = f" of the first {len(heads):,}" * (len(heads) < len(text.documents))
-        message = f"Project Gutenberg's licence in {many(len(found), 'document')}{looked}: {few(found)}"
+    if names:
+        scope = f" of the first {len(heads):,}" * (len(heads) < len(text.documents))
+        message = f"Project Gutenberg's licence in {plural(len(names), 'document')}{scope}: {listed(names)}"
         advice = "--strip-gutenberg leaves it out."
-        yield Finding(kind="gutenberg", message=message, advice=advice, count=len(found), examples=some(found))
+        yield Finding(kind="gutenberg", message=message, advice=advice, count=len(names), examples=examples_of(names))
 
 
-def copies(text: CheckedText) -> Findings:
+def duplicate_documents(text: CheckedText) -> Findings:
+    """Documents with the same characters as one before them."""
     firsts: dict[str, Document] = {}
-    again = [one for one in text.documents if firsts.setdefault(one.digest, one) is not one]
-    if again:
-        pairs = [f"{one.name} of {firsts[one.digest].name}" for one in again]
-        share = share_of(sum(one.characters for one in again), len(text.corpus))
-        message = f"copies among the documents, {len(again):,}, {share} of the text: {few(pairs)}"
+    copies = [document for document in text.documents if firsts.setdefault(document.digest, document) is not document]
+    if copies:
+        pairs = [f"{copy.name} of {firsts[copy.digest].name}" for copy in copies]
+        share = percentage(sum(copy.characters for copy in copies), len(text.corpus))
+        message = f"copies among the documents, {len(copies):,}, {share} of the text: {listed(pairs)}"
         advice = "Leave them out: what is said twice is learnt by heart, and flatters the held-out loss."
-        yield Finding(kind="copies", message=message, advice=advice, count=len(again), examples=some(pairs))
+        yield Finding(kind="copies", message=message, advice=advice, count=len(copies), examples=examples_of(pairs))
 
 
-def tiny(text: CheckedText) -> Findings:
-    found = [one.name for one in text.documents if one.characters < _TINY]
-    if found and 2 * len(found) < len(text.documents):  # else they are meant to be
-        message = f"{many(len(found), 'document')} of fewer than {_TINY} {text.unit}s: {few(found)}"
+def tiny_documents(text: CheckedText) -> Findings:
+    """A few documents with next to nothing in them."""
+    names = [document.name for document in text.documents if document.characters < _TINY]
+    if names and 2 * len(names) < len(text.documents):  # else they are meant to be
+        message = f"{plural(len(names), 'document')} of fewer than {_TINY} {text.unit}s: {listed(names)}"
         advice = "Look whether something went wrong with them."
-        yield Finding(kind="tiny-documents", message=message, advice=advice, count=len(found), examples=some(found))
+        examples = examples_of(names)
+        yield Finding(kind="tiny-documents", message=message, advice=advice, count=len(names), examples=examples)
 
 
 def repeated_lines(text: CheckedText) -> Findings:
+    """Lines that make up a good part of the text."""
     counts: Counter[str] = Counter()
     for _, piece in text.slices():
         counts.update(line for line in map(str.strip, piece.split("\n")) if len(line) in _LINE)
         if len(counts) > _LINES:  # what is frequent enough to be told of stays
             counts = Counter(dict(counts.most_common(_LINES // 10)))
-    found = [(line, n) for line, n in counts.items() if n > 50 and 200 * n * len(line) > text.scanned]
-    if found:
-        found.sort(key=lambda one: (-one[1] * len(one[0]), one[0]))
-        told = []
-        for line, n in found:
+    frequent = [(line, n) for line, n in counts.items() if n > 50 and 200 * n * len(line) > text.scanned]
+    if frequent:
+        frequent.sort(key=lambda entry: (-entry[1] * len(entry[0]), entry[0]))
+        quoted = []
+        for line, n in frequent:
             whole = line.encode("latin-1").decode("utf-8", "replace") if text.config.bytes else line
-            told.append(f"{n:,} times {whole if len(whole) <= 60 else whole[:59] + '…'!r}")
-        share = share_of(sum(n * len(line) for line, n in found), text.scanned)
-        message = f"lines over and over, {share} of the text{text.within(text.scanned)}: {few(told)}"
+            quoted.append(f"{n:,} times {whole if len(whole) <= 60 else whole[:59] + '…'!r}")
+        share = percentage(sum(n * len(line) for line, n in frequent), text.scanned)
+        message = f"lines over and over, {share} of the text{text.within(text.scanned)}: {listed(quoted)}"
         advice = "The model learns them before all else: delete them if they are no part of the text."
-        yield Finding(kind="repeated-lines", message=message, advice=advice, count=len(found), examples=some(told))
+        examples = examples_of(quoted)
+        yield Finding(kind="repeated-lines", message=message, advice=advice, count=len(frequent), examples=examples)
 
 
-def newlines(text: CheckedText) -> Findings:
+def mixed_newlines(text: CheckedText) -> Findings:
+    """Line ends of several kinds."""
     config = text.config
     if config.bytes or config.keep_newlines:
         advice = "Make them one kind in the files." if config.bytes else "Without --keep-newlines all are read as LF."
@@ -92,7 +100,7 @@ def newlines(text: CheckedText) -> Findings:
             crlf, cr, lf = crlf + both, cr + piece.count("\r") - both, lf + piece.count("\n") - both
     else:
         advice, within = "Harmless: all are read as LF.", ""
-        crlf, cr = sum(one.crlf for one in text.documents), sum(one.cr for one in text.documents)
+        crlf, cr = sum(document.crlf for document in text.documents), sum(document.cr for document in text.documents)
         joints = 0 if config.documents else len(text.documents) - 1
         lf = text.counts.get("\n", 0) - joints * config.separator.count("\n") - crlf - cr
     kinds = {name: n for name, n in (("CRLF", crlf), ("LF", lf), ("CR", cr)) if n > 0}

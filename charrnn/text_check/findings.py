@@ -1,4 +1,8 @@
-"""What is found in a text, and the text as those look at it who look for something."""
+"""A finding, and the text as the checks read it.
+
+Characters are judged by their counts, which are those of all the text. Only what needs their neighbours is looked for
+in the running text, as far as `SCANNED`.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ Findings = Iterator[Finding]
 
 
 class CheckedText:
-    """A corpus as the checks look at it."""
+    """A corpus as the checks read it: the counts of its characters, and its running text slice by slice."""
 
     def __init__(self, corpus: Corpus) -> None:
         self.corpus, self.config, self.documents = corpus, corpus.config, corpus.documents
@@ -46,72 +50,101 @@ class CheckedText:
         return f" in the first {end:,} {self.unit}s" if end < len(self.corpus) else ""
 
     def read(self, start: int, stop: int) -> str:
-        """The running text from one place to another; a byte is the character of its number."""
+        """The running text from `start` up to `stop`; a byte is the character of its number."""
         ids = self.corpus.ids[start:stop]
         return ids.tobytes().decode("latin-1") if self.config.bytes else self.corpus.vocabulary.decode(ids)
 
     def slices(self) -> Iterator[tuple[int, str]]:
-        """The running text as far as it is looked at, and where each slice of it starts. They end where a line does, or
-        at least a word, so that nothing that is looked for lies across two of them."""
-        at = 0
-        while at < self.scanned:
-            piece = self.read(at, min(at + _SLICE, self.scanned))
-            if at + len(piece) < self.scanned:
+        """The running text as far as it is scanned.
+
+        Yields:
+            Where a slice starts, and the slice. It ends where a line does, or at least a word, so that nothing that is
+            looked for lies across two of them.
+        """
+        start = 0
+        while start < self.scanned:
+            piece = self.read(start, min(start + _SLICE, self.scanned))
+            if start + len(piece) < self.scanned:
                 piece = piece[: piece.rfind("\n") + 1 or piece.rfind(" ") + 1 or len(piece)]
-            yield at, piece
-            at += len(piece)
+            yield start, piece
+            start += len(piece)
 
-    def document(self, place: int) -> Document:
+    def document_at(self, place: int) -> Document:
         """The document that a place of the running text is in."""
-        return self.documents[bisect_right(self.documents, place, key=lambda one: one.start) - 1]
+        return self.documents[bisect_right(self.documents, place, key=lambda document: document.start) - 1]
 
-    def inside(self, place: int) -> str:
+    def in_document(self, place: int) -> str:
         """` in book.txt`; "" if there is but one document."""
-        return f" in {self.document(place).name}" if len(self.documents) > 1 else ""
+        return f" in {self.document_at(place).name}" if len(self.documents) > 1 else ""
 
-    def first(self, characters: Collection[str]) -> str:
-        """` (first in book.txt: 'what stands around it')`; "" if they are farther away than is looked."""
-        wanted = re.compile(f"[{re.escape(''.join(characters))}]")
+    def first_occurrence(self, characters: Collection[str]) -> str:
+        """` (first in book.txt: 'what stands around it')`; "" if they are farther away than is scanned."""
+        pattern = re.compile(f"[{re.escape(''.join(characters))}]")
         for start, piece in self.slices():
-            if found := wanted.search(piece):
-                around = piece[max(0, found.start() - 15) : found.end() + 15]
-                return f" (first{self.inside(start + found.start())}: {around!r})"
+            if match := pattern.search(piece):
+                context = piece[max(0, match.start() - 15) : match.end() + 15]
+                return f" (first{self.in_document(start + match.start())}: {context!r})"
         return ""
 
     def mostly(self, belongs: Callable[[str], bool]) -> bool:
-        """Whether most of its letters are of a kind."""
+        """Whether most of its letters are of the kind that `belongs` says."""
         letters = {c: n for c, n in self.counts.items() if c.isalpha()}
         return 2 * sum(n for c, n in letters.items() if belongs(c)) > sum(letters.values())
 
 
-def many(count: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "word"), plural(2000, "word")
+    ('1 word', '2,000 words')
+    """
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
-def share_of(part: int, whole: int) -> str:
+def percentage(part: int, whole: int) -> str:
+    """A share for people.
+
+    >>> percentage(1, 8), percentage(1, 8000)
+    ('12.5 %', 'less than 0.1 %')
+    """
     return f"{100 * part / whole:.1f} %" if 1000 * part >= whole else "less than 0.1 %"
 
 
-def some(names: Sequence[str]) -> tuple[str, ...]:
+def examples_of(names: Sequence[str]) -> tuple[str, ...]:
+    """So many of them as a finding keeps."""
     return tuple(names[:3])
 
 
-def few(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
     return formatting.few(names, most=3)
 
 
-def shown(character: str) -> str:
-    """A character for a message, by its number alone if it has neither a look nor a name."""
+def label_of(character: str) -> str:
+    """A character for a message, by its code point alone if it has neither a look nor a name."""
     nameless = unicodedata.category(character) in ("Cn", "Co", "Cs")
     return f"U+{ord(character):04X}" if nameless else describe(character)
 
 
-def characters_of(text: CheckedText, kind: str, noun: str, belongs: Callable[[str], object], advice: str) -> Findings:
-    """Whether characters of some kind occur, which should not."""
-    found = sorted((-count, character) for character, count in text.counts.items() if belongs(character))
-    if found:
-        total, characters = -sum(less for less, _ in found), [character for _, character in found]
-        told = [f"{shown(character)}" + f" {-less:,}" * (len(found) > 1) for less, character in found]
-        message = f"{many(total, noun)}: {few(told)}{text.first(characters)}"
-        examples = tuple(map(shown, some(characters)))
+def character_finding(
+    text: CheckedText, kind: str, noun: str, belongs: Callable[[str], object], advice: str
+) -> Findings:
+    """Look for characters that should not occur.
+
+    Args:
+        text: Where to look.
+        kind: Of the finding.
+        noun: What such a character is called, in the singular.
+        belongs: Whether a character is one of them.
+        advice: Of the finding.
+
+    Yields:
+        One finding, if there are any.
+    """
+    counts = sorted((-count, character) for character, count in text.counts.items() if belongs(character))
+    if counts:
+        total, characters = -sum(negative for negative, _ in counts), [character for _, character in counts]
+        labels = [label_of(character) + f" {-negative:,}" * (len(counts) > 1) for negative, character in counts]
+        message = f"{plural(total, noun)}: {listed(labels)}{text.first_occurrence(characters)}"
+        examples = tuple(map(label_of, examples_of(characters)))
         yield Finding(kind=kind, message=message, advice=advice, count=total, examples=examples)

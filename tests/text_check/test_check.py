@@ -17,7 +17,7 @@ import pytest
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.evaluation import ngrams
 from charrnn.text import corpus, id_cache
-from charrnn.text_check import check as survey
+from charrnn.text_check import check as text_check
 from charrnn.training import trials
 
 TEXT = "".join(f"{n} sheep went over the stile, said Ann; {n * n} came back.\n" for n in range(200))
@@ -26,7 +26,7 @@ TEXT = "".join(f"{n} sheep went over the stile, said Ann; {n * n} came back.\n" 
 def test_facts_by_hand(tmp_path: Path) -> None:
     for name, text in (("a.txt", "aaab\n" * 30), ("b.txt", "cab" * 100), ("c.txt", "éz")):
         (tmp_path / name).write_text(text, "utf-8")
-    found = survey.survey(corpus.read(tmp_path, ReadConfig(separator="--", min_count=2)))
+    found = text_check.summarize(corpus.read(tmp_path, ReadConfig(separator="--", min_count=2)))
     assert (found.characters, found.documents, found.shortest, found.longest) == (150 + 2 + 300 + 2 + 2, 3, 2, 300)
     assert found.held_out == 46
     assert found.distinct == 7
@@ -39,10 +39,10 @@ def test_facts_by_hand(tmp_path: Path) -> None:
 
 def test_baseline_is_that_of_the_text_before_the_held_out_text() -> None:
     read = corpus.from_text(TEXT)
-    found = survey.survey(read, TrainConfig(val_frac=0.2)).baseline
+    found = text_check.summarize(read, TrainConfig(val_frac=0.2)).baseline
     split = int(len(TEXT) * 0.8)
     assert found == ngrams.kneser_ney(read.ids[0:split], read.ids[split : len(read)], len(read.vocabulary))
-    assert survey.survey(read, TrainConfig(val_frac=0)).baseline is None
+    assert text_check.summarize(read, TrainConfig(val_frac=0)).baseline is None
 
 
 def test_baseline_of_documents_counts_in_each(tmp_path: Path) -> None:
@@ -51,15 +51,15 @@ def test_baseline_of_documents_counts_in_each(tmp_path: Path) -> None:
     read = corpus.read(tmp_path, ReadConfig(documents=True))
     train = np.concatenate((read.ids[0:900], read.ids[1000:1450]))
     held_out = np.concatenate((read.ids[900:1000], read.ids[1450:1500]))
-    assert survey.survey(read).baseline == ngrams.kneser_ney(train, held_out, len(read.vocabulary))
+    assert text_check.summarize(read).baseline == ngrams.kneser_ney(train, held_out, len(read.vocabulary))
 
 
 def test_baseline_of_a_long_text_says_what_it_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(survey, "_COUNTED", 500)
-    monkeypatch.setattr(survey, "_MEASURED", 100)
+    monkeypatch.setattr(text_check, "_COUNTED", 500)
+    monkeypatch.setattr(text_check, "_MEASURED", 100)
     read = corpus.from_text(TEXT)
     split = int(len(TEXT) * 0.9)
-    found = survey.survey(read).baseline
+    found = text_check.summarize(read).baseline
     assert found is not None
     assert (found.trained_on, found.measured_on) == (500, 100)
     assert found == ngrams.kneser_ney(
@@ -68,7 +68,7 @@ def test_baseline_of_a_long_text_says_what_it_counted(monkeypatch: pytest.Monkey
 
 
 def test_bytes() -> None:
-    found = survey.survey(corpus.from_text("é" * 600 + "a", config=ReadConfig(bytes=True)))
+    found = text_check.summarize(corpus.from_text("é" * 600 + "a", config=ReadConfig(bytes=True)))
     assert (found.characters, found.distinct, found.encodings) == (1201, 3, ("bytes",))
     assert found.rare == ()
     json.dumps(found.to_dict(), allow_nan=False)

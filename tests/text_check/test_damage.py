@@ -37,8 +37,8 @@ SOUND = {
 
 @pytest.mark.parametrize("language", SOUND)
 def test_no_sound_text_is_taken_for_garbled_or_mixed(language: str) -> None:
-    assert list(damage.garbled(SOUND[language])) == []
-    assert list(damage.mixed(SOUND[language])) == []
+    assert list(damage.garbled_words(SOUND[language])) == []
+    assert list(damage.mixed_words(SOUND[language])) == []
 
 
 GARBLED = {  # written, and how it looks read in another encoding
@@ -60,8 +60,8 @@ GARBLED = {  # written, and how it looks read in another encoding
 def test_garbled_words_are_found_where_they_stand_with_what_they_were(case: str) -> None:
     meant, word = GARBLED[case]
     text = f"a naïve\ntext {word} “and so on”"
-    assert list(damage.garbled(text)) == [(13, word, meant)]
-    assert list(damage.garbled(f"{word}\n{word} {word}")) == [
+    assert list(damage.garbled_words(text)) == [(13, word, meant)]
+    assert list(damage.garbled_words(f"{word}\n{word} {word}")) == [
         (0, word, meant),
         (len(word) + 1, word, meant),
         (2 * len(word) + 2, word, meant),
@@ -69,18 +69,18 @@ def test_garbled_words_are_found_where_they_stand_with_what_they_were(case: str)
 
 
 def test_what_is_garbled_beyond_recovery_or_only_has_controls_is_not_a_garbled_word() -> None:
-    assert list(damage.garbled("caf\ufffd Ã\ufffd É…É\ufffd il parlé\x85 it\x92s")) == []
+    assert list(damage.garbled_words("caf\ufffd Ã\ufffd É…É\ufffd il parlé\x85 it\x92s")) == []
 
 
 @given(st.text(st.sampled_from(string.printable)))
 def test_ascii_is_never_damaged(text: str) -> None:
-    assert list(damage.garbled(text)) == list(damage.mixed(text)) == []
+    assert list(damage.garbled_words(text)) == list(damage.mixed_words(text)) == []
 
 
 @given(st.text())
 def test_garbled_words_lie_one_behind_another_in_the_text(text: str) -> None:
     end = 0
-    for begin, word, meant in damage.garbled(text):
+    for begin, word, meant in damage.garbled_words(text):
         assert begin >= end
         assert text[begin:].startswith(word)
         assert word != meant
@@ -101,11 +101,11 @@ def test_garbled_words_lie_one_behind_another_in_the_text(text: str) -> None:
     ],
 )
 def test_a_letter_of_another_alphabet_is_found_in_its_word(word: str, odd: str) -> None:
-    assert list(damage.mixed(f"the {word}, {word}!")) == [(word, odd), (word, odd)]
+    assert list(damage.mixed_words(f"the {word}, {word}!")) == [(word, odd), (word, odd)]
 
 
 @pytest.mark.parametrize(
     "text", ["SMSка", "USB-кабель", "Δx", "hν", "λx", "sinα", "μm", "ABВГ", "fPа", "Web-сайт", "5кг"]
 )
 def test_words_that_two_alphabets_share_on_purpose_are_let_be(text: str) -> None:
-    assert list(damage.mixed(text)) == []
+    assert list(damage.mixed_words(text)) == []

@@ -16,8 +16,9 @@ from charrnn.errors import CorpusError
 from charrnn.text import corpus, encoder
 from charrnn.text.corpus import Corpus
 from charrnn.text.id_cache import IdFile
-from charrnn.text_check import Finding, diagnose, documents, rare
-from charrnn.text_check.findings import CheckedText
+from charrnn.text_check import documents
+from charrnn.text_check.check import diagnose, rare_characters
+from charrnn.text_check.findings import CheckedText, Finding
 
 BOOK = (Path(__file__).parents[2] / "corpora" / "the-tidewater-bank.txt").read_text(encoding="utf-8")[:150_000].rsplit(
     "\n", 1
@@ -227,9 +228,10 @@ def test_a_text_may_be_too_short() -> None:
 
 def test_rare_characters_are_listed_rarest_first() -> None:
     text = "a" * 100 + "b" * 9 + "c" * 10 + "z" + "y" * 3 + "é" * 3
-    assert rare(corpus.from_text(text)) == [("z", 1), ("y", 3), ("é", 3), ("b", 9)]
-    assert rare(corpus.from_text(text, config=ReadConfig(min_count=5)), fewer_than=4) == [("z", 1), ("y", 3), ("é", 3)]
-    assert rare(corpus.from_text(text, config=ReadConfig(bytes=True))) == []
+    assert rare_characters(corpus.from_text(text)) == [("z", 1), ("y", 3), ("é", 3), ("b", 9)]
+    merged = corpus.from_text(text, config=ReadConfig(min_count=5))
+    assert rare_characters(merged, fewer_than=4) == [("z", 1), ("y", 3), ("é", 3)]
+    assert rare_characters(corpus.from_text(text, config=ReadConfig(bytes=True))) == []
 
 
 @pytest.mark.parametrize(("many", "limit", "share"), [(240, 10, "0.6"), (420, 5, "1.1")])
