@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -146,26 +147,12 @@ def encode(
     table = cast(Ids, np.zeros(0x110000, dtype=alphabet.dtype))
     table[alphabet.code_points] = np.arange(len(alphabet))
 
-    def iter_ids() -> Iterator[Ids]:
-        for document in documents:
-            reader = readers[document.source]
-            if document.start:
-                yield table[separator]
-            digest = hashlib.sha256()
-            for piece in reader.decode(DecodingStatistics()):
-                digest.update(to_utf8(piece))
-                points = code_points_of(piece)
-                progress("encoding", len(points))
-                yield table[points]
-            if digest.hexdigest() != document.digest:
-                raise changed_while_read(reader.display_name)
-
     return EncodedText(
         documents=tuple(documents),
         alphabet=alphabet,
         counts=counts[alphabet.code_points],
         ids=None if buffer.pieces is None else np.concatenate([table[points] for points in buffer.pieces]),
-        iter_ids=iter_ids,
+        iter_ids=partial(_iter_ids, readers, documents, table, separator, progress),
     )
 
 
@@ -200,6 +187,28 @@ def _read(
         crlf=statistics.crlf,
         cr=statistics.cr,
     )
+
+
+def _iter_ids(
+    readers: Sequence[DocumentReader],
+    documents: Sequence[Document],
+    table: Ids,
+    separator: Points,
+    progress: ReadingCallback,
+) -> Iterator[Ids]:
+    """Read the documents again and look their code points up in `table`. Raises CorpusError if one has changed."""
+    for document in documents:
+        reader = readers[document.source]
+        if document.start:
+            yield table[separator]
+        digest = hashlib.sha256()
+        for piece in reader.decode(DecodingStatistics()):
+            digest.update(to_utf8(piece))
+            points = code_points_of(piece)
+            progress("encoding", len(points))
+            yield table[points]
+        if digest.hexdigest() != document.digest:
+            raise changed_while_read(reader.display_name)
 
 
 def _check(

@@ -166,23 +166,23 @@ def gather(
     if "" in typed:
         raise UsageError("one of the texts has an empty name.", "Name a file or a folder.")
     errors: list[CorpusError] = []
-    found: list[tuple[Path, int] | Source | None] = []  # a path and how many of its parts name it; None: standard input
+    places: list[tuple[Path, int] | Source | None] = []  # a path, and how many of its parts are its name; None: stdin
     for text in typed:
         if isinstance(text, Source):
-            found.append(text)
+            places.append(text)
         elif text == STDIN:
-            found.append(None)
+            places.append(None)
         elif os.path.isdir(text):
             files, problems = matching_files(Path(text), DEFAULT_GLOB if glob is None else glob)
-            found += [(Path(text, *parts), len(parts)) for parts in files]
+            places += [(Path(text, *parts), len(parts)) for parts in files]
             errors += problems
         else:
-            found.append((Path(text), 1))
-    named = iter(distinct_names([entry for entry in found if isinstance(entry, tuple)]))
+            places.append((Path(text), 1))
+    named = iter(distinct_names([place for place in places if isinstance(place, tuple)]))
     sources: list[Source | None] = []
-    for entry in found:
+    for place in places:
         try:
-            sources.append(_of_file(entry[0], next(named), max_expansion) if isinstance(entry, tuple) else entry)
+            sources.append(_of_file(place[0], next(named), max_expansion) if isinstance(place, tuple) else place)
         except CorpusError as error:
             errors.append(error)
     if errors:
