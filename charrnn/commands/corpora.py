@@ -54,10 +54,12 @@ def corpora(context: typer.Context, as_json: Json = False) -> None:
 
 
 def _described(text: StoredText) -> dict[str, object]:
+    """A text that is here, ready for JSON."""
     return asdict(text) | {"path": str(text.path)}
 
 
 def _offered(entry: KnownText) -> dict[str, object]:
+    """A text that can be fetched, ready for JSON."""
     names = ("name", "title", "author", "language", "url", "licence")
     return {name: getattr(entry, name) for name in names}
 
@@ -152,6 +154,7 @@ def remove(names: Annotated[list[str], typer.Argument(metavar="NAME", help="Fetc
 
 
 def _say(line: str) -> None:
+    """Tell on standard error."""
     from charrnn.formatting import visible
 
     print(visible(line), file=sys.stderr)

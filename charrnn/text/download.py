@@ -177,4 +177,5 @@ def _system_error(error: BaseException | None) -> OSError | None:
 
 
 def _too_large(url: str, how: str, max_size: int) -> FetchError:
+    """The error to raise for a file of more bytes than allowed."""
     return FetchError(f"{url}: {how} the {max_size:,} bytes that are fetched at most.", "Allow more: --max-size MB")

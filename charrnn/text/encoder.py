@@ -78,13 +78,13 @@ class _CodePointCounter:
 
     def _flush(self) -> None:
         points: Points = np.concatenate([np.zeros(0, dtype=np.uint8), *self._pending])
-        for at in range(0, len(points), _BATCH):  # bincount makes 8 bytes of each
-            counts = np.bincount(points[at : at + _BATCH])
+        for start in range(0, len(points), _BATCH):  # bincount makes 8 bytes of each
+            counts = np.bincount(points[start : start + _BATCH])
             self._counts[: len(counts)] += counts
         self._pending, self._size = [], 0
 
     def total(self) -> NDArray[np.int64]:
-        """(0x110000,)"""
+        """The counts of every code point, (0x110000,)."""
         self._flush()
         return self._counts
 

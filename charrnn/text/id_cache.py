@@ -97,6 +97,7 @@ if hasattr(os, "pread"):
 else:  # Windows
 
     def _pread(descriptor: int, size: int, offset: int) -> bytes:
+        """As os.pread, but the descriptor's position moves."""
         os.lseek(descriptor, offset, os.SEEK_SET)
         return os.read(descriptor, size)
 

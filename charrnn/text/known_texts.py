@@ -66,6 +66,7 @@ def fetched_path(name: str) -> Path:
 
 
 def _folder() -> Path:
+    """Where fetched texts lie; it need not exist."""
     return files.data_dir() / "corpora"
 
 

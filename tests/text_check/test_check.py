@@ -101,6 +101,14 @@ def test_what_is_suggested_is_what_train_would_choose() -> None:
     assert long.model.dropout >= short.model.dropout
 
 
+def test_rare_characters_are_listed_rarest_first() -> None:
+    text = "a" * 100 + "b" * 9 + "c" * 10 + "z" + "y" * 3 + "é" * 3
+    assert text_check.rare_characters(corpus.from_text(text)) == [("z", 1), ("y", 3), ("é", 3), ("b", 9)]
+    merged = corpus.from_text(text, config=ReadConfig(min_count=5))
+    assert text_check.rare_characters(merged, fewer_than=4) == [("z", 1), ("y", 3), ("é", 3)]
+    assert text_check.rare_characters(corpus.from_text(text, config=ReadConfig(bytes=True))) == []
+
+
 # -- the command -----------------------------------------------------------------------------------------------------
 
 
