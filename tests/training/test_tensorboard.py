@@ -46,7 +46,7 @@ def make() -> Trainer:
 
 def train(training: Trainer, run: Run, most: int | None = None) -> list[Event]:
     """Train under TensorBoard's eyes, to the end or until so many events have come."""
-    events = tensorboard.watch(record(training, run), run, after=training.iteration)
+    events = tensorboard.write_events(record(training, run), run, after=training.iteration)
     return list(itertools.islice(events, most))
 
 
@@ -105,7 +105,7 @@ def test_a_text_that_is_no_unicode_is_written_all_the_same(tmp_path: Path) -> No
     events = [event for event in make().events() if isinstance(event, Snapshot)]
     run = create_run(tmp_path, "run", "text")
     spoilt = [Snapshot(dataclasses.replace(events[0].header, sample=sample), {})]
-    assert list(tensorboard.watch(spoilt, run, after=0)) == spoilt
+    assert list(tensorboard.write_events(spoilt, run, after=0)) == spoilt
     [told] = read(run).Tensors("sample/text_summary")
     assert told.tensor_proto.string_val[0].decode() == "    a?<b>\n"
 
@@ -145,7 +145,7 @@ def test_a_directory_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path)
     run = create_run(tmp_path, "run", "text")
     (run.path / "tensorboard").write_text("in its place")
     with pytest.raises(RunError, match=r"tensorboard: cannot be written \(.*exists"):
-        tensorboard.watch([], run, after=0)
+        tensorboard.write_events([], run, after=0)
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def without(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_the_package_nothing_is_begun(tmp_path: Path) -> None:
     run = create_run(tmp_path, "run", "text")
     with pytest.raises(UsageError, match=r"pip install 'charrnn\[tensorboard\]'"):
-        tensorboard.watch([], run, after=0)
+        tensorboard.write_events([], run, after=0)
     assert not tensorboard.directory(run).exists()
 
 
