@@ -79,7 +79,7 @@ def main() -> None:
     print(f"| way | {' | '.join(situations)} |")
     print("|---" * (1 + len(situations)) + "|")
     for name in WAYS:
-        cells = [f"{medians[name, one]:,.0f} ({medians[name, one] / best:.0%})" for one in situations]
+        cells = [f"{medians[name, situation]:,.0f} ({medians[name, situation] / best:.0%})" for situation in situations]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 

@@ -39,6 +39,7 @@ class TimeBudget:
         self.iteration = 0  # the latest
         self._elapsed, self._resumed_at = spent, clock()  # in all, before a moment
         self._measured_from = (0, 0.0)  # iteration and seconds from which the speed is measured
+        self._watching_seconds: tuple[float, float] | None = None  # of an evaluation, and of a snapshot beside it
 
     @property
     def elapsed(self) -> float:
@@ -59,25 +60,37 @@ class TimeBudget:
         early = self.horizon.reached(self.iteration) and self.elapsed < _FULL * total  # the machine has become faster
         return early or self.elapsed >= min(share * total, most)
 
-    def plan(self, evaluation: float, snapshot: float) -> None:
+    def plan(self, evaluate: Callable[[], object], snapshot: Callable[[], object]) -> None:
         """Set the horizon to the number of iterations that all in all will take `config.time` seconds.
 
         The speed is that since the plan before, for machines change theirs.
 
         Args:
-            evaluation: seconds that a held-out loss takes.
-            snapshot: seconds that a snapshot takes beside it.
+            evaluate: measures the held-out loss; called once, to know what it takes.
+            snapshot: makes a snapshot without measuring again, likewise.
         """
         assert self.config.time is not None
+        if self._watching_seconds is None:
+            self._watching_seconds = self._measure(evaluate, snapshot)
         began, seconds = self._measured_from
         per_iteration = (self.seconds - seconds) / (self.iteration - began)
         left, total = self.config.time - self.elapsed, self.iteration + 1
         for _ in range(8):  # more iterations mean more evaluations: settles quickly
-            watching = self._watching(total, evaluation, snapshot)
+            watching = self._watching(total, *self._watching_seconds)
             total = max(self.iteration + 1, self.iteration + round((left - watching) / per_iteration))
         self.horizon.iterations = total
         self.plans += 1
         self._measured_from = (self.iteration, self.seconds)
+
+    def _measure(self, evaluate: Callable[[], object], snapshot: Callable[[], object]) -> tuple[float, float]:
+        """Seconds that an evaluation takes, and a snapshot beside it."""
+        started = self.clock()
+        evaluate()
+        evaluated = self.clock()
+        snapshot()  # once, because the first one reads the text's words
+        written = self.clock()
+        snapshot()
+        return evaluated - started, self.clock() - written
 
     def _watching(self, total: int, evaluation: float, snapshot: float) -> float:
         """Seconds of evaluations and snapshots from here to iteration `total`."""

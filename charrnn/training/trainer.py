@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -206,7 +205,7 @@ class Trainer:
         while not self.complete:
             progress = self.step()
             if self.budget.plan_is_due():
-                self.budget.plan(*self._watching_seconds)
+                self.budget.plan(self.evaluate, self.snapshot)
             at, config = self.iteration, self.config
             evaluation_due = config.eval_every > 0 and at % config.eval_every == 0
             snapshot_due, best = config.snapshot_due(at), False
@@ -220,18 +219,6 @@ class Trainer:
             if snapshot_due or (config.patience and best) or self.early_stopping.stopped:
                 yield self.snapshot()
             yield progress
-
-    @cached_property
-    def _watching_seconds(self) -> tuple[float, float]:
-        """Seconds that an evaluation takes, and a snapshot beside it."""
-        clock = self.budget.clock
-        started = clock()
-        self.evaluate()
-        evaluated = clock()
-        self.snapshot()  # once, because the first one reads the text's words
-        written = clock()
-        self.snapshot()
-        return evaluated - started, clock() - written
 
     def snapshot(self) -> Snapshot:
         """Weights, held-out loss and a sample as they are now. Changes nothing in the training.

@@ -67,8 +67,8 @@ def test_cold_windows_remember_nothing(
         start = max(start, context + 1)
         for at in range(start, stop, window):
             losses_by_hand += losses_of(model, ids[at - 1 : min(at + window, stop)])
-    found = cold_loss(model, ids, spans, window=window, batch=batch)
-    assert found == pytest.approx(np.mean(losses_by_hand), rel=1e-6)
+    loss = cold_loss(model, ids, spans, window=window, batch=batch)
+    assert loss == pytest.approx(np.mean(losses_by_hand), rel=1e-6)
 
 
 def test_dynamic_without_learning_is_the_plain_pass() -> None:
@@ -100,8 +100,8 @@ def test_dynamic_is_sgd_window_after_window(decay: float) -> None:
             for name, value in plain.named_parameters():
                 value += pull[name]
     before = model.weights()
-    found = dynamic_loss(model, ids, [(50, 100, 120)], rate=0.2, decay=decay, window=8)
-    assert found == pytest.approx(np.mean(losses_by_hand), rel=1e-5)
+    loss = dynamic_loss(model, ids, [(50, 100, 120)], rate=0.2, decay=decay, window=8)
+    assert loss == pytest.approx(np.mean(losses_by_hand), rel=1e-5)
     assert all(np.array_equal(before[name], value) for name, value in model.weights().items())
 
 

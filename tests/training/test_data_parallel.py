@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,6 @@ from charrnn.text import corpus
 from charrnn.training.data_parallel import DataParallel
 from charrnn.training.trainer import Trainer
 from charrnn.training.windows import IGNORED, Window
-
-
-@pytest.fixture
-def _three_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(before)
 
 
 def divided(model: CharModel, rows: int, threads: int, carry_at: int | None = None) -> DataParallel:
@@ -58,8 +49,8 @@ def test_gradient_and_state_are_those_of_the_whole_batch(cell: str, carry_at: in
     window.targets[0, 2:] = IGNORED  # parts of unequal weight
     whole, parts = (divided(model, 5, threads, carry_at).backward(window, state) for threads in (1, 3))
     assert parts.loss == pytest.approx(whole.loss, rel=1e-5)
-    for one, other in zip(whole.gradients, parts.gradients, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+    for gradient, expected in zip(whole.gradients, parts.gradients, strict=True):
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
     for layer, other_layer in zip(whole.state, parts.state, strict=True):
         for part, other_part in zip(layer, other_layer, strict=True):
             torch.testing.assert_close(part, other_part, rtol=1e-5, atol=1e-6)
@@ -74,12 +65,12 @@ def test_a_part_without_targets_counts_for_nothing() -> None:
         tuple(tuple(part[:2] for part in layer) for layer in state),
     )
     assert halves.loss == pytest.approx(first.loss)
-    for one, other in zip(halves.gradients, first.gradients, strict=True):
-        torch.testing.assert_close(one, other)
+    for gradient, expected in zip(halves.gradients, first.gradients, strict=True):
+        torch.testing.assert_close(gradient, expected)
 
 
-@pytest.mark.usefixtures("_three_threads")
 def test_threads_learn_what_one_does() -> None:
+    torch.set_num_threads(3)
     several = make(batch_size=5, iterations=20)
     finish(several)
     torch.set_num_threads(1)
@@ -88,8 +79,8 @@ def test_threads_learn_what_one_does() -> None:
     assert several.evaluate() == pytest.approx(alone.evaluate(), rel=1e-3)
 
 
-@pytest.mark.usefixtures("_three_threads")
 def test_documents_that_end_are_no_trouble(tmp_path: Path) -> None:
+    torch.set_num_threads(3)
     for number, length in enumerate((300, 40, 9, 70, 21)):
         (tmp_path / f"{number}.txt").write_text(TEXT[100 * number : 100 * number + length], "utf-8")
     source = corpus.read(tmp_path, ReadConfig(documents=True))
@@ -100,7 +91,7 @@ def test_documents_that_end_are_no_trouble(tmp_path: Path) -> None:
     assert np.isfinite(training.smoothed_loss)
 
 
-@pytest.mark.usefixtures("_three_threads")
 def test_threads_elsewhere_stay_as_they_were() -> None:
+    torch.set_num_threads(3)
     finish(make(batch_size=5, iterations=2))
     assert torch.get_num_threads() == 3

@@ -48,10 +48,10 @@ def test_updates_are_those_of_the_formulas(optimizer: str, momentum: float, pena
     square = {name: np.zeros_like(value) for name, value in weights.items()}
     speed = {name: np.zeros_like(value) for name, value in weights.items()}
     for _ in range(4):
-        found = gradients(training)
+        of_loss = gradients(training)
         progress = training.step()
         total = 0.0
-        for name, g in found.items():
+        for name, g in of_loss.items():
             w = weights[name]
             if w.ndim >= 2:
                 g = g + penalties.get("l2", 0.0) * w + penalties.get("l1", 0.0) * np.sign(w)
@@ -104,7 +104,7 @@ def test_a_gradient_that_is_not_finite_is_refused_and_nothing_is_changed(kind: A
     given = [gradient.clone() for gradient in spoilt]
     assert not math.isfinite(optimizer.step(spoilt, 0.01))
     assert all(map(torch.equal, optimizer.parameters, weights))
-    assert all(torch.equal(one.nan_to_num(), other.nan_to_num()) for one, other in zip(spoilt, given, strict=True))
+    assert all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(spoilt, given, strict=True))
     after = optimizer.state_dict()
     assert after["clipped"] == before["clipped"] == 1
     assert_same(after["moments"], before["moments"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,13 +27,20 @@ class Clock:
         self.now += self.tick
         return self.now
 
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def nothing() -> None:
+    """An evaluation or a snapshot that takes no time."""
+
 
 def budget_of(config: TrainConfig, clock: Clock, spent: float = 0.0) -> TimeBudget:
     return TimeBudget(config, Horizon.of(config), spent=spent, clock=clock)
 
 
 def test_a_budget_of_time_becomes_a_number_of_iterations(tmp_path: Path) -> None:
-    training = make(time=3.0, snapshot_at=(50,), eval_every=100, trainer={"clock": Clock(tick=0.005)})
+    training = make(time=3.0, snapshot_at=(50,), eval_every=100, trainer={"clock": Clock(tick=0.008)})
     assert training.horizon.iterations is None
     planned_at: list[int] = []
     points = []
@@ -81,7 +89,7 @@ def test_the_plan_fits_what_was_measured() -> None:
         training.step()
     clock.now += 10.0
     assert training.budget.plans == 0
-    training._watching_seconds = (2.0, 0.5)  # for a held-out loss, and for a snapshot beside it
+    training.budget._watching_seconds = (2.0, 0.5)  # for a held-out loss, and for a snapshot beside it
     training.budget.record(29, 10.0)
     next(training.events())
     assert training.horizon.iterations == 30 + round((100 - 10 - 2.5) * 3)  # one snapshot, the last
@@ -91,22 +99,25 @@ def test_a_plan_leaves_time_to_watch_and_goes_by_the_latest_speed() -> None:
     clock = Clock()
     config = TrainConfig(time=100.0, eval_every=50, snapshot_at=(20, 100, 300, 5000))
     budget = budget_of(config, clock, spent=4.0)
-    clock.now += 6.0
-    assert budget.elapsed == 10.0
+    evaluate, snapshot = partial(clock.pass_by, 0.5), partial(clock.pass_by, 0.25)
+    clock.now += 5.0
+    assert budget.elapsed == 9.0
     budget.record(100, 10.0)
-    budget.plan(0.5, 0.25)
+    budget.plan(evaluate, snapshot)
+    assert budget.elapsed == 10.0  # one evaluation and two snapshots
     # 90 s are left, of 0.1 s an iteration: up to 905, 150 to 900 are measured, and 300 and 905 kept.
     assert budget.horizon.iterations == 100 + round((90 - (16 + 1) * 0.5 - 2 * 0.25) / 0.1)
     assert budget.plans == 1
     clock.now += 30.0
     budget.record(200, 20.0)
     # 60 s are left, and the last 100 iterations took 0.2 s each: up to 480, 250 to 450 are measured, 300 and 480 kept.
-    budget.plan(0.5, 0.25)
+    budget.plan(evaluate, snapshot)
+    assert budget.elapsed == 40.0  # what watching takes is measured once
     assert budget.horizon.iterations == 200 + round((60 - (5 + 1) * 0.5 - 2 * 0.25) / 0.2)
     assert budget.plans == 2
     clock.now += 100.0
     budget.record(400, 90.0)
-    budget.plan(0.5, 0.25)
+    budget.plan(evaluate, snapshot)
     assert budget.horizon.iterations == 401  # the time is up
 
 
@@ -138,7 +149,7 @@ def test_when_a_plan_is_due(seconds: float, due_at: tuple[float, ...]) -> None:
         unlimited.record(iteration, due - unlimited.seconds)
         assert not unlimited.plan_is_due()
         assert budget.plan_is_due()
-        budget.plan(0.0, 0.0)
+        budget.plan(nothing, nothing)
     clock.now = began + seconds
     budget.record(iteration + 1000, 0.0)
     assert not budget.plan_is_due()
@@ -149,14 +160,14 @@ def test_a_training_that_became_faster_goes_on() -> None:
     budget = budget_of(TrainConfig(time=100.0, eval_every=0, snapshot_at=()), clock)
     clock.now += 10.0
     budget.record(100, 10.0)
-    budget.plan(0.0, 0.0)
+    budget.plan(nothing, nothing)
     assert budget.horizon.iterations == 1000
     clock.now += 15.0  # twenty-five seconds, and all is done
     budget.record(999, 15.0)
     assert not budget.plan_is_due()
     budget.record(1000, 0.0)
     assert budget.plan_is_due()
-    budget.plan(0.0, 0.0)
+    budget.plan(nothing, nothing)
     assert budget.horizon.iterations == 1000 + 75 * 60
 
 
@@ -171,7 +182,7 @@ def test_a_budget_goes_on_where_it_was_left() -> None:
     budget = budget_of(config, clock, spent=1.0)
     clock.now += 11.0
     budget.record(30, 9.0)
-    budget.plan(0.0, 0.0)
+    budget.plan(nothing, nothing)
     clock.now += 2.0
     left = budget.state_dict()
     assert left == {"seconds": 9.0, "elapsed": 14.0, "plans": 1, "iteration": 30}

@@ -328,8 +328,10 @@ def test_the_last_iteration_is_always_a_snapshot_and_the_demo_list_is_clipped() 
     assert TrainConfig(iterations=500).completed().snapshot_iterations() == (100, 300, 500)
     assert TrainConfig(iterations=7).completed().snapshot_iterations() == (7,)
     assert TrainConfig(iterations=7, snapshot_at=(9, 2), snapshot_every=3).snapshot_iterations() == (2, 3, 6, 7)
-    kept = [e.header.iteration for e in make(snapshot_at=DEMO_ITERATIONS).events() if isinstance(e, Snapshot)]
-    assert kept == [12]
+    iterations = [
+        event.header.iteration for event in make(snapshot_at=DEMO_ITERATIONS).events() if isinstance(event, Snapshot)
+    ]
+    assert iterations == [12]
 
 
 def test_without_held_out_text_nothing_is_evaluated() -> None:
@@ -428,12 +430,12 @@ def test_from_disk_as_from_memory(tmp_path: Path, settings: dict[str, Any], read
     ids, _ = id_cache.store("k", lambda: pieces, memory.ids.dtype, {"name": "", "characters": 0})
     disk = dataclasses.replace(memory, ids=ids)
     config = dataclasses.replace(TRAIN_CONFIG, **settings)
-    trained = [Trainer(one, MODEL_CONFIG, config, device="cpu") for one in (memory, disk)]
-    snapshots = [[event for event in one.events() if isinstance(event, Snapshot)] for one in trained]
-    for one, other in zip(*snapshots, strict=True):
-        assert_same(one.tensors, other.tensors)
-        assert one.header.held_out_loss == other.header.held_out_loss
-        assert one.header.sample == other.header.sample
+    trained = [Trainer(source, MODEL_CONFIG, config, device="cpu") for source in (memory, disk)]
+    snapshots = [[event for event in training.events() if isinstance(event, Snapshot)] for training in trained]
+    for from_memory, from_disk in zip(*snapshots, strict=True):
+        assert_same(from_memory.tensors, from_disk.tensors)
+        assert from_memory.header.held_out_loss == from_disk.header.held_out_loss
+        assert from_memory.header.sample == from_disk.header.sample
 
 
 # -- frozen parts -----------------------------------------------------------------------------------------------------
@@ -490,7 +492,7 @@ def test_a_loss_that_is_not_finite_updates_nothing() -> None:
     after_header, after = resume_point(training)
     assert_same(after, before)
     assert training.iteration == 3
-    timeless = [dict(one.progress) | {"elapsed": 0} for one in (header, after_header)]
+    timeless = [dict(point.progress) | {"elapsed": 0} for point in (header, after_header)]
     assert timeless[0] == timeless[1]
     assert dataclasses.replace(after_header, created="", progress={}) == dataclasses.replace(
         header, created="", progress={}

@@ -23,8 +23,8 @@ from charrnn.training.windows import Streams
 @pytest.mark.parametrize("streams", [1, 4])
 def test_a_uniform_model_is_surprised_by_log_v(streams: int) -> None:
     model = make(scale=0.0)
-    found = held_out_loss(model, text(500), [(99, 100, 500)], streams=streams, warmup=16)
-    assert found == pytest.approx(math.log(V), rel=1e-6)
+    loss = held_out_loss(model, text(500), [(99, 100, 500)], streams=streams, warmup=16)
+    assert loss == pytest.approx(math.log(V), rel=1e-6)
 
 
 def test_by_hand() -> None:
@@ -56,8 +56,8 @@ def test_every_character_is_counted_once_in_any_number_of_streams(
     start = min(start, length - 1)
     table = bigram_losses()
     expected = float(np.mean(table[ids[start - 1 : -1], ids[start:]]))
-    found = held_out_loss(model, ids, tail(ids, start), streams=streams, warmup=warmup)
-    assert found == pytest.approx(expected, rel=1e-6)
+    loss = held_out_loss(model, ids, tail(ids, start), streams=streams, warmup=warmup)
+    assert loss == pytest.approx(expected, rel=1e-6)
 
 
 @settings(deadline=None, max_examples=25)
@@ -75,8 +75,8 @@ def test_a_piece_has_read_its_warmup_and_nothing_else(length: int, start: int, s
             begin = start - 1 + len(expected) - warmup
             expected += losses_of(model, ids[begin : begin + warmup + size + 1])[warmup:]
     assert len(expected) == count
-    found = held_out_loss(model, ids, tail(ids, start), streams=streams, warmup=warmup)
-    assert found == pytest.approx(np.mean(expected), rel=1e-6)
+    loss = held_out_loss(model, ids, tail(ids, start), streams=streams, warmup=warmup)
+    assert loss == pytest.approx(np.mean(expected), rel=1e-6)
 
 
 def test_the_text_before_the_tail_does_not_matter_but_for_its_last_character() -> None:
@@ -84,10 +84,10 @@ def test_the_text_before_the_tail_does_not_matter_but_for_its_last_character() -
     changed = ids.copy()
     changed[:299] = (changed[:299] + 1) % V
     for streams in (1, 8):
-        one, other = (
+        loss, loss_of_changed = (
             held_out_loss(model, data, [(299, 300, 800)], streams=streams, warmup=20) for data in (ids, changed)
         )
-        assert one == other
+        assert loss == loss_of_changed
 
 
 @pytest.mark.parametrize("spans", [[], [(0, 10, 10)], [(0, 11, 10)], [(9, 9, 10), (4, 4, 5)]])
@@ -121,10 +121,10 @@ def _trained() -> tuple[CharModel, NDArray[Any]]:
 @pytest.mark.parametrize("start", [18_000, 1])
 def test_many_streams_say_what_one_says_of_a_trained_model(start: int) -> None:
     model, ids = _trained()
-    one, many = (held_out_loss(model, ids, tail(ids, start), streams=streams) for streams in (1, 32))
-    assert 1.0 < one < 2.9  # it has learnt
-    assert many == pytest.approx(one, abs=1e-3)
-    assert many != one  # it was read in more than one stream
+    single, many = (held_out_loss(model, ids, tail(ids, start), streams=streams) for streams in (1, 32))
+    assert 1.0 < single < 2.9  # it has learnt
+    assert many == pytest.approx(single, abs=1e-3)
+    assert many != single  # it was read in more than one stream
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -224,7 +224,7 @@ def test_a_file_is_measured_as_an_array_is_and_read_in_small_pieces(tmp_path: Pa
 def test_rows_are_read_with_those_of_their_size(sizes: list[int], streams: int) -> None:
     size = np.array(sizes, dtype=np.int64)
     groups = list(_groups(size, streams))
-    assert sorted(row for group in groups for row in group) == [row for row, one in enumerate(sizes) if one]
+    assert sorted(row for group in groups for row in group) == [row for row, length in enumerate(sizes) if length]
     assert sum(len(group) * size[group].max() for group in groups) <= 2 * size.sum()  # padding included
     assert all(len(group) <= streams or len(group) * size[group].max() <= streams * 256 for group in groups)
 
