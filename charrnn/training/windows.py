@@ -110,6 +110,10 @@ class Streams:
     borders, and the few characters that no window of an epoch reaches, are others each time; epoch 0 begins at 0. No
     window crosses from the text's end to its beginning: it is cut short there, the rest IGNORED, and the row's next
     window starts where it would have, `shift` on around the ring, with `continues` False.
+
+    >>> overlapping = Streams(np.arange(1, 15), batch_size=1, seq_length=7, shift=2)
+    >>> [int(overlapping[k].inputs[0, 0]) for k in range(overlapping.per_epoch)]
+    [1, 3, 5, 7]
     """
 
     def __init__(

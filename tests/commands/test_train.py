@@ -521,6 +521,5 @@ def test_epochs_leave_the_chosen_precision_as_it_is(
     options = ["--max-epochs", "0.5", "--rnn-size", "8", "--device", "cpu", "--batch-size", "4", "--seq-length", "16"]
     done = CliRunner().invoke(app, ["train", "sheep.txt", *options, "--threads", "1"])
     assert done.exit_code == 0, done.output
-    torch.set_flush_denormal(False)
     assert followed[0].config.precision == chosen
     assert followed[0].config.iterations == round(followed[0].streams.per_epoch * 0.5)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from helpers.command_line import SHORT, CommandLine, latest_snapshot
 from helpers.trainings import TEXT
 
@@ -15,14 +13,11 @@ from charrnn.runs import checkpoint
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
-) -> Iterator[CommandLine]:
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> CommandLine:
     monkeypatch.setenv("CHARRNN_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("CHARRNN_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
-    yield CommandLine(monkeypatch, capfdbinary)
-    torch.set_flush_denormal(False)
+    return CommandLine(monkeypatch, capfdbinary)
 
 
 ENGLISH = TEXT
