@@ -33,12 +33,13 @@ def main() -> None:
     arguments = parser.parse_args()
     threads.prepare()
     import torch
+    from losses import cold_loss, dynamic_loss
 
     from charrnn.network.torch_model import CharModel
     from charrnn.runs import checkpoint
     from charrnn.runs.run import find_run
     from charrnn.text import corpus, known_texts
-    from charrnn.training.validation import cold_loss, dynamic_loss, held_out_loss
+    from charrnn.training.validation import held_out_loss
 
     torch.set_flush_denormal(True)
     source = arguments.text or known_texts.bundled()
@@ -63,21 +64,21 @@ def main() -> None:
                     sys.exit(done.stderr)
                 run = find_run(Path(name), root)
                 elapsed = checkpoint.load(run.resume_path).header.progress["elapsed"]
-                kept = checkpoint.load(max(run.path.glob("iteration-*.safetensors")))
-                header = kept.header
+                last = checkpoint.load(max(run.path.glob("iteration-*.safetensors")))
+                header = last.header
                 model = CharModel(header.model, len(header.vocabulary))
-                model.load_weights(kept.weights)
+                model.load_weights(last.weights)
                 split = text.split(header.training.val_frac, header.training.val_max)
-                tails = split.held_out
-                found = [held_out_loss(model, text.ids, tails, streams=1), cold_loss(model, text.ids, tails)]
-                losses.append(found[:2])
+                spans = split.held_out
+                measured = [held_out_loss(model, text.ids, spans, streams=1), cold_loss(model, text.ids, spans)]
+                losses.append(measured[:2])
                 if dynamic:
-                    found.append(dynamic_loss(model, text.ids, tails, rate=arguments.dynamic))
+                    measured.append(dynamic_loss(model, text.ids, spans, rate=arguments.dynamic))
                 network = f"{header.model.model.upper()} {header.model.num_layers} x {header.model.rnn_size}"
                 network += f", dropout {header.model.dropout:g}"
                 epochs = header.characters / split.training_size
                 figures = [f"{header.iteration:,}", f"{epochs:.1f}", f"{elapsed:.1f}", f"{seconds:.1f}"]
-                row = [budget, str(seed), network, *figures, *(f"{loss:.4f}" for loss in found)]
+                row = [budget, str(seed), network, *figures, *(f"{loss:.4f}" for loss in measured)]
                 print(f"| {' | '.join(row)} |", flush=True)
             carried, cold = zip(*losses, strict=True)
             means.append(

@@ -53,8 +53,8 @@ def main() -> None:
     with subprocess.Popen(command, cwd=arguments.checkout, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if found := re.match(r"step (\d+): train loss ([\d.]+), val loss ([\d.]+)", line):
-                curve.append((time.perf_counter() - began, float(found[3])))
+            if measured := re.match(r"step (\d+): train loss ([\d.]+), val loss ([\d.]+)", line):
+                curve.append((time.perf_counter() - began, float(measured[3])))
                 print(f"{curve[-1][0]:6.1f} s  {line.strip()}", flush=True)
     seconds = time.perf_counter() - began
     if process.returncode:
@@ -66,11 +66,11 @@ def main() -> None:
     theirs = importlib.import_module("model")
 
     # weights_only=False: a pickle, but one that was made a moment ago by the command above
-    kept = torch.load(arguments.checkout / "out-shakespeare-char" / "ckpt.pt", weights_only=False)
-    model = theirs.GPT(theirs.GPTConfig(**kept["model_args"]))
-    model.load_state_dict({name.removeprefix("_orig_mod."): value for name, value in kept["model"].items()})
+    trained = torch.load(arguments.checkout / "out-shakespeare-char" / "ckpt.pt", weights_only=False)
+    model = theirs.GPT(theirs.GPTConfig(**trained["model_args"]))
+    model.load_state_dict({name.removeprefix("_orig_mod."): value for name, value in trained["model"].items()})
     model.eval()
-    width, held_out, total = kept["model_args"]["block_size"], torch.from_numpy(ids.astype(np.int64)), 0.0
+    width, held_out, total = trained["model_args"]["block_size"], torch.from_numpy(ids.astype(np.int64)), 0.0
     with torch.inference_mode():
         for at in range(split - 1, len(ids) - 1, width):
             targets = held_out[at + 1 : at + 1 + width]

@@ -53,9 +53,9 @@ def main() -> None:
         axes.plot(*zip(*points, strict=True), color=color, linewidth=1.2)
         axes.plot(*points[-1], "o", color=color, label=f"charrnn --time {budget}")
     if arguments.nanogpt:
-        kept = json.loads(arguments.nanogpt.read_text("utf-8"))
-        axes.plot(*zip(*kept["curve"], strict=True), color="0.45", linewidth=1.2, linestyle="--")
-        axes.plot(kept["seconds"], kept["cold"], "s", color="0.45", label="nanoGPT's CPU recipe, measured here")
+        nanogpt = json.loads(arguments.nanogpt.read_text("utf-8"))
+        axes.plot(*zip(*nanogpt["curve"], strict=True), color="0.45", linewidth=1.2, linestyle="--")
+        axes.plot(nanogpt["seconds"], nanogpt["cold"], "s", color="0.45", label="nanoGPT's CPU recipe, measured here")
     axes.plot(*A100, "*", color="black", markersize=11, label="nanoGPT on an A100, published")
     axes.set(xscale="log", ylim=(1.3, 2.6), xlabel="seconds", ylabel="held out, nats per character")
     axes.set_title("tinyshakespeare: charrnn and nanoGPT's CPU recipe on the same two cores", fontsize=10)

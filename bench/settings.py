@@ -46,14 +46,16 @@ def main() -> None:
     import torch
 
     torch.set_flush_denormal(True)
+    from losses import cold_loss
+
     from charrnn.config import ModelConfig, TrainConfig
     from charrnn.text import corpus
     from charrnn.training.trainer import Trainer
-    from charrnn.training.validation import cold_loss, held_out_loss
+    from charrnn.training.validation import held_out_loss
 
     text = corpus.read(arguments.text)
     network = {field.name for field in fields(ModelConfig)}
-    found: dict[str, list[tuple[float, float, int, float]]] = {setting: [] for setting in arguments.settings}
+    measured: dict[str, list[tuple[float, float, int, float]]] = {setting: [] for setting in arguments.settings}
     for seed in range(1, arguments.seeds + 1):
         for setting in arguments.settings:
             values = parsed(setting)
@@ -65,15 +67,15 @@ def main() -> None:
             while not training.complete:
                 next(events)
             seconds = training.budget.elapsed
-            kept = training.kept_model
             carried, cold = (
-                measure(kept, training.ids, training.split.held_out) for measure in (held_out_loss, cold_loss)
+                measure(training.evaluated_model, training.ids, training.split.held_out)
+                for measure in (held_out_loss, cold_loss)
             )
-            found[setting].append((carried, cold, training.iteration, seconds))
+            measured[setting].append((carried, cold, training.iteration, seconds))
             print(f"seed {seed}, {setting or 'defaults'}: {carried:.4f}, {training.iteration:,} iterations", flush=True)
     print(f"\n| setting | iterations | seconds | carried, nats (mean of {arguments.seeds}) | cold, nats |")
     print("|---|---|---|---|---|")
-    for setting, results in found.items():
+    for setting, results in measured.items():
         carried, cold, iterations, seconds = zip(*results, strict=True)
         count = f"{min(iterations):,} to {max(iterations):,}"
         print(

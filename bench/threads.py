@@ -2,7 +2,7 @@
 
     python bench/threads.py
 
-`shards` is how charrnn trains: every thread takes some rows of the batch. `products` is the usual way: all threads
+`rows` is how charrnn trains: every thread takes some rows of the batch. `products` is the usual way: all threads
 share every matrix product, under several settings of OpenMP's waiting. Every figure is of processes of their own,
 because those settings count only before torch is imported. Ways take turns over the rounds; medians are printed, in
 characters a second of one training, and as a share of the best way alone.
@@ -18,7 +18,7 @@ import sys
 ROUNDS, SECONDS = 3, 6
 
 WAYS: dict[str, dict[str, str]] = {
-    "shards": {"WAY": "shards"},
+    "rows": {"WAY": "rows"},
     "products, OpenMP's default": {},
     "products, GOMP_SPINCOUNT=20000": {"GOMP_SPINCOUNT": "20000"},
     "products, OMP_WAIT_POLICY=PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"},
@@ -27,18 +27,21 @@ WAYS: dict[str, dict[str, str]] = {
 BUSY = "while True: pass"
 CHILD = f"""
 import os, time
-from charrnn import threads
-if os.environ.get("WAY") == "shards":
+from charrnn.training import threads
+if os.environ.get("WAY") == "rows":
     threads.prepare()
 import torch
 torch.set_flush_denormal(True)
-from charrnn import corpus
 from charrnn.config import ModelConfig, TrainConfig
-from charrnn.shards import Shards
-from charrnn.training import Training
-training = Training(corpus.from_text("To be, or not to be. " * 60_000), ModelConfig(), TrainConfig(), device="cpu")
+from charrnn.text import corpus
+from charrnn.training.data_parallel import DataParallel
+from charrnn.training.trainer import Trainer
+training = Trainer(corpus.from_text("To be, or not to be. " * 60_000), ModelConfig(), TrainConfig(), device="cpu")
 if "WAY" not in os.environ:
-    training.shards = Shards(training.config.batch_size, 1, 1, training.device)
+    training.data_parallel = DataParallel(
+        training.model, training.optimizer.parameters, batch_size=training.config.batch_size, threads=1, seed=1,
+        bfloat16=training.config.precision == "bfloat16",
+    )
 for _ in range(10):
     training.step()
 began, at = time.perf_counter(), training.characters
@@ -76,7 +79,7 @@ def main() -> None:
     print(f"| way | {' | '.join(situations)} |")
     print("|---" * (1 + len(situations)) + "|")
     for name in WAYS:
-        cells = [f"{medians[name, one]:,.0f} ({medians[name, one] / best:.0%})" for one in situations]
+        cells = [f"{medians[name, situation]:,.0f} ({medians[name, situation] / best:.0%})" for situation in situations]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 

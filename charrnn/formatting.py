@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+
+def bits(nats: float | None) -> float | None:
+    """Nats per character -> bits per character; None for what was not measured or is no number."""
+    return nats / math.log(2) if nats is not None and math.isfinite(nats) else None
 
 
 def duration(seconds: float) -> str:

@@ -17,8 +17,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
-    """Commands that run in this process set torch's threads as they were told to: none leaves that to the next test."""
+    """Commands that run in this process set torch's threads as they were told to, and flush denormals: none leaves that
+    to the next test."""
     if "torch" in sys.modules:
         import torch
 
         torch.set_num_threads(1)
+        torch.set_flush_denormal(False)

@@ -25,9 +25,9 @@ def follow(training: Trainer, run: Run, preset: str | None = None, *, tensorboar
         with _stopping_on_signals() as received:
             events = record(training, run, stop=lambda: bool(received))
             if tensorboard:
-                from charrnn.training.tensorboard import watch
+                from charrnn.training.tensorboard import write_events
 
-                events = watch(events, run, after=training.iteration)
+                events = write_events(events, run, after=training.iteration)
             for event in events:
                 display.show(event)
     finally:

@@ -87,8 +87,7 @@ def new(
     if before is not None:
         _transfer(before, trainer, embedding_only=start.init_from is None)
     if start.max_epochs is not None:
-        count = max(1, round(start.max_epochs * trainer.streams.per_epoch))
-        trainer.config = replace(trainer.config, iterations=count)
+        trainer.horizon.iterations = max(1, round(start.max_epochs * trainer.streams.per_epoch))
     return Begun(trainer, create_run(where.checkpoint_dir, name, Path(corpus.name).stem), choice.preset)
 
 
@@ -107,7 +106,7 @@ def _transfer(before: Checkpoint, trainer: Trainer, *, embedding_only: bool) -> 
     """Begin with a checkpoint's weights, and say on standard error which characters had any."""
     from charrnn.training import transfer
 
-    weights, matched = transfer.carried_over(
+    weights, matched = transfer.transferred_weights(
         before,
         trainer.vocabulary,
         trainer.model.weights(),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from charrnn.runs.listing import bits
+from charrnn.formatting import bits
 from charrnn.runs.run import Run
 
 _EARLY = 0.05  # of the iterations, in which losses fall so fast that the rest would be a flat line below them

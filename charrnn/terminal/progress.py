@@ -112,7 +112,7 @@ class Display:
     @property
     def total(self) -> int | None:
         """The iterations of this run; None until a time budget has been made a number of them."""
-        return self.training.config.iterations if self.training.planned else None
+        return self.training.horizon.iterations
 
     def show(self, event: Event) -> None:
         """One event."""
@@ -236,10 +236,11 @@ class Display:
         self.close()
         training, path = self.training, shlex.quote(str(self.run.path))
         self._say(f"\ntrained {training.iteration:,} iterations in {duration(training.budget.elapsed)}.")
-        if training.steering.stopped:
-            self._say(f"ended   early: {training.steering.stale} evaluations in a row were no better than the best")
-        if training.optimisation.clipped:
-            self._say(f"clipped the gradient of {training.optimisation.clipped / training.iteration:.1%} of them")
+        if training.early_stopping.stopped:
+            count = training.early_stopping.evaluations_since_best
+            self._say(f"ended   early: {count} evaluations in a row were no better than the best")
+        if training.optimizer.clipped:
+            self._say(f"clipped the gradient of {training.optimizer.clipped / training.iteration:.1%} of them")
         if found := verdict.of_run(Run(self.run.path)):
             label = "verdict "
             for sentence in found.sentences:

@@ -1,9 +1,10 @@
-"""Keeping what a training yields in its run directory, as it goes."""
+"""A training's events, written to its run directory as they come."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
@@ -15,47 +16,59 @@ _LOG_EVERY = 10  # iterations between two lines of progress in metrics.jsonl
 _SAVE_EVERY = 60.0  # seconds of work that a killed process may lose
 
 
-def record(training: Trainer, run: Run, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
-    """Pass a training's events on, each after it has been kept.
+def record(trainer: Trainer, run: Run, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+    """Pass a training's events on, each after it has been written: one that reaches the caller is on disk.
 
-    The resume file is replaced at every snapshot, every minute, at the end, and when `stop` asks to end after the
-    present iteration. An event reaches the caller only when what it stands for is on disk.
+    The resume file is replaced at every snapshot, every minute, at the end, and when the training is to stop.
+
+    Args:
+        trainer: is trained to its end.
+        run: where snapshots, samples, metrics and the resume file are written.
+        stop: asked after every iteration whether to end there.
     """
-    if training.iteration == 0:  # from now on a killed run can always be resumed
-        checkpoint.save(run.resume_path, *resume_point(training))
-    saved = time.monotonic()
-    snapped = False
-    for event in training.events():
+    if trainer.iteration == 0:  # from now on a killed run can always be resumed
+        checkpoint.save(run.resume_path, *resume_point(trainer))
+    saved_at = time.monotonic()
+    new_snapshot = False
+    for event in trainer.events():
         match event:
             case Snapshot(header=header, tensors=tensors):
                 checkpoint.save(run.snapshot_path(header.iteration), header, tensors)
                 run.write_samples()
-                snapped = True
+                new_snapshot = True
             case Evaluated():
-                run.append_metrics(
-                    {"event": "evaluated", "iteration": event.iteration, "held_out_loss": event.held_out_loss}
-                    | {"train_loss": event.smoothed_loss, "characters": training.characters}
-                )
+                run.append_metrics(_evaluated(event) | {"characters": trainer.characters})
             case Progress():
                 if event.iteration % _LOG_EVERY == 0:
-                    run.append_metrics(
-                        {
-                            "event": "progress",
-                            "iteration": event.iteration,
-                            "loss": event.loss,
-                            "train_loss": event.smoothed_loss,
-                            "grad_norm": event.grad_norm,
-                            "learning_rate": event.learning_rate,
-                            "characters": event.characters,
-                            "seconds": round(event.seconds, 3),
-                            "clipped": event.clipped,
-                        }
-                    )
+                    run.append_metrics(_progress(event))
                 stopping = stop()
-                if snapped or stopping or time.monotonic() - saved >= _SAVE_EVERY:
-                    checkpoint.save(run.resume_path, *resume_point(training))
-                    saved, snapped = time.monotonic(), False
+                if new_snapshot or stopping or time.monotonic() - saved_at >= _SAVE_EVERY:
+                    checkpoint.save(run.resume_path, *resume_point(trainer))
+                    saved_at, new_snapshot = time.monotonic(), False
                 if stopping:
                     yield event
                     return
         yield event
+
+
+def _evaluated(event: Evaluated) -> dict[str, Any]:
+    return {
+        "event": "evaluated",
+        "iteration": event.iteration,
+        "held_out_loss": event.held_out_loss,
+        "train_loss": event.smoothed_loss,
+    }
+
+
+def _progress(event: Progress) -> dict[str, Any]:
+    return {
+        "event": "progress",
+        "iteration": event.iteration,
+        "loss": event.loss,
+        "train_loss": event.smoothed_loss,
+        "grad_norm": event.grad_norm,
+        "learning_rate": event.learning_rate,
+        "characters": event.characters,
+        "seconds": round(event.seconds, 3),
+        "clipped": event.clipped,
+    }

@@ -1,101 +1,137 @@
-"""A batch in shards: every thread takes some rows through the network forwards and backwards by itself.
+"""A batch divided among threads: each takes some rows through the network forwards and backwards by itself.
 
 Within one product the threads of a few rows have little to share, and must wait for each other some hundred times an
-iteration; whatever else runs on their cores then stops them all. Shards wait once. Alone they are as fast as threads
-that share products, and beside a busy process several times faster (bench/threads.py).
+iteration; whatever else runs on their cores then stops them all. Threads with rows of their own wait once. Alone they
+are as fast as threads that share products, and beside a busy process several times faster (bench/threads.py).
 
-Where a layer's weights are too large for a core's cache that costs something: each shard reads all of them at every
+Where a layer's weights are too large for a core's cache that costs something: each thread reads all of them at every
 step, where threads that share a product read a part each. At 2 x 512, 32 streams and bfloat16 a training that is alone
 takes 1.4 times as long so; but two at once keep 57 % each, and with shared products 13 %.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.network.torch_model import CharModel, LayerStates, detached
-from charrnn.training.windows import IGNORED
+from charrnn.training.windows import IGNORED, Window
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Gradient:
-    """What a window says of the weights."""
+class BackwardPass:
+    """What a window says of the parameters."""
 
-    loss: float  # mean over the targets
-    gradients: list[Tensor]  # of the parameters asked for, in order
-    state: LayerStates  # (B, ...) that the next window may enter with
+    loss: float  # mean over the targets, nats per character
+    gradients: list[Tensor]  # of that loss, one for each parameter
+    state: LayerStates  # (B, rnn_size) each, that the next window may enter with; detached
 
 
 class DataParallel:
-    """The rows of a batch, divided among threads as evenly as they can be. One shard is computed in place."""
+    """The rows of a batch, divided among threads as evenly as they can be. A single thread computes in place."""
 
-    def __init__(self, batch_size: int, count: int, seed: int, device: torch.device) -> None:
-        """`count` shards at most; `seed` is that of their generators, one each, which draw dropout's masks."""
-        cuts = np.linspace(0, batch_size, min(count, batch_size) + 1).round().astype(int).tolist()
-        self.rows = [slice(start, stop) for start, stop in pairwise(cuts)]
-        self.generators = [
-            torch.Generator(device).manual_seed((seed + (number << 32)) % (1 << 63)) for number in range(len(self.rows))
-        ]
-        self.device = device
-        self._pool: ThreadPoolExecutor | None = None
-
-    def gradient(
+    def __init__(
         self,
         model: CharModel,
         parameters: Sequence[Tensor],
-        inputs: NDArray[np.int64],
-        targets: NDArray[np.int64],
-        state: LayerStates,
         *,
+        batch_size: int,
+        threads: int,
+        seed: int,
         carry_at: int | None = None,
         bfloat16: bool = False,
-    ) -> Gradient:
-        """The gradient of the mean loss over all targets (B, T) that are not IGNORED, of which there must be one."""
-        counts = [int(np.count_nonzero(targets[rows] != IGNORED)) for rows in self.rows]
-        total = sum(counts)
+    ) -> None:
+        """
+        Args:
+            model: computes the loss.
+            parameters: of the model, those whose gradients are wanted.
+            batch_size: B, rows of a window.
+            threads: that rows are divided among, at most; never more than there are rows.
+            seed: of the threads' generators, one each, which draw the dropout masks.
+            carry_at: after how many characters of a window the state is taken; None: after all.
+            bfloat16: multiply in bfloat16 instead of float32.
+        """
+        self.model, self.parameters = model, list(parameters)
+        self.carry_at, self.bfloat16 = carry_at, bfloat16
+        self.device = model.head.weight.device
+        cuts = np.linspace(0, batch_size, min(threads, batch_size) + 1).round().astype(int).tolist()
+        self.rows = [slice(start, stop) for start, stop in pairwise(cuts)]
+        self.generators = [
+            torch.Generator(self.device).manual_seed((seed + (number << 32)) % (1 << 63))
+            for number in range(len(self.rows))
+        ]
+        self._pool: ThreadPoolExecutor | None = None
 
-        def shard(number: int) -> tuple[float, list[Tensor], LayerStates]:
-            rows, share = self.rows[number], counts[number] / total
-            entering = tuple(tuple(part[rows] for part in layer) for layer in state)
-            if not counts[number]:  # documents that have ended
-                return 0.0, [], entering
-            x = torch.from_numpy(inputs[rows]).to(self.device)
-            y = torch.from_numpy(targets[rows]).to(self.device)
-            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16):
-                loss, carried = model.loss(x, y, entering, carry_at=carry_at, generator=self.generators[number])
-            gradients = torch.autograd.grad(loss * share if share < 1 else loss, list(parameters))
-            return loss.item() * share, list(gradients), detached(carried)
+    def backward(self, window: Window, state: LayerStates) -> BackwardPass:
+        """The mean loss over all targets of a window that are not IGNORED, and its gradients.
 
+        Args:
+            window: of B rows.
+            state: what the network enters with, (B, rnn_size) each.
+        """
+        counts = [int(np.count_nonzero(window.targets[rows] != IGNORED)) for rows in self.rows]
+        shares = [count / sum(counts) for count in counts]
         if len(self.rows) == 1:
-            loss, gradients, carried = shard(0)
-            return Gradient(loss, gradients, carried)
+            return self._backward(0, window, state, shares[0])
         if self._pool is None:
             self._pool = pool(len(self.rows))
-        losses, parts, states = zip(*self._pool.map(shard, range(len(self.rows))), strict=True)
-        summed, *others = [part for part in parts if part]
-        for part in others:  # always in this order, so that the sum is always the same
-            torch._foreach_add_(summed, part)
-        joined = tuple(
-            tuple(torch.cat([one[layer][part].float() for one in states]) for part in range(len(state[layer])))
-            for layer in range(len(state))
+        parts = list(
+            self._pool.map(lambda number: self._backward(number, window, state, shares[number]), range(len(self.rows)))
         )
-        return Gradient(sum(losses), summed, joined)
+        summed, *others = [part.gradients for part in parts if part.gradients]
+        for gradients in others:  # always in this order, so that the sum is always the same
+            torch._foreach_add_(summed, gradients)
+        joined = tuple(
+            tuple(torch.cat([part.state[layer][index].float() for part in parts]) for index in range(len(tensors)))
+            for layer, tensors in enumerate(parts[0].state)
+        )
+        return BackwardPass(sum(part.loss for part in parts), summed, joined)
+
+    def _backward(self, number: int, window: Window, state: LayerStates, share: float) -> BackwardPass:
+        """The rows of one thread, whose targets are this share of all: what they add to the mean loss."""
+        rows = self.rows[number]
+        entering = tuple(tuple(part[rows] for part in layer) for layer in state)
+        if not share:  # documents that have ended
+            return BackwardPass(0.0, [], entering)
+        inputs = torch.from_numpy(window.inputs[rows]).to(self.device)
+        targets = torch.from_numpy(window.targets[rows]).to(self.device)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bfloat16):
+            loss, carried = self.model.loss(
+                inputs, targets, entering, carry_at=self.carry_at, generator=self.generators[number]
+            )
+        gradients = torch.autograd.grad(loss * share if share < 1 else loss, self.parameters)
+        return BackwardPass(loss.item() * share, list(gradients), detached(carried))
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of every generator's state, by its number."""
+        return {
+            str(number): generator.get_state().cpu().numpy().copy() for number, generator in enumerate(self.generators)
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned. Threads more than there were begin with generators of their own.
+
+        Raises:
+            KeyError: there is not even the first generator's state.
+        """
+        for number, generator in enumerate(self.generators):
+            if number == 0 or str(number) in state:
+                generator.set_state(torch.from_numpy(np.array(state[str(number)])))
 
 
-def pool(count: int) -> ThreadPoolExecutor:
+def pool(threads: int) -> ThreadPoolExecutor:
     """Threads that each compute alone, sharing no product with others."""
-    return ThreadPoolExecutor(count, "shard", initializer=_alone)
+    return ThreadPoolExecutor(threads, "rows", initializer=_compute_alone)
 
 
-def _alone() -> None:
+def _compute_alone() -> None:
     # Both settings are the calling thread's own.
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)

@@ -9,24 +9,36 @@ from charrnn.errors import UsageError
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one, else the CPU; MPS must be asked for. Raises UsageError."""
+    """The device to train on.
+
+    Args:
+        name: cpu, cuda or mps; auto: CUDA where there is one, else the CPU. MPS must be asked for.
+
+    Raises:
+        UsageError: there is no such device, or not on this machine.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name not in available:
-        raise UsageError(f"--device {name}: choose auto, cpu, cuda or mps.")
+        raise UsageError(f"--device {name}: there is no such device.", "Choose auto, cpu, cuda or mps.")
     if not available[name]:
-        raise UsageError(f"--device {name}: there is none on this machine. Use --device auto.")
+        raise UsageError(f"--device {name}: there is none on this machine.", "Use --device auto.")
     return torch.device(name)
 
 
 def choose_precision(name: Precision, device: torch.device) -> Precision:
-    """`auto` is bfloat16 where the device multiplies it faster than float32 (bench/settings.md), else float32."""
+    """The precision of the products in training.
+
+    Args:
+        name: float32 or bfloat16; auto: bfloat16 where the device multiplies it faster (bench/settings.md).
+        device: where they are computed.
+    """
     if name != "auto":
         return name
     if device.type == "cpu":
-        knows: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-        fast = knows.get("avx512_bf16") or knows.get("amx_bf16")
+        capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+        fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     else:
         fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return "bfloat16" if fast else "float32"

@@ -1,4 +1,4 @@
-"""What a training tells of itself as it goes. Losses are nats per character."""
+"""The events that a training yields as it goes. Losses are nats per character."""
 
 from __future__ import annotations
 

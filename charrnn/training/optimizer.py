@@ -1,112 +1,165 @@
-"""From gradients to updates: penalties, clipping, the optimiser, decay of the weights, and their average."""
+"""From gradients to updates: penalties, clipping, the optimizer, weight decay, and the average of the weights."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.config import TrainConfig
 from charrnn.network.torch_model import CharModel
 
-_MOST_AVERAGED = 10  # at iteration t the average forgets at least 1 / (t + 10): it starts from the first weights
+_AVERAGE_WARMUP = 10  # at iteration t the average forgets at least 10 / (t + 10): it starts from the first weights
 
 
 class Optimizer:
-    """The optimiser of a model's parameters that are not frozen, and all it carries from update to update."""
+    """Updates a model's parameters that are not frozen, and holds all that is carried from update to update."""
 
     def __init__(self, model: CharModel, config: TrainConfig, device: torch.device) -> None:
+        """
+        Args:
+            model: its parameters are updated in place.
+            config: the kind of optimizer and its settings, penalties and clipping.
+            device: where the parameters are.
+        """
         self.config = config
-        self.trained: list[Tensor] = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._matrices = [parameter for parameter in self.trained if parameter.dim() >= 2]
+        self.parameters: list[Tensor] = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.clipped = 0  # updates so far whose gradient was clipped
-        others = [parameter for parameter in self.trained if parameter.dim() < 2]
-        self._decoupled = 0.0  # weight decay that is ours to apply
+        self._matrices = [parameter for parameter in self.parameters if parameter.dim() >= 2]
+        # AdamW decays the weights itself; for the others the decay is decoupled here.
+        self._decay = 0.0 if config.optimizer == "adamw" else config.weight_decay
+        self._torch_optimizer = self._create(device)
+
+    def _create(self, device: torch.device) -> torch.optim.Optimizer:
+        config = self.config
         match config.optimizer:
             case "adamw":  # Loshchilov and Hutter, 2019; decay on matrices only
-                groups: list[dict[str, Any]] = [
-                    {"params": self._matrices, "weight_decay": config.weight_decay},
-                    {"params": others, "weight_decay": 0.0},
-                ]
-                self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
-                    groups,
+                others = [parameter for parameter in self.parameters if parameter.dim() < 2]
+                return torch.optim.AdamW(
+                    [
+                        {"params": self._matrices, "weight_decay": config.weight_decay},
+                        {"params": others, "weight_decay": 0.0},
+                    ],
                     lr=config.learning_rate,
                     betas=(config.beta1, config.beta2),
                     fused=device.type in ("cpu", "cuda"),
                 )
             case "rmsprop":  # Tieleman and Hinton, 2012
-                self._decoupled = config.weight_decay
-                self.optimizer = torch.optim.RMSprop(
-                    self.trained, lr=config.learning_rate, alpha=config.beta2, momentum=config.momentum, foreach=True
+                return torch.optim.RMSprop(
+                    self.parameters,
+                    lr=config.learning_rate,
+                    alpha=config.beta2,
+                    momentum=config.momentum,
+                    foreach=True,
                 )
             case "sgd":
-                self._decoupled = config.weight_decay
-                self.optimizer = torch.optim.SGD(
-                    self.trained, lr=config.learning_rate, momentum=config.momentum, foreach=True
-                )
+                return torch.optim.SGD(self.parameters, lr=config.learning_rate, momentum=config.momentum, foreach=True)
 
-    def gradient_norm(self) -> Tensor:
-        """The norm of the whole gradient, (), penalties on the matrices included."""
-        gradients = [parameter.grad for parameter in self.trained if parameter.grad is not None]
-        if self.config.l1 or self.config.l2:
-            penalised = [parameter for parameter in self._matrices if parameter.grad is not None]
-            on = [parameter.grad for parameter in penalised if parameter.grad is not None]
-            with torch.no_grad():
-                if self.config.l2:  # the gradient of l2 / 2 times the sum of squares
-                    torch._foreach_add_(on, penalised, alpha=self.config.l2)
-                if self.config.l1:
-                    torch._foreach_add_(on, [p.sign() for p in penalised], alpha=self.config.l1)
-        return torch.nn.utils.get_total_norm(gradients)
+    def step(self, gradients: Sequence[Tensor], rate: float) -> float:
+        """One update: penalties are added, the norm is measured, the gradient clipped, the parameters changed.
 
-    def update(self, rate: float, norm: Tensor, norm_value: float) -> None:
-        """Clip, and make one update at this learning rate. `norm` is `gradient_norm`'s, `norm_value` its number."""
-        config = self.config
-        if config.grad_clip and config.grad_clip_mode == "value":
-            largest = torch.nn.utils.get_total_norm([p.grad for p in self.trained if p.grad is not None], float("inf"))
-            self.clipped += int(largest.item() > config.grad_clip)
-            torch.nn.utils.clip_grad_value_(self.trained, config.grad_clip)
-        elif config.grad_clip and norm_value > config.grad_clip:
-            self.clipped += 1
-            torch.nn.utils.clip_grads_with_norm_(self.trained, config.grad_clip, norm)
-        for group in self.optimizer.param_groups:
+        Args:
+            gradients: of the loss, one for each of `parameters` and shaped like it; clipping changes them in place.
+            rate: the learning rate of this update.
+
+        Returns:
+            The norm of the whole gradient, penalties included, before clipping. Where it is not finite nothing was
+            changed, neither the parameters nor `gradients` nor what is carried.
+        """
+        gradients = self._penalized(gradients)
+        norm = torch.nn.utils.get_total_norm(gradients)
+        norm_value = norm.item()
+        if not math.isfinite(norm_value):
+            return norm_value
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        self.clipped += self._clip(norm, norm_value)
+        for group in self._torch_optimizer.param_groups:
             group["lr"] = rate
-        if self._decoupled:
+        if self._decay:
             with torch.no_grad():
-                torch._foreach_mul_(self._matrices, 1 - rate * self._decoupled)
-        self.optimizer.step()
+                torch._foreach_mul_(self._matrices, 1 - rate * self._decay)
+        self._torch_optimizer.step()
+        return norm_value
 
-    def tensors(self) -> dict[str, NDArray[Any]]:
-        """A copy of all that is carried, as arrays that name themselves."""
+    def _penalized(self, gradients: Sequence[Tensor]) -> list[Tensor]:
+        """The gradients of the loss plus, on matrices w, of l2 / 2 * sum(w^2) + l1 * sum(|w|); new tensors there."""
+        penalized = list(gradients)
+        with torch.no_grad():
+            for index, parameter in enumerate(self.parameters):
+                if parameter.dim() < 2:
+                    continue
+                if self.config.l2:
+                    penalized[index] = penalized[index].add(parameter, alpha=self.config.l2)
+                if self.config.l1:
+                    penalized[index] = penalized[index].add(parameter.sign(), alpha=self.config.l1)
+        return penalized
+
+    def _clip(self, norm: Tensor, norm_value: float) -> bool:
+        """Clip the parameters' gradients, whose norm this is; whether that changed them."""
+        bound = self.config.grad_clip
+        if not bound:
+            return False
+        if self.config.grad_clip_mode == "value":
+            gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+            largest = torch.nn.utils.get_total_norm(gradients, float("inf")).item()
+            torch.nn.utils.clip_grad_value_(self.parameters, bound)
+            return largest > bound
+        if norm_value > bound:
+            torch.nn.utils.clip_grads_with_norm_(self.parameters, bound, norm)
+            return True
+        return False
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of all that is carried: `moments`, arrays named "parameter's number/kind", and `clipped`."""
         return {
-            f"optimizer/{index}/{name}": value.detach().cpu().numpy().copy()
-            for index, slots in self.optimizer.state_dict()["state"].items()
-            for name, value in slots.items()
-            if isinstance(value, Tensor)
+            "moments": {
+                f"{index}/{kind}": value.detach().cpu().numpy().copy()
+                for index, moments in self._torch_optimizer.state_dict()["state"].items()
+                for kind, value in moments.items()
+                if isinstance(value, Tensor)
+            },
+            "clipped": self.clipped,
         }
 
-    def load(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        """The inverse of `tensors`; others among them are left alone."""
-        state = self.optimizer.state_dict()
-        for name, value in tensors.items():
-            if name.startswith("optimizer/"):
-                _, index, slot = name.split("/")
-                state["state"].setdefault(int(index), {})[slot] = torch.from_numpy(value.copy())
-        self.optimizer.load_state_dict(state)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        whole = self._torch_optimizer.state_dict()
+        for name, value in state["moments"].items():
+            index, kind = name.split("/")
+            whole["state"].setdefault(int(index), {})[kind] = torch.from_numpy(np.array(value))
+        self._torch_optimizer.load_state_dict(whole)
+        self.clipped = int(state["clipped"])
 
 
 class Average:
-    """An exponential average of a model's weights, as a model of its own (Polyak and Juditsky, 1992)."""
+    """An exponential moving average of a model's weights (EMA), as a model of its own (Polyak and Juditsky, 1992)."""
 
     def __init__(self, model: CharModel, decay: float, device: torch.device) -> None:
+        """
+        Args:
+            model: the average begins with its weights.
+            decay: the share of the average that an update leaves.
+            device: where the average is kept.
+        """
         self.decay = decay
         self.model = CharModel(model.config, model.vocabulary_size).to(device).requires_grad_(False)
         self.model.load_state_dict(model.state_dict())
 
     @torch.no_grad()
     def update(self, model: CharModel, iteration: int) -> None:
-        """Take the weights after update `iteration` in."""
-        decay = min(self.decay, iteration / (iteration + _MOST_AVERAGED))
+        """Take in the weights that `model` has after update `iteration`."""
+        decay = min(self.decay, iteration / (iteration + _AVERAGE_WARMUP))
         torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - decay)
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of the averaged weights, under the names of `ModelConfig.shapes`."""
+        return dict(self.model.weights())
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.model.load_weights(state)

@@ -1,101 +1,129 @@
-"""A training as a file, and back: exactly as if it had never stopped."""
+"""A training as a file, and back: exactly as if it had never stopped.
+
+The file's names are given here and nowhere else: a tensor of a part of the training is named after it, as in
+`optimizer/0/exp_avg`, `average/head.bias`, `state/1/0`, `generator/0`; numbers are in the header or its `progress`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import torch
+from collections.abc import Mapping
+from typing import Any
 
 from charrnn.errors import CheckpointError, CorpusError
 from charrnn.formatting import few
 from charrnn.runs.checkpoint import Checkpoint, Header, Tensors
 from charrnn.text.corpus import Corpus
+from charrnn.training.time_budget import TimeBudget
 from charrnn.training.trainer import Trainer
 
-_DOCUMENTS_TOLD = 1000  # that a resume file lists, to say what differs
+_DOCUMENTS_LISTED = 1000  # in a resume file, to say what differs
 
 
-def resume_point(training: Trainer) -> tuple[Header, Tensors]:
-    """All that `resumed` needs to go on as if nothing had happened. Call it after a Progress."""
-    tensors: Tensors = dict(training.model.weights())
-    tensors |= training.optimisation.tensors()
-    if training.average:
-        tensors |= {f"average/{name}": value for name, value in training.average.model.weights().items()}
-    for layer, parts in enumerate(training.state):
-        for part, value in enumerate(parts):
-            tensors[f"state/{layer}/{part}"] = value.float().cpu().numpy().copy()
-    for number, generator in enumerate(training.shards.generators):
-        tensors[f"generator/{number}"] = generator.get_state().cpu().numpy().copy()
-    header = training.header(
-        "resume",
-        held_out_loss=training.latest_held_out_loss,
-        progress=training.budget.progress()
-        | training.steering.progress()
-        | {
-            "smoothed_loss": training.smoothed_loss,
-            "clipped": training.optimisation.clipped,
-            "origin": dict(training.corpus.origin),
-            "documents": [
-                [one.name, one.characters, one.digest] for one in training.corpus.documents[:_DOCUMENTS_TOLD]
-            ],
-        },
-    )
-    return header, tensors
+def resume_point(trainer: Trainer) -> tuple[Header, Tensors]:
+    """All that `resumed` needs to go on as if nothing had happened. Call it after a Progress.
+
+    Args:
+        trainer: stays as it is, and shares nothing with what is returned.
+
+    Returns:
+        A checkpoint's header and its tensors.
+    """
+    state = trainer.state_dict()
+    tensors: Tensors = {
+        **state["model"],
+        **_named("optimizer", state["optimizer"]["moments"]),
+        **_named("average", state.get("average", {})),
+        **_named("state", state["state"]),
+        **_named("generator", state["data_parallel"]),
+    }
+    budget, stopping = state["time_budget"], state["early_stopping"]
+    documents = trainer.corpus.documents[:_DOCUMENTS_LISTED]
+    progress = {
+        "seconds": budget["seconds"],
+        "elapsed": budget["elapsed"],
+        "plans": budget["plans"],
+        "best_loss": stopping["best_loss"],
+        "stale": stopping["stale"],
+        "stopped": stopping["stopped"],
+        "lowered": state["schedule"]["lowered"],
+        "smoothed_loss": state["smoothed_loss"],
+        "clipped": state["optimizer"]["clipped"],
+        "origin": dict(trainer.corpus.origin),
+        "documents": [[document.name, document.characters, document.digest] for document in documents],
+    }
+    return trainer.header("resume", held_out_loss=trainer.latest_held_out_loss, progress=progress), tensors
+
+
+def _state(checkpoint: Checkpoint) -> dict[str, Any]:
+    """A trainer's `state_dict`, of what `resume_point` wrote. Raises KeyError for what is missing."""
+    header, tensors, progress = checkpoint.header, checkpoint.tensors, checkpoint.header.progress
+    best = {name: progress[name] for name in ("best_loss", "stale")}  # of the schedule's plateaus and early stopping
+    unplanned = header.training.time is not None and progress["plans"] == 0
+    return {
+        "model": checkpoint.weights,
+        "optimizer": {"moments": _named_after("optimizer", tensors), "clipped": progress["clipped"]},
+        "average": _named_after("average", tensors),
+        "state": _named_after("state", tensors),
+        "data_parallel": _named_after("generator", tensors),
+        "schedule": best | {"lowered": progress["lowered"]},
+        "early_stopping": best | {"stopped": progress["stopped"]},
+        "horizon": {"iterations": None if unplanned else header.training.iterations},
+        "time_budget": {name: progress[name] for name in ("seconds", "elapsed", "plans")}
+        | {"iteration": header.iteration},
+        "iteration": header.iteration,
+        "characters": header.characters,
+        "smoothed_loss": progress["smoothed_loss"],
+        "began_from": header.began_from,
+    }
+
+
+def _named(part: str, tensors: Mapping[str, Any]) -> Tensors:
+    return {f"{part}/{name}": tensor for name, tensor in tensors.items()}
+
+
+def _named_after(part: str, tensors: Tensors) -> Tensors:
+    """The inverse of `_named`."""
+    return {name.removeprefix(f"{part}/"): tensors[name] for name in tensors if name.startswith(f"{part}/")}
 
 
 def resumed(checkpoint: Checkpoint, corpus: Corpus, *, device: str = "auto", iterations: int | None = None) -> Trainer:
-    """A training as it was when `checkpoint`, a resume file, was written.
+    """A training as it was when a resume file was written.
 
-    `iterations` lengthens (or shortens) the run deliberately; its schedule is then that of the new length. Raises
-    CorpusError if `corpus` is another text than the one the training read, CheckpointError for a checkpoint that
-    is no resume file.
+    Args:
+        checkpoint: the resume file.
+        corpus: the text that the training read.
+        device: auto, cpu, cuda or mps.
+        iterations: lengthens (or shortens) the run deliberately; its schedule is then that of the new length, even
+            where a time budget would have planned another or it had stopped early.
+
+    Raises:
+        CheckpointError: `checkpoint` is no resume file, or not a whole one.
+        CorpusError: `corpus` is another text.
     """
-    header, tensors = checkpoint.header, checkpoint.tensors
+    header = checkpoint.header
     if header.kind != "resume":
-        raise CheckpointError(f"{checkpoint.path}: is a snapshot, which cannot be resumed. Name the run.")
-    if (corpus.digest, corpus.config, corpus.vocabulary) != (
-        header.corpus["digest"],
-        header.reading,
-        header.vocabulary,
-    ):
-        raise CorpusError(_differs(checkpoint, corpus))
-    config = header.training if iterations is None else replace(header.training, iterations=iterations)
-    training = Trainer(corpus, header.model, config, device=device)
-    training.began_from = header.began_from
-    training.model.load_weights(checkpoint.weights)
+        raise CheckpointError(f"{checkpoint.path}: is a snapshot, which cannot be resumed.", "Name the run.")
+    before = (header.corpus["digest"], header.reading, header.vocabulary)
+    if (corpus.digest, corpus.config, corpus.vocabulary) != before:
+        raise _another_text(checkpoint, corpus)
+    trainer = Trainer(corpus, header.model, header.training, device=device)
     try:
-        training.optimisation.load(tensors)
-        if training.average:
-            training.average.model.load_weights(
-                {name: tensors[f"average/{name}"] for name in training.model.state_dict()}
-            )
-        training.state = tuple(
-            tuple(
-                torch.from_numpy(tensors[f"state/{layer}/{part}"].copy()).to(training.device)
-                for part in range(len(parts))
-            )
-            for layer, parts in enumerate(training.state)
-        )
-        training.iteration, training.characters = header.iteration, header.characters
-        training.smoothed_loss = float(header.progress["smoothed_loss"])
-        progress = header.progress
-        training.budget.load(progress, training.iteration, settled=iterations is not None)
-        training.steering.load(progress, go_on=iterations is not None)
-        training.config = replace(training.config, iterations=config.iterations)
-        training.optimisation.clipped = int(progress.get("clipped", 0))
-        for number, generator in enumerate(training.shards.generators):
-            if number == 0 or f"generator/{number}" in tensors:  # more threads than before begin with their own
-                generator.set_state(torch.from_numpy(tensors[f"generator/{number}"].copy()))
+        state = _state(checkpoint)
+        if iterations is not None:
+            state["horizon"]["iterations"] = iterations
+            state["time_budget"]["plans"] = TimeBudget.FINAL_PLAN
+            state["early_stopping"]["stopped"] = False
+        trainer.load_state_dict(state)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{checkpoint.path}: cannot be resumed ({error}).") from None
-    return training
+    return trainer
 
 
-def _differs(checkpoint: Checkpoint, corpus: Corpus) -> str:
+def _another_text(checkpoint: Checkpoint, corpus: Corpus) -> CorpusError:
     """What is not as it was when the run began, and how to go on all the same."""
     header = checkpoint.header
     before = {name: digest for name, _, digest in header.progress.get("documents", ())}
-    now = {one.name: one.digest for one in corpus.documents[:_DOCUMENTS_TOLD]}
+    now = {document.name: document.digest for document in corpus.documents[:_DOCUMENTS_LISTED]}
     changes = [
         f"{word} {few([repr(name) for name in names])}"
         for word, names in (
@@ -106,8 +134,8 @@ def _differs(checkpoint: Checkpoint, corpus: Corpus) -> str:
         if names
     ]
     what = "; ".join(changes) or "its documents are read or joined in another way"
-    return (
+    return CorpusError(
         f"{corpus.name}: is not the text this run was trained on ({header.corpus['name']}, "
-        f"{header.corpus['characters']:,} characters; now {len(corpus):,}): {what}. Restore it to resume; or train on "
-        f"with this one in a new run: charrnn train TEXT --init-from RUN"
+        f"{header.corpus['characters']:,} characters; now {len(corpus):,}): {what}.",
+        "Restore it to resume; or train on with this one in a new run: charrnn train TEXT --init-from RUN",
     )

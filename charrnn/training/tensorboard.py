@@ -7,27 +7,31 @@ character, as everywhere that people look.
 from __future__ import annotations
 
 import importlib
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from charrnn.errors import RunError, UsageError
+from charrnn.formatting import bits
 from charrnn.runs.checkpoint import Sample
 from charrnn.runs.run import Run
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
 
 _EVERY = 10  # iterations between two points of a curve, as in metrics.jsonl
-_FLUSHED = 30  # seconds after which a point is in the file at the latest: as often as TensorBoard looks
+_FLUSH_SECONDS = 30  # seconds after which a point is in the file at the latest: as often as TensorBoard looks
 
 
 def require(module: str = "tensorboard") -> Any:
-    """TensorBoard, or a module that needs it. Raises UsageError if it is not installed."""
+    """TensorBoard, or a module that needs it.
+
+    Raises:
+        UsageError: it is not installed.
+    """
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise UsageError(f"--tensorboard: {error}. Install it: pip install 'charrnn[tensorboard]'") from None
+        raise UsageError(f"--tensorboard: {error}.", "Install it: pip install 'charrnn[tensorboard]'") from None
 
 
 def directory(run: Run) -> Path:
@@ -35,63 +39,77 @@ def directory(run: Run) -> Path:
     return run.path / "tensorboard"
 
 
-def watch(events: Iterable[Event], run: Run, after: int) -> Iterator[Event]:
+def write_events(events: Iterable[Event], run: Run, after: int) -> Iterator[Event]:
     """Pass a training's events on, each after its figures were written. Changes nothing in the training.
 
-    The first event is of the iteration `after` that one. A resumed run goes on in the same directory, and what had been
-    written of iterations that are now trained again is taken back.
+    A resumed run goes on in the same directory, and what had been written of iterations that are now trained again is
+    taken back.
 
-    Raises, when called, UsageError if TensorBoard is not installed and RunError if the directory cannot be written.
+    Args:
+        events: of the training; the first is of the iteration `after` that one.
+        run: where they are written.
+        after: the iteration that the training is at.
+
+    Raises:
+        UsageError: TensorBoard is not installed; when called.
+        RunError: the directory cannot be written; when called, or on the way.
     """
     SummaryWriter = require("torch.utils.tensorboard").SummaryWriter
-    where = directory(run)
-    with _told(where):
-        writer = SummaryWriter(str(where), purge_step=after + 1, flush_secs=_FLUSHED)
+    path = directory(run)
+    with _explaining_errors(path):
+        writer = SummaryWriter(str(path), purge_step=after + 1, flush_secs=_FLUSH_SECONDS)
 
-    def passed_on() -> Iterator[Event]:
-        mark: Progress | None = None  # from which the speed is measured
+    def written() -> Iterator[Event]:
+        point: Progress | None = None  # from which the speed is measured
         try:
             for event in events:
-                with _told(where):
-                    mark = _write(writer, event, mark)
+                with _explaining_errors(path):
+                    point = _write(writer, event, point)
                 yield event
         finally:
-            with _told(where):
+            with _explaining_errors(path):
                 writer.close()
 
-    return passed_on()
+    return written()
 
 
 @contextmanager
-def _told(where: Path) -> Iterator[None]:
+def _explaining_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunError(f"{where}: cannot be written ({error.strerror}). Free space; training can be resumed.") from None
+        raise RunError(
+            f"{path}: cannot be written ({error.strerror}).", "Free space; training can be resumed."
+        ) from None
 
 
-def _write(writer: Any, event: Event, mark: Progress | None) -> Progress | None:
-    """One event; the next mark."""
+def _write(writer: Any, event: Event, point: Progress | None) -> Progress | None:
+    """Write one event. Returns the Progress from which the next speed is measured, as `point` is for this one."""
     match event:
         case Snapshot(header=header):
             if header.sample is not None:
-                writer.add_text("sample", _block(header.sample), header.iteration)
+                writer.add_text("sample", _code_block(header.sample), header.iteration)
         case Evaluated():
-            writer.add_scalar("loss/held_out", event.held_out_loss / math.log(2), event.iteration)
+            _add_loss(writer, "loss/held_out", event.held_out_loss, event.iteration)
         case Progress():
             if event.iteration % _EVERY:
-                return mark or event
-            writer.add_scalar("loss/train", event.smoothed_loss / math.log(2), event.iteration)
+                return point or event
+            _add_loss(writer, "loss/train", event.smoothed_loss, event.iteration)
             writer.add_scalar("grad_norm", event.grad_norm, event.iteration)
             writer.add_scalar("learning_rate", event.learning_rate, event.iteration)
-            if mark is not None and event.seconds > mark.seconds:
-                speed = (event.characters - mark.characters) / (event.seconds - mark.seconds)
+            if point is not None and event.seconds > point.seconds:
+                speed = (event.characters - point.characters) / (event.seconds - point.seconds)
                 writer.add_scalar("characters_per_second", speed, event.iteration)
             return event
-    return mark
+    return point
 
 
-def _block(sample: Sample) -> str:
+def _add_loss(writer: Any, tag: str, nats: float, iteration: int) -> None:
+    if (loss := bits(nats)) is not None:
+        writer.add_scalar(tag, loss, iteration)
+
+
+def _code_block(sample: Sample) -> str:
     """A sample as it is in Markdown, which TensorBoard reads text as: indented."""
     body = (sample.prime + sample.text).strip("\n").encode("utf-8", "replace").decode()
     return "".join(f"    {line}\n" for line in body.split("\n"))

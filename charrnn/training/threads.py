@@ -24,9 +24,15 @@ def available() -> int:
 
 
 def prepare(threads: int | None = None) -> int:
-    """Set OpenMP and memory up for this process and return the number of threads. What the user has set is left alone.
+    """Set OpenMP and memory up for this process. What the user has set in the environment is left alone.
 
     Call it before the first import of torch; later it can only fix the number of threads, not the waiting.
+
+    Args:
+        threads: how many; None: as OMP_NUM_THREADS says, or one for each core.
+
+    Returns:
+        The number of threads.
     """
     theirs = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # a list is for nested regions
     chosen = threads or int(theirs if theirs.isdecimal() else 0) or available()

@@ -4,70 +4,115 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from charrnn.config import TrainConfig
+from charrnn.training.schedule import Horizon
 
-ENDLESS = 10**9  # iterations, until a time budget has been made a number of them
-_SETTLED = 20  # iterations that a pace is measured over, at least
+_MEASURED_OVER = 20  # iterations that the seconds an iteration takes are measured over, at least
 # When a time budget is made a number of iterations, and when that is corrected: share of it, and at most seconds.
 _PLANS = ((0.1, 10.0), (0.3, math.inf), (0.5, math.inf), (0.7, math.inf), (0.85, math.inf))
-_FULL = 0.95  # of the time, from which it may end
+_FULL = 0.95  # of the time, from which a training may end
+
+Clock = Callable[[], float]  # seconds since some moment
 
 
 class TimeBudget:
-    """The time that a training has taken, and its plans if it has so much of it and no more."""
+    """The time that a training has taken; and if it has so much and no more (`--time`), its plans."""
 
-    def __init__(self, spent: float = 0.0) -> None:
-        """`spent` seconds are gone already."""
+    FINAL_PLAN = len(_PLANS)  # the value of `plans` after which there are no more
+
+    def __init__(
+        self, config: TrainConfig, horizon: Horizon, *, spent: float = 0.0, clock: Clock = time.perf_counter
+    ) -> None:
+        """
+        Args:
+            config: its `time`, and what is evaluated and kept on the way, which takes time too.
+            horizon: each plan sets its number of iterations.
+            spent: seconds that are gone already.
+            clock: tells the time, in seconds.
+        """
+        self.config, self.horizon, self.clock = config, horizon, clock
         self.plans = 0  # times that the time was made a number of iterations
         self.seconds = 0.0  # in iterations
-        self._elapsed, self._resumed_at = spent, time.perf_counter()  # in all, before a moment
-        self._measured_at = (0, 0.0)  # iteration and seconds from which the pace is measured
+        self.iteration = 0  # the latest
+        self._elapsed, self._resumed_at = spent, clock()  # in all, before a moment
+        self._measured_from = (0, 0.0)  # iteration and seconds from which the speed is measured
+        self._watching_seconds: tuple[float, float] | None = None  # of an evaluation, and of a snapshot beside it
 
     @property
     def elapsed(self) -> float:
         """Seconds that training has taken so far over all its sessions, everything in between included."""
-        return self._elapsed + time.perf_counter() - self._resumed_at
+        return self._elapsed + self.clock() - self._resumed_at
 
-    def plan_is_due(self, config: TrainConfig, iteration: int) -> bool:
+    def record(self, iteration: int, seconds: float) -> None:
+        """An iteration is complete and took so many seconds."""
+        self.iteration = iteration
+        self.seconds += seconds
+
+    def plan_is_due(self) -> bool:
         """Whether enough was measured to fix the number of iterations, or to correct it."""
-        if config.time is None or self.plans == len(_PLANS) or iteration - self._measured_at[0] < _SETTLED:
+        total = self.config.time
+        if total is None or self.plans == self.FINAL_PLAN or self.iteration - self._measured_from[0] < _MEASURED_OVER:
             return False
         share, most = _PLANS[self.plans]
-        early = iteration >= config.iterations and self.elapsed < _FULL * config.time  # the machine has become faster
-        return early or self.elapsed >= min(share * config.time, most)
+        early = self.horizon.reached(self.iteration) and self.elapsed < _FULL * total  # the machine has become faster
+        return early or self.elapsed >= min(share * total, most)
 
-    def plan(self, config: TrainConfig, iteration: int, evaluation: float, sample: float) -> TrainConfig:
-        """The settings with the number of iterations that all in all will take `config.time` seconds.
+    def plan(self, evaluate: Callable[[], object], snapshot: Callable[[], object]) -> None:
+        """Set the horizon to the number of iterations that all in all will take `config.time` seconds.
 
-        The pace is that since the plan before, for machines change theirs. A held-out loss takes `evaluation` seconds,
-        and a snapshot `sample` more.
+        The speed is that since the plan before, for machines change theirs.
+
+        Args:
+            evaluate: measures the held-out loss; called once, to know what it takes.
+            snapshot: makes a snapshot without measuring again, likewise.
         """
-        assert config.time is not None
-        began, seconds = self._measured_at
-        pace = (self.seconds - seconds) / (iteration - began)
-        left, total = config.time - self.elapsed, iteration + 1
+        assert self.config.time is not None
+        if self._watching_seconds is None:
+            self._watching_seconds = self._measure(evaluate, snapshot)
+        began, seconds = self._measured_from
+        per_iteration = (self.seconds - seconds) / (self.iteration - began)
+        left, total = self.config.time - self.elapsed, self.iteration + 1
         for _ in range(8):  # more iterations mean more evaluations: settles quickly
-            planned = replace(config, iterations=total)
-            kept = [at for at in planned.snapshot_iterations() if at > iteration]
-            measured = total // config.eval_every - iteration // config.eval_every if config.eval_every else 0
-            measured += sum(not config.eval_every or at % config.eval_every > 0 for at in kept)
-            watching = measured * evaluation + len(kept) * sample
-            total = max(iteration + 1, iteration + round((left - watching) / pace))
+            watching = self._watching(total, *self._watching_seconds)
+            total = max(self.iteration + 1, self.iteration + round((left - watching) / per_iteration))
+        self.horizon.iterations = total
         self.plans += 1
-        self._measured_at = (iteration, self.seconds)
-        return replace(config, iterations=total)
+        self._measured_from = (self.iteration, self.seconds)
 
-    def progress(self) -> dict[str, Any]:
-        """What a resume point keeps. Every plan is in it, so that resuming after the last one is exact."""
-        return {"seconds": self.seconds, "elapsed": self.elapsed, "plans": self.plans}
+    def _measure(self, evaluate: Callable[[], object], snapshot: Callable[[], object]) -> tuple[float, float]:
+        """Seconds that an evaluation takes, and a snapshot beside it."""
+        started = self.clock()
+        evaluate()
+        evaluated = self.clock()
+        snapshot()  # once, because the first one reads the text's words
+        written = self.clock()
+        snapshot()
+        return evaluated - started, self.clock() - written
 
-    def load(self, progress: Mapping[str, Any], iteration: int, *, settled: bool) -> None:
-        """The inverse of `progress`, at this iteration; `settled`: there will be no more plans."""
-        self.seconds = float(progress["seconds"])
-        self.plans = len(_PLANS) if settled else int(progress.get("plans", 0))
-        self._elapsed = float(progress.get("elapsed", self.seconds))
-        self._measured_at = (iteration, self.seconds)
+    def _watching(self, total: int, evaluation: float, snapshot: float) -> float:
+        """Seconds of evaluations and snapshots from here to iteration `total`."""
+        every, iteration = self.config.eval_every, self.iteration
+        snapshots = [at for at in Horizon(total).applied(self.config).snapshot_iterations() if at > iteration]
+        evaluations = total // every - iteration // every if every else 0
+        evaluations += sum(not every or at % every > 0 for at in snapshots)
+        return evaluations * evaluation + len(snapshots) * snapshot
+
+    def state_dict(self) -> dict[str, Any]:
+        """`seconds`, `elapsed`, `plans` and `iteration`. Every plan is told, so that resuming after the last is exact;
+        the speed is measured anew, because it may be another machine."""
+        return {
+            "seconds": self.seconds,
+            "elapsed": self.elapsed,
+            "plans": self.plans,
+            "iteration": self.iteration,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned; of the time since then only that of this object counts."""
+        self.seconds, self.iteration = float(state["seconds"]), int(state["iteration"])
+        self.plans = int(state["plans"])
+        self._elapsed = float(state["elapsed"])
+        self._measured_from = (self.iteration, self.seconds)

@@ -1,4 +1,4 @@
-"""Training on with another text: what of a checkpoint's weights a new model can begin with.
+"""Transfer to another text: what of a checkpoint's weights a new model can begin with.
 
 The new text brings its own vocabulary, so ids mean nothing between the two: weights that belong to a character are
 matched by the character, all others are taken over whole. A character that the checkpoint had not begins as in any new
@@ -23,7 +23,7 @@ from charrnn.text.vocabulary import Vocabulary, to_text
 
 _ROW_PER_ID = ("embedding.weight", "head.weight", "head.bias")  # a tied head's matrix is the embedding's
 _COLUMN_PER_ID = "layers.0.weight_ih_l0"  # with one-hot input
-_MASKS = {"dropout", "input_dropout", "recurrent_dropout"}  # settings that no weight depends on
+_WEIGHTLESS = {"dropout", "input_dropout", "recurrent_dropout"}  # settings that no weight depends on
 _OF_EMBEDDING = {"embedding_size", "tied"}  # settings that the embedding depends on: tied, it is also a head
 _NAMED = 8  # characters shown one by one; the others are counted
 
@@ -51,41 +51,56 @@ def _listed(characters: str) -> str:
 
 
 def match(old: Vocabulary, new: Vocabulary) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The ids of what two vocabularies share, (n,) in the old and (n,) in the new: the same characters in the same
-    order, and last the unknown symbol if both have it. Both are of characters, or both of bytes."""
+    """The ids of what two vocabularies share: characters, and last the unknown symbol if both have it.
+
+    Args:
+        old: of characters or of bytes.
+        new: of the same.
+
+    Returns:
+        Their ids in the old, (n,), and in the new, (n,), in the same order.
+    """
     _, old_ids, new_ids = np.intersect1d(old.code_points, new.code_points, assume_unique=True, return_indices=True)
     if old.unknown_id is not None and new.unknown_id is not None:
         return np.append(old_ids, old.unknown_id), np.append(new_ids, new.unknown_id)
     return old_ids, new_ids
 
 
-def carried_over(
-    kept: Checkpoint,
+def transferred_weights(
+    checkpoint: Checkpoint,
     vocabulary: Vocabulary,
-    fresh: Mapping[str, NDArray[Any]],
+    initial: Mapping[str, NDArray[Any]],
     *,
     model: ModelConfig,
     embedding_only: bool = False,
 ) -> tuple[Tensors, VocabularyMatch]:
-    """What a new model of `vocabulary` begins with: float32 weights, named and shaped as `model.shapes` has it.
+    """What a new model begins with, where it takes weights over from a checkpoint.
 
-    `fresh` are the new model's own first weights; they remain where nothing is taken over. With `embedding_only` that
-    is everywhere but in the embedding (`--embedding-from`), else only at characters that `kept` had not
-    (`--init-from`). What is returned is a copy, and what was given stays as it is.
+    Args:
+        checkpoint: whose weights are taken over.
+        vocabulary: the new model's.
+        initial: the new model's own first weights, which remain where nothing is taken over.
+        model: what the new network is.
+        embedding_only: take only the embedding over (`--embedding-from`), else everything but what belongs to
+            characters that the checkpoint had not (`--init-from`).
 
-    Raises UsageError where the two do not fit: bytes and characters, another model (only dropouts may differ; with
-    `embedding_only` all but the embedding's width and whether it is tied), or no character in common.
+    Returns:
+        Float32 weights, named and shaped as `model.shapes` has it, all of them copies; and how the characters match.
+
+    Raises:
+        UsageError: the two do not fit: bytes and characters, another model (only dropouts may differ; with
+            `embedding_only` all but the embedding's width and whether it is tied), or no character in common.
     """
-    old = kept.header.vocabulary
-    matched = _matched(old, vocabulary)
-    _check_fit(kept, matched, model, embedding_only)
+    old = checkpoint.header.vocabulary
+    vocabulary_match = _vocabulary_match(old, vocabulary)
+    _check_fit(checkpoint, vocabulary_match, model, embedding_only)
     old_ids, new_ids = match(old, vocabulary)
     weights: Tensors = {}
     for name, shape in model.shapes(len(vocabulary)).items():
-        weight = np.array(fresh[name], dtype=np.float32)
-        assert weight.shape == shape, f"fresh {name} is {weight.shape}, not {shape}"
+        weight = np.array(initial[name], dtype=np.float32)
+        assert weight.shape == shape, f"initial {name} is {weight.shape}, not {shape}"
         if name == "embedding.weight" or not embedding_only:
-            source = kept.tensors[name]
+            source = checkpoint.tensors[name]
             if name in _ROW_PER_ID:
                 weight[new_ids] = source[old_ids]
             elif name == _COLUMN_PER_ID and not model.embedding_size:
@@ -93,33 +108,37 @@ def carried_over(
             else:
                 weight[...] = source
         weights[name] = weight
-    return weights, matched
+    return weights, vocabulary_match
 
 
-def _matched(old: Vocabulary, new: Vocabulary) -> VocabularyMatch:
+def _vocabulary_match(old: Vocabulary, new: Vocabulary) -> VocabularyMatch:
     added = np.setdiff1d(new.code_points, old.code_points, assume_unique=True)
     dropped = np.setdiff1d(old.code_points, new.code_points, assume_unique=True)
     return VocabularyMatch(len(new.code_points) - len(added), to_text(added), to_text(dropped), of_bytes=new.of_bytes)
 
 
-def _check_fit(kept: Checkpoint, matched: VocabularyMatch, model: ModelConfig, embedding_only: bool) -> None:
+def _check_fit(
+    checkpoint: Checkpoint, vocabulary_match: VocabularyMatch, model: ModelConfig, embedding_only: bool
+) -> None:
     """Raises UsageError, which names the checkpoint, if the two models do not fit."""
     option = "--embedding-from" if embedding_only else "--init-from"
-    where = kept.path or "the checkpoint"
-    theirs, their_bytes = kept.header.model, kept.header.vocabulary.of_bytes
-    if their_bytes and not matched.of_bytes:
-        raise UsageError(f"{where}: models bytes, and this text is read as characters. Add --bytes or drop {option}.")
-    if matched.of_bytes and not their_bytes:
-        raise UsageError(f"{where}: models characters, and --bytes models bytes. Drop --bytes or {option}.")
-    if embedding_only and not theirs.embedding_size:
-        raise UsageError(f"{where}: has no embedding (--embedding-size 0). Give {option} another checkpoint.")
-    if not matched.shared:
-        raise UsageError(f"{where}: has no character of this text. Give {option} another checkpoint, or drop it.")
-    compared = [field.name for field in fields(model) if field.name in _OF_EMBEDDING or not embedding_only]
-    differing = [name for name in compared if name not in _MASKS and getattr(theirs, name) != getattr(model, name)]
-    if differing:
-        wanted, here = (as_typed({name: getattr(one, name) for name in differing}) for one in (theirs, model))
+    where = checkpoint.path or "the checkpoint"
+    theirs, their_bytes = checkpoint.header.model, checkpoint.header.vocabulary.of_bytes
+    if their_bytes and not vocabulary_match.of_bytes:
         raise UsageError(
-            f"{where}: its model has {wanted}, and here it is {here}. "
-            f"{option} needs them equal: give {wanted}, or drop {option}."
+            f"{where}: models bytes, and this text is read as characters.", f"Add --bytes or drop {option}."
+        )
+    if vocabulary_match.of_bytes and not their_bytes:
+        raise UsageError(f"{where}: models characters, and --bytes models bytes.", f"Drop --bytes or {option}.")
+    if embedding_only and not theirs.embedding_size:
+        raise UsageError(f"{where}: has no embedding (--embedding-size 0).", f"Give {option} another checkpoint.")
+    if not vocabulary_match.shared:
+        raise UsageError(f"{where}: has no character of this text.", f"Give {option} another checkpoint, or drop it.")
+    compared = [field.name for field in fields(model) if field.name in _OF_EMBEDDING or not embedding_only]
+    differing = [name for name in compared if name not in _WEIGHTLESS and getattr(theirs, name) != getattr(model, name)]
+    if differing:
+        wanted, here = (as_typed({name: getattr(config, name) for name in differing}) for config in (theirs, model))
+        raise UsageError(
+            f"{where}: its model has {wanted}, and here it is {here}.",
+            f"{option} needs them equal: give {wanted}, or drop {option}.",
         )

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.config import TrainConfig
 from charrnn.errors import CorpusError
+from charrnn.text.corpus import Corpus, Split
 
 Array = NDArray[Any]
 IGNORED = -100  # a target where there is nothing to predict; torch's cross-entropy skips it by default
@@ -26,24 +28,6 @@ class EncodedText(Protocol):
     def __getitem__(self, span: slice, /) -> Array: ...
 
 
-def windows(ids: Array, seq_length: int, shift: int, target_shift: int = 1) -> tuple[Array, Array]:
-    """Every window of a text and its targets: (n,) -> inputs (W, seq_length), targets (W, seq_length), as views.
-
-    Window k begins at k * shift; its targets are the same window `target_shift` characters on. The last window is the
-    last whose targets all exist, so W = 0 for a text shorter than seq_length + target_shift.
-
-    >>> windows(np.arange(1, 15), seq_length=7, shift=2)[0][:, 0]
-    array([1, 3, 5, 7])
-    """
-    count = max(0, (len(ids) - seq_length - target_shift) // shift + 1)
-    if count == 0:
-        empty = ids[:0].reshape(0, seq_length)
-        return empty, empty
-    view = np.lib.stride_tricks.sliding_window_view(ids, seq_length)
-    starts = slice(0, (count - 1) * shift + 1, shift)
-    return view[starts], view[target_shift:][starts]
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class Window:
     """What one iteration trains on."""
@@ -56,9 +40,16 @@ class Window:
 def gather(
     ids: EncodedText, starts: NDArray[np.int64], lengths: NDArray[np.int64], width: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Stretches of a text as padded rows: inputs (R, width) and their targets (R, width), one character ahead.
+    """Stretches of a text as padded rows.
 
-    Row r holds ids[starts[r] : starts[r] + lengths[r]]; the rest of it is 0, with IGNORED targets.
+    Args:
+        ids: the encoded text.
+        starts: where each row begins, (R,).
+        lengths: how many characters of it there are, (R,), at most `width`; the rest is 0, with IGNORED targets.
+        width: of the rows.
+
+    Returns:
+        Inputs (R, width), and their targets (R, width), one character ahead.
     """
     inputs = np.zeros((len(starts), width), dtype=np.int64)
     targets = np.full_like(inputs, IGNORED)
@@ -71,11 +62,20 @@ def gather(
 
 
 def shuffled(places: NDArray[np.int64], count: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Who stands at `places`, (R,) each below `count`, of a random order of range(count).
+    """What stands at some places of a random order of range(count).
 
     A Feistel network (Luby and Rackoff, 1988) on the pairs (left, right) of a square of at least `count` fields, its
-    round functions tables of random numbers; who lands outside walks on (Black and Rogaway, 2002). It knows any place
+    round functions tables of random numbers; what lands outside walks on (Black and Rogaway, 2002). It knows any place
     without laying out the order, which for a text of gigabytes would take more memory than the text.
+
+    Args:
+        places: (R,), each below `count`.
+        count: how many are ordered.
+        seed: with `epoch` it gives the order.
+        epoch: another one, another order.
+
+    Returns:
+        (R,), each below `count`.
     """
     side = math.isqrt(count - 1) + 1
     tables = _tables(side, seed, epoch)
@@ -110,6 +110,10 @@ class Streams:
     borders, and the few characters that no window of an epoch reaches, are others each time; epoch 0 begins at 0. No
     window crosses from the text's end to its beginning: it is cut short there, the rest IGNORED, and the row's next
     window starts where it would have, `shift` on around the ring, with `continues` False.
+
+    >>> overlapping = Streams(np.arange(1, 15), batch_size=1, seq_length=7, shift=2)
+    >>> [int(overlapping[k].inputs[0, 0]) for k in range(overlapping.per_epoch)]
+    [1, 3, 5, 7]
     """
 
     def __init__(
@@ -124,18 +128,29 @@ class Streams:
         rotate: bool = False,
         seed: int = 0,
     ) -> None:
-        """`ids`: (n,), of which the first `stop` (default: all) are for training.
+        """
+        Args:
+            ids: (n,).
+            batch_size: B, streams.
+            seq_length: T, characters of a window.
+            shift: how far the next window starts after this one.
+            stop: the first `stop` ids are for training; None: all.
+            stateless: see above.
+            rotate: see above.
+            seed: of the shuffle and the rotation.
 
-        Raises CorpusError when they do not fill one window of every stream."""
+        Raises:
+            CorpusError: they do not fill one window of every stream.
+        """
         length = len(ids) if stop is None else stop
         targets = length - 1  # every character but the first
         if targets < batch_size * seq_length:
             fits = [f"--batch-size {targets // seq_length}"] if targets >= seq_length else []
             fits += [f"--seq-length {targets // batch_size}"] if targets >= batch_size else []
-            advice = f"at most {' or '.join(fits)} would fit" if fits else "give a longer text"
             raise CorpusError(
                 f"the training text has {length:,} characters, too few for {batch_size} streams of {seq_length} "
-                f"({batch_size * seq_length + 1:,} needed): {advice}."
+                f"({batch_size * seq_length + 1:,} needed).",
+                f"At most {' or '.join(fits)} would fit." if fits else "Give a longer text.",
             )
         self.ids, self.batch_size, self.seq_length, self.shift = ids, batch_size, seq_length, shift
         self.stateless, self.rotate, self.seed = stateless, rotate, seed
@@ -184,7 +199,7 @@ class DocumentStreams:
     def __init__(
         self,
         ids: EncodedText,
-        segments: Sequence[tuple[int, int]] | NDArray[np.int64],
+        spans: Sequence[tuple[int, int]] | NDArray[np.int64],
         batch_size: int,
         seq_length: int,
         shift: int,
@@ -193,21 +208,32 @@ class DocumentStreams:
         stateless: bool = False,
         seed: int = 0,
     ) -> None:
-        """`segments`: (D, 2), the half-open range of `ids` that each document gives to training.
+        """
+        Args:
+            ids: (n,).
+            spans: (D, 2), start and stop of what each document gives to training.
+            batch_size: B, rows.
+            seq_length: T, characters of a window.
+            shift: how far the next window of a document starts after this one.
+            shuffle: see above.
+            stateless: see above.
+            seed: of the shuffle.
 
-        Raises CorpusError when they have fewer windows than there are rows."""
-        spans = np.asarray(segments, dtype=np.int64).reshape(-1, 2)
-        spans = spans[spans[:, 1] - spans[:, 0] >= 2]  # a single character predicts nothing
-        self._starts, self._targets = spans[:, 0], spans[:, 1] - spans[:, 0] - 1  # (D,) each
+        Raises:
+            CorpusError: they have fewer windows than there are rows.
+        """
+        bounds = np.asarray(spans, dtype=np.int64).reshape(-1, 2)
+        bounds = bounds[bounds[:, 1] - bounds[:, 0] >= 2]  # a single character predicts nothing
+        self._starts, self._targets = bounds[:, 0], bounds[:, 1] - bounds[:, 0] - 1  # (D,) each
         beyond_the_first = np.maximum(0, self._targets - seq_length)
         self._counts = 1 + -(-beyond_the_first // shift)  # (D,) windows of each document
         self._count = int(self._counts.sum())  # W
         if self._count == 0:
-            raise CorpusError("no document has two characters for training: give longer documents.")
+            raise CorpusError("no document has two characters for training.", "Give longer documents.")
         if self._count < batch_size:
             raise CorpusError(
-                f"the documents give training {self._count:,} windows of {seq_length}, too few for {batch_size} rows: "
-                f"at most --batch-size {self._count} would fit."
+                f"the documents give training {self._count:,} windows of {seq_length}, too few for {batch_size} rows.",
+                f"At most --batch-size {self._count} would fit.",
             )
         self.ids, self.batch_size, self.seq_length, self.shift = ids, batch_size, seq_length, shift
         self.shuffle, self.stateless, self.seed = shuffle, stateless, seed
@@ -242,3 +268,27 @@ class DocumentStreams:
                 np.random.default_rng([self.seed, epoch]).shuffle(order)
             self._arranged = (epoch, order, np.cumsum(self._counts[order]))
         return self._arranged[1:]
+
+
+def streams_of(corpus: Corpus, split: Split, config: TrainConfig) -> Streams | DocumentStreams:
+    """The training text as windows.
+
+    Args:
+        corpus: the text, joined or of many documents.
+        split: which spans of it are trained on.
+        config: the windows' size and order.
+
+    Raises:
+        CorpusError: the text does not fill one window of every stream.
+    """
+    shape = (config.batch_size, config.seq_length, config.effective_shift)
+    if corpus.config.documents:
+        return DocumentStreams(corpus.ids, split.training, *shape, stateless=config.stateless, seed=config.seed)
+    return Streams(
+        corpus.ids,
+        *shape,
+        stop=split.training[0].stop,
+        stateless=config.stateless,
+        rotate=config.rotate,
+        seed=config.seed,
+    )

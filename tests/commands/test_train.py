@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import inspect
 import json
 import os
 import re
@@ -18,10 +20,16 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.trainings import CAPABILITIES, pretend_capabilities
+from typer.testing import CliRunner
 
-from charrnn.commands.main import main
+from charrnn.commands import training_run
+from charrnn.commands.main import app, main
+from charrnn.commands.train import train
+from charrnn.config import ModelConfig, TrainConfig
 from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
+from charrnn.training.trainer import Trainer
 
 TEXT = "".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(70))
 LONG = 60.0  # seconds after which waiting has failed
@@ -493,3 +501,25 @@ def test_a_run_is_named_after_its_text_and_epochs_are_counted(tmp_path: Path, ca
     assert header.training.iterations == header.iteration == round(per_epoch / 2)
     assert header.training.learning_rate == 0.01
     assert header.held_out_loss is None
+
+
+def test_config_fields_have_an_option() -> None:
+    options = set(inspect.signature(train).parameters)
+    assert {field.name for field in dataclasses.fields(TrainConfig)} <= options
+    assert {field.name for field in dataclasses.fields(ModelConfig)} <= options
+
+
+@CAPABILITIES
+def test_epochs_leave_the_chosen_precision_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool] | None, chosen: str
+) -> None:
+    (tmp_path / "sheep.txt").write_text(TEXT, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    followed: list[Trainer] = []
+    monkeypatch.setattr(training_run, "follow", lambda training, run, preset, **more: followed.append(training))
+    pretend_capabilities(monkeypatch, capabilities)
+    options = ["--max-epochs", "0.5", "--rnn-size", "8", "--device", "cpu", "--batch-size", "4", "--seq-length", "16"]
+    done = CliRunner().invoke(app, ["train", "sheep.txt", *options, "--threads", "1"])
+    assert done.exit_code == 0, done.output
+    assert followed[0].config.precision == chosen
+    assert followed[0].config.iterations == round(followed[0].streams.per_epoch * 0.5)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import scripts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -24,7 +25,9 @@ from charrnn.network.torch_model import CharModel
 from charrnn.sampling.generate import bits_per_character
 from charrnn.text import corpus
 from charrnn.text.vocabulary import Vocabulary, to_code_points
-from charrnn.training.validation import cold_loss, held_out_loss
+from charrnn.training.validation import held_out_loss
+
+cold_loss = scripts.load("bench/losses.py").cold_loss
 
 LETTERS = "\n abcdefghijklmnopé."
 VOCABULARY = Vocabulary.of(to_code_points(LETTERS))

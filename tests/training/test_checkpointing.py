@@ -67,8 +67,8 @@ def test_a_run_keeps_these_files_and_no_others(finished: Run) -> None:
         *("metrics.jsonl", "resume.safetensors", "samples.md"),
     ]
     assert checkpoint.load(finished.resume_path).header.iteration == 25
-    for kept in finished.snapshots:
-        assert checkpoint.load(kept.path).header.iteration == kept.header.iteration
+    for snapshot in finished.snapshots:
+        assert checkpoint.load(snapshot.path).header.iteration == snapshot.header.iteration
 
 
 def test_metrics_are_what_happened(finished: Run) -> None:
@@ -89,8 +89,8 @@ def test_metrics_are_what_happened(finished: Run) -> None:
                 event.learning_rate,
             )
     measured = {row["iteration"]: row["held_out_loss"] for row in rows if row["event"] == "evaluated"}
-    for kept in finished.snapshots:
-        assert kept.header.held_out_loss == measured[kept.header.iteration]
+    for snapshot in finished.snapshots:
+        assert snapshot.header.held_out_loss == measured[snapshot.header.iteration]
 
 
 def test_samples_md_has_every_snapshot_in_order(finished: Run) -> None:
@@ -98,20 +98,20 @@ def test_samples_md_has_every_snapshot_in_order(finished: Run) -> None:
     titles = [line for line in text.splitlines() if line.startswith("## ")]
     assert titles == ["## Iteration 4", "## Iteration 12", "## Iteration 25"]
     sections = text.split("\n## ")[1:]
-    for kept, section in zip(finished.snapshots, sections, strict=True):
-        sample = kept.header.sample
+    for snapshot, section in zip(finished.snapshots, sections, strict=True):
+        sample = snapshot.header.sample
         assert sample is not None
         for line in (sample.prime + sample.text).strip("\n").split("\n"):
             assert f"    {line}\n" in section
-        assert kept.header.held_out_loss is not None
-        assert f"held out {kept.header.held_out_loss / 0.6931471805599453:.3f} bits" in section
+        assert snapshot.header.held_out_loss is not None
+        assert f"held out {snapshot.header.held_out_loss / 0.6931471805599453:.3f} bits" in section
 
 
 def test_a_snapshots_sample_can_be_made_again_from_its_file(finished: Run) -> None:
-    for kept in finished.snapshots:
-        sample = kept.header.sample
+    for snapshot in finished.snapshots:
+        sample = snapshot.header.sample
         assert sample is not None
-        model = charrnn.load(kept.path)
+        model = charrnn.load(snapshot.path)
         again = model.generate(sample.prime, len(sample.text), sample.temperature, seed=sample.seed)
         assert again == sample.text
         assert model.generate(sample.prime, len(sample.text), sample.temperature, seed=sample.seed + 1) != sample.text
@@ -150,15 +150,15 @@ def test_dropped_anywhere_and_resumed_equals_never_stopped(tmp_path: Path, finis
     stored = checkpoint.load(run.resume_path)
     training = resumed(stored, SOURCE, device="cpu")
     Run(run.path).rewind(training.iteration)
-    assert all(kept.header.iteration <= training.iteration for kept in Run(run.path).snapshots)
+    assert all(snapshot.header.iteration <= training.iteration for snapshot in Run(run.path).snapshots)
     if run.samples_path.exists():
         listed = run.samples_path.read_text("utf-8").count("\n## ")
         assert listed == len(Run(run.path).snapshots), "samples.md tells of snapshots that are gone"
     for _ in record(training, Run(run.path)):
         pass
     assert sorted(path.name for path in run.path.iterdir()) == sorted(path.name for path in finished.path.iterdir())
-    for kept in finished.snapshots:
-        assert weights_of(run.path / kept.path.name) == weights_of(kept.path)
+    for snapshot in finished.snapshots:
+        assert weights_of(run.path / snapshot.path.name) == weights_of(snapshot.path)
     assert weights_of(run.resume_path) == weights_of(finished.resume_path)
     assert without_times(rows_of(run)) == without_times(rows_of(finished))
     assert run.samples_path.read_text("utf-8") == finished.samples_path.read_text("utf-8")
@@ -198,7 +198,7 @@ def test_divergence_keeps_what_was_kept_and_adds_nothing(tmp_path: Path) -> None
     with pytest.raises(DivergedError, match="iteration 9"):
         follow()
     assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
-    assert [kept.header.iteration for kept in Run(run.path).snapshots] == [4]
+    assert [snapshot.header.iteration for snapshot in Run(run.path).snapshots] == [4]
     assert checkpoint.load(run.resume_path).header.iteration == 4
     rows_of(run)
 

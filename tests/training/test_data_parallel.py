@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from helpers.trainings import CELLS, TEXT, finish, kept, make, same
+from helpers.trainings import CELLS, TEXT, finish, make
 
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.network.torch_model import CharModel
 from charrnn.text import corpus
 from charrnn.training.data_parallel import DataParallel
-from charrnn.training.events import Progress
-from charrnn.training.resume import resume_point, resumed
 from charrnn.training.trainer import Trainer
-from charrnn.training.windows import IGNORED
-
-CPU = torch.device("cpu")
+from charrnn.training.windows import IGNORED, Window
 
 
-@pytest.fixture
-def _three_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(before)
+def divided(model: CharModel, rows: int, threads: int, carry_at: int | None = None) -> DataParallel:
+    return DataParallel(model, list(model.parameters()), batch_size=rows, threads=threads, seed=1, carry_at=carry_at)
 
 
-def problem(cell: Any, rows: int = 5) -> tuple[CharModel, np.ndarray, np.ndarray, Any]:
+def problem(cell: Any, rows: int = 5) -> tuple[CharModel, Window, Any]:
     rng = np.random.default_rng(0)
     model = CharModel(ModelConfig(model=cell, rnn_size=6, embedding_size=4, residual=True), 9, seed=1)
     inputs, targets = rng.integers(0, 9, (rows, 7)), rng.integers(0, 9, (rows, 7))
@@ -39,13 +30,14 @@ def problem(cell: Any, rows: int = 5) -> tuple[CharModel, np.ndarray, np.ndarray
         tuple(torch.from_numpy(rng.normal(size=(rows, 6)).astype(np.float32)) for _ in layer)
         for layer in model.zero_state(rows)
     )
-    return model, inputs, targets, state
+    return model, Window(inputs, targets, np.ones(rows, dtype=np.bool_)), state
 
 
 def test_rows_are_divided_evenly() -> None:
+    model, *_ = problem("rnn")
     for rows in range(1, 12):
         for count in range(1, 14):
-            lengths = [one.stop - one.start for one in DataParallel(rows, count, 0, CPU).rows]
+            lengths = [part.stop - part.start for part in divided(model, rows, count).rows]
             assert (len(lengths), sum(lengths)) == (min(rows, count), rows)
             assert max(lengths) - min(lengths) <= 1
 
@@ -53,49 +45,32 @@ def test_rows_are_divided_evenly() -> None:
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("carry_at", [None, 3])
 def test_gradient_and_state_are_those_of_the_whole_batch(cell: str, carry_at: int | None) -> None:
-    model, inputs, targets, state = problem(cell)
-    targets[0, 2:] = IGNORED  # shards of unequal weight
-    parameters = list(model.parameters())
-    whole, parts = (
-        DataParallel(5, count, 1, CPU).gradient(model, parameters, inputs, targets, state, carry_at=carry_at)
-        for count in (1, 3)
-    )
+    model, window, state = problem(cell)
+    window.targets[0, 2:] = IGNORED  # parts of unequal weight
+    whole, parts = (divided(model, 5, threads, carry_at).backward(window, state) for threads in (1, 3))
     assert parts.loss == pytest.approx(whole.loss, rel=1e-5)
-    for one, other in zip(whole.gradients, parts.gradients, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+    for gradient, expected in zip(whole.gradients, parts.gradients, strict=True):
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
     for layer, other_layer in zip(whole.state, parts.state, strict=True):
         for part, other_part in zip(layer, other_layer, strict=True):
             torch.testing.assert_close(part, other_part, rtol=1e-5, atol=1e-6)
 
 
-def test_a_shard_without_targets_counts_for_nothing() -> None:
-    model, inputs, targets, state = problem("lstm", rows=4)
-    targets[2:] = IGNORED
-    parameters = list(model.parameters())
-    halves = DataParallel(4, 2, 1, CPU).gradient(model, parameters, inputs, targets, state)
-    first = DataParallel(2, 1, 1, CPU).gradient(
-        model, parameters, inputs[:2], targets[:2], tuple(tuple(part[:2] for part in layer) for layer in state)
+def test_a_part_without_targets_counts_for_nothing() -> None:
+    model, window, state = problem("lstm", rows=4)
+    window.targets[2:] = IGNORED
+    halves = divided(model, 4, 2).backward(window, state)
+    first = divided(model, 2, 1).backward(
+        Window(window.inputs[:2], window.targets[:2], window.continues[:2]),
+        tuple(tuple(part[:2] for part in layer) for layer in state),
     )
     assert halves.loss == pytest.approx(first.loss)
-    for one, other in zip(halves.gradients, first.gradients, strict=True):
-        torch.testing.assert_close(one, other)
+    for gradient, expected in zip(halves.gradients, first.gradients, strict=True):
+        torch.testing.assert_close(gradient, expected)
 
 
-@pytest.mark.usefixtures("_three_threads")
-@pytest.mark.parametrize("settings", [{"dropout": 0.3}, {"dropout": 0.2, "shift": 3, "model": "gru"}])
-def test_resumed_anywhere_equals_never_stopped(tmp_path: Path, settings: dict[str, Any]) -> None:
-    training = make(batch_size=5, iterations=8, **settings)
-    assert len(training.shards.rows) == 3
-    points = [resume_point(training)]
-    points += [resume_point(training) for event in training.events() if isinstance(event, Progress)]
-    for point in points[:-1]:
-        again = resumed(kept(tmp_path / "r.safetensors", point), training.corpus, device="cpu")
-        finish(again)
-        same(resume_point(again)[1], points[-1][1])
-
-
-@pytest.mark.usefixtures("_three_threads")
 def test_threads_learn_what_one_does() -> None:
+    torch.set_num_threads(3)
     several = make(batch_size=5, iterations=20)
     finish(several)
     torch.set_num_threads(1)
@@ -104,8 +79,8 @@ def test_threads_learn_what_one_does() -> None:
     assert several.evaluate() == pytest.approx(alone.evaluate(), rel=1e-3)
 
 
-@pytest.mark.usefixtures("_three_threads")
 def test_documents_that_end_are_no_trouble(tmp_path: Path) -> None:
+    torch.set_num_threads(3)
     for number, length in enumerate((300, 40, 9, 70, 21)):
         (tmp_path / f"{number}.txt").write_text(TEXT[100 * number : 100 * number + length], "utf-8")
     source = corpus.read(tmp_path, ReadConfig(documents=True))
@@ -116,7 +91,7 @@ def test_documents_that_end_are_no_trouble(tmp_path: Path) -> None:
     assert np.isfinite(training.smoothed_loss)
 
 
-@pytest.mark.usefixtures("_three_threads")
 def test_threads_elsewhere_stay_as_they_were() -> None:
+    torch.set_num_threads(3)
     finish(make(batch_size=5, iterations=2))
     assert torch.get_num_threads() == 3

@@ -46,7 +46,7 @@ def make() -> Trainer:
 
 def train(training: Trainer, run: Run, most: int | None = None) -> list[Event]:
     """Train under TensorBoard's eyes, to the end or until so many events have come."""
-    events = tensorboard.watch(record(training, run), run, after=training.iteration)
+    events = tensorboard.write_events(record(training, run), run, after=training.iteration)
     return list(itertools.islice(events, most))
 
 
@@ -57,9 +57,9 @@ def read(run: Run) -> Any:
 
 
 def scalars(run: Run, tag: str) -> dict[int, float]:
-    found = [(one.step, one.value) for one in read(run).Scalars(tag)]
-    assert len(dict(found)) == len(found)
-    return dict(found)
+    points = [(point.step, point.value) for point in read(run).Scalars(tag)]
+    assert len(dict(points)) == len(points)
+    return dict(points)
 
 
 def weights_of(path: Path) -> dict[str, bytes]:
@@ -70,15 +70,15 @@ def weights_of(path: Path) -> dict[str, bytes]:
 def test_every_curve_is_what_happened_in_bits(tmp_path: Path) -> None:
     run = create_run(tmp_path, "run", "text")
     events = train(make(), run)
-    progress = {one.iteration: one for one in events if isinstance(one, Progress) and one.iteration % 10 == 0}
-    held_out = {one.iteration: one.held_out_loss / math.log(2) for one in events if isinstance(one, Evaluated)}
+    progress = {event.iteration: event for event in events if isinstance(event, Progress) and event.iteration % 10 == 0}
+    held_out = {event.iteration: event.held_out_loss / math.log(2) for event in events if isinstance(event, Evaluated)}
     assert list(progress) == [10, 20, 30]
     single = {"rel": 1e-6}  # event files keep single precision
     assert scalars(run, "loss/held_out") == pytest.approx(held_out, **single)
     for tag, values in {
-        "loss/train": {at: one.smoothed_loss / math.log(2) for at, one in progress.items()},
-        "grad_norm": {at: one.grad_norm for at, one in progress.items()},
-        "learning_rate": {at: one.learning_rate for at, one in progress.items()},
+        "loss/train": {at: event.smoothed_loss / math.log(2) for at, event in progress.items()},
+        "grad_norm": {at: event.grad_norm for at, event in progress.items()},
+        "learning_rate": {at: event.learning_rate for at, event in progress.items()},
     }.items():
         assert scalars(run, tag) == pytest.approx(values, **single)
     speed = scalars(run, "characters_per_second")
@@ -91,12 +91,14 @@ def test_every_curve_is_what_happened_in_bits(tmp_path: Path) -> None:
 def test_samples_are_text_as_it_was_written(tmp_path: Path) -> None:
     run = create_run(tmp_path, "run", "text")
     headers = [event.header for event in train(make(), run) if isinstance(event, Snapshot)]
-    told = {one.step: one.tensor_proto.string_val[0].decode() for one in read(run).Tensors("sample/text_summary")}
-    assert list(told) == [4, 12, 35]
+    texts = {
+        point.step: point.tensor_proto.string_val[0].decode() for point in read(run).Tensors("sample/text_summary")
+    }
+    assert list(texts) == [4, 12, 35]
     for header in headers:
         assert header.sample is not None
         body = (header.sample.prime + header.sample.text).strip("\n")
-        assert told[header.iteration] == "".join(f"    {line}\n" for line in body.split("\n"))
+        assert texts[header.iteration] == "".join(f"    {line}\n" for line in body.split("\n"))
 
 
 @installed
@@ -105,17 +107,17 @@ def test_a_text_that_is_no_unicode_is_written_all_the_same(tmp_path: Path) -> No
     events = [event for event in make().events() if isinstance(event, Snapshot)]
     run = create_run(tmp_path, "run", "text")
     spoilt = [Snapshot(dataclasses.replace(events[0].header, sample=sample), {})]
-    assert list(tensorboard.watch(spoilt, run, after=0)) == spoilt
-    [told] = read(run).Tensors("sample/text_summary")
-    assert told.tensor_proto.string_val[0].decode() == "    a?<b>\n"
+    assert list(tensorboard.write_events(spoilt, run, after=0)) == spoilt
+    [text] = read(run).Tensors("sample/text_summary")
+    assert text.tensor_proto.string_val[0].decode() == "    a?<b>\n"
 
 
 @installed
 def test_training_is_undisturbed(tmp_path: Path) -> None:
     plain, watched = (create_run(tmp_path, name, "text") for name in ("plain", "watched"))
     expected = list(record(make(), plain))
-    found = train(make(), watched)
-    assert [type(event) for event in found] == [type(event) for event in expected]
+    passed_on = train(make(), watched)
+    assert [type(event) for event in passed_on] == [type(event) for event in expected]
     for path in plain.path.glob("*.safetensors"):
         assert weights_of(watched.path / path.name) == weights_of(path)
     assert (watched.path / "samples.md").read_text().splitlines()[1:] == (
@@ -128,10 +130,10 @@ def test_a_run_that_is_resumed_goes_on_in_the_same_files(tmp_path: Path) -> None
     whole, stopped = (create_run(tmp_path, name, "text") for name in ("whole", "stopped"))
     train(make(), whole)
     seen = train(make(), stopped, most=32)  # beyond the iteration it can be resumed at
-    kept = checkpoint.load(stopped.resume_path)
+    saved = checkpoint.load(stopped.resume_path)
     last = max(event.iteration for event in seen if isinstance(event, Progress))
-    assert 10 < kept.header.iteration < 20 <= last
-    training = resumed(kept, SOURCE, device="cpu")
+    assert 10 < saved.header.iteration < 20 <= last
+    training = resumed(saved, SOURCE, device="cpu")
     Run(stopped.path).rewind(training.iteration)
     train(training, Run(stopped.path))
     assert len(list((stopped.path / "tensorboard").iterdir())) == 2
@@ -145,7 +147,7 @@ def test_a_directory_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path)
     run = create_run(tmp_path, "run", "text")
     (run.path / "tensorboard").write_text("in its place")
     with pytest.raises(RunError, match=r"tensorboard: cannot be written \(.*exists"):
-        tensorboard.watch([], run, after=0)
+        tensorboard.write_events([], run, after=0)
 
 
 @pytest.fixture
@@ -159,7 +161,7 @@ def without(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_the_package_nothing_is_begun(tmp_path: Path) -> None:
     run = create_run(tmp_path, "run", "text")
     with pytest.raises(UsageError, match=r"pip install 'charrnn\[tensorboard\]'"):
-        tensorboard.watch([], run, after=0)
+        tensorboard.write_events([], run, after=0)
     assert not tensorboard.directory(run).exists()
 
 

@@ -11,18 +11,31 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.trainings import CELLS, TEXT, finish, kept, make, same
+from helpers.trainings import (
+    CELLS,
+    MODEL_CONFIG,
+    TEXT,
+    TRAIN_CONFIG,
+    assert_same,
+    documents,
+    finish,
+    folder,
+    give_gradient,
+    make,
+)
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from charrnn.config import DEMO_ITERATIONS, TrainConfig
-from charrnn.errors import CharrnnError, CheckpointError, CorpusError, DivergedError, UsageError, VocabularyError
+from charrnn.config import DEMO_ITERATIONS, ReadConfig, TrainConfig
+from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError, VocabularyError
+from charrnn.network.torch_model import entering
 from charrnn.runs.checkpoint import Tensors
-from charrnn.text import corpus
+from charrnn.text import corpus, id_cache
 from charrnn.training import validation
 from charrnn.training.events import Evaluated, Progress, Snapshot
-from charrnn.training.resume import resume_point, resumed
-from charrnn.training.trainer import Trainer, choose_device
+from charrnn.training.resume import resume_point
+from charrnn.training.trainer import Trainer
+from charrnn.training.windows import IGNORED
 
 
 def slices(training: Trainer) -> list[NDArray[Any]]:
@@ -33,7 +46,7 @@ def slices(training: Trainer) -> list[NDArray[Any]]:
     return [ids[row * n : row * n + n + 1] for row in range(config.batch_size)]
 
 
-# -- the step --------------------------------------------------------------------------------------------------------
+# -- the step ---------------------------------------------------------------------------------------------------------
 
 
 class Plain:
@@ -147,61 +160,13 @@ def test_steps_equal_a_plain_loop(cell: str, clipping: dict[str, Any], clip: Cal
                 np.testing.assert_allclose(a.numpy(), b.numpy(), atol=2e-5)
 
 
-def give_gradient(parameter: nn.Parameter, gradient: list[float]) -> Tensor:
-    """Make backward arrive at this gradient, padded with zeros."""
-    made = torch.zeros(parameter.shape)
-    made[: len(gradient)] = torch.tensor(gradient)
-    parameter.register_hook(lambda _: made)
-    return made
-
-
-def other_gradients_zero(training: Trainer) -> None:
-    for name, parameter in training.model.named_parameters():
-        if name != "head.bias":
-            parameter.register_hook(torch.zeros_like)
-
-
-def test_clipping_by_value_lets_it_be_15() -> None:
-    training = make(grad_clip=15.0, grad_clip_mode="value")
-    give_gradient(training.model.head.bias, [20.0, -20.0, 15.0, -15.5, 3.0, 1e10])
-    training.step()
-    assert training.model.head.bias.grad is not None
-    assert training.model.head.bias.grad[:7].tolist() == [15.0, -15.0, 15.0, -15.0, 3.0, 15.0, 0.0]
-
-
-def test_clipping_by_norm_keeps_the_direction_and_leaves_small_gradients_alone() -> None:
-    training = make(grad_clip=5.0)
-    other_gradients_zero(training)
-    give_gradient(training.model.head.bias, [30.0, -40.0])
-    progress = training.step()
-    assert progress.grad_norm == pytest.approx(50.0)  # before clipping
-    assert training.model.head.bias.grad is not None
-    assert training.model.head.bias.grad[:3].tolist() == pytest.approx([3.0, -4.0, 0.0], rel=1e-6)
-
-    small = make(grad_clip=5.0)
-    other_gradients_zero(small)
-    exact = give_gradient(small.model.head.bias, [3.0, -4.0])  # norm exactly at the bound
-    small.step()
-    assert small.model.head.bias.grad is not None
-    assert torch.equal(small.model.head.bias.grad, exact)
-
-
-@pytest.mark.parametrize("mode", ["norm", "value"])
-def test_grad_clip_0_never_clips(mode: str) -> None:
-    training = make(grad_clip=0.0, grad_clip_mode=mode)
-    exact = give_gradient(training.model.head.bias, [1e6, -1e6])
-    training.step()
-    assert training.model.head.bias.grad is not None
-    assert torch.equal(training.model.head.bias.grad, exact)
-
-
 def test_smoothed_loss_begins_as_a_plain_mean() -> None:
     training = make()
     losses = [training.step().loss for _ in range(7)]
     assert training.smoothed_loss == pytest.approx(np.mean(losses))
 
 
-# -- the state -------------------------------------------------------------------------------------------------------
+# -- the state --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -301,7 +266,7 @@ def test_overlapping_windows_are_trained_on_whole() -> None:
     assert overlapping.grad_norm == pytest.approx(whole.grad_norm, rel=1e-4)
 
 
-# -- watching --------------------------------------------------------------------------------------------------------
+# -- watching ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("watching", [{}, {"shift": 3}, {"stateless": True}], ids=["tiled", "overlapping", "stateless"])
@@ -314,7 +279,7 @@ def test_watching_changes_nothing(watching: dict[str, Any]) -> None:
     ]
     for schedule in schedules:
         before = torch.get_rng_state()
-        same(finish(make(dropout=0.3, **watching, **schedule)), reference)
+        assert_same(finish(make(dropout=0.3, **watching, **schedule)), reference)
         assert torch.equal(torch.get_rng_state(), before), "the global generator was used"
 
 
@@ -347,7 +312,7 @@ def test_snapshots_hold_what_the_training_was_at_their_iteration() -> None:
     training = make(iterations=5, snapshot_every=1, dropout=0.2)
     for event in training.events():
         if isinstance(event, Snapshot):
-            same(event.tensors, training.model.weights())
+            assert_same(event.tensors, training.model.weights())
             assert event.header.characters == event.header.iteration * 24
             assert event.header.train_loss == training.smoothed_loss
             loss = validation.held_out_loss(training.model, training.ids, training.split.held_out)
@@ -363,8 +328,10 @@ def test_the_last_iteration_is_always_a_snapshot_and_the_demo_list_is_clipped() 
     assert TrainConfig(iterations=500).completed().snapshot_iterations() == (100, 300, 500)
     assert TrainConfig(iterations=7).completed().snapshot_iterations() == (7,)
     assert TrainConfig(iterations=7, snapshot_at=(9, 2), snapshot_every=3).snapshot_iterations() == (2, 3, 6, 7)
-    kept = [e.header.iteration for e in make(snapshot_at=DEMO_ITERATIONS).events() if isinstance(e, Snapshot)]
-    assert kept == [12]
+    iterations = [
+        event.header.iteration for event in make(snapshot_at=DEMO_ITERATIONS).events() if isinstance(event, Snapshot)
+    ]
+    assert iterations == [12]
 
 
 def test_without_held_out_text_nothing_is_evaluated() -> None:
@@ -386,113 +353,130 @@ def test_training_learns() -> None:
     assert training.held_out_loss < 0.5 * uniform
 
 
-# -- resuming --------------------------------------------------------------------------------------------------------
+# -- documents --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_document_is_read_from_zero_and_alone(tmp_path: Path, cell: Any) -> None:
+    """Every loss is that of its document read by itself, from a zero state, one character at a time."""
+    source = documents(tmp_path)
+    network = dataclasses.replace(MODEL_CONFIG, model=cell)
+    # One stream: of several, some begin in the middle of a document.
+    training = Trainer(source, network, dataclasses.replace(TRAIN_CONFIG, batch_size=1), device="cpu")
+    model = training.model
+    expected: dict[tuple[int, ...], float] = {}  # what was read of a document so far -> loss of the character after it
+    for first, stop in source.split(0.1, 1_000_000).training:
+        ids = source.ids[first:stop].tolist()
+        state = model.zero_state(1)
+        for at in range(len(ids) - 1):
+            with torch.no_grad():
+                loss, state = model.loss(torch.tensor([[ids[at]]]), torch.tensor([[ids[at + 1]]]), state)
+            expected[tuple(ids[: at + 2])] = loss.item()
+    seen: set[tuple[int, ...]] = set()
+    state, sofar = model.zero_state(1), tuple[int, ...]()
+    for index in range(training.streams.per_epoch):
+        window = training.streams[index]
+        state = entering(state, window.continues)
+        with torch.no_grad():
+            logits, state = model(torch.from_numpy(window.inputs), state)
+            losses = torch.nn.functional.cross_entropy(
+                logits.transpose(1, 2), torch.from_numpy(window.targets), reduction="none", ignore_index=IGNORED
+            )
+        sofar = sofar if window.continues[0] else (int(window.inputs[0, 0]),)
+        for column, target in enumerate(window.targets[0].tolist()):
+            if target != IGNORED:
+                sofar = (*sofar, target)
+                assert losses[0, column].item() == pytest.approx(expected[sofar], abs=1e-5)
+                seen.add(sofar)
+    assert seen == set(expected)  # every character of every document but its first, once an epoch
+
+
+def test_characters_are_counted_without_padding(tmp_path: Path) -> None:
+    training = Trainer(documents(tmp_path), MODEL_CONFIG, TRAIN_CONFIG, device="cpu")
+    for _ in range(training.streams.per_epoch):
+        training.step()
+    assert training.characters == sum(max(0, span.size - 1) for span in training.split.training)
+
+
+def test_held_out_loss_of_documents_is_measured_in_each(tmp_path: Path) -> None:
+    source = documents(tmp_path)
+    training = Trainer(source, MODEL_CONFIG, TRAIN_CONFIG, device="cpu")
+    finish(training)
+    total = count = 0.0
+    for first, start, stop in source.split(0.1).held_out:
+        if stop - max(start, first + 1) > 0:
+            tail = [(0, max(start, first + 1) - first, stop - first)]
+            ids = source.ids[first:stop]
+            total += validation.held_out_loss(training.model, ids, tail, streams=1) * (stop - max(start, first + 1))
+            count += stop - max(start, first + 1)
+    assert training.evaluate() == pytest.approx(total / count, rel=1e-6)
+
+
+# -- a text too large for memory --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARRNN_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("settings", [{}, {"stateless": True}, {"shift": 3}], ids=["tiled", "stateless", "overlapping"])
+@pytest.mark.parametrize("reading", [{}, {"documents": True}, {"min_count": 9}], ids=["joined", "apart", "rare"])
+def test_from_disk_as_from_memory(tmp_path: Path, settings: dict[str, Any], reading: dict[str, Any]) -> None:
+    path = folder(tmp_path / "d", [TEXT[:900], TEXT[900:1500]])
+    memory = corpus.read(path, ReadConfig(**reading))
+    pieces = np.array_split(memory.ids[0 : len(memory)], 5)
+    ids, _ = id_cache.store("k", lambda: pieces, memory.ids.dtype, {"name": "", "characters": 0})
+    disk = dataclasses.replace(memory, ids=ids)
+    config = dataclasses.replace(TRAIN_CONFIG, **settings)
+    trained = [Trainer(source, MODEL_CONFIG, config, device="cpu") for source in (memory, disk)]
+    snapshots = [[event for event in training.events() if isinstance(event, Snapshot)] for training in trained]
+    for from_memory, from_disk in zip(*snapshots, strict=True):
+        assert_same(from_memory.tensors, from_disk.tensors)
+        assert from_memory.header.held_out_loss == from_disk.header.held_out_loss
+        assert from_memory.header.sample == from_disk.header.sample
+
+
+# -- frozen parts -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("frozen", "tied"),
     [
-        {"dropout": 0.3},
-        {"model": "gru", "dropout": 0.3, "shift": 3},
-        {"model": "rnn", "stateless": True},
-        {"num_layers": 1, "embedding_size": 0, "stateless": True, "shift": 5, "dropout": 0.1},
-        {"shift": 1, "grad_clip_mode": "value", "grad_clip": 0.01},
-        {"state_reset": 0.4, "layer_norm": True},
+        (("embedding",), False),
+        (("layers",), False),
+        (("head",), False),
+        (("embedding", "layers"), False),
+        (("layers",), True),
+        (("embedding", "head"), True),
     ],
-    ids=["lstm-dropout", "gru-overlapping", "rnn-stateless", "one-hot", "value", "state-reset"],
 )
-def test_resumed_anywhere_equals_never_stopped(tmp_path: Path, settings: dict[str, Any]) -> None:
-    text = TEXT[:150]  # an epoch is five windows of 3 x 8, so that twelve iterations cross two borders
-    source = corpus.from_text(text)
-    training = make(text, eval_every=3, snapshot_at=(4,), **settings)
-    if "shift" not in settings:
-        assert 2 * training.streams.per_epoch < 12
-    points = [resume_point(training)]
-    snapshots: dict[int, Snapshot] = {}
-    for event in training.events():
-        if isinstance(event, Progress):
-            points.append(resume_point(training))
-        elif isinstance(event, Snapshot):
-            snapshots[event.header.iteration] = event
-    final_header, final = points[-1]
-    assert len(points) == 13
-    for iteration, point in enumerate(points[:-1]):
-        again = resumed(kept(tmp_path / "resume.safetensors", point), source, device="cpu")
-        assert again.iteration == iteration
-        torch.rand(iteration)  # whatever else uses torch's generator meanwhile is no concern of a training
-        for event in again.events():
-            if isinstance(event, Snapshot):
-                before = snapshots[event.header.iteration]
-                same(event.tensors, before.tensors)
-                assert event.header.sample == before.header.sample
-                assert event.header.held_out_loss == before.header.held_out_loss
-        header, tensors = resume_point(again)
-        same(tensors, final)
-        assert header.train_loss == final_header.train_loss
-        assert header.held_out_loss == final_header.held_out_loss
-        assert header.characters == final_header.characters
+def test_frozen_parts_stay_as_they_were(frozen: tuple[str, ...], tied: bool) -> None:
+    training = make(freeze=frozen, weight_decay=0.5, layer_norm=True, tied=tied)
+    before = training.model.weights()
+    after = finish(training)
+    held = {
+        word
+        for part in frozen
+        for word in {"layers": ("layers", "norms"), "head": ("head", "projection")}.get(part, (part,))
+    }
+    for name in before:
+        assert np.array_equal(before[name], after[name]) == (name.split(".")[0] in held), name
+    assert tied == ("projection.weight" in before)
 
 
-def test_a_resume_file_written_twice_holds_the_same_tensors(tmp_path: Path) -> None:
-    training = make(dropout=0.3)
-    for _ in range(3):
-        training.step()
-    saved = resume_point(training)
-    again = resumed(kept(tmp_path / "a.safetensors", saved), training.corpus, device="cpu")
-    same(resume_point(again)[1], saved[1])
+def test_what_cannot_be_frozen() -> None:
+    for freeze, said in ((("heart",), "heart"), (("embedding", "layers", "head"), "nothing is left")):
+        with pytest.raises(UsageError, match=said):
+            TrainConfig(freeze=freeze)
+    with pytest.raises(UsageError, match="--embedding-size 0"):
+        make(freeze=("embedding",), embedding_size=0)
+    with pytest.raises(UsageError, match="Freeze both or neither"):
+        make(freeze=("head",), tied=True)
 
 
-def test_a_resume_point_is_a_copy() -> None:
-    training = make()
-    training.step()
-    _, tensors = resume_point(training)
-    before = {name: tensor.tobytes() for name, tensor in tensors.items()}
-    training.step()
-    assert {name: tensor.tobytes() for name, tensor in tensors.items()} == before
-
-
-def test_resumed_for_longer_goes_on_with_the_longer_schedule(tmp_path: Path) -> None:
-    training = make()
-    finish(training)
-    stored = kept(tmp_path / "resume.safetensors", resume_point(training))
-    longer = resumed(stored, training.corpus, device="cpu", iterations=20)
-    rates = [event.learning_rate for event in longer.events() if isinstance(event, Progress)]
-    reference = make(iterations=20)
-    assert rates == [e.learning_rate for e in reference.events() if isinstance(e, Progress)][12:]
-
-
-def test_resume_refuses_another_text_and_leaves_the_file_alone(tmp_path: Path) -> None:
-    training = make()
-    training.step()
-    path = tmp_path / "resume.safetensors"
-    stored = kept(path, resume_point(training))
-    before = path.read_bytes()
-    with pytest.raises(CorpusError, match="not the text this run was trained on"):
-        resumed(stored, corpus.from_text(TEXT.replace("sheep", "goats")), device="cpu")
-    assert path.read_bytes() == before
-
-
-def test_a_snapshot_cannot_be_resumed(tmp_path: Path) -> None:
-    training = make()
-    training.step()
-    snapshot = training.snapshot()
-    stored = kept(tmp_path / "iteration-000001.safetensors", (snapshot.header, snapshot.tensors))
-    with pytest.raises(CheckpointError, match="snapshot"):
-        resumed(stored, training.corpus, device="cpu")
-
-
-@pytest.mark.parametrize("lost", ["state/1/1", "generator/0"])
-def test_an_incomplete_resume_file_is_refused(tmp_path: Path, lost: str) -> None:
-    training = make()
-    training.step()
-    header, tensors = resume_point(training)
-    del tensors[lost]
-    stored = kept(tmp_path / "resume.safetensors", (header, tensors))
-    with pytest.raises(CheckpointError, match=r"resume\.safetensors"):
-        resumed(stored, training.corpus, device="cpu")
-
-
-# -- what goes wrong -------------------------------------------------------------------------------------------------
+# -- what goes wrong --------------------------------------------------------------------------------------------------
 
 
 def test_a_loss_that_is_not_finite_updates_nothing() -> None:
@@ -506,9 +490,9 @@ def test_a_loss_that_is_not_finite_updates_nothing() -> None:
     with pytest.raises(DivergedError, match=r"iteration 4\b.*--learning-rate"):
         training.step()
     after_header, after = resume_point(training)
-    same(after, before)
+    assert_same(after, before)
     assert training.iteration == 3
-    timeless = [dict(one.progress) | {"elapsed": 0} for one in (header, after_header)]
+    timeless = [dict(point.progress) | {"elapsed": 0} for point in (header, after_header)]
     assert timeless[0] == timeless[1]
     assert dataclasses.replace(after_header, created="", progress={}) == dataclasses.replace(
         header, created="", progress={}
@@ -523,7 +507,7 @@ def test_a_gradient_that_is_not_finite_updates_nothing(grad_clip: float) -> None
     _, before = resume_point(training)
     with pytest.raises(DivergedError, match=r"iteration 2\b.*gradient"):
         training.step()
-    same(resume_point(training)[1], before)
+    assert_same(resume_point(training)[1], before)
 
 
 @pytest.mark.parametrize("rate", [1e30, 1e38])
@@ -563,13 +547,3 @@ def test_what_cannot_be_trained_is_refused_at_once(
     with pytest.raises(error, match=message) as caught:
         make(**settings)
     assert "\n" not in str(caught.value)
-
-
-def test_devices() -> None:
-    assert choose_device("cpu") == torch.device("cpu")
-    assert choose_device("auto").type in ("cpu", "cuda")
-    with pytest.raises(UsageError, match="toaster"):
-        choose_device("toaster")
-    if not torch.cuda.is_available():
-        with pytest.raises(UsageError, match="--device auto"):
-            choose_device("cuda")

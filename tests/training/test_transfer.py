@@ -22,7 +22,7 @@ from charrnn.network.torch_model import CharModel
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.transfer import VocabularyMatch, carried_over, match
+from charrnn.training.transfer import VocabularyMatch, match, transferred_weights
 
 CELLS: tuple[Cell, ...] = ("lstm", "gru", "rnn")
 PER_CHARACTER = ("embedding.weight", "head.weight", "head.bias")
@@ -37,7 +37,9 @@ def drawn(model: ModelConfig, vocabulary: Vocabulary, seed: int) -> Tensors:
     return tiny.weights(tiny.header(model=model, vocabulary=vocabulary), seed)
 
 
-def kept(vocabulary: Vocabulary, model: ModelConfig = tiny.MODEL, path: str | None = "run/a.safetensors") -> Checkpoint:
+def saved(
+    vocabulary: Vocabulary, model: ModelConfig = tiny.MODEL, path: str | None = "run/a.safetensors"
+) -> Checkpoint:
     header = tiny.header(model=model, vocabulary=vocabulary)
     return Checkpoint(header, tiny.weights(header, seed=1), path=Path(path) if path else None)
 
@@ -46,8 +48,8 @@ def transferred(
     old: Vocabulary, new: Vocabulary, model: ModelConfig = tiny.MODEL, **options: Any
 ) -> tuple[Tensors, Tensors, Tensors, VocabularyMatch]:
     """The old weights, the fresh ones, what came of them, and how the characters matched."""
-    before, fresh = kept(old, model), drawn(model, new, seed=2)
-    weights, matched = carried_over(before, new, fresh, model=model, **options)
+    before, fresh = saved(old, model), drawn(model, new, seed=2)
+    weights, matched = transferred_weights(before, new, fresh, model=model, **options)
     return before.weights, fresh, weights, matched
 
 
@@ -59,7 +61,7 @@ def by_character(vocabulary: Vocabulary, per_id: NDArray[Any]) -> dict[str, list
 
 def refused(*arguments: Any, **options: Any) -> str:
     with pytest.raises(UsageError) as caught:
-        carried_over(*arguments, **options)
+        transferred_weights(*arguments, **options)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -81,7 +83,7 @@ def test_rows_by_hand() -> None:
     }
     fresh: Tensors = {name: np.full(shape, -1, np.float32) for name, shape in model.shapes(len(new)).items()}
     before = Checkpoint(tiny.header(model=model, vocabulary=old), tensors)
-    weights, matched = carried_over(before, new, fresh, model=model)
+    weights, matched = transferred_weights(before, new, fresh, model=model)
     assert weights["embedding.weight"].tolist() == [[-1, -1], [2, 2.5], [-1, -1], [4, 4.5], [9, 9.5]]  # a b c d unknown
     assert weights["head.weight"].tolist() == [[-1], [20], [-1], [40], [90]]
     assert weights["head.bias"].tolist() == [-1, 200, -1, 400, 900]
@@ -94,10 +96,10 @@ def test_rows_by_hand() -> None:
 def test_one_hot_columns_by_hand() -> None:
     model = ModelConfig(model="rnn", num_layers=2, rnn_size=2, embedding_size=0)
     old, new = of("ab"), of("bc")
-    before, fresh = kept(old, model), drawn(model, new, seed=2)
+    before, fresh = saved(old, model), drawn(model, new, seed=2)
     before.tensors["layers.0.weight_ih_l0"] = np.array([[1, 2], [3, 4]], np.float32)
     fresh["layers.0.weight_ih_l0"] = np.array([[5, 6], [7, 8]], np.float32)
-    weights, _ = carried_over(before, new, fresh, model=model)
+    weights, _ = transferred_weights(before, new, fresh, model=model)
     assert weights["layers.0.weight_ih_l0"].tolist() == [[2, 6], [4, 8]]
     # As wide as the vocabulary by chance, and nothing to do with it.
     np.testing.assert_array_equal(weights["layers.1.weight_ih_l0"], before.tensors["layers.1.weight_ih_l0"])
@@ -205,12 +207,12 @@ def test_shared_text_is_read_and_shared_characters_are_predicted_as_before(
     states: list[State | None] = [None, None]
     old_shared, new_shared = (vocabulary.encode("abcdeé") for vocabulary in (old, new))
     for character in "decadebeadé" * 5:
-        one, other = states = [
+        old_state, new_state = states = [
             engine.read(vocabulary.encode(character).tolist(), state)
             for engine, vocabulary, state in zip(engines, (old, new), states, strict=True)
         ]
-        np.testing.assert_allclose(other.logits[new_shared], one.logits[old_shared], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(other.carried, one.carried, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(new_state.logits[new_shared], old_state.logits[old_shared], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(new_state.carried, old_state.carried, rtol=0, atol=1e-5)
 
 
 def test_there_and_back_again() -> None:
@@ -218,7 +220,7 @@ def test_there_and_back_again() -> None:
     old, new = of("fedcba"), of('!"#$%bdfz')
     before, _, weights, _ = transferred(old, new)
     between = Checkpoint(tiny.header(vocabulary=new), weights)
-    back, matched = carried_over(between, old, drawn(tiny.MODEL, old, seed=3), model=tiny.MODEL)
+    back, matched = transferred_weights(between, old, drawn(tiny.MODEL, old, seed=3), model=tiny.MODEL)
     assert matched == VocabularyMatch(3, "ace", '!"#$%z')
     for name, character in itertools.product(PER_CHARACTER, "bdf"):
         assert by_character(old, back[name])[character] == by_character(old, before[name])[character]
@@ -227,9 +229,9 @@ def test_there_and_back_again() -> None:
 
 def test_the_embedding_alone() -> None:
     old, new = of("bdf", unknown=True), of("abcd", unknown=True)
-    before = kept(old, dataclasses.replace(tiny.MODEL, model="gru", rnn_size=9, num_layers=3, residual=False))
+    before = saved(old, dataclasses.replace(tiny.MODEL, model="gru", rnn_size=9, num_layers=3, residual=False))
     fresh = drawn(tiny.MODEL, new, seed=2)
-    weights, matched = carried_over(before, new, fresh, model=tiny.MODEL, embedding_only=True)
+    weights, matched = transferred_weights(before, new, fresh, model=tiny.MODEL, embedding_only=True)
     was, first = before.weights["embedding.weight"], fresh["embedding.weight"]
     np.testing.assert_array_equal(weights["embedding.weight"], [first[0], was[0], first[2], was[1], was[3]])
     for name in weights.keys() - {"embedding.weight"}:
@@ -240,10 +242,10 @@ def test_the_embedding_alone() -> None:
 @pytest.mark.parametrize("embedding_only", [False, True])
 def test_nothing_given_is_changed_or_shared(embedding_only: bool) -> None:
     new = of("abcd")
-    before, fresh = kept(of("bdf")), drawn(tiny.MODEL, new, seed=2)
+    before, fresh = saved(of("bdf")), drawn(tiny.MODEL, new, seed=2)
     given = {**before.tensors, **{f"fresh {name}": value for name, value in fresh.items()}}
     copies = {name: value.copy() for name, value in given.items()}
-    weights, _ = carried_over(before, new, fresh, model=tiny.MODEL, embedding_only=embedding_only)
+    weights, _ = transferred_weights(before, new, fresh, model=tiny.MODEL, embedding_only=embedding_only)
     for value in weights.values():
         value[...] = np.nan
     for name, value in given.items():
@@ -258,7 +260,7 @@ def test_a_model_of_torch_goes_on_from_a_file(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "resume.safetensors", header, tensors | {"optimizer/0/step": np.zeros(1, np.float32)})
     before = checkpoint.load(tmp_path / "resume.safetensors")
     network = CharModel(tiny.MODEL, len(new), seed=5)
-    weights, _ = carried_over(before, new, network.weights(), model=tiny.MODEL)
+    weights, _ = transferred_weights(before, new, network.weights(), model=tiny.MODEL)
     network.load_weights(weights)
     old_ids, new_ids = match(header.vocabulary, new)
     engine = Engine(tiny.MODEL, tensors)
@@ -278,7 +280,7 @@ def test_a_tied_model_of_torch_is_kept_and_taken_over(tmp_path: Path) -> None:
     assert before.tensors.keys() == config.shapes(len(old)).keys()
     assert "head.weight" not in before.tensors
     other = CharModel(config, len(new), seed=6)
-    other.load_weights(carried_over(before, new, other.weights(), model=config)[0])
+    other.load_weights(transferred_weights(before, new, other.weights(), model=config)[0])
     old_ids, new_ids = match(old, new)
     with torch.no_grad():
         expected, _ = network(torch.from_numpy(old_ids)[None], network.zero_state(1))
@@ -290,8 +292,8 @@ def test_a_tied_model_of_torch_is_kept_and_taken_over(tmp_path: Path) -> None:
 def test_dropouts_may_differ(name: str) -> None:
     vocabulary = of("ab")
     model = dataclasses.replace(tiny.MODEL, **{name: 0.5})
-    weights, _ = carried_over(kept(vocabulary), vocabulary, drawn(model, vocabulary, seed=2), model=model)
-    np.testing.assert_array_equal(weights["head.weight"], kept(vocabulary).tensors["head.weight"])
+    weights, _ = transferred_weights(saved(vocabulary), vocabulary, drawn(model, vocabulary, seed=2), model=model)
+    np.testing.assert_array_equal(weights["head.weight"], saved(vocabulary).tensors["head.weight"])
 
 
 @pytest.mark.parametrize(
@@ -315,7 +317,7 @@ def test_dropouts_may_differ(name: str) -> None:
 def test_another_model_is_refused(changes: dict[str, Any], there: str, here: str) -> None:
     vocabulary, model = of("ab"), dataclasses.replace(tiny.MODEL, **changes)
     fresh = drawn(model, vocabulary, seed=2)
-    assert refused(kept(vocabulary), vocabulary, fresh, model=model) == (
+    assert refused(saved(vocabulary), vocabulary, fresh, model=model) == (
         f"run/a.safetensors: its model has {there}, and here it is {here}. "
         f"--init-from needs them equal: give {there}, or drop --init-from."
     )
@@ -334,7 +336,7 @@ def test_an_embedding_that_does_not_fit_is_refused(before: int, now: int, says: 
     vocabulary = of("ab")
     then, model = (dataclasses.replace(tiny.MODEL, embedding_size=size) for size in (before, now))
     fresh = drawn(model, vocabulary, seed=2)
-    message = refused(kept(vocabulary, then), vocabulary, fresh, model=model, embedding_only=True)
+    message = refused(saved(vocabulary, then), vocabulary, fresh, model=model, embedding_only=True)
     assert message.startswith(says)
     assert "--embedding-from" in message
 
@@ -343,10 +345,10 @@ def test_an_embedding_that_is_also_a_head_is_taken_over_only_as_such() -> None:
     vocabulary, tied = of("ab"), dataclasses.replace(tiny.MODEL, tied=True)
     for then, model, says in ((tied, tiny.MODEL, "give --tied, or"), (tiny.MODEL, tied, "give --no-tied, or")):
         fresh = drawn(model, vocabulary, seed=2)
-        assert says in refused(kept(vocabulary, then), vocabulary, fresh, model=model, embedding_only=True)
+        assert says in refused(saved(vocabulary, then), vocabulary, fresh, model=model, embedding_only=True)
     fresh = drawn(tied, vocabulary, seed=2)
-    weights, _ = carried_over(kept(vocabulary, tied), vocabulary, fresh, model=tied, embedding_only=True)
-    np.testing.assert_array_equal(weights["embedding.weight"], kept(vocabulary, tied).tensors["embedding.weight"])
+    weights, _ = transferred_weights(saved(vocabulary, tied), vocabulary, fresh, model=tied, embedding_only=True)
+    np.testing.assert_array_equal(weights["embedding.weight"], saved(vocabulary, tied).tensors["embedding.weight"])
     np.testing.assert_array_equal(weights["projection.weight"], fresh["projection.weight"])
 
 
@@ -355,7 +357,7 @@ def test_bytes_and_characters_are_not_matched(embedding_only: bool) -> None:
     characters, every_byte = of("ab"), Vocabulary.every_byte()
     for old, new, says in ((characters, every_byte, "models characters"), (every_byte, characters, "models bytes")):
         fresh = drawn(tiny.MODEL, new, seed=2)
-        message = refused(kept(old), new, fresh, model=tiny.MODEL, embedding_only=embedding_only)
+        message = refused(saved(old), new, fresh, model=tiny.MODEL, embedding_only=embedding_only)
         assert message.startswith(f"run/a.safetensors: {says}")
         assert ("--embedding-from" if embedding_only else "--init-from") in message
 
@@ -365,7 +367,7 @@ def test_nothing_in_common_is_refused(embedding_only: bool) -> None:
     """Not even an unknown symbol on both sides makes a model of Latin one of Cyrillic."""
     old, new = of("abc", unknown=True), of("абв", unknown=True)
     fresh = drawn(tiny.MODEL, new, seed=2)
-    message = refused(kept(old, path=None), new, fresh, model=tiny.MODEL, embedding_only=embedding_only)
+    message = refused(saved(old, path=None), new, fresh, model=tiny.MODEL, embedding_only=embedding_only)
     assert message.startswith("the checkpoint: has no character of this text")
 
 

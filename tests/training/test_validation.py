@@ -8,86 +8,23 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
+from helpers.held_out import OnDisk, V, bigram_losses, documents, losses_of, make, model_without_memory, tail, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from torch import nn
 
 from charrnn.config import Cell, ModelConfig
 from charrnn.network.torch_model import CharModel, detached
 from charrnn.text import corpus, known_texts
-from charrnn.training.validation import _groups, cold_loss, dynamic_loss, held_out_loss
-from charrnn.training.windows import EncodedText, Streams
-
-V = 7
-STEPS: dict[str, Any] = {"lstm": nn.LSTMCell, "gru": nn.GRUCell, "rnn": nn.RNNCell}
-
-
-def make(cell: Cell = "lstm", vocabulary_size: int = V, scale: float = 2.0) -> CharModel:
-    """A small model whose memory matters: its weights are `scale` times those it would begin with."""
-    config = ModelConfig(model=cell, num_layers=2, rnn_size=8, embedding_size=5, layer_norm=False)
-    model = CharModel(config, vocabulary_size, seed=5)
-    model.load_weights({name: scale * value for name, value in model.weights().items()})
-    return model
-
-
-def text(length: int, vocabulary_size: int = V) -> NDArray[np.uint8]:
-    return np.random.default_rng(length).integers(0, vocabulary_size, length, dtype=np.uint8)
-
-
-def tail(ids: EncodedText, start: int) -> list[tuple[int, int, int]]:
-    """The tail of a single text, read from the character before it."""
-    return [(start - 1, start, len(ids))]
-
-
-class OnDisk:
-    """A text in a file: contiguous slices, of a row's chunk at most, and nothing else."""
-
-    def __init__(self, path: Path, ids: NDArray[np.uint8]) -> None:
-        ids.tofile(path)
-        self.path, self.length = path, len(ids)
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, span: slice) -> NDArray[np.uint8]:
-        assert type(span) is slice
-        assert span.step is None
-        assert type(span.start) is type(span.stop) is int
-        assert 0 <= span.start <= span.stop <= self.length
-        assert span.stop - span.start <= 257
-        return np.fromfile(self.path, np.uint8, span.stop - span.start, offset=span.start)
-
-
-def losses_of(model: CharModel, ids: NDArray[np.uint8]) -> list[float]:
-    """Nats of ids[1:] from a zero state, character by character in float64, by torch's cells."""
-    config = model.config
-    weights = {name: torch.from_numpy(value).double() for name, value in model.weights().items()}
-    cells = []
-    for layer in range(config.num_layers):
-        own = {k.split(".")[2].removesuffix("_l0"): v for k, v in weights.items() if k.startswith(f"layers.{layer}.")}
-        cells.append(STEPS[config.model](own["weight_ih"].shape[1], config.rnn_size).double())
-        cells[-1].load_state_dict(own)
-    zeros = torch.zeros(1, config.rnn_size, dtype=torch.float64)
-    state: list[Any] = [(zeros, zeros) if config.model == "lstm" else zeros for _ in cells]
-    losses = []
-    with torch.no_grad():
-        for now, following in zip(ids[:-1].tolist(), ids[1:].tolist(), strict=True):
-            x = weights["embedding.weight"][now : now + 1]
-            for layer, cell in enumerate(cells):
-                state[layer] = cell(x, state[layer])
-                h = state[layer][0] if config.model == "lstm" else state[layer]
-                x = x + h if layer else h
-            logits = (weights["head.weight"] @ x[0] + weights["head.bias"]).tolist()
-            losses.append(math.log(sum(map(math.exp, logits))) - logits[following])
-    return losses
+from charrnn.training.validation import _groups, held_out_loss
+from charrnn.training.windows import Streams
 
 
 @pytest.mark.parametrize("streams", [1, 4])
 def test_a_uniform_model_is_surprised_by_log_v(streams: int) -> None:
     model = make(scale=0.0)
-    found = held_out_loss(model, text(500), [(99, 100, 500)], streams=streams, warmup=16)
-    assert found == pytest.approx(math.log(V), rel=1e-6)
+    loss = held_out_loss(model, text(500), [(99, 100, 500)], streams=streams, warmup=16)
+    assert loss == pytest.approx(math.log(V), rel=1e-6)
 
 
 def test_by_hand() -> None:
@@ -114,29 +51,13 @@ def test_every_character_is_counted_once_in_any_number_of_streams(
     length: int, start: int, streams: int, warmup: int
 ) -> None:
     # A model without memory: whatever a stream has read before, the loss is that of the single pass.
-    model = _without_memory()
+    model = model_without_memory()
     ids = text(length)
     start = min(start, length - 1)
-    table = _bigrams()
+    table = bigram_losses()
     expected = float(np.mean(table[ids[start - 1 : -1], ids[start:]]))
-    found = held_out_loss(model, ids, tail(ids, start), streams=streams, warmup=warmup)
-    assert found == pytest.approx(expected, rel=1e-6)
-
-
-@cache
-def _without_memory() -> CharModel:
-    model = make("rnn")
-    weights = model.weights()
-    model.load_weights(weights | {name: 0 * value for name, value in weights.items() if "weight_hh" in name})
-    return model
-
-
-@cache
-def _bigrams() -> NDArray[np.float64]:
-    """Nats of every character after every other, for the model without memory."""
-    pairs = [(a, b) for a in range(V) for b in range(V)]
-    flat = [losses_of(_without_memory(), np.array(pair, np.uint8))[0] for pair in pairs]
-    return np.array(flat).reshape(V, V)
+    loss = held_out_loss(model, ids, tail(ids, start), streams=streams, warmup=warmup)
+    assert loss == pytest.approx(expected, rel=1e-6)
 
 
 @settings(deadline=None, max_examples=25)
@@ -154,8 +75,8 @@ def test_a_piece_has_read_its_warmup_and_nothing_else(length: int, start: int, s
             begin = start - 1 + len(expected) - warmup
             expected += losses_of(model, ids[begin : begin + warmup + size + 1])[warmup:]
     assert len(expected) == count
-    found = held_out_loss(model, ids, tail(ids, start), streams=streams, warmup=warmup)
-    assert found == pytest.approx(np.mean(expected), rel=1e-6)
+    loss = held_out_loss(model, ids, tail(ids, start), streams=streams, warmup=warmup)
+    assert loss == pytest.approx(np.mean(expected), rel=1e-6)
 
 
 def test_the_text_before_the_tail_does_not_matter_but_for_its_last_character() -> None:
@@ -163,17 +84,16 @@ def test_the_text_before_the_tail_does_not_matter_but_for_its_last_character() -
     changed = ids.copy()
     changed[:299] = (changed[:299] + 1) % V
     for streams in (1, 8):
-        one, other = (
+        loss, loss_of_changed = (
             held_out_loss(model, data, [(299, 300, 800)], streams=streams, warmup=20) for data in (ids, changed)
         )
-        assert one == other
+        assert loss == loss_of_changed
 
 
-@pytest.mark.parametrize("loss", [held_out_loss, cold_loss])
-@pytest.mark.parametrize("tails", [[], [(0, 10, 10)], [(0, 11, 10)], [(9, 9, 10), (4, 4, 5)]])
-def test_a_tail_needs_a_character_and_one_before_it(loss: Any, tails: list[tuple[int, int, int]]) -> None:
-    with pytest.raises(ValueError, match="no tail has a character"):
-        loss(make(), text(10), tails)
+@pytest.mark.parametrize("spans", [[], [(0, 10, 10)], [(0, 11, 10)], [(9, 9, 10), (4, 4, 5)]])
+def test_a_span_needs_a_character_and_one_before_it(spans: list[tuple[int, int, int]]) -> None:
+    with pytest.raises(ValueError, match="no span has a character"):
+        held_out_loss(make(), text(10), spans)
 
 
 @cache
@@ -201,10 +121,10 @@ def _trained() -> tuple[CharModel, NDArray[Any]]:
 @pytest.mark.parametrize("start", [18_000, 1])
 def test_many_streams_say_what_one_says_of_a_trained_model(start: int) -> None:
     model, ids = _trained()
-    one, many = (held_out_loss(model, ids, tail(ids, start), streams=streams) for streams in (1, 32))
-    assert 1.0 < one < 2.9  # it has learnt
-    assert many == pytest.approx(one, abs=1e-3)
-    assert many != one  # it was read in more than one stream
+    single, many = (held_out_loss(model, ids, tail(ids, start), streams=streams) for streams in (1, 32))
+    assert 1.0 < single < 2.9  # it has learnt
+    assert many == pytest.approx(single, abs=1e-3)
+    assert many != single  # it was read in more than one stream
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -225,24 +145,12 @@ def test_model_and_generators_are_left_as_they_were(training: bool) -> None:
 # -- many documents ------------------------------------------------------------------------------------------------
 
 
-@st.composite
-def documents(draw: st.DrawFn, longest: int = 60) -> tuple[NDArray[np.uint8], list[tuple[int, int, int]]]:
-    """A text of several documents, and the held-out tail of each: at least one has something to count."""
-    lengths = draw(st.lists(st.integers(1, longest), min_size=1, max_size=8))
-    tails, at = [], 0
-    for length in lengths:
-        tails.append((at, at + draw(st.integers(0, length)), at + length))
-        at += length
-    tails.append((at, at + 1, at + 3))
-    return text(at + 3), tails
-
-
-def rows_of(tails: list[tuple[int, int, int]], streams: int, warmup: int) -> list[tuple[int, int, int]]:
+def rows_of(spans: list[tuple[int, int, int]], streams: int, warmup: int) -> list[tuple[int, int, int]]:
     """(first input, first target counted, one past the last) of all that is read, in plain loops."""
-    tails = [(first, max(start, first + 1), stop) for first, start, stop in tails if stop > max(start, first + 1)]
-    total = sum(stop - start for _, start, stop in tails)
+    spans = [(first, max(start, first + 1), stop) for first, start, stop in spans if stop > max(start, first + 1)]
+    total = sum(stop - start for _, start, stop in spans)
     rows = []
-    for first, start, stop in tails:
+    for first, start, stop in spans:
         count = stop - start
         pieces = max(1, min(streams * count // total, count // (2 * warmup)))
         origin = max(first, start - 1 - warmup)
@@ -260,14 +168,14 @@ def rows_of(tails: list[tuple[int, int, int]], streams: int, warmup: int) -> lis
 def test_documents_are_plain_passes_weighted_by_their_characters(
     drawn: tuple[NDArray[np.uint8], list[tuple[int, int, int]]], streams: int, warmup: int
 ) -> None:
-    model, (ids, tails) = make(), drawn
+    model, (ids, spans) = make(), drawn
     losses = [
         loss
-        for begin, start, stop in rows_of(tails, streams, warmup)
+        for begin, start, stop in rows_of(spans, streams, warmup)
         for loss in losses_of(model, ids[begin:stop])[start - stop :]
     ]
-    assert len(losses) == sum(max(0, stop - max(start, first + 1)) for first, start, stop in tails)
-    assert held_out_loss(model, ids, tails, streams=streams, warmup=warmup) == pytest.approx(np.mean(losses), rel=1e-6)
+    assert len(losses) == sum(max(0, stop - max(start, first + 1)) for first, start, stop in spans)
+    assert held_out_loss(model, ids, spans, streams=streams, warmup=warmup) == pytest.approx(np.mean(losses), rel=1e-6)
 
 
 @settings(deadline=None, max_examples=30)
@@ -275,57 +183,40 @@ def test_documents_are_plain_passes_weighted_by_their_characters(
 def test_short_documents_are_read_from_their_beginning(
     drawn: tuple[NDArray[np.uint8], list[tuple[int, int, int]]],
 ) -> None:
-    model, (ids, tails) = make("gru"), drawn
+    model, (ids, spans) = make("gru"), drawn
     losses = [
-        loss for first, start, stop in tails for loss in losses_of(model, ids[first:stop])[max(start - first - 1, 0) :]
+        loss for first, start, stop in spans for loss in losses_of(model, ids[first:stop])[max(start - first - 1, 0) :]
     ]
-    assert held_out_loss(model, ids, tails) == pytest.approx(np.mean(losses), rel=1e-6)
+    assert held_out_loss(model, ids, spans) == pytest.approx(np.mean(losses), rel=1e-6)
 
 
 @settings(deadline=None, max_examples=40)
-@given(documents(400), st.integers(1, 40), st.integers(0, 30), st.integers(1, 300))
+@given(documents(400), st.integers(1, 40), st.integers(0, 30))
 def test_every_character_of_documents_is_counted_once(
-    drawn: tuple[NDArray[np.uint8], list[tuple[int, int, int]]], streams: int, warmup: int, window: int
+    drawn: tuple[NDArray[np.uint8], list[tuple[int, int, int]]], streams: int, warmup: int
 ) -> None:
-    model, (ids, tails) = _without_memory(), drawn
-    places = np.array([at for first, start, stop in tails for at in range(max(start, first + 1), stop)])
-    expected = float(np.mean(_bigrams()[ids[places - 1], ids[places]]))
-    assert held_out_loss(model, ids, tails, streams=streams, warmup=warmup) == pytest.approx(expected, rel=1e-6)
-    assert cold_loss(model, ids, np.array(tails), window=window, batch=streams) == pytest.approx(expected, rel=1e-6)
-
-
-@settings(deadline=None, max_examples=30)
-@given(documents(), st.integers(1, 20), st.integers(1, 5))
-def test_cold_windows_remember_nothing(
-    drawn: tuple[NDArray[np.uint8], list[tuple[int, int, int]]], window: int, batch: int
-) -> None:
-    model, (ids, tails) = make(), drawn
-    losses: list[float] = []
-    for first, start, stop in tails:
-        start = max(start, first + 1)
-        for at in range(start, stop, window):
-            losses += losses_of(model, ids[at - 1 : min(at + window, stop)])
-    found = cold_loss(model, ids, tails, window=window, batch=batch)
-    assert found == pytest.approx(np.mean(losses), rel=1e-6)
+    model, (ids, spans) = model_without_memory(), drawn
+    places = np.array([at for first, start, stop in spans for at in range(max(start, first + 1), stop)])
+    expected = float(np.mean(bigram_losses()[ids[places - 1], ids[places]]))
+    assert held_out_loss(model, ids, spans, streams=streams, warmup=warmup) == pytest.approx(expected, rel=1e-6)
 
 
 def test_documents_do_not_see_each_other() -> None:
     model, ids = make(), text(900)
-    tails = [(10, 20, 300), (400, 400, 700), (700, 710, 720)]
+    spans = [(10, 20, 300), (400, 400, 700), (700, 710, 720)]
     changed = ids.copy()
     for span in ((0, 10), (300, 400), (720, 900)):
         changed[slice(*span)] = (changed[slice(*span)] + 1) % V
-    for loss in (held_out_loss, cold_loss):
-        assert loss(model, ids, tails) == loss(model, changed, tails)
-    assert held_out_loss(model, ids, tails[:1]) != held_out_loss(model, ids, [(11, 20, 300)])  # their own they do
+    assert held_out_loss(model, ids, spans) == held_out_loss(model, changed, spans)
+    assert held_out_loss(model, ids, spans[:1]) != held_out_loss(model, ids, [(11, 20, 300)])  # their own they do
 
 
 def test_a_file_is_measured_as_an_array_is_and_read_in_small_pieces(tmp_path: Path) -> None:
     model, ids = make(), text(9000)
     file = OnDisk(tmp_path / "ids", ids)
-    tails = [(0, 1000, 7000), (7000, 7000, 7400), (7400, 7401, 7402), (8000, 8800, 9000)]
-    for loss, more in ((held_out_loss, {"streams": 7, "warmup": 50}), (cold_loss, {"window": 300})):
-        assert loss(model, file, tails, **more) == loss(model, ids, tails, **more)
+    spans = [(0, 1000, 7000), (7000, 7000, 7400), (7400, 7401, 7402), (8000, 8800, 9000)]
+    read, held = (held_out_loss(model, data, spans, streams=7, warmup=50) for data in (file, ids))
+    assert read == held
 
 
 @settings(deadline=None)
@@ -333,7 +224,7 @@ def test_a_file_is_measured_as_an_array_is_and_read_in_small_pieces(tmp_path: Pa
 def test_rows_are_read_with_those_of_their_size(sizes: list[int], streams: int) -> None:
     size = np.array(sizes, dtype=np.int64)
     groups = list(_groups(size, streams))
-    assert sorted(row for group in groups for row in group) == [row for row, one in enumerate(sizes) if one]
+    assert sorted(row for group in groups for row in group) == [row for row, length in enumerate(sizes) if length]
     assert sum(len(group) * size[group].max() for group in groups) <= 2 * size.sum()  # padding included
     assert all(len(group) <= streams or len(group) * size[group].max() <= streams * 256 for group in groups)
 
@@ -341,46 +232,3 @@ def test_rows_are_read_with_those_of_their_size(sizes: list[int], streams: int) 
 def test_many_short_rows_are_read_together() -> None:
     groups = list(_groups(np.full(10_000, 8), 32))
     assert len(groups) == 10
-
-
-# -- dynamic evaluation ---------------------------------------------------------------------------------------------
-
-
-def test_dynamic_without_learning_is_the_plain_pass() -> None:
-    model, ids = make(), text(300)
-    tails = [(0, 100, 170), (170, 171, 300)]
-    plain = held_out_loss(model, ids, tails, streams=1, warmup=0)
-    assert dynamic_loss(model, ids, tails, rate=0.0, window=32) == pytest.approx(plain, rel=1e-6)
-
-
-@pytest.mark.parametrize("decay", [0.0, 0.3])
-def test_dynamic_is_sgd_window_after_window(decay: float) -> None:
-    model, ids = make(), text(120)
-    plain = make()
-    first = {name: value.clone() for name, value in plain.state_dict().items()}
-    optimizer = torch.optim.SGD(plain.parameters(), lr=0.2)
-    state, losses = plain.zero_state(1), []
-    for at in range(99, 119, 8):
-        stop = min(at + 8, 119)
-        x, y = (torch.from_numpy(ids[a:b].astype(np.int64))[None] for a, b in ((at, stop), (at + 1, stop + 1)))
-        logits, state = plain(x, detached(state))
-        each = nn.functional.cross_entropy(logits[0], y[0], reduction="none")
-        losses += each.tolist()
-        optimizer.zero_grad()
-        each.mean().backward()
-        with torch.no_grad():
-            pull = {name: decay * (first[name] - value) for name, value in plain.named_parameters()}
-        optimizer.step()
-        with torch.no_grad():
-            for name, value in plain.named_parameters():
-                value += pull[name]
-    before = model.weights()
-    found = dynamic_loss(model, ids, [(50, 100, 120)], rate=0.2, decay=decay, window=8)
-    assert found == pytest.approx(np.mean(losses), rel=1e-5)
-    assert all(np.array_equal(before[name], value) for name, value in model.weights().items())
-
-
-def test_dynamic_learns_what_repeats() -> None:
-    model, ids = make(scale=1.0), np.tile(text(23), 80)
-    static = held_out_loss(model, ids, tail(ids, 1))
-    assert dynamic_loss(model, ids, tail(ids, 1), rate=1.0, window=23) < 0.8 * static

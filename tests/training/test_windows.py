@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
-from charrnn.training.windows import IGNORED, DocumentStreams, Streams, gather, shuffled, windows
+from charrnn.training.windows import IGNORED, DocumentStreams, Streams, gather, shuffled
 
 
 class Counting:
@@ -32,36 +32,44 @@ class Counting:
         return np.arange(span.start, span.stop)
 
 
+def all_windows(streams: Streams | DocumentStreams) -> tuple[list[list[int]], list[list[int]]]:
+    """The inputs and targets of a single row's epoch."""
+    epoch = [streams[k] for k in range(streams.per_epoch)]
+    return [window.inputs[0].tolist() for window in epoch], [window.targets[0].tolist() for window in epoch]
+
+
 def test_windows_of_the_lecture_overlapping() -> None:
-    inputs, targets = windows(np.arange(1, 15), seq_length=7, shift=2, target_shift=1)
-    assert inputs.tolist() == [list(range(k, k + 7)) for k in (1, 3, 5, 7)]
-    assert targets.tolist() == [list(range(k, k + 7)) for k in (2, 4, 6, 8)]
+    for streams in (
+        Streams(np.arange(1, 15), batch_size=1, seq_length=7, shift=2),
+        DocumentStreams(np.arange(1, 15), [(0, 14)], batch_size=1, seq_length=7, shift=2),
+    ):
+        inputs, targets = all_windows(streams)
+        assert inputs == [list(range(k, k + 7)) for k in (1, 3, 5, 7)]
+        assert targets == [list(range(k, k + 7)) for k in (2, 4, 6, 8)]
 
 
 def test_windows_of_the_lecture_reshaped() -> None:
-    inputs, targets = windows(np.arange(1, 15), seq_length=7, shift=7)
-    assert inputs.tolist() == [[1, 2, 3, 4, 5, 6, 7]]  # 8-14 has no target
-    assert targets.tolist() == [[2, 3, 4, 5, 6, 7, 8]]
-    inputs, targets = windows(np.arange(1, 16), seq_length=7, shift=7)
-    assert inputs.tolist() == [[1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11, 12, 13, 14]]
-    assert targets.tolist() == [[2, 3, 4, 5, 6, 7, 8], [9, 10, 11, 12, 13, 14, 15]]
+    inputs, targets = all_windows(Streams(np.arange(1, 15), batch_size=1, seq_length=7, shift=7))
+    assert inputs == [[1, 2, 3, 4, 5, 6, 7]]  # 8-14 has no target
+    assert targets == [[2, 3, 4, 5, 6, 7, 8]]
+    inputs, targets = all_windows(Streams(np.arange(1, 16), batch_size=1, seq_length=7, shift=7))
+    assert inputs == [[1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11, 12, 13, 14]]
+    assert targets == [[2, 3, 4, 5, 6, 7, 8], [9, 10, 11, 12, 13, 14, 15]]
 
 
-def test_a_farther_target() -> None:
-    inputs, targets = windows(np.arange(1, 15), seq_length=7, shift=2, target_shift=3)
-    assert inputs[:, 0].tolist() == [1, 3, 5]
-    assert targets[:, -1].tolist() == [10, 12, 14]
+def test_windows_of_the_lecture_reshaped_of_a_document_end_with_a_short_one() -> None:
+    document = DocumentStreams(np.arange(1, 15), [(0, 14)], batch_size=1, seq_length=7, shift=7)
+    assert all_windows(document)[1] == [[2, 3, 4, 5, 6, 7, 8], [9, 10, 11, 12, 13, 14, IGNORED]]
 
 
 @settings(deadline=None)
-@given(st.integers(0, 60), st.integers(1, 12), st.integers(1, 12), st.integers(1, 5))
-def test_windows_are_those_whose_targets_exist(n: int, seq_length: int, shift: int, ahead: int) -> None:
-    ids = np.arange(n, dtype=np.uint8)
-    inputs, targets = windows(ids, seq_length, shift, ahead)
-    starts = [k for k in range(0, n, shift) if k + seq_length + ahead <= n]
-    assert inputs.shape == targets.shape == (len(starts), seq_length)
-    assert inputs.tolist() == [list(range(k, k + seq_length)) for k in starts]
-    assert targets.tolist() == [list(range(k + ahead, k + ahead + seq_length)) for k in starts]
+@given(st.integers(2, 60), st.integers(1, 12), st.integers(1, 12))
+def test_windows_are_those_whose_targets_exist(n: int, seq_length: int, shift: int) -> None:
+    assume(n > seq_length)
+    inputs, targets = all_windows(Streams(np.arange(n, dtype=np.uint8), 1, seq_length, shift))
+    starts = [k for k in range(0, n, shift) if k + seq_length + 1 <= n]
+    assert inputs == [list(range(k, k + seq_length)) for k in starts]
+    assert targets == [list(range(k + 1, k + 1 + seq_length)) for k in starts]
 
 
 def test_streams_by_hand() -> None:
@@ -71,7 +79,7 @@ def test_streams_by_hand() -> None:
     assert first.inputs.tolist() == [[0, 1, 2], [6, 7, 8]]
     assert first.targets.tolist() == [[1, 2, 3], [7, 8, 9]]
     assert second.inputs.tolist() == [[2, 3, 4], [8, 9, 10]]
-    assert [one.continues.tolist() for one in (first, second, third)] == [[False] * 2, [True] * 2, [False] * 2]
+    assert [window.continues.tolist() for window in (first, second, third)] == [[False] * 2, [True] * 2, [False] * 2]
     assert third.inputs.tolist() == first.inputs.tolist()
     assert first.inputs.dtype == first.targets.dtype == np.int64
 
@@ -131,7 +139,7 @@ def test_stateless_windows_are_covered_at_most_once_an_epoch(size: tuple[int, in
     n, batch, seq, shift = size
     assume(n - 1 >= batch * seq and shift <= seq)
     streams = Streams(np.arange(n), batch, seq, shift, stateless=True, seed=seed)
-    available = windows(np.arange(n), seq, shift)[0][:, 0].tolist()
+    available = range(0, n - seq, shift)
     for epoch in range(2):
         chosen = [streams[epoch * streams.per_epoch + k] for k in range(streams.per_epoch)]
         starts = [int(start) for window in chosen for start in window.inputs[:, 0]]
@@ -146,11 +154,11 @@ def test_stateless_order_is_the_seeds_and_new_each_epoch() -> None:
         at = epoch * streams.per_epoch
         return [int(start) for k in range(streams.per_epoch) for start in streams[at + k].inputs[:, 0]]
 
-    one, same, other = (Streams(np.arange(500), 4, 5, 5, stateless=True, seed=seed) for seed in (1, 1, 2))
-    assert order(one, 0) == order(same, 0) != order(other, 0)
-    assert order(one, 0) != order(one, 1)
-    assert order(one, 0) != sorted(order(one, 0))
-    assert order(one, 0) == order(same, 0)  # a window is a function of its index, not of what was read before
+    first, same, other = (Streams(np.arange(500), 4, 5, 5, stateless=True, seed=seed) for seed in (1, 1, 2))
+    assert order(first, 0) == order(same, 0) != order(other, 0)
+    assert order(first, 0) != order(first, 1)
+    assert order(first, 0) != sorted(order(first, 0))
+    assert order(first, 0) == order(same, 0)  # a window is a function of its index, not of what was read before
 
 
 def test_windows_do_not_change_the_text_they_come_from() -> None:
@@ -265,7 +273,7 @@ def test_rotated_streams_are_those_of_plain_loops(size: tuple[int, int, int, int
                 real = list(range(place, min(place + seq, n - 1)))
                 rest = seq - len(real)
                 assert window[k].inputs[row].tolist() == real + [0] * rest
-                assert window[k].targets[row].tolist() == [one + 1 for one in real] + [IGNORED] * rest
+                assert window[k].targets[row].tolist() == [at + 1 for at in real] + [IGNORED] * rest
                 assert window[k].continues[row] == (not cold)
                 place, cold = place + shift, False
                 if place >= n - 1:
@@ -280,12 +288,12 @@ def test_no_character_is_read_twice_in_a_rotated_epoch(
     n, batch, seq, _ = size
     assume(n - 1 >= batch * seq)
     streams = Streams(np.arange(n), batch, seq, seq, stateless=stateless, rotate=True, seed=seed)
-    window = [streams[epoch * streams.per_epoch + k] for k in range(streams.per_epoch)]
-    targets = np.concatenate([one.targets[one.targets != IGNORED] for one in window])
+    windows = [streams[epoch * streams.per_epoch + k] for k in range(streams.per_epoch)]
+    targets = np.concatenate([window.targets[window.targets != IGNORED] for window in windows])
     assert len(np.unique(targets)) == len(targets)
     # Cut: a window at the end of the text, and what it would have held at the beginning. Left out: as without rotation.
     assert len(targets) > streams.per_epoch * batch * seq - seq
-    assert all((one.targets[:, 0] != IGNORED).all() for one in window)  # a row is never empty
+    assert all((window.targets[:, 0] != IGNORED).all() for window in windows)  # a row is never empty
 
 
 @settings(deadline=None)
@@ -332,7 +340,7 @@ def test_rotated_stateless_windows_are_a_rings_and_each_comes_once_an_epoch_at_m
     n, batch, seq, shift = size
     assume(n - 1 >= batch * seq and shift <= seq)
     streams = Streams(np.arange(n), batch, seq, shift, stateless=True, rotate=True, seed=seed)
-    count = len(windows(np.arange(n), seq, shift)[0])
+    count = len(range(0, n - seq, shift))
     for epoch in range(3):
         chosen = [streams[epoch * streams.per_epoch + k] for k in range(streams.per_epoch)]
         starts = {int(start) for window in chosen for start in window.inputs[:, 0]}
@@ -365,9 +373,9 @@ def test_rotation_is_the_seeds_and_moves_every_border_each_epoch() -> None:
     assert borders(1, 0) == borders(2, 0)
     assert borders(1, 2) == borders(1, 2)
     some = [borders(1, 0), borders(1, 1), borders(1, 2), borders(2, 1), borders(2, 2)]
-    for one, other in itertools.combinations(some, 2):
-        assert not set(one) & set(other)
-        assert not {start % 10_000 for start in one} & {start % 10_000 for start in other}
+    for starts, other in itertools.combinations(some, 2):
+        assert not set(starts) & set(other)
+        assert not {start % 10_000 for start in starts} & {start % 10_000 for start in other}
 
 
 @settings(deadline=None)
@@ -463,21 +471,21 @@ def settings_of_documents(draw: st.DrawFn) -> dict[str, Any]:
     count = len(windows_of_documents(spans, seq_length, shift))
     assume(count > 0)
     batch_size = draw(st.integers(1, min(count, 9)))
-    return {"segments": spans, "batch_size": batch_size, "seq_length": seq_length, "shift": shift}
+    return {"spans": spans, "batch_size": batch_size, "seq_length": seq_length, "shift": shift}
 
 
 def windows_of_documents(spans: list[tuple[int, int]], seq_length: int, shift: int) -> list[tuple[int, ...]]:
     """The places of the inputs of every window, the first of a document after a -1: the oracle, in plain loops."""
-    found = []
+    windows = []
     for start, stop in spans:
         inputs = list(range(start, stop - 1))
         at = 0
         while at < len(inputs):
-            found.append((*([-1] if at == 0 else []), *inputs[at : at + seq_length]))
+            windows.append((*([-1] if at == 0 else []), *inputs[at : at + seq_length]))
             if at + seq_length >= len(inputs):
                 break
             at += shift
-    return found
+    return windows
 
 
 def read(streams: DocumentStreams, epoch: int) -> list[list[tuple[int, ...]]]:
@@ -503,35 +511,35 @@ def read(streams: DocumentStreams, epoch: int) -> list[list[tuple[int, ...]]]:
 @settings(deadline=None)
 @given(settings_of_documents())
 def test_documents_in_order_are_those_of_plain_loops(shape: dict[str, Any]) -> None:
-    found = windows_of_documents(shape["segments"], shape["seq_length"], shape["shift"])
-    every, more = divmod(len(found), shape["batch_size"])
-    rest = iter(found)
+    windows = windows_of_documents(shape["spans"], shape["seq_length"], shape["shift"])
+    every, more = divmod(len(windows), shape["batch_size"])
+    rest = iter(windows)
     runs = [list(itertools.islice(rest, every + (row < more))) for row in range(shape["batch_size"])]
-    expected = [[tuple(place for place in one if place >= 0) for one in run] for run in runs]
+    expected = [[tuple(place for place in places if place >= 0) for places in run] for run in runs]
     streams = DocumentStreams(Counting(1000), **shape, shuffle=False)
     assert streams.per_epoch == len(runs[0])
     assert read(streams, 0) == read(streams, 2) == expected
     continues = np.array([streams[k].continues for k in range(streams.per_epoch)]).T
     for run, flags in zip(runs, continues, strict=True):
-        wanted = [k > 0 and one[0] >= 0 for k, one in enumerate(run)]
+        wanted = [k > 0 and places[0] >= 0 for k, places in enumerate(run)]
         assert flags.tolist() == wanted + [False] * (streams.per_epoch - len(run))
 
 
 @settings(deadline=None)
 @given(settings_of_documents(), st.integers(0, 3))
 def test_shuffled_documents_are_whole_and_each_is_read_once_an_epoch(shape: dict[str, Any], seed: int) -> None:
-    found = windows_of_documents(shape["segments"], shape["seq_length"], shape["shift"])
+    windows = windows_of_documents(shape["spans"], shape["seq_length"], shape["shift"])
     documents: list[list[tuple[int, ...]]] = []
-    for one in found:
-        if one[0] < 0:
+    for places in windows:
+        if places[0] < 0:
             documents.append([])
-        documents[-1].append(tuple(place for place in one if place >= 0))
+        documents[-1].append(tuple(place for place in places if place >= 0))
     streams = DocumentStreams(Counting(1000), **shape, seed=seed)
     for epoch in range(3):
-        order = [one for row in read(streams, epoch) for one in row]  # the runs in a row are the epoch's order
+        order = [places for row in read(streams, epoch) for places in row]  # the runs in a row are the epoch's order
         whole: list[list[tuple[int, ...]]] = []
         while order:
-            document = next(one for one in documents if one[0] == order[0])
+            document = next(places for places in documents if places[0] == order[0])
             assert order[: len(document)] == document
             order = order[len(document) :]
             whole.append(document)
@@ -544,12 +552,12 @@ def test_every_target_of_every_document_is_seen_once_an_epoch(
     shape: dict[str, Any], shuffle: bool, stateless: bool, seed: int
 ) -> None:
     shape |= {"shift": shape["seq_length"]}
-    assume(len(windows_of_documents(shape["segments"], shape["seq_length"], shape["shift"])) >= shape["batch_size"])
+    assume(len(windows_of_documents(shape["spans"], shape["seq_length"], shape["shift"])) >= shape["batch_size"])
     streams = DocumentStreams(Counting(1000), **shape, shuffle=shuffle, stateless=stateless, seed=seed)
     for epoch in range(2):
-        window = [streams[epoch * streams.per_epoch + k] for k in range(streams.per_epoch)]
-        targets = np.concatenate([one.targets.ravel() for one in window])
-        expected = [place for start, stop in shape["segments"] for place in range(start + 1, stop)]
+        windows = [streams[epoch * streams.per_epoch + k] for k in range(streams.per_epoch)]
+        targets = np.concatenate([window.targets.ravel() for window in windows])
+        expected = [place for start, stop in shape["spans"] for place in range(start + 1, stop)]
         assert sorted(targets[targets != IGNORED].tolist()) == expected
 
 
@@ -557,7 +565,7 @@ def test_every_target_of_every_document_is_seen_once_an_epoch(
 @given(settings_of_documents(), st.booleans(), st.integers(0, 3))
 def test_a_row_continues_where_it_was(shape: dict[str, Any], shuffle: bool, seed: int) -> None:
     streams = DocumentStreams(Counting(1000), **shape, shuffle=shuffle, seed=seed)
-    begins = [start for start, _ in shape["segments"]]
+    begins = [start for start, _ in shape["spans"]]
     window = streams[0]
     for k in range(1, 2 * streams.per_epoch):
         before, window = window, streams[k]
@@ -574,11 +582,11 @@ def test_a_row_continues_where_it_was(shape: dict[str, Any], shuffle: bool, seed
 @settings(deadline=None)
 @given(settings_of_documents(), st.integers(0, 3))
 def test_stateless_windows_of_documents(shape: dict[str, Any], seed: int) -> None:
-    found = windows_of_documents(shape["segments"], shape["seq_length"], shape["shift"])
+    windows = windows_of_documents(shape["spans"], shape["seq_length"], shape["shift"])
     streams = DocumentStreams(Counting(1000), **shape, stateless=True, seed=seed)
     for epoch in range(2):
-        seen = [one for row in read(streams, epoch) for one in row]
-        assert sorted(seen) == sorted(tuple(place for place in one if place >= 0) for one in found)
+        seen = [places for row in read(streams, epoch) for places in row]
+        assert sorted(seen) == sorted(tuple(place for place in places if place >= 0) for places in windows)
     assert not any(streams[k].continues.any() for k in range(2 * streams.per_epoch))
 
 
@@ -595,9 +603,9 @@ def test_a_window_of_documents_is_a_function_of_its_index(shape: dict[str, Any],
 @pytest.mark.parametrize("stateless", [True, False])
 def test_documents_come_in_an_order_of_the_seeds_and_another_each_epoch(stateless: bool) -> None:
     def order(seed: int, epoch: int) -> list[int]:
-        spans = np.arange(0, 500, 5)[:, None] + np.array([0, 5])  # an array of segments will do
+        spans = np.arange(0, 500, 5)[:, None] + np.array([0, 5])  # an array of spans will do
         streams = DocumentStreams(Counting(500), spans, 4, 8, 8, stateless=stateless, seed=seed)
-        return [one[0] for row in read(streams, epoch) for one in row]
+        return [places[0] for row in read(streams, epoch) for places in row]
 
     assert order(1, 0) == order(1, 0)
     assert len({tuple(order(seed, epoch)) for seed in (1, 2) for epoch in (0, 1)} | {tuple(range(0, 500, 5))}) == 5
@@ -619,7 +627,7 @@ def test_documents_of_a_terabyte() -> None:
 
 def test_documents_too_few_and_too_short() -> None:
     spans = [(0, 6), (6, 7), (8, 13)]  # four windows of 3
-    with pytest.raises(CorpusError, match=r"4 windows of 3, too few for 5 rows: at most --batch-size 4 would fit\.$"):
+    with pytest.raises(CorpusError, match=r"4 windows of 3, too few for 5 rows. At most --batch-size 4 would fit\.$"):
         DocumentStreams(Counting(20), spans, 5, 3, 3)
     assert DocumentStreams(Counting(20), spans, 4, 3, 3).per_epoch == 1
     for none in ([(3, 4), (5, 5)], []):

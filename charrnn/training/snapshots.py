@@ -1,0 +1,123 @@
+"""What a checkpoint says beside its weights: the header, and the sample that the model writes at a snapshot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charrnn._version import __version__
+from charrnn.config import ModelConfig, TrainConfig
+from charrnn.errors import DivergedError
+from charrnn.network.engine import Engine
+from charrnn.runs.checkpoint import Header, Sample
+from charrnn.sampling import chain
+from charrnn.sampling.generate import generate
+from charrnn.text.corpus import Corpus, Split
+from charrnn.text.words import known_words, training_words
+
+
+def create_header(
+    kind: str, *, corpus: Corpus, model: ModelConfig, training: TrainConfig, device: torch.device, **values: Any
+) -> Header:
+    """A checkpoint's header, made now, on this machine.
+
+    Args:
+        kind: "snapshot" or "resume".
+        corpus: the training text.
+        model: what the network is.
+        training: how it is trained.
+        device: where.
+        values: the other fields of `Header`.
+    """
+    return Header(
+        kind=kind,
+        model=model,
+        training=training,
+        vocabulary=corpus.vocabulary,
+        corpus=corpus.describe(),
+        reading=corpus.config,
+        created=datetime.now(UTC).isoformat(timespec="microseconds"),
+        made_with={
+            "charrnn": __version__,
+            "torch": torch.__version__,
+            "device": device.type,
+            "threads": torch.get_num_threads(),
+        },
+        **values,
+    )
+
+
+def require_finite(weights: Mapping[str, NDArray[Any]], held_out_loss: float | None) -> None:
+    """Make sure that a model can be kept.
+
+    Args:
+        weights: the model's.
+        held_out_loss: nats per character; None if it was not measured.
+
+    Raises:
+        DivergedError: a weight or the loss is not finite.
+    """
+    largest = [float(np.abs(weight).max()) for weight in weights.values()]
+    if not all(map(math.isfinite, [*largest, held_out_loss or 0.0])):
+        raise DivergedError("The weights are not finite.")
+
+
+class SampleWriter:
+    """Writes the samples of a training, always from the same prime and seed, so that they can be compared."""
+
+    def __init__(self, corpus: Corpus, split: Split, model: ModelConfig, training: TrainConfig) -> None:
+        """
+        Args:
+            corpus: the training text.
+            split: which parts of it are trained on.
+            model: what the network is.
+            training: its `sample_` settings and `seed`.
+
+        Raises:
+            VocabularyError: the prime has a character that is not in the text.
+        """
+        self.corpus, self.split, self.model, self.training = corpus, split, model, training
+        if training.sample_prime:
+            corpus.vocabulary.encode(training.sample_prime)  # names unseen characters before training begins
+
+    def write(self, weights: Mapping[str, NDArray[Any]]) -> Sample | None:
+        """A sample; None if none is wanted.
+
+        Args:
+            weights: the model's, under the names of `ModelConfig.shapes`.
+
+        Raises:
+            DivergedError: the model computes no numbers.
+        """
+        training, vocabulary = self.training, self.corpus.vocabulary
+        if not training.sample_length:
+            return None
+        prime = training.sample_prime or vocabulary.default_prime
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a DivergedError
+            characters = generate(
+                Engine(self.model, weights),
+                vocabulary,
+                prime,
+                training.sample_length,
+                chain.chain(training.sample_temperature),
+                np.random.default_rng(training.seed),
+            )
+            text = "".join(character.text for character in characters)
+        return Sample(
+            prime=prime,
+            text=text,
+            seed=training.seed,
+            temperature=training.sample_temperature,
+            known_words=known_words(prime + text, self._training_words),
+        )
+
+    @cached_property
+    def _training_words(self) -> frozenset[str]:
+        return training_words(self.corpus, self.split.training)

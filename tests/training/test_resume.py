@@ -1,0 +1,236 @@
+"""A training that was saved and resumed equals one that never stopped, bit for bit; and what cannot be resumed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers.trainings import (
+    MODEL_CONFIG,
+    TEXT,
+    TRAIN_CONFIG,
+    assert_same,
+    documents,
+    finish,
+    folder,
+    make,
+    pretend_capabilities,
+    stored,
+    with_held_out_losses,
+)
+
+from charrnn.config import ReadConfig
+from charrnn.errors import CheckpointError, CorpusError
+from charrnn.text import corpus
+from charrnn.training.events import Evaluated, Event, Progress, Snapshot
+from charrnn.training.resume import resume_point, resumed
+from charrnn.training.trainer import Trainer
+
+KEPT = ("best_loss", "stale", "lowered", "stopped", "clipped", "smoothed_loss")  # of a header's progress
+SHORT_TEXT = TEXT[:150]  # an epoch is five windows of 3 x 8, so that twelve iterations cross two borders
+
+
+def compared(event: Event) -> Any:
+    """What must be the same of an event, however often the training was stopped before it."""
+    match event:
+        case Progress():
+            return dataclasses.replace(event, seconds=0.0)
+        case Snapshot(header=header):
+            return header.iteration, header.sample, header.held_out_loss
+        case Evaluated():
+            return event
+
+
+def check_resumed_anywhere(training: Trainer, path: Path) -> None:
+    """Train to the end, saving after every iteration; from each of these points on it must go in the same way."""
+    points = [resume_point(training)]
+    events: list[list[Event]] = [[]]  # between each point and the next
+    for event in training.events():
+        events[-1].append(event)
+        if isinstance(event, Progress):
+            points.append(resume_point(training))
+            events.append([])
+    final_header, final = points[-1]
+    assert len(points) == training.iteration + 1 > 2
+    for iteration, point in enumerate(points[:-1]):
+        again = resumed(stored(path / "resume.safetensors", point), training.corpus, device="cpu")
+        assert again.iteration == iteration
+        torch.rand(iteration)  # whatever else uses torch's generator meanwhile is no concern of a training
+        expected = [event for later in events[iteration:] for event in later]
+        for event, before in zip(again.events(), expected, strict=True):
+            assert compared(event) == compared(before)
+            if isinstance(event, Snapshot) and isinstance(before, Snapshot):
+                assert_same(event.tensors, before.tensors)
+        header, tensors = resume_point(again)
+        assert_same(tensors, final)
+        changed = {"created": "", "progress": {name: header.progress[name] for name in KEPT}}
+        expected_progress = {name: final_header.progress[name] for name in KEPT}
+        assert dataclasses.replace(header, **changed) == dataclasses.replace(
+            final_header, created="", progress=expected_progress
+        )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"dropout": 0.3, "text": SHORT_TEXT},
+        {"model": "gru", "dropout": 0.3, "shift": 3, "text": SHORT_TEXT},
+        {"model": "rnn", "stateless": True, "text": SHORT_TEXT},
+        {"num_layers": 1, "embedding_size": 0, "stateless": True, "shift": 5, "dropout": 0.1, "text": SHORT_TEXT},
+        {"shift": 1, "grad_clip_mode": "value", "grad_clip": 0.01, "text": SHORT_TEXT},
+        {"state_reset": 0.4, "layer_norm": True, "text": SHORT_TEXT},
+        {"optimizer": "rmsprop", "learning_rate": 1e-3},
+        {"optimizer": "rmsprop", "momentum": 0.0, "l1": 0.01},
+        {"optimizer": "sgd", "learning_rate": 0.1},
+        {"optimizer": "sgd", "momentum": 0.0, "l2": 0.01},
+        {"average": 0.9, "dropout": 0.2},
+        {"decay": "plateau", "eval_every": 2, "learning_rate": 0.2},
+        {"patience": 2, "eval_every": 2, "learning_rate": 0.2},
+        {"precision": "bfloat16", "dropout": 0.2},
+        {"precision": "bfloat16", "model": "gru", "shift": 3},
+        {"freeze": ("head",), "optimizer": "sgd"},
+        {"freeze": ("embedding",), "dropout": 0.3},
+        {"rotate": True, "batch_size": 9, "seq_length": 40, "iterations": 20},
+        {"layer_norm": True, "tied": True, "input_dropout": 0.1, "recurrent_dropout": 0.2},
+        {"model": "rnn", "nonlinearity": "relu", "recurrent_dropout": 0.3, "shift": 3, "grad_clip": 0.5},
+    ],
+    ids=lambda settings: "-".join(str(word) for pair in settings.items() if "text" not in pair for word in pair),
+)
+def test_resumed_anywhere_equals_never_stopped(tmp_path: Path, settings: dict[str, Any]) -> None:
+    training = make(**{"eval_every": 3, "snapshot_at": (4,)} | settings)
+    if "text" in settings and "shift" not in settings:
+        assert 2 * training.streams.per_epoch < 12
+    check_resumed_anywhere(training, tmp_path)
+
+
+@pytest.mark.parametrize("settings", [{"dropout": 0.3}, {"dropout": 0.2, "shift": 3, "model": "gru"}])
+def test_threads_resumed_anywhere_equal_never_stopped(tmp_path: Path, settings: dict[str, Any]) -> None:
+    torch.set_num_threads(3)
+    training = make(batch_size=5, iterations=8, **settings)
+    assert len(training.data_parallel.rows) == 3
+    check_resumed_anywhere(training, tmp_path)
+
+
+def test_documents_resumed_anywhere_equal_never_stopped(tmp_path: Path) -> None:
+    training = Trainer(documents(tmp_path), dataclasses.replace(MODEL_CONFIG, dropout=0.2), TRAIN_CONFIG, device="cpu")
+    assert training.streams.per_epoch < 7  # two epochs at least
+    check_resumed_anywhere(training, tmp_path)
+
+
+def test_threads_that_are_added_begin_with_their_own_generators(tmp_path: Path) -> None:
+    training = make(batch_size=5, dropout=0.3)
+    training.step()
+    point = stored(tmp_path / "resume.safetensors", resume_point(training))
+    torch.set_num_threads(2)
+    again = resumed(point, training.corpus, device="cpu")
+    generators = again.data_parallel.state_dict()
+    assert list(generators) == ["0", "1"]
+    assert np.array_equal(generators["0"], point.tensors["generator/0"])
+    assert np.isfinite(again.step().loss)
+
+
+def test_what_was_chosen_on_one_machine_stands_on_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, (there, here, chosen) in enumerate(((True, False, "bfloat16"), (False, True, "float32"))):
+        pretend_capabilities(monkeypatch, {"avx512_bf16": there})
+        training = make(precision="auto")
+        training.step()
+        point = stored(tmp_path / f"{number}.safetensors", resume_point(training))
+        pretend_capabilities(monkeypatch, {"avx512_bf16": here})
+        again = resumed(point, training.corpus, device="cpu")
+        assert again.config.precision == chosen
+        assert_same(finish(again), finish(training))
+
+
+def test_what_ended_early_stays_so_unless_it_is_lengthened(tmp_path: Path) -> None:
+    training = make(patience=2, eval_every=2, iterations=100)
+    with_held_out_losses(training, [3.0, 2.0, 2.5, 2.0])
+    point = stored(tmp_path / "r.safetensors", resume_point(training))
+    again = resumed(point, training.corpus, device="cpu")
+    assert again.complete
+    assert list(again.events()) == []
+    longer = resumed(point, training.corpus, device="cpu", iterations=10)
+    assert not longer.complete
+    stopping = longer.early_stopping
+    assert (stopping.best_loss, stopping.evaluations_since_best, stopping.stopped) == (2.0, 2, False)
+    assert longer.schedule.reductions == 2
+    finish(longer)
+    assert longer.iteration == 10
+
+
+def test_a_resume_file_written_twice_holds_the_same_tensors(tmp_path: Path) -> None:
+    training = make(dropout=0.3)
+    for _ in range(3):
+        training.step()
+    saved = resume_point(training)
+    again = resumed(stored(tmp_path / "a.safetensors", saved), training.corpus, device="cpu")
+    assert_same(resume_point(again)[1], saved[1])
+
+
+def test_a_resume_point_is_a_copy() -> None:
+    training = make()
+    training.step()
+    _, tensors = resume_point(training)
+    before = {name: tensor.tobytes() for name, tensor in tensors.items()}
+    training.step()
+    assert {name: tensor.tobytes() for name, tensor in tensors.items()} == before
+
+
+def test_resumed_for_longer_goes_on_with_the_longer_schedule(tmp_path: Path) -> None:
+    training = make()
+    finish(training)
+    saved = stored(tmp_path / "resume.safetensors", resume_point(training))
+    longer = resumed(saved, training.corpus, device="cpu", iterations=20)
+    rates = [event.learning_rate for event in longer.events() if isinstance(event, Progress)]
+    reference = make(iterations=20)
+    assert rates == [e.learning_rate for e in reference.events() if isinstance(e, Progress)][12:]
+
+
+def test_resume_refuses_another_text_and_leaves_the_file_alone(tmp_path: Path) -> None:
+    training = make()
+    training.step()
+    path = tmp_path / "resume.safetensors"
+    saved = stored(path, resume_point(training))
+    before = path.read_bytes()
+    with pytest.raises(CorpusError, match="not the text this run was trained on"):
+        resumed(saved, corpus.from_text(TEXT.replace("sheep", "goats")), device="cpu")
+    assert path.read_bytes() == before
+
+
+def test_a_snapshot_cannot_be_resumed(tmp_path: Path) -> None:
+    training = make()
+    training.step()
+    snapshot = training.snapshot()
+    saved = stored(tmp_path / "iteration-000001.safetensors", (snapshot.header, snapshot.tensors))
+    with pytest.raises(CheckpointError, match="snapshot"):
+        resumed(saved, training.corpus, device="cpu")
+
+
+@pytest.mark.parametrize("lost", ["state/1/1", "generator/0"])
+def test_an_incomplete_resume_file_is_refused(tmp_path: Path, lost: str) -> None:
+    training = make()
+    training.step()
+    header, tensors = resume_point(training)
+    del tensors[lost]
+    saved = stored(tmp_path / "resume.safetensors", (header, tensors))
+    with pytest.raises(CheckpointError, match=r"resume\.safetensors"):
+        resumed(saved, training.corpus, device="cpu")
+
+
+def test_a_resumed_run_must_read_as_before(tmp_path: Path) -> None:
+    path = folder(tmp_path / "d", [TEXT[:900], TEXT[900:1500]])
+    first = Trainer(corpus.read(path), MODEL_CONFIG, TRAIN_CONFIG, device="cpu")
+    point = stored(tmp_path / "r.safetensors", resume_point(first))
+    for other in ({"documents": True}, {"lowercase": True}, {"separator": "\n"}, {"min_count": 3}):
+        with pytest.raises(CorpusError, match=r"read or joined in another way|changed"):
+            resumed(point, corpus.read(path, ReadConfig(**other)), device="cpu")
+    (path / "00.txt").write_text(TEXT[:901], "utf-8")
+    (path / "02.txt").write_text("new", "utf-8")
+    with pytest.raises(CorpusError, match=r"changed: '00.txt'; new: '02.txt'.*--init-from"):
+        resumed(point, corpus.read(path), device="cpu")
+    (path / "01.txt").unlink()
+    with pytest.raises(CorpusError, match=r"missing: '01\.txt'"):
+        resumed(point, corpus.read(path), device="cpu")
