@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@overload
+def bits(nats: float) -> float: ...
+@overload
+def bits(nats: NDArray[np.float64]) -> NDArray[np.float64]: ...
+@overload
+def bits(nats: float | None) -> float | None: ...
+def bits(nats: float | NDArray[np.float64] | None) -> float | NDArray[np.float64] | None:
+    """Nats as bits, of losses in what people see: bits per character are nats per character / ln 2.
+
+    Args:
+        nats: A figure, or many (any shape), in nats; None for one that was not measured.
+
+    Returns:
+        The same in bits; None for None.
+    """
+    return None if nats is None else nats / math.log(2)
 
 
 def duration(seconds: float) -> str:

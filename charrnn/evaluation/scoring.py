@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
+from charrnn.formatting import bits
 from charrnn.network.engine import Engine, Reader
 from charrnn.sampling.chain import log_softmax
 from charrnn.text.vocabulary import Vocabulary, to_code_points
 
 UNSEEN_BITS = math.log2(0x110000)  # some 20.09, as if any of Unicode's code points could have come
-_LN2 = math.log(2)
 # A long text is read in rows side by side, in a third of the time. Each begins with a zero state and a warm-up, as in
 # `evaluation.held_out_loss`: what a state has kept of anything before that is not to be seen in the figures.
 _ROWS, _LEAST, _WARMUP = 64, 4096, 512  # rows at most; characters of a row at least, and those it reads before them
@@ -93,10 +93,10 @@ def score(
     first = int(begins[lead])
     inputs = len(ids) - 1
     plan = list(_carried(inputs) if window is None else _cold(inputs, first, window))
-    bits = np.add.reduceat(_bits(engine, ids, plan, progress)[first:], begins[lead:] - first)
+    surprise = np.add.reduceat(_bits(engine, ids, plan, progress)[first:], begins[lead:] - first)
     unseen = unseen[lead:]
-    bits[unseen] = UNSEEN_BITS + (bits[unseen] if vocabulary.unknown else 0.0)
-    return Score(text[lead:], bits, unseen, text[:lead])
+    surprise[unseen] = UNSEEN_BITS + (surprise[unseen] if vocabulary.unknown else 0.0)
+    return Score(text[lead:], surprise, unseen, text[:lead])
 
 
 def _encoded(vocabulary: Vocabulary, text: str) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
@@ -143,7 +143,7 @@ def _cold(inputs: int, first: int, window: int) -> Iterator[_Rows]:
 
 def _bits(engine: Engine, ids: NDArray[np.intp], plan: list[_Rows], progress: ShareCallback) -> NDArray[np.float64]:
     """The bits of each id (n,), as far as rows predict them; of the others, anything."""
-    bits = np.zeros(len(ids))
+    nats = np.zeros(len(ids))
     total = sum(len(begins) * size for begins, size in plan)
     for begins, size in plan:
         reader, rows = Reader(engine, begins.shape), np.arange(len(begins))
@@ -152,9 +152,9 @@ def _bits(engine: Engine, ids: NDArray[np.intp], plan: list[_Rows], progress: Sh
             reader.consume(engine.columns(ids[begins + at]))
             log_probs = log_softmax(reader.logits().T)
             following = begins + at + 1
-            bits[following] = log_probs[rows, ids[following]] / -_LN2
+            nats[following] = -log_probs[rows, ids[following]]
             progress(len(rows) / total)
-    return bits
+    return bits(nats)
 
 
 def most_surprising(score: Score, count: int) -> list[Place]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from charrnn.runs.listing import bits
+from charrnn.formatting import bits
 from charrnn.runs.run import Run
 
 _EARLY = 0.05  # of the iterations, in which losses fall so fast that the rest would be a flat line below them
@@ -94,7 +94,7 @@ def _merged(snapshots: Iterable[tuple[int, float | None]], measured: Series) -> 
 
 
 def _in_bits(series: Series) -> Series:
-    return tuple((at, value) for at, nats in series if (value := bits(nats)) is not None)
+    return tuple((at, bits(nats)) for at, nats in series)
 
 
 def thinned(series: Series, most: int = 400) -> Series:

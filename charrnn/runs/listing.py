@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from charrnn.formatting import bits
 from charrnn.runs import checkpoint
 from charrnn.runs.run import CheckpointFile, Run, list_runs
 
@@ -62,11 +62,6 @@ class RunSummary:
             "checkpoints": [row.to_dict() for row in self.rows],
             "problems": list(self.run.problems),
         }
-
-
-def bits(nats: float | None) -> float | None:
-    """Nats per character -> bits per character; None for what was not measured or is no number."""
-    return nats / math.log(2) if nats is not None and math.isfinite(nats) else None
 
 
 def row_of(one: CheckpointFile, run: str, best: bool) -> Row:

@@ -22,6 +22,7 @@ from typing import Any
 from charrnn.config import CHECKPOINT_DIR
 from charrnn.errors import CheckpointError, RunError
 from charrnn.files import replace_file
+from charrnn.formatting import bits
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Header
 
@@ -157,7 +158,7 @@ class Run:
         for kept in Run(self.path).snapshots:
             header, sample = kept.header, kept.header.sample
             losses = [
-                f"{word} {loss / math.log(2):.3f} bits per character"
+                f"{word} {bits(loss):.3f} bits per character"
                 for word, loss in (("train", header.train_loss), ("held out", header.held_out_loss))
                 if loss is not None
             ]

@@ -4,7 +4,6 @@ Snapshots go to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
 import shutil
@@ -17,7 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from charrnn.evaluation import verdict
-from charrnn.formatting import duration, visible
+from charrnn.formatting import bits, duration, visible
 from charrnn.runs.run import Run
 from charrnn.training import presets, tensorboard
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
@@ -27,11 +26,6 @@ _MEASURED = 1.0  # seconds of training that the estimate rests on, at least
 _REMEMBERED = 30.0  # seconds of training that the speed is of: it changes with what else the machine does
 _CORRECTED = 0.03  # share of a time budget's iterations, from which a correction is told
 _PLAIN_EVERY = 10.0  # seconds between two plain lines
-
-
-def bits(nats: float) -> float:
-    """Nats per character as bits per character."""
-    return nats / math.log(2)
 
 
 def text_line(training: Trainer) -> str:

@@ -7,13 +7,13 @@ character, as everywhere that people look.
 from __future__ import annotations
 
 import importlib
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from charrnn.errors import RunError, UsageError
+from charrnn.formatting import bits
 from charrnn.runs.checkpoint import Sample
 from charrnn.runs.run import Run
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
@@ -77,11 +77,11 @@ def _write(writer: Any, event: Event, mark: Progress | None) -> Progress | None:
             if header.sample is not None:
                 writer.add_text("sample", _block(header.sample), header.iteration)
         case Evaluated():
-            writer.add_scalar("loss/held_out", event.held_out_loss / math.log(2), event.iteration)
+            writer.add_scalar("loss/held_out", bits(event.held_out_loss), event.iteration)
         case Progress():
             if event.iteration % _EVERY:
                 return mark or event
-            writer.add_scalar("loss/train", event.smoothed_loss / math.log(2), event.iteration)
+            writer.add_scalar("loss/train", bits(event.smoothed_loss), event.iteration)
             writer.add_scalar("grad_norm", event.grad_norm, event.iteration)
             writer.add_scalar("learning_rate", event.learning_rate, event.iteration)
             if mark is not None and event.seconds > mark.seconds:
