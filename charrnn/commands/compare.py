@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -43,21 +42,11 @@ def compare(
 
     All samples have the same prime and seed. One run shows a sample of every snapshot; several show the best of each,
     and are measured on one text. The best has the lowest held-out loss, in bits per character (bpc)."""
-    from functools import partial
-
-    from tqdm import tqdm
-
     from charrnn.commands.text_options import read
     from charrnn.evaluation import comparison
+    from charrnn.terminal.progress_bar import share_bar
 
-    bar = partial(
-        tqdm, total=1, desc="measuring", unit="", delay=0.5, leave=False, bar_format="{desc} {percentage:.0f}%"
-    )
-    with bar(disable=not sys.stderr.isatty()) as measuring:
-
-        def progress(share: float) -> None:
-            measuring.update(share)
-
+    with share_bar("measuring") as progress:
         result = comparison.compare(
             paths or [],
             root=checkpoint_dir,

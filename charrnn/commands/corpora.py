@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +15,6 @@ from charrnn.config import ReadConfig, SourceConfig, TrainConfig
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from charrnn.text.download import DownloadCallback
     from charrnn.text.known_texts import KnownText, StoredText
 
 _TRAIN = TrainConfig()
@@ -73,6 +70,7 @@ def fetch(
 
     Kept is the text alone, in UTF-8 and without Project Gutenberg's licence. A download that was interrupted goes on
     where it stopped."""
+    from charrnn.terminal.progress_bar import download_bar
     from charrnn.text import known_texts
 
     if name is not None and (len(texts) != 1 or "://" not in texts[0]):
@@ -83,7 +81,7 @@ def fetch(
         if kept is not None and not force and entry.name not in known_texts.ENTRIES and kept.url != entry.url:
             raise UsageError(f"{entry.name}: is here already, from {kept.url}. Choose a --name, or --force.")
         if kept is None or force:
-            with _bar(entry.name) as progress:
+            with download_bar(entry.name) as progress:
                 kept = known_texts.install(entry, max_size=max_size * 10**6, progress=progress)
         length = "" if kept.characters is None else f"{kept.characters:,} characters, "
         _say(f"{kept.name}: {length}{kept.path}")
@@ -151,20 +149,3 @@ def _say(line: str) -> None:
     from charrnn.formatting import visible
 
     print(visible(line), file=sys.stderr)
-
-
-@contextmanager
-def _bar(name: str) -> Iterator[DownloadCallback | None]:
-    """A bar on a terminal, as long as a download lasts."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(desc=name, unit="B", unit_scale=True, dynamic_ncols=True, leave=False, file=sys.stderr) as bar:
-
-        def show(there: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(there - bar.n)
-
-        yield show

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -69,8 +69,8 @@ def score(
     *models, typed = paths
     window = _WINDOW if cold else None
     problems: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        text = _ReadableText(typed, encoding, Path(folder), checkpoint_dir)
+    with tempfile.TemporaryFile() as spool:
+        text = _ReadableText(typed, encoding, spool, checkpoint_dir)
         scored = _scored(models, text, window, checkpoint_dir, problems)
     places = most_surprising(scored[0].score, count)
     if html:
@@ -81,7 +81,7 @@ def score(
                 {
                     "text": text.name,
                     "window": window,
-                    "scores": [_facts(one, scored[0].score, count) for one in scored],
+                    "scores": [_facts(model, scored[0].score, count) for model in scored],
                     "notes": remarks(scored, window),
                     "problems": problems,
                 }
@@ -97,18 +97,26 @@ def score(
 class _ReadableText:
     """The text that was named, as different models have it read; standard input too, which comes only once."""
 
-    def __init__(self, typed: str, encoding: str, folder: Path, root: Path) -> None:
-        """`folder` is for what has to be kept meanwhile, `root` where runs are. Raises CorpusError, UsageError."""
+    def __init__(self, typed: str, encoding: str, spool: BinaryIO, root: Path) -> None:
+        """Keep what comes on standard input, if that is the text.
+
+        Args:
+            typed: What names the text.
+            encoding: Its encoding.
+            spool: An empty file that standard input is kept in.
+            root: The directory of runs.
+
+        Raises:
+            CorpusError: Standard input cannot be read.
+            UsageError: Nothing is piped into it.
+        """
         from charrnn.text import sources
 
-        self.name, self.typed, self.encoding, self.folder, self.root = "", typed, encoding, folder, root
-        self.file, self.read = typed, dict[ReadConfig, str]()
+        self.name, self.typed, self.encoding, self.root = "", typed, encoding, root
+        self.spool, self.texts = spool, dict[ReadConfig, str]()
         if typed == sources.STDIN:
             [source] = sources.gather([typed])
-            kept = folder / source.name
-            with kept.open("wb") as file:
-                file.writelines(source.chunks())
-            self.file = str(kept)
+            spool.writelines(source.chunks())
 
     def reading(self, own: ReadConfig) -> ReadConfig:
         """How it is read for a model: as the model's own text, except that no character is too rare to be told, that
@@ -118,19 +126,21 @@ class _ReadableText:
 
     def as_read(self, config: ReadConfig) -> str:
         """Its characters. Raises CorpusError, UsageError."""
-        if config not in self.read:
+        if config not in self.texts:
+            self.spool.seek(0)
             try:
-                source = text_options.read([self.file], config)
-            except CorpusError as error:
+                source = text_options.read([self.typed], config, stdin=self.spool)
+            except CorpusError:
                 if _is_model(self.typed, self.root):
                     wanted = f"charrnn score {self.typed} TEXT"
                     raise UsageError(f"{self.typed}: is a run or a checkpoint; the text comes last: {wanted}") from None
-                raise CorpusError(str(error).replace(f"{self.folder.resolve()}{os.sep}", "")) from None
-            self.name, self.read[config] = source.name, source.text
-        return self.read[config]
+                raise
+            self.name, self.texts[config] = source.name, source.text
+        return self.texts[config]
 
 
 def _is_model(typed: str, root: Path) -> bool:
+    """Whether what was typed names a run or a checkpoint."""
     from charrnn.runs import checkpoint
     from charrnn.runs.run import find_checkpoint
 
@@ -154,15 +164,15 @@ def _scored(
     failure: CharrnnError | None = None
     for model in models or [None]:
         try:
-            kept = load(path := find_checkpoint(Path(model) if model else None, root))
-            own = text.reading(kept.header.reading)
-            made = ModelScore(
+            loaded = load(path := find_checkpoint(Path(model) if model else None, root))
+            own = text.reading(loaded.header.reading)
+            model_score = ModelScore(
                 name=model or path.parent.name,
                 path=path,
-                digest=kept.digest,
-                iteration=kept.header.iteration,
+                digest=loaded.digest,
+                iteration=loaded.header.iteration,
                 reading=own,
-                score=_score(kept, text.as_read(own), window),
+                score=_score(loaded, text.as_read(own), window),
             )
         except (CorpusError, UsageError):  # of the text
             raise
@@ -170,31 +180,24 @@ def _scored(
             failure = failure or error
             problems.append(str(error))
             continue
-        scored.append(made)
+        scored.append(model_score)
     if failure and not scored:
         raise failure
-    return sorted(scored, key=lambda one: one.score.bits_per_character)
+    return sorted(scored, key=lambda model: model.score.bits_per_character)
 
 
-def _score(kept: Checkpoint, text: str, window: int | None) -> Score:
-    """With a bar on a terminal, if it takes long."""
-    from tqdm import tqdm
-
+def _score(loaded: Checkpoint, text: str, window: int | None) -> Score:
+    """What a checkpoint makes of a text; with a bar on a terminal, if it takes long."""
     from charrnn.evaluation import scoring
     from charrnn.network.engine import Engine
+    from charrnn.terminal.progress_bar import share_bar
 
-    engine, vocabulary = Engine(kept.header.model, kept.weights), kept.header.vocabulary
-    shown = "{l_bar}{bar}| {elapsed}<{remaining}"
-    hidden = not sys.stderr.isatty()
-    with tqdm(desc="scoring", total=1, delay=0.5, leave=False, disable=hidden, bar_format=shown) as bar:
-
-        def progress(share: float) -> None:
-            bar.update(share)
-
+    engine, vocabulary = Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary
+    with share_bar("scoring", shape="{l_bar}{bar}| {elapsed}<{remaining}") as progress:
         try:
             return scoring.score(engine, vocabulary, text, window=window, progress=progress)
         except (DivergedError, VocabularyError) as error:
-            raise type(error)(f"{kept.path}: {error}") from None
+            raise type(error)(f"{loaded.path}: {error.what}", error.advice) from None
 
 
 def _shade(score: Score) -> None:
@@ -210,27 +213,28 @@ def _shade(score: Score) -> None:
 
 
 def _write(path: Path, page: str) -> None:
+    """The page, whole or not at all. Raises CharrnnError."""
     from charrnn.files import replace_file
 
     try:
         replace_file(path, page.encode())
     except OSError as error:
-        raise CharrnnError(f"--html {path}: cannot be written ({error.strerror}). Choose another place.") from None
+        raise CharrnnError(f"--html {path}: cannot be written ({error.strerror}).", "Choose another place.") from None
 
 
-def _facts(one: ModelScore, best: Score, count: int) -> dict[str, Any]:
+def _facts(model: ModelScore, best: Score, count: int) -> dict[str, Any]:
     """What there is to know of a model's score but the bits of each character."""
     from charrnn.evaluation.scoring import most_surprising
 
-    mean = one.score.bits_per_character
+    mean = model.score.bits_per_character
     return {
-        "model": one.name,
-        "checkpoint": str(one.path),
-        "sha256": one.digest,
-        "iteration": one.iteration,
-        "characters": len(one.score.text),
-        "unseen": int(one.score.unseen.sum()),
+        "model": model.name,
+        "checkpoint": str(model.path),
+        "sha256": model.digest,
+        "iteration": model.iteration,
+        "characters": len(model.score.text),
+        "unseen": int(model.score.unseen.sum()),
         "bits_per_character": mean,
         "above_best": mean - best.bits_per_character,
-        "surprising": [dataclasses.asdict(place) for place in most_surprising(one.score, count)],
+        "surprising": [dataclasses.asdict(place) for place in most_surprising(model.score, count)],
     }

@@ -37,19 +37,27 @@ class Baseline:
 def kneser_ney(train: Ids, held_out: Ids, vocabulary_size: int, *, max_order: int = 12, patience: int = 3) -> Baseline:
     """Measure n-gram models of orders 1, 2, ... on `held_out`, every character predicted once.
 
-    `train` (N,) and `held_out` (H,) are ids below `vocabulary_size`. The second text directly follows the first: its
-    first characters are predicted from the first one's end. The model of order k counts the k-grams, smooths them with
-    the continuation counts of all shorter ones, and those with 1 / vocabulary_size. The last order is `max_order` or
-    N, or the one that makes `patience` orders in a row that do not beat the best (both are at least 1). Prose is best
-    at 7 or 8; source code may pause for two orders and go on improving beyond 20.
+    The model of order k counts the k-grams, smooths them with the continuation counts of all shorter ones, and those
+    with 1 / vocabulary_size. Prose is best at 7 or 8; source code may pause for two orders and go on improving beyond
+    20. An order takes about 0.1 s a million characters on one core, and the peak is 71 bytes a character.
 
-    An order takes about 0.1 s a million characters on one core, and the peak is 71 bytes a character.
+    Args:
+        train: Ids (N,) below `vocabulary_size`.
+        held_out: Ids (H,) of a text that directly follows the first: its first characters are predicted from that
+            one's end.
+        vocabulary_size: How many different characters there are.
+        max_order: The last order that is tried, at least 1; N if that is less.
+        patience: How many orders in a row must not beat the best before no more are tried, at least 1.
 
-    Raises CorpusError if either text is empty.
+    Returns:
+        The best order, and the bits per held-out character of all that were tried.
+
+    Raises:
+        CorpusError: Either text is empty.
     """
     for name, ids in (("training", train), ("held-out", held_out)):
         if len(ids) == 0:
-            raise CorpusError(f"the {name} text is empty: there are no n-grams to measure. Give a longer text.")
+            raise CorpusError(f"the {name} text is empty: there are no n-grams to measure.", "Give a longer text.")
     held = len(held_out)
     # The narrowest integers: NumPy sorts those of 8 and 16 bits by radix, wider ones by comparison.
     text = np.concatenate([train, held_out]).astype(np.min_scalar_type(vocabulary_size - 1))

@@ -41,7 +41,20 @@ class Overlap:
 
 
 def find(texts: Sequence[str], source: Corpus, parts: Parts | None = None, least: int = LEAST) -> list[Overlap]:
-    """What of each text is found in parts of a corpus, by default all. Raises UsageError for a `least` below 1."""
+    """What of each text is found in a corpus.
+
+    Args:
+        texts: Any texts, short enough to keep a number for each of their characters.
+        source: Where they are looked up.
+        parts: Spans of it; None: all.
+        least: Characters of the shortest run that counts, at least 1.
+
+    Returns:
+        Of each text, the stretches that the corpus has.
+
+    Raises:
+        UsageError: `least` is below 1.
+    """
     if least < 1:
         raise UsageError(f"--novelty-length {least}: at least 1 character.")
     numbers = np.random.default_rng(0).integers(1 << 64, size=len(source.vocabulary) + 1, dtype=np.uint64)

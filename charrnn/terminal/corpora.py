@@ -24,10 +24,10 @@ def show_library(
     out.print(here)
     if encoded:
         out.print()
-        cached = open_table("In the cache", "Size", "Characters", right=("Size", "Characters"))
-        for one in encoded:
-            cached.add_row(*map(plain, (one.name, size(one.size), f"{one.characters:,}")))
-        out.print(cached)
+        table = open_table("In the cache", "Size", "Characters", right=("Size", "Characters"))
+        for cached_text in encoded:
+            table.add_row(*map(plain, (cached_text.name, size(cached_text.size), f"{cached_text.characters:,}")))
+        out.print(table)
     if not fetchable:
         return
     out.print()

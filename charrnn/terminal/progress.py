@@ -16,6 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from charrnn.evaluation import verdict
+from charrnn.files import discard_stdout
 from charrnn.formatting import bits, duration, visible
 from charrnn.runs.run import Run
 from charrnn.training import presets, tensorboard
@@ -201,7 +202,7 @@ class Display:
                 print(text, flush=True)
         except BrokenPipeError:
             self._stdout_open = False
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard_stdout()
             self._say("standard output was closed; training goes on. The samples are kept in samples.md.")
 
     def _say(self, text: str) -> None:
@@ -234,9 +235,9 @@ class Display:
             self._say(f"ended   early: {training.steering.stale} evaluations in a row were no better than the best")
         if training.optimisation.clipped:
             self._say(f"clipped the gradient of {training.optimisation.clipped / training.iteration:.1%} of them")
-        if found := verdict.of_run(Run(self.run.path)):
+        if judged := verdict.of_run(Run(self.run.path)):
             label = "verdict "
-            for sentence in found.sentences:
+            for sentence in judged.sentences:
                 self._say(textwrap.fill(sentence, 80, initial_indent=label, subsequent_indent=" " * 8))
                 label = " " * 8
         self._say(f"kept    {self.run.path} (samples.md has every sample)")

@@ -17,7 +17,7 @@ from charrnn.training.presets import Choice
 from charrnn.training.trials import Trial
 
 _FIGURES = ("Parameters", "Characters/s", "Time")
-_MOST = 24  # rare characters told one by one
+_MOST = 24  # rare characters listed one by one
 
 
 def show_survey(out: Console, survey: TextSummary) -> None:
@@ -53,14 +53,14 @@ def show_survey(out: Console, survey: TextSummary) -> None:
     out.print()
     if not survey.findings:
         out.print(plain("Nothing odd was found."))
-    found = Table.grid(padding=(0, 1))
-    found.add_column()
-    found.add_column(overflow="fold")
+    findings = Table.grid(padding=(0, 1))
+    findings.add_column()
+    findings.add_column(overflow="fold")
     for finding in survey.findings:
-        found.add_row(plain("-"), plain(finding.message))
+        findings.add_row(plain("-"), plain(finding.message))
         if finding.advice:
-            found.add_row(plain(""), plain(finding.advice))
-    out.print(found)
+            findings.add_row(plain(""), plain(finding.advice))
+    out.print(findings)
 
 
 def shown(character: str) -> str:
@@ -80,9 +80,10 @@ def show_advice(out: Console, trials: Sequence[Trial], suggestions: Sequence[Cho
     )
     out.print()
     table = open_table("Network", *_FIGURES, right=_FIGURES)
-    for one in trials:
-        size = f"LSTM {one.layers} x {one.width}"
-        table.add_row(*map(plain, (size, f"{one.parameters:,}", f"{one.speed:,.0f}", duration(one.seconds))))
+    for trial in trials:
+        network = f"LSTM {trial.layers} x {trial.width}"
+        cells = (network, f"{trial.parameters:,}", f"{trial.speed:,.0f}", duration(trial.seconds))
+        table.add_row(*map(plain, cells))
     out.print(table)
     out.print()
     for chosen in suggestions:

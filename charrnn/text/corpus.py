@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,9 +149,10 @@ def read(
     *,
     glob: str | None = None,
     max_expansion: int = MAX_EXPANSION,
+    stdin: BinaryIO | None = None,
     progress: ReadingCallback = lambda stage, count: None,
 ) -> Corpus:
-    """Read files, folders, standard input ("-") and texts known by name; each file is a document.
+    """Read files, folders, standard input ("-", or `stdin` in its place) and texts known by name; each is a document.
 
     `glob` chooses among the files of folders; a packed file may unpack to `max_expansion` times its size. Raises
     CorpusError for what is missing, no regular file, damaged, undecodable, empty or binary.
@@ -159,7 +160,7 @@ def read(
     config = config or ReadConfig()
     texts = [texts] if isinstance(texts, str | Path) else list(texts)
     paths = list(map(_path, texts))
-    found = sources.gather(paths, glob=glob, max_expansion=max_expansion)
+    found = sources.gather(paths, glob=glob, max_expansion=max_expansion, stdin=stdin)
     places = [path if path == sources.STDIN else os.path.abspath(path) for path in paths]
     first = found[0].name if len(found) == 1 else Path(places[0]).name
     name = first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"

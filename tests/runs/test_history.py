@@ -116,7 +116,7 @@ def test_a_chart_in_figures() -> None:
     [line] = found.lines
     # Values from 1 to 3 with a margin of 4 % of 2 on either side: 0.92 to 3.08.
     assert line.marks == ((0.0, 96.3), (50.0, 3.7), (100.0, 50.0))
-    assert line.path == "M0 963L500 37L1000 500"
+    assert line.path(1000, 1000) == "M0 963L500 37L1000 500"
     assert [(tick.at, tick.label) for tick in found.across] == [
         (0.0, "0"),
         (20.0, "20"),
@@ -169,5 +169,5 @@ def test_charts_of_little_do_not_fail(points: history.Series) -> None:
     for logarithmic in (False, True):
         found = chart([Line(number=0, points=points, label="A", best=True)], logarithmic=logarithmic)
         for line in found.lines if found else ():
-            assert "nan" not in line.path
-            assert "inf" not in line.path
+            assert "nan" not in line.path(1000, 1000)
+            assert "inf" not in line.path(1000, 1000)
