@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import struct
 import textwrap
+import unicodedata
 import zlib
 from dataclasses import dataclass
 from importlib import import_module
@@ -24,7 +25,7 @@ from charrnn.report.collect import MADE_BY, Report
 _WIDTH, _LEFT, _RIGHT = 960, 72, 24
 _TITLE, _HEAD, _AXIS, _LINE, _BETWEEN = 76, 36, 46, 18, 34
 _TALL, _LOW = 320, 150
-_LEGEND = 112  # characters of a line of the legend
+_LEGEND = 118  # characters of a line of the legend; half as many where some are twice as wide
 _ZOOM = 2  # pixels of a PNG for each of the picture's
 _SIGNATURE_AND_HEADER = 33  # bytes at the beginning of a PNG, after which other chunks may come
 
@@ -95,7 +96,8 @@ def _panel(chart: TitledChart, top: int) -> _Panel:
 
 def _wrapped(entry: LegendEntry, y: int) -> list[_LegendLine]:
     """An entry of a legend in lines that fit, of which the first has the line's colour and mark."""
-    pieces = textwrap.wrap(entry.text, _LEGEND)
+    wide = any(unicodedata.east_asian_width(character) in "WF" for character in entry.text)
+    pieces = textwrap.wrap(entry.text, _LEGEND // (2 if wide else 1))
     return [
         _LegendLine(piece, None if number else entry.style, y + _LINE * number) for number, piece in enumerate(pieces)
     ]
