@@ -13,9 +13,9 @@ from charrnn.evaluation.head_to_head import COUNTED, held_out_parts
 from charrnn.evaluation.sample_statistics import SampleStatistics
 from charrnn.evaluation.settings import text_key
 from charrnn.network.engine import Engine
+from charrnn.runs.checkpoint_file import CheckpointFile
 from charrnn.runs.listing import CheckpointRow
 from charrnn.runs.loaded import CheckpointLoader
-from charrnn.runs.run import CheckpointFile
 from charrnn.runs.training_text import Read, TrainingText, find_training_text
 from charrnn.sampling.request import Request
 from charrnn.text.words import words_of

@@ -128,8 +128,8 @@ class _Grams:
         contexts = self.contexts[wanted]
         total = np.bincount(self.contexts, weights=counts)[contexts]  # (H,) n(h •)
         taken = np.bincount(self.contexts, weights=discounts)[contexts]  # (H,) γ(h) n(h •)
-        kept = (counts - discounts)[wanted]
-        return np.where(total > 0, (kept + taken * below) / np.maximum(total, 1), below)
+        left = (counts - discounts)[wanted]
+        return np.where(total > 0, (left + taken * below) / np.maximum(total, 1), below)
 
 
 def _discounts(counts: Counts) -> Floats:
@@ -138,10 +138,10 @@ def _discounts(counts: Counts) -> Floats:
     Their estimate needs counts of 1, 2, 3 and 4 each, and is negative for strange ones; one of zero would forbid what
     was not seen. Then all three are the fallback's.
     """
-    one, two, three, four = np.bincount(counts, minlength=5)[1:5].tolist()
-    if one and two and three and four:
-        y = one / (one + 2 * two)
-        estimate = (1 - 2 * y * two / one, 2 - 3 * y * three / two, 3 - 4 * y * four / three)
+    n1, n2, n3, n4 = np.bincount(counts, minlength=5)[1:5].tolist()
+    if n1 and n2 and n3 and n4:
+        y = n1 / (n1 + 2 * n2)
+        estimate = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
         if min(estimate) > 0:
             return np.array([0.0, *estimate])
     return np.array([0.0, *_FALLBACK])

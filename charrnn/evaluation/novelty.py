@@ -68,10 +68,10 @@ def find(texts: Sequence[str], source: Corpus, parts: Parts | None = None, least
         for start, stop in parts or [(0, len(source))]:
             for begin in range(start, stop - least + 1, _PIECE):
                 ids = np.asarray(source.ids[begin : min(stop, begin + _PIECE + least - 1)])
-                found = _fingerprints(numbers[ids], least)
-                found = found[likely[found >> np.uint64(48)]]
-                places = np.minimum(wanted.searchsorted(found), len(wanted) - 1)
-                seen[places[wanted[places] == found]] = True
+                prints_here = _fingerprints(numbers[ids], least)
+                prints_here = prints_here[likely[prints_here >> np.uint64(48)]]
+                places = np.minimum(wanted.searchsorted(prints_here), len(wanted) - 1)
+                seen[places[wanted[places] == prints_here]] = True
     return [
         _in_characters(text, unit, seen[wanted.searchsorted(print_)], least, source.vocabulary)
         for text, unit, print_ in zip(texts, units, prints, strict=True)

@@ -160,8 +160,8 @@ def judge(
         finished=finished,
         clipped_share=clipped_share or 0.0,
     )
-    kept = [point for point in course.points if point.kept]
-    use = min(kept, key=lambda point: point.held_out, default=None)
+    usable = [point for point in course.points if point.kept]
+    use = min(usable, key=lambda point: point.held_out, default=None)
     sentences = [_headline(course, use)]
     if course.points:
         if use is not None and use.held_out - course.best.held_out > NOISE:

@@ -9,7 +9,8 @@ from typing import Any
 
 from charrnn.formatting import bits
 from charrnn.runs import checkpoint
-from charrnn.runs.run import CheckpointFile, Run, best_of, list_runs
+from charrnn.runs.checkpoint_file import CheckpointFile, best_of
+from charrnn.runs.run import Run, list_runs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

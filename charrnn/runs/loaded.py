@@ -10,7 +10,8 @@ from pathlib import Path
 from charrnn.errors import CheckpointError, RunError
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
-from charrnn.runs.run import CheckpointFile, Run, best_or_last, find_run
+from charrnn.runs.checkpoint_file import CheckpointFile, best_or_last
+from charrnn.runs.run import Run, find_run
 
 _HELD = 512 << 20  # bytes of tensors that are held for later, beside those of each run's checkpoint to use
 
@@ -65,7 +66,9 @@ class CheckpointLoader:
 
     def _release(self) -> None:
         """Drop the oldest that need not be held, but for the one that was just read, until the rest fits."""
-        sizes = {path: sum(each.nbytes for each in held.tensors.values()) for path, held in self._loaded.items()}
+        sizes = {
+            path: sum(tensor.nbytes for tensor in loaded.tensors.values()) for path, loaded in self._loaded.items()
+        }
         excess = sum(sizes.values()) - self._room
         for path in list(sizes)[:-1]:
             if excess > 0 and path not in self._to_use:

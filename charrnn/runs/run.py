@@ -13,7 +13,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,37 +24,9 @@ from charrnn.errors import CheckpointError, RunError
 from charrnn.files import replace_file
 from charrnn.formatting import bits
 from charrnn.runs import checkpoint
-from charrnn.runs.checkpoint import Header
+from charrnn.runs.checkpoint_file import CheckpointFile, best_or_last
 
 RESUME = "resume.safetensors"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointFile:
-    """A checkpoint on disk, its tensors unread."""
-
-    path: Path
-    header: Header
-    size: int  # bytes
-    digest: str = ""  # SHA-256, hexadecimal, if the whole file was read and verified
-
-
-def best_of(files: Sequence[CheckpointFile]) -> CheckpointFile | None:
-    """The checkpoint of the lowest held-out loss.
-
-    Args:
-        files: Checkpoints whose losses may be compared.
-
-    Returns:
-        The first of those that have the lowest loss; None if none was measured.
-    """
-    measured = [(loss, file) for file in files if (loss := file.header.held_out_loss) is not None]
-    return min(measured, key=lambda pair: pair[0])[1] if measured else None
-
-
-def best_or_last(files: Sequence[CheckpointFile]) -> CheckpointFile:
-    """The checkpoint to use of a run: the best, or the last of `files` (at least one) if none was measured."""
-    return best_of(files) or files[-1]
 
 
 @dataclass(frozen=True)
@@ -65,21 +37,26 @@ class Run:
 
     @property
     def name(self) -> str:
+        """The directory's name."""
         return Path(os.path.abspath(self.path)).name  # "." has a name too
 
     @property
     def resume_path(self) -> Path:
+        """The file that a training goes on from."""
         return self.path / RESUME
 
     @property
     def metrics_path(self) -> Path:
+        """The file of measurements."""
         return self.path / "metrics.jsonl"
 
     @property
     def samples_path(self) -> Path:
+        """The timeline that a person reads."""
         return self.path / "samples.md"
 
     def snapshot_path(self, iteration: int) -> Path:
+        """The snapshot of an iteration."""
         return self.path / f"iteration-{iteration:06d}.safetensors"
 
     @cached_property

@@ -9,7 +9,8 @@ from helpers import tiny
 
 from charrnn.evaluation.compared_samples import WrittenSample, beside_real_text, statistics_of
 from charrnn.runs import checkpoint
-from charrnn.runs.run import CheckpointFile, Run
+from charrnn.runs.checkpoint_file import CheckpointFile
+from charrnn.runs.run import Run
 from charrnn.runs.training_text import find_training_text
 from charrnn.text import corpus
 
