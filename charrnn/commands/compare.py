@@ -9,10 +9,9 @@ import typer
 
 from charrnn.commands.app import app
 from charrnn.commands.options import CheckpointDir, Json, TextLength, print_json, report, with_options
-from charrnn.config import CHECKPOINT_DIR, SamplingConfig
+from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
 
 _SAMPLING = SamplingConfig(length=300, seed=1)
-_MEASURED = 50_000  # as charrnn.evaluation.head_to_head has it, which is not imported for the help
 
 
 @app.command()
@@ -34,7 +33,7 @@ def compare(
             help="Text to compare them on: a file, a folder or a known text.",
         ),
     ] = None,
-    text_length: TextLength = _MEASURED,
+    text_length: TextLength = COMPARED_LENGTH,
     as_json: Json = False,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 ) -> None:

@@ -11,10 +11,9 @@ import typer
 from charrnn.commands.app import app
 from charrnn.commands.options import CheckpointDir, TextLength, with_options
 from charrnn.commands.options import report as tell_skipped
-from charrnn.config import CHECKPOINT_DIR, SamplingConfig
+from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
 from charrnn.errors import CharrnnError, UsageError
 
-_MEASURED = 50_000  # as charrnn.evaluation.head_to_head has it, which is not imported for the help
 _LOOKED_AT = 4096  # bytes at the beginning of a file that say who made it
 
 
@@ -36,7 +35,7 @@ def report(
     ] = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="The same as SVG.")] = None,
     sampling: SamplingConfig = _SAMPLING,
-    text_length: TextLength = _MEASURED,
+    text_length: TextLength = COMPARED_LENGTH,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 ) -> None:
     """Tell what runs learned on one HTML page that needs no network.

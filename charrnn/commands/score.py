@@ -17,15 +17,13 @@ from charrnn.commands.app import app
 from charrnn.commands.options import CheckpointDir, Json, SamplingThreads, print_json, report
 from charrnn.commands.sample_output import Color
 from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
-from charrnn.config import CHECKPOINT_DIR, ReadConfig
+from charrnn.config import CHECKPOINT_DIR, COLD_WINDOW, ReadConfig
 from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError, VocabularyError
 
 if TYPE_CHECKING:
     from charrnn.evaluation.scoring import Score
     from charrnn.runs.checkpoint import Checkpoint
     from charrnn.terminal.scores import ModelScore
-
-_WINDOW = 256  # characters of a cold window, as in charrnn.training.validation
 
 
 @app.command()
@@ -40,7 +38,7 @@ def score(
         ),
     ],
     cold: Annotated[
-        bool, typer.Option("--cold", help=f"Forget everything every {_WINDOW} characters, as a short context does.")
+        bool, typer.Option("--cold", help=f"Forget everything every {COLD_WINDOW} characters, as a short context does.")
     ] = False,
     count: Annotated[int, typer.Option(min=0, help="Show so many of the most surprising places.")] = 5,
     color: Annotated[
@@ -67,7 +65,7 @@ def score(
     from charrnn.terminal.scores import remarks, show_scores
 
     *models, typed = paths
-    window = _WINDOW if cold else None
+    window = COLD_WINDOW if cold else None
     problems: list[str] = []
     with tempfile.TemporaryFile() as spool:
         text = _ReadableText(typed, encoding, spool, checkpoint_dir)

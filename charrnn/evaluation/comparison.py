@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from charrnn.config import CHECKPOINT_DIR
+from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH
 from charrnn.errors import CorpusError, DivergedError, RunError, UsageError
 from charrnn.evaluation import verdict
 from charrnn.evaluation.compared_samples import ComparedSample, WrittenSample, statistics_of, write_samples
-from charrnn.evaluation.head_to_head import LENGTH, Measurement, measure
+from charrnn.evaluation.head_to_head import Measurement, measure
 from charrnn.evaluation.sample_statistics import SampleStatistics
 from charrnn.evaluation.scoring import ShareCallback
 from charrnn.evaluation.settings import differing_settings, text_key
@@ -83,7 +83,7 @@ def compare(
     temperatures: tuple[float, ...] = (0.8,),
     length: int = 300,
     text: str | None = None,
-    text_length: int = LENGTH,
+    text_length: int = COMPARED_LENGTH,
     read: Read = corpus.read,
     progress: ShareCallback = lambda share: None,
 ) -> Comparison:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.config import COLD_WINDOW, COMPARED_LENGTH
 from charrnn.errors import CorpusError, UsageError
 from charrnn.evaluation.bootstrap import Difference, paired_difference
 from charrnn.evaluation.ngrams import kneser_ney
@@ -21,9 +22,7 @@ from charrnn.runs.training_text import Read, TrainingText, find_training_text
 from charrnn.text import corpus
 from charrnn.text.corpus import HeldOutSpan
 
-LENGTH = 50_000  # characters, so that a difference of 0.01 bits is told from none, in seconds
 _LEAD = 512  # characters read before the first that counts, where there are any
-_WINDOW = 256  # of the cold loss, as charrnn.training.validation has it
 COUNTED = 20_000_000  # characters of a text, of which n-grams are counted and words collected in seconds, in memory
 
 Bits = NDArray[np.float64]
@@ -67,7 +66,7 @@ def measure(
     paths: Sequence[Path],
     text: str | None = None,
     *,
-    length: int = LENGTH,
+    length: int = COMPARED_LENGTH,
     read: Read = corpus.read,
     load: Callable[[Path], Checkpoint] = checkpoint.load,
     progress: ShareCallback = lambda share: None,
@@ -117,7 +116,7 @@ def measure(
         carried = [
             score(engine, vocabulary, lead + part, lead=max(1, len(lead)), progress=done) for lead, part in parts
         ]
-        cold = [score(engine, vocabulary, lead[-1:] + part, window=_WINDOW, progress=done) for lead, part in parts]
+        cold = [score(engine, vocabulary, lead[-1:] + part, window=COLD_WINDOW, progress=done) for lead, part in parts]
         joined = [np.concatenate([scored.bits for scored in scores]) for scores in (carried, cold)]
         bits.append((joined[0], joined[1], sum(int(scored.unseen.sum()) for scored in carried)))
     assert first is not None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn._version import __version__
-from charrnn.config import CHECKPOINT_DIR
+from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH
 from charrnn.errors import CharrnnError, DivergedError, RunError
 from charrnn.evaluation import head_to_head, verdict
 from charrnn.evaluation.head_to_head import Measurement
@@ -114,7 +114,7 @@ def collect(
     *,
     root: Path = CHECKPOINT_DIR,
     prime: str | None = None,
-    text_length: int = head_to_head.LENGTH,
+    text_length: int = COMPARED_LENGTH,
     progress: ShareCallback = lambda share: None,
 ) -> Report:
     """Read runs; the best snapshot of each writes what is requested, and several are measured on one text.
