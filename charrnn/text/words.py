@@ -5,15 +5,49 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from charrnn.text.corpus import Corpus, Span
+
+WORDS_FROM = 10_000_000  # characters of training text whose words are known: three seconds' reading, and most words
+PIECE = 1_000_000  # characters decoded at once; a word at such a border is cut in two, which moves no figure
+
 
 def words_of(text: str) -> list[str]:
     """The words of a text: runs of letters, with apostrophes inside, in lower case."""
     return [word.lower() for word in re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", text)]
 
 
+def training_words(
+    corpus: Corpus, spans: Iterable[Span], *, limit: int | None = WORDS_FROM, piece: int | None = PIECE
+) -> frozenset[str]:
+    """The words of parts of a text.
+
+    Args:
+        corpus: the text.
+        spans: the parts, in order.
+        limit: characters that are read, to the end of a piece; None: all.
+        piece: characters that are decoded at once; None: each part whole.
+    """
+    words: set[str] = set()
+    left = len(corpus) if limit is None else limit
+    for span in spans:
+        if left <= 0:
+            break
+        size = piece or max(1, span.size)
+        for start in range(span.start, min(span.stop, span.start + left), size):
+            words.update(words_of(corpus.vocabulary.decode(corpus.ids[start : min(span.stop, start + size)])))
+        left -= span.size
+    return frozenset(words)
+
+
 def known_words(sample: str, text_words: Iterable[str]) -> float | None:
-    """The share of a sample's words found in a text's words, 0 to 1; None if it has none. The last word, which the
-    end of the sample may have cut, is not counted."""
+    """The share of a sample's words that occur in a text, 0 to 1; None if it has none.
+
+    The last word, which the end of the sample may have cut, is not counted.
+
+    Args:
+        sample: a text that a model wrote.
+        text_words: the words of the text.
+    """
     words = words_of(sample)
     if words and sample and not sample[-1].isspace() and (sample[-1].isalpha() or sample[-1] in "'’"):
         words = words[:-1]

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.text.words import known_words, words_of
+from charrnn.text import corpus
+from charrnn.text.corpus import Span
+from charrnn.text.words import known_words, training_words, words_of
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,20 @@ def test_known_share_by_hand(sample: str, share: float | None) -> None:
 def test_a_text_knows_its_own_words(text: str) -> None:
     assert known_words(text, words_of(text)) in (1.0, None)
     assert known_words(text, []) in (0.0, None)
+
+
+def test_training_words_are_those_of_the_spans() -> None:
+    source = corpus.from_text("Anna came. Boris went; Clara stayed")
+    spans = [Span(0, 10), Span(23, 35)]
+    assert training_words(source, spans) == {"anna", "came", "clara", "stayed"}
+    assert training_words(source, [*spans, Span(5, 5)], limit=None, piece=None) == {"anna", "came", "clara", "stayed"}
+
+
+def test_training_words_are_read_in_pieces_up_to_a_limit() -> None:
+    source = corpus.from_text("aa bb cc dd ee ff gg")
+    whole = [Span(0, 20)]
+    assert training_words(source, whole, piece=6) == {"aa", "bb", "cc", "dd", "ee", "ff", "gg"}
+    assert training_words(source, whole, piece=4) == {"aa", "b", "cc", "d", "ee", "f", "gg"}  # cut at the borders
+    assert training_words(source, whole, limit=7, piece=6) == {"aa", "bb", "cc", "dd"}  # to the end of a piece
+    assert training_words(source, [Span(0, 6), Span(6, 12), Span(12, 20)], limit=9, piece=6) == {"aa", "bb", "cc", "dd"}
+    assert training_words(source, [Span(0, 6), Span(6, 12)], limit=6, piece=6) == {"aa", "bb"}
