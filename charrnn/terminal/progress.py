@@ -25,7 +25,7 @@ from charrnn.training.trainer import Trainer
 
 _MEASURED = 1.0  # seconds of training that the estimate rests on, at least
 _REMEMBERED = 30.0  # seconds of training that the speed is of: it changes with what else the machine does
-_CORRECTED = 0.03  # share of a time budget's iterations, from which a correction is told
+_CORRECTED = 0.03  # share of a time budget's iterations, from which on a correction is announced
 _PLAIN_EVERY = 10.0  # seconds between two plain lines
 
 
@@ -56,7 +56,7 @@ class Display:
         self.began_at = training.iteration
         self.moving = sys.stderr.isatty()
         self.bar: tqdm[Any] | None = None
-        self._told = self.total
+        self._announced = self.total
         self._marks: deque[Progress] = deque()  # a second apart; speed is measured from the first
         self._estimated = False
         self._spoke = time.monotonic()
@@ -114,8 +114,8 @@ class Display:
         if self.total is not None:
             if self.bar is not None:
                 self.bar.total = self.total
-            if self._told is None or abs(self.total / self._told - 1) > _CORRECTED:
-                self._told = self.total
+            if self._announced is None or abs(self.total / self._announced - 1) > _CORRECTED:
+                self._announced = self.total
                 epochs = self.total / self.training.streams.per_epoch
                 self._say(f"plan    {self.total:,} iterations ({epochs:.1f} epochs) fill the time")
         match event:

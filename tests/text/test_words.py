@@ -61,7 +61,7 @@ def test_training_words_are_read_in_pieces_up_to_a_limit() -> None:
     source = corpus.from_text("aa bb cc dd ee ff gg")
     whole = [Span(0, 20)]
     assert training_words(source, whole, piece=6) == {"aa", "bb", "cc", "dd", "ee", "ff", "gg"}
-    assert training_words(source, whole, piece=4) == {"aa", "b", "cc", "d", "ee", "f", "gg"}  # cut at the borders
+    assert training_words(source, whole, piece=4) == {"aa", "b", "cc", "dd", "ee", "f", "gg"}  # cut at the borders
     assert training_words(source, whole, limit=7, piece=6) == {"aa", "bb", "cc", "dd"}  # to the end of a piece
     assert training_words(source, [Span(0, 6), Span(6, 12), Span(12, 20)], limit=9, piece=6) == {"aa", "bb", "cc", "dd"}
     assert training_words(source, [Span(0, 6), Span(6, 12)], limit=6, piece=6) == {"aa", "bb"}
