@@ -75,15 +75,9 @@ def score(
         _write(html, page(text.name, scored, places, window))
     with to_the_end():
         if as_json:
-            print_json(
-                {
-                    "text": text.name,
-                    "window": window,
-                    "scores": [_facts(model, scored[0].score, count) for model in scored],
-                    "notes": remarks(scored, window),
-                    "problems": problems,
-                }
-            )
+            scores = [_facts(model, scored[0].score, count) for model in scored]
+            values = {"text": text.name, "window": window, "scores": scores, "notes": remarks(scored, window)}
+            print_json(values | {"problems": problems})
         else:
             if color is Color.BITS:
                 _shade(scored[0].score)

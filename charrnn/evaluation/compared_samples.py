@@ -57,15 +57,16 @@ class ComparedSample:
         }
 
 
-def write_samples(
+def compared_samples(
     files: Sequence[CheckpointFile],
     rows: Mapping[Path, CheckpointRow],
     prime: str,
     request: Request,
     loader: CheckpointLoader,
+    read: Read,
     notes: list[str],
-) -> list[WrittenSample]:
-    """Have each checkpoint write what is requested.
+) -> tuple[tuple[ComparedSample, ...], SampleStatistics]:
+    """Have each checkpoint write what is requested, and look at what that is made of.
 
     Args:
         files: Who writes.
@@ -73,11 +74,36 @@ def write_samples(
         prime: What the samples begin with, as far as a vocabulary has it.
         request: How long, at which temperatures, and from which seed.
         loader: Where tensors come from; a checkpoint that cannot write is one of its problems.
+        read: What reads the texts that were trained on, as `corpus.read` does.
         notes: Is added a line for each checkpoint that has never seen something of the prime.
 
     Returns:
-        The samples: those of a file, by temperature, after those of the one before.
+        The samples: those of a file, by temperature, after those of the one before; and what real text is made of.
     """
+    written = _write(files, rows, prime, request, loader, notes)
+    statistics, real = statistics_of(written, read)
+    samples = tuple(
+        ComparedSample(
+            row=rows[sample.file.path],
+            temperature=sample.temperature,
+            prime=sample.prime,
+            text=sample.text,
+            statistics=its,
+        )
+        for sample, its in zip(written, statistics, strict=True)
+    )
+    return samples, real
+
+
+def _write(
+    files: Sequence[CheckpointFile],
+    rows: Mapping[Path, CheckpointRow],
+    prime: str,
+    request: Request,
+    loader: CheckpointLoader,
+    notes: list[str],
+) -> list[WrittenSample]:
+    """What each checkpoint writes."""
     samples: list[WrittenSample] = []
     for file in files if request.length else ():
         row, vocabulary = rows[file.path], file.header.vocabulary

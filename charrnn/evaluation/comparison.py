@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH
 from charrnn.errors import CorpusError, DivergedError, RunError, UsageError
 from charrnn.evaluation import verdict
-from charrnn.evaluation.compared_samples import ComparedSample, WrittenSample, statistics_of, write_samples
+from charrnn.evaluation.compared_samples import ComparedSample, compared_samples
 from charrnn.evaluation.head_to_head import Measurement, measure
 from charrnn.evaluation.sample_statistics import SampleStatistics
 from charrnn.evaluation.scoring import ShareCallback
@@ -87,30 +88,23 @@ def compare(
     read: Read = corpus.read,
     progress: ShareCallback = lambda share: None,
 ) -> Comparison:
-    """Compare runs, all their snapshots, and single checkpoints.
-
-    Of one run every snapshot writes a sample at each temperature; of several, the best of each and every file named.
-    Several are measured, too (`head_to_head`).
+    """Compare runs, all their snapshots, and checkpoints. All of one run write samples, the best of each of several.
 
     Args:
         paths: Runs and files, by path or by name below `root`; none: the newest run.
         root: The directory of runs.
         prime: What every sample begins with; None: the first vocabulary's default.
-        seed: Of the samples.
-        temperatures: One sample of each checkpoint at each of these.
-        length: Characters of a sample; 0: none.
+        seed, temperatures, length: Of the samples; of length 0 there are none.
         text: What to measure on, a path or known name; None: what all held out, if that is the same.
         text_length: Characters of it, at most; 0: nothing is measured.
         read: What reads texts, as `corpus.read` does.
         progress: Is told what share of the measuring has been done since it was last told.
 
     Returns:
-        The comparison. What cannot be read is skipped and named in its `problems`.
+        The comparison. What cannot be read is among its problems.
 
     Raises:
-        UsageError: An impossible value.
-        CorpusError: `text` cannot be read.
-        RunError: The first problem, if nothing is left to show.
+        UsageError, CorpusError, RunError: An impossible value, a `text` that cannot be read, nothing left to show.
     """
     request = Request(length=length, temperatures=temperatures, seed=seed)
     for temperature in temperatures:
@@ -121,30 +115,14 @@ def compare(
     names = names_of([run.run for run in runs])
     files = [file for run in runs for file in run.files]
     notes: list[str] = []
-    same_text = len({text_key(file.header) for file in files}) == 1
-    if not same_text:
-        differ = "The held-out texts differ, so losses tell nothing across runs; best is within a run."
-        notes.append(differ if text else f"{differ} Name one text to measure all on: --text FILE")
+    same_text = _hold_same_text(files, text, notes)
     rows = _rows(runs, names, same_text)
     chosen = _chosen(runs)
     prime = prime or files[0].header.vocabulary.default_prime
-    written = write_samples(chosen, rows, prime, request, loader, notes)
-    measurement = None
-    if text_length and (text or (same_text and len(runs) > 1)):
-        try:
-            measurement = measure(
-                [file.path for file in chosen],
-                text,
-                length=text_length,
-                read=read,
-                load=loader.load,
-                progress=progress,
-            )
-        except (UsageError, CorpusError, DivergedError) as error:
-            if text and not isinstance(error, DivergedError):
-                raise
-            notes.append(f"Not measured on one text: {error}")
-    samples, real = _compared(written, rows, read)
+    samples, real = compared_samples(chosen, rows, prime, request, loader, read, notes)
+    measured = partial(measure, length=text_length, read=read, load=loader.load, progress=progress)
+    wanted = text_length and (text or (same_text and len(runs) > 1))
+    measurement = _measurement(measured, chosen, text, notes) if wanted else None
     return Comparison(
         rows=tuple(rows.values()),
         groups=tuple(name or run.files[0].path.stem for name, run in zip(names, runs, strict=True)),
@@ -174,6 +152,28 @@ def _loaded(paths: Sequence[Path], root: Path, loader: CheckpointLoader) -> list
     return runs
 
 
+def _hold_same_text(files: Sequence[CheckpointFile], text: str | None, notes: list[str]) -> bool:
+    """Whether all held out the same text; if they did not, a reader is told so."""
+    if len({text_key(file.header) for file in files}) == 1:
+        return True
+    differ = "The held-out texts differ, so losses tell nothing across runs; best is within a run."
+    notes.append(differ if text else f"{differ} Name one text to measure all on: --text FILE")
+    return False
+
+
+def _measurement(
+    measured: Callable[..., Measurement], files: Sequence[CheckpointFile], text: str | None, notes: list[str]
+) -> Measurement | None:
+    """All on one text; None, and a note why, if that cannot be, unless the text was named and cannot be read."""
+    try:
+        return measured([file.path for file in files], text)
+    except (UsageError, CorpusError, DivergedError) as error:
+        if text and not isinstance(error, DivergedError):
+            raise
+        notes.append(f"Not measured on one text: {error}")
+        return None
+
+
 def _rows(runs: Sequence[LoadedRun], names: Sequence[str], same_text: bool) -> dict[Path, CheckpointRow]:
     """The row of each checkpoint. The best is one of all if they held out the same text, else one of each run."""
     comparable = [[file for run in runs for file in run.files]] if same_text else [run.files for run in runs]
@@ -190,24 +190,6 @@ def _chosen(runs: Sequence[LoadedRun]) -> list[CheckpointFile]:
     if len(runs) == 1:
         return runs[0].files
     return [file for run in runs for file in run.files if file.path in run.named or file is best_or_last(run.files)]
-
-
-def _compared(
-    written: Sequence[WrittenSample], rows: Mapping[Path, CheckpointRow], read: Read
-) -> tuple[tuple[ComparedSample, ...], SampleStatistics]:
-    """The samples with what they are made of, and what real text is made of."""
-    statistics, real = statistics_of(written, read)
-    samples = tuple(
-        ComparedSample(
-            row=rows[sample.file.path],
-            temperature=sample.temperature,
-            prime=sample.prime,
-            text=sample.text,
-            statistics=its,
-        )
-        for sample, its in zip(written, statistics, strict=True)
-    )
-    return samples, real
 
 
 def _cost(run: LoadedRun) -> TrainingCost:

@@ -85,17 +85,15 @@ def measure(
         Bits per character of each, and by how much the best is better.
 
     Raises:
-        UsageError: The models would read different characters, or nothing says where the text is, or it has changed
-            since.
+        UsageError: The models would read different characters, or the text is not to be found or has changed.
         CorpusError: The text cannot be read, or nothing of it is held out.
-        CheckpointError: A checkpoint cannot be read.
-        DivergedError: The outputs of a model are not numbers.
+        CheckpointError, DivergedError: A checkpoint cannot be read, or its outputs are not numbers.
     """
     if length < 2:
         raise UsageError(f"--text-length {length}: at least 2 characters.")
     parts: list[tuple[str, str]] = []
     first: TrainingText | None = None  # that of the first model
-    bits: list[tuple[Bits, Bits, int]] = []
+    measured: list[_ModelBits] = []
     readings: dict[Any, TrainingText] = {}
     for path in paths:
         loaded = load(path)
@@ -111,34 +109,54 @@ def measure(
         parts = parts or here
         if here != parts:
             raise UsageError("these models were trained on, or read, different texts.", "Name one for all: --text FILE")
-        engine, vocabulary = Engine(header.model, loaded.weights), header.vocabulary
-        done = _share(progress, 2 * len(paths) * len(parts))
-        carried = [
-            score(engine, vocabulary, lead + part, lead=max(1, len(lead)), progress=done) for lead, part in parts
-        ]
-        cold = [score(engine, vocabulary, lead[-1:] + part, window=COLD_WINDOW, progress=done) for lead, part in parts]
-        joined = [np.concatenate([scored.bits for scored in scores]) for scores in (carried, cold)]
-        bits.append((joined[0], joined[1], sum(int(scored.unseen.sum()) for scored in carried)))
+        measured.append(_bits(loaded, path, parts, _share(progress, 2 * len(paths) * len(parts))))
     assert first is not None
-    best = min(range(len(bits)), key=lambda number: bits[number][0].mean())
+    best = min(measured, key=lambda model: model.carried.mean())
     order, ngrams = _counting(first, parts) if first.same else (None, None)
     return Measurement(
         text=first.corpus.name,
         held_out=first.same,
-        characters=len(bits[0][0]),
-        models=tuple(
-            ModelMeasurement(
-                path=path,
-                carried=float(carried.mean()),
-                cold=float(cold.mean()),
-                unseen=unseen,
-                difference=None if number == best else paired_difference(bits[best][0], carried),
-            )
-            for number, (path, (carried, cold, unseen)) in enumerate(zip(paths, bits, strict=True))
-        ),
-        best=paths[best],
+        characters=len(best.carried),
+        models=tuple(_beside(model, best) for model in measured),
+        best=best.path,
         order=order,
         ngrams=ngrams,
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _ModelBits:
+    """The bits of every measured character by one model."""
+
+    path: Path
+    carried: Bits
+    cold: Bits
+    unseen: int  # how many it had never seen
+
+
+def _bits(loaded: Checkpoint, path: Path, parts: Sequence[tuple[str, str]], progress: ShareCallback) -> _ModelBits:
+    """What a model makes of the parts of a text, each after what leads to it."""
+    engine, vocabulary = Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary
+    carried = [
+        score(engine, vocabulary, lead + part, lead=max(1, len(lead)), progress=progress) for lead, part in parts
+    ]
+    cold = [score(engine, vocabulary, lead[-1:] + part, window=COLD_WINDOW, progress=progress) for lead, part in parts]
+    return _ModelBits(
+        path,
+        np.concatenate([scored.bits for scored in carried]),
+        np.concatenate([scored.bits for scored in cold]),
+        sum(int(scored.unseen.sum()) for scored in carried),
+    )
+
+
+def _beside(model: _ModelBits, best: _ModelBits) -> ModelMeasurement:
+    """A model's figures, and how far it is from the best."""
+    return ModelMeasurement(
+        path=model.path,
+        carried=float(model.carried.mean()),
+        cold=float(model.cold.mean()),
+        unseen=model.unseen,
+        difference=None if model is best else paired_difference(best.carried, model.carried),
     )
 
 
