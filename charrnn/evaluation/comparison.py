@@ -50,9 +50,7 @@ class Comparison:
     samples: tuple[ComparedSample, ...]
     real: SampleStatistics  # of held-out text, beside that of the samples
     prime: str
-    seed: int
-    temperatures: tuple[float, ...]
-    length: int
+    request: Request  # what the samples are
     notes: tuple[str, ...]  # what a reader must know to read it rightly
     problems: tuple[str, ...]  # files that were skipped, and why
 
@@ -67,9 +65,9 @@ class Comparison:
             "samples": [sample.to_dict() for sample in self.samples],
             "real": self.real.to_dict(),
             "prime": self.prime,
-            "seed": self.seed,
-            "temperatures": list(self.temperatures),
-            "length": self.length,
+            "seed": self.request.seed,
+            "temperatures": list(self.request.temperatures),
+            "length": self.request.length,
             "notes": list(self.notes),
             "problems": list(self.problems),
         }
@@ -94,7 +92,9 @@ def compare(
         paths: Runs and files, by path or by name below `root`; none: the newest run.
         root: The directory of runs.
         prime: What every sample begins with; None: the first vocabulary's default.
-        seed, temperatures, length: Of the samples; of length 0 there are none.
+        seed: Of the samples.
+        temperatures: One sample of each checkpoint at each of these.
+        length: Characters of a sample; 0: none.
         text: What to measure on, a path or known name; None: what all held out, if that is the same.
         text_length: Characters of it, at most; 0: nothing is measured.
         read: What reads texts, as `corpus.read` does.
@@ -109,33 +109,26 @@ def compare(
     request = Request(length=length, temperatures=temperatures, seed=seed)
     for temperature in temperatures:
         chain.chain(temperature)  # raises before anything is read
-    read = reading_once(read)
-    loader = CheckpointLoader()
+    read, loader, notes = reading_once(read), CheckpointLoader(), list[str]()
     runs = _loaded(paths, root, loader)
-    names = names_of([run.run for run in runs])
-    files = [file for run in runs for file in run.files]
-    notes: list[str] = []
-    same_text = _hold_same_text(files, text, notes)
-    rows = _rows(runs, names, same_text)
-    chosen = _chosen(runs)
-    prime = prime or files[0].header.vocabulary.default_prime
+    same_text = _hold_same_text(runs, text, notes)
+    rows, chosen = _rows(runs, same_text), _chosen(runs)
+    prime = prime or runs[0].files[0].header.vocabulary.default_prime
     samples, real = compared_samples(chosen, rows, prime, request, loader, read, notes)
     measured = partial(measure, length=text_length, read=read, load=loader.load, progress=progress)
     wanted = text_length and (text or (same_text and len(runs) > 1))
     measurement = _measurement(measured, chosen, text, notes) if wanted else None
     return Comparison(
         rows=tuple(rows.values()),
-        groups=tuple(name or run.files[0].path.stem for name, run in zip(names, runs, strict=True)),
+        groups=tuple(run.name or run.files[0].path.stem for run in runs),
         settings=differing_settings([run.files[-1].header for run in runs]),
         costs=tuple(map(_cost, runs)),
-        verdicts=_verdicts(runs, names),
+        verdicts=_verdicts(runs),
         measurement=measurement,
         samples=samples,
         real=real,
         prime=prime,
-        seed=seed,
-        temperatures=temperatures,
-        length=length,
+        request=request,
         notes=tuple(notes),
         problems=tuple(dict.fromkeys(loader.problems)),
     )
@@ -149,12 +142,14 @@ def _loaded(paths: Sequence[Path], root: Path, loader: CheckpointLoader) -> list
     runs = [run for run in runs if run.files]
     if not runs:
         raise RunError(loader.problems[0])
+    for run, name in zip(runs, names_of([run.run for run in runs]), strict=True):
+        run.name = name
     return runs
 
 
-def _hold_same_text(files: Sequence[CheckpointFile], text: str | None, notes: list[str]) -> bool:
+def _hold_same_text(runs: Sequence[LoadedRun], text: str | None, notes: list[str]) -> bool:
     """Whether all held out the same text; if they did not, a reader is told so."""
-    if len({text_key(file.header) for file in files}) == 1:
+    if len({text_key(file.header) for run in runs for file in run.files}) == 1:
         return True
     differ = "The held-out texts differ, so losses tell nothing across runs; best is within a run."
     notes.append(differ if text else f"{differ} Name one text to measure all on: --text FILE")
@@ -174,15 +169,11 @@ def _measurement(
         return None
 
 
-def _rows(runs: Sequence[LoadedRun], names: Sequence[str], same_text: bool) -> dict[Path, CheckpointRow]:
+def _rows(runs: Sequence[LoadedRun], same_text: bool) -> dict[Path, CheckpointRow]:
     """The row of each checkpoint. The best is one of all if they held out the same text, else one of each run."""
     comparable = [[file for run in runs for file in run.files]] if same_text else [run.files for run in runs]
     best = {file.path for files in comparable if (file := best_of(files))}
-    return {
-        file.path: CheckpointRow.of(file, name, file.path in best)
-        for name, run in zip(names, runs, strict=True)
-        for file in run.files
-    }
+    return {file.path: CheckpointRow.of(file, run.name, file.path in best) for run in runs for file in run.files}
 
 
 def _chosen(runs: Sequence[LoadedRun]) -> list[CheckpointFile]:
@@ -204,7 +195,7 @@ def _cost(run: LoadedRun) -> TrainingCost:
     )
 
 
-def _verdicts(runs: Sequence[LoadedRun], names: Sequence[str]) -> dict[str, Sequence[str]]:
+def _verdicts(runs: Sequence[LoadedRun]) -> dict[str, Sequence[str]]:
     """The sentences on each run; of a file that lies in none there is nothing to say."""
-    verdicts = {name: verdict.of_run(run.run) for name, run in zip(names, runs, strict=True) if run.run}
+    verdicts = {run.name: verdict.of_run(run.run) for run in runs if run.run}
     return {name: judged.sentences for name, judged in verdicts.items() if judged}

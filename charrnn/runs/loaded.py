@@ -83,6 +83,7 @@ class LoadedRun:
     run: Run | None
     files: list[CheckpointFile]  # by ascending iteration
     named: set[Path] = field(default_factory=set)  # the files that were named one by one
+    name: str = ""  # what tells the run from the others; "" for none
 
 
 def find_runs(paths: Iterable[Path], root: Path, problems: list[str]) -> list[LoadedRun]:

@@ -156,8 +156,10 @@ def show_comparison(out: Console, comparison: Comparison) -> None:
         show_measurement(out, comparison.measurement, comparison.rows)
     if comparison.samples:
         out.print()
-        temperatures = ", ".join(f"{temperature:g}" for temperature in comparison.temperatures)
-        out.print(plain(f"Samples: prime {comparison.prime!r}, seed {comparison.seed}, temperature {temperatures}"))
+        temperatures = ", ".join(f"{temperature:g}" for temperature in comparison.request.temperatures)
+        out.print(
+            plain(f"Samples: prime {comparison.prime!r}, seed {comparison.request.seed}, temperature {temperatures}")
+        )
         out.print()
         show_statistics(out, comparison.samples, comparison.real)
         show_samples(out, comparison.samples)
