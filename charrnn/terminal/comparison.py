@@ -156,10 +156,9 @@ def show_comparison(out: Console, comparison: Comparison) -> None:
         show_measurement(out, comparison.measurement, comparison.rows)
     if comparison.samples:
         out.print()
-        temperatures = ", ".join(f"{temperature:g}" for temperature in comparison.request.temperatures)
-        out.print(
-            plain(f"Samples: prime {comparison.prime!r}, seed {comparison.request.seed}, temperature {temperatures}")
-        )
+        request = comparison.request
+        temperatures = ", ".join(f"{temperature:g}" for temperature in request.temperatures)
+        out.print(plain(f"Samples: prime {comparison.prime!r}, seed {request.seed}, temperature {temperatures}"))
         out.print()
         show_statistics(out, comparison.samples, comparison.real)
         show_samples(out, comparison.samples)
