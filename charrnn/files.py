@@ -1,9 +1,10 @@
-"""Where charrnn keeps things outside the working directory, and writing files so that nobody sees half of one."""
+"""Where charrnn keeps things outside the working directory, and writing: files whole or not at all, and to no one."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -22,8 +23,24 @@ def data_dir() -> Path:
     return Path(named) if named else platformdirs.user_data_path("charrnn", appauthor=False)
 
 
+def discard_stdout() -> None:
+    """Let standard output lead nowhere, once its reader (`| head`) has all it wanted.
+
+    What is left in Python's buffer must have somewhere to go: it would complain again while flushing at exit.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def replace_file(path: Path, data: bytes) -> None:
-    """Write `path` whole or not at all: temporary sibling, fsync, rename, fsync of the directory. Raises OSError."""
+    """Write a file whole or not at all: temporary sibling, fsync, rename, fsync of the directory.
+
+    Args:
+        path: The file, which need not exist; its directory must.
+        data: What is in it afterwards.
+
+    Raises:
+        OSError: It cannot be written; what was there is there still.
+    """
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -2,16 +2,60 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
-def bits(nats: float | None) -> float | None:
-    """Nats per character -> bits per character; None for what was not measured or is no number."""
-    return nats / math.log(2) if nats is not None and math.isfinite(nats) else None
+@overload
+def bits(nats: float) -> float: ...
+@overload
+def bits(nats: NDArray[np.float64]) -> NDArray[np.float64]: ...
+@overload
+def bits(nats: float | None) -> float | None: ...
+def bits(nats: float | NDArray[np.float64] | None) -> float | NDArray[np.float64] | None:
+    """Nats as bits, of losses in what people see: bits per character are nats per character / ln 2.
+
+    Args:
+        nats: A figure, or many (any shape), in nats; None for one that was not measured.
+
+    Returns:
+        The same in bits; None for None.
+    """
+    return None if nats is None else nats / math.log(2)
+
+
+SHADES = (1.0, 2.0, 4.0, 6.0)  # bits from which on a character is shown one shade darker
+
+
+def shade_level(surprise: float) -> int:
+    """How dark a character is shown: how many of SHADES its surprise in bits reaches, from 0."""
+    return sum(surprise >= least for least in SHADES)
+
+
+def shaded(text: str, surprise: Sequence[float]) -> tuple[tuple[int, str], ...]:
+    """A text in pieces of one shade each.
+
+    Args:
+        text: Any text.
+        surprise: Bits of each of its characters.
+
+    Returns:
+        (shade level, piece) in order; joined, the pieces are the text.
+
+    >>> shaded("abcd", [0.5, 1.0, 1.5, 9.0])
+    ((0, 'a'), (1, 'bc'), (4, 'd'))
+    """
+    levels = map(shade_level, surprise)
+    pieces = itertools.groupby(zip(levels, text, strict=True), key=lambda pair: pair[0])
+    return tuple((level, "".join(character for _, character in pairs)) for level, pairs in pieces)
 
 
 def duration(seconds: float) -> str:
@@ -57,6 +101,7 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202
 
 
 def _placeholder(match: re.Match[str]) -> str:
+    """What is shown for a character that is not."""
     point = ord(match[0])
     if point < 0x20:
         return chr(0x2400 + point)  # Unicode has a picture of each: ␛ for escape
@@ -67,3 +112,8 @@ def visible(text: str) -> str:
     """`text` with everything a terminal would obey, or could not encode, replaced by a placeholder; one for one, so
     that no length changes. Newlines and tabs stay."""
     return _UNSAFE.sub(_placeholder, text)
+
+
+def one_line(text: str) -> str:
+    """`text` as it would be typed in Python: newlines and controls as escapes."""
+    return visible(text.translate({ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}))

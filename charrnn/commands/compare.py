@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +9,9 @@ import typer
 
 from charrnn.commands.app import app
 from charrnn.commands.options import CheckpointDir, Json, TextLength, print_json, report, with_options
-from charrnn.config import CHECKPOINT_DIR, SamplingConfig
+from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
 
 _SAMPLING = SamplingConfig(length=300, seed=1)
-_MEASURED = 50_000  # as charrnn.evaluation.head_to_head has it, which is not imported for the help
 
 
 @app.command()
@@ -35,7 +33,7 @@ def compare(
             help="Text to compare them on: a file, a folder or a known text.",
         ),
     ] = None,
-    text_length: TextLength = _MEASURED,
+    text_length: TextLength = COMPARED_LENGTH,
     as_json: Json = False,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 ) -> None:
@@ -43,21 +41,11 @@ def compare(
 
     All samples have the same prime and seed. One run shows a sample of every snapshot; several show the best of each,
     and are measured on one text. The best has the lowest held-out loss, in bits per character (bpc)."""
-    from functools import partial
-
-    from tqdm import tqdm
-
     from charrnn.commands.text_options import read
     from charrnn.evaluation import comparison
+    from charrnn.terminal.progress_bar import share_bar
 
-    bar = partial(
-        tqdm, total=1, desc="measuring", unit="", delay=0.5, leave=False, bar_format="{desc} {percentage:.0f}%"
-    )
-    with bar(disable=not sys.stderr.isatty()) as measuring:
-
-        def progress(share: float) -> None:
-            measuring.update(share)
-
+    with share_bar("measuring") as progress:
         result = comparison.compare(
             paths or [],
             root=checkpoint_dir,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +16,6 @@ from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from charrnn.text.catalogue import KnownText
-    from charrnn.text.download import DownloadCallback
     from charrnn.text.known_texts import StoredText
 
 _TRAIN = TrainConfig()
@@ -76,6 +73,7 @@ def fetch(
     """Fetch texts, by name or from anywhere on the web.
 
     Kept is the text alone, in UTF-8 and without Project Gutenberg's licence."""
+    from charrnn.terminal.progress_bar import download_bar
     from charrnn.text import known_texts
     from charrnn.text.catalogue import ENTRIES
 
@@ -89,7 +87,7 @@ def fetch(
         if stored is not None and not force and entry.name not in ENTRIES and stored.url != entry.url:
             raise UsageError(f"{entry.name}: is here already, from {stored.url}.", "Choose a --name, or --force.")
         if stored is None or force:
-            with _bar(entry.name) as progress:
+            with download_bar(entry.name) as progress:
                 stored = known_texts.fetch(entry, max_size=max_size * 10**6, progress=progress)
         length = "" if stored.characters is None else f"{stored.characters:,} characters, "
         _say(f"{stored.name}: {length}{stored.path}")
@@ -158,20 +156,3 @@ def _say(line: str) -> None:
     from charrnn.formatting import visible
 
     print(visible(line), file=sys.stderr)
-
-
-@contextmanager
-def _bar(name: str) -> Iterator[DownloadCallback | None]:
-    """A bar on a terminal, as long as a download lasts."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(desc=name, unit="B", unit_scale=True, dynamic_ncols=True, leave=False, file=sys.stderr) as bar:
-
-        def show(arrived: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(arrived - bar.n)
-
-        yield show

@@ -34,6 +34,7 @@ def main() -> None:
         print(f"charrnn: {line}", file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # The reader (`| head`) has all it wanted. Python would complain again while flushing at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from charrnn.files import discard_stdout
+
+        discard_stdout()
         sys.exit(0)

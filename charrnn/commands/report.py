@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from charrnn.commands.app import app
 from charrnn.commands.options import CheckpointDir, TextLength, with_options
 from charrnn.commands.options import report as tell_skipped
-from charrnn.config import CHECKPOINT_DIR, SamplingConfig
+from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
 from charrnn.errors import CharrnnError, UsageError
 
-if TYPE_CHECKING:
-    from charrnn.report.matplotlib_plots import Kind
-
-_MEASURED = 50_000  # as charrnn.evaluation.head_to_head has it, which is not imported for the help
 _LOOKED_AT = 4096  # bytes at the beginning of a file that say who made it
 
 
@@ -35,11 +31,11 @@ def report(
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
     png: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the curves as a picture, too; needs matplotlib.")
+        Path | None, typer.Option(metavar="FILE", help="Draw the curves as a picture, too; needs resvg-py.")
     ] = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="The same as SVG.")] = None,
     sampling: SamplingConfig = _SAMPLING,
-    text_length: TextLength = _MEASURED,
+    text_length: TextLength = COMPARED_LENGTH,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 ) -> None:
     """Tell what runs learned on one HTML page that needs no network.
@@ -47,38 +43,30 @@ def report(
     It has the samples of every snapshot under a slider, the curves and a verdict on them, texts at several
     temperatures, held-out text shaded by surprise, and where each number comes from. A report is written over an
     older one, and over nothing else."""
-    from tqdm import tqdm
-
-    from charrnn.report import page
+    from charrnn.report import page, picture
     from charrnn.report.collect import collect
     from charrnn.sampling.request import Request
+    from charrnn.terminal.progress_bar import share_bar
 
-    pictures: dict[Kind, Path | None] = {"png": png, "svg": svg}
-    for file in (output, *filter(None, pictures.values())):
+    for file in filter(None, (output, png, svg)):
         _check(file)
-    if png or svg:
-        from charrnn.report.matplotlib_plots import draw, matplotlib
-
-        matplotlib()  # raises before anything is read
+    if png:
+        picture.renderer()  # raises before anything is read
     request = Request(
         length=sampling.length, temperatures=sampling.chosen_temperatures(*_TEMPERATURES), seed=sampling.seed or 0
     )
-    shape = "{desc} {percentage:.0f}%"
-    with tqdm(
-        total=1, desc="measuring", delay=0.5, leave=False, bar_format=shape, disable=not sys.stderr.isatty()
-    ) as bar:
-
-        def progress(share: float) -> None:
-            bar.update(share)
-
-        found = collect(
+    with share_bar("measuring") as progress:
+        collected = collect(
             paths or [], request, root=checkpoint_dir, prime=sampling.prime, text_length=text_length, progress=progress
         )
-    _write(output, page.render(found).encode())
-    for kind, path in pictures.items():
-        if path:
-            _write(path, draw([told.curves for told in found.runs], kind))
-    tell_skipped(list(found.problems))
+    _write(output, page.render(collected).encode())
+    if png or svg:
+        curves = picture.svg(collected)
+        if png:
+            _write(png, picture.png(curves))
+        if svg:
+            _write(svg, curves.encode())
+    tell_skipped(list(collected.problems))
 
 
 def _check(path: Path) -> None:
@@ -89,9 +77,9 @@ def _check(path: Path) -> None:
         with path.open("rb") as file:
             ours = b"charrnn report" in file.read(_LOOKED_AT)
     except OSError as error:
-        raise CharrnnError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from None
+        raise CharrnnError(f"{path}: cannot be written ({error.strerror}).", "Choose another place.") from None
     if not ours:
-        raise UsageError(f"{path}: is there already, and is no report. Choose another name, or remove it first.")
+        raise UsageError(f"{path}: is there already, and is no report.", "Choose another name, or remove it first.")
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -102,5 +90,5 @@ def _write(path: Path, data: bytes) -> None:
     try:
         replace_file(path, data)
     except OSError as error:
-        raise CharrnnError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from None
+        raise CharrnnError(f"{path}: cannot be written ({error.strerror}).", "Choose another place.") from None
     print(f"charrnn: {visible(str(path))}, {size(len(data))}", file=sys.stderr)

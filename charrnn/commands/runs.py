@@ -28,7 +28,7 @@ def runs(context: typer.Context, checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
     missing = checkpoint_dir == CHECKPOINT_DIR and not checkpoint_dir.exists()
     listed = [] if missing else listing.listing(checkpoint_dir)
     if as_json:
-        print_json({"runs": [one.to_dict() for one in listed]})
+        print_json({"runs": [summary.to_dict() for summary in listed]})
     elif listed:
         from charrnn.terminal.console import console
         from charrnn.terminal.runs import show_listing
@@ -36,7 +36,7 @@ def runs(context: typer.Context, checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
         show_listing(console(), listed)
     if not listed:
         print(f"No runs in {checkpoint_dir} yet. Train one: charrnn train TEXT", file=sys.stderr)
-    report([problem for one in listed for problem in one.run.problems])
+    report([problem for summary in listed for problem in summary.run.problems])
 
 
 @runs_app.command()

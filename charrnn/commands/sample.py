@@ -227,12 +227,10 @@ def _readable(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> str:
 
 def _origin(kept: Checkpoint) -> str:
     """What is sampled, in one line, enough to find it again."""
-    from math import log
-
-    from charrnn.formatting import visible
+    from charrnn.formatting import bits, visible
 
     header = kept.header
     loss = header.held_out_loss
-    measured = "" if loss is None else f", held out {loss / log(2):.3f} bits per character"
+    measured = "" if loss is None else f", held out {bits(loss):.3f} bits per character"
     path = visible(str(kept.path)).replace("\n", "␊")
     return f"{path}, iteration {header.iteration:,}{measured}, sha256 {kept.digest[:12]}"

@@ -16,7 +16,7 @@ from charrnn.commands.app import app
 from charrnn.commands.options import CheckpointDir, Json, SamplingThreads, print_json, report
 from charrnn.commands.sample_output import Color
 from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
-from charrnn.config import CHECKPOINT_DIR, ReadConfig
+from charrnn.config import CHECKPOINT_DIR, COLD_WINDOW, ReadConfig
 from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError, VocabularyError
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from charrnn.runs.checkpoint import Checkpoint
     from charrnn.terminal.scores import ModelScore
     from charrnn.text.sources import Source
-
-_WINDOW = 256  # characters of a cold window, as in charrnn.training.validation
 
 
 @app.command()
@@ -40,7 +38,7 @@ def score(
         ),
     ],
     cold: Annotated[
-        bool, typer.Option("--cold", help=f"Forget everything every {_WINDOW} characters, as a short context does.")
+        bool, typer.Option("--cold", help=f"Forget everything every {COLD_WINDOW} characters, as a short context does.")
     ] = False,
     count: Annotated[int, typer.Option(min=0, help="Show so many of the most surprising places.")] = 5,
     color: Annotated[
@@ -67,7 +65,7 @@ def score(
     from charrnn.terminal.scores import remarks, show_scores
 
     *models, typed = paths
-    window = _WINDOW if cold else None
+    window = COLD_WINDOW if cold else None
     problems: list[str] = []
     text = _ReadableText(typed, encoding, checkpoint_dir)
     scored = _scored(models, text, window, checkpoint_dir, problems)
@@ -76,15 +74,9 @@ def score(
         _write(html, page(text.name, scored, places, window))
     with to_the_end():
         if as_json:
-            print_json(
-                {
-                    "text": text.name,
-                    "window": window,
-                    "scores": [_facts(one, scored[0].score, count) for one in scored],
-                    "notes": remarks(scored, window),
-                    "problems": problems,
-                }
-            )
+            scores = [_facts(model, scored[0].score, count) for model in scored]
+            values = {"text": text.name, "window": window, "scores": scores, "notes": remarks(scored, window)}
+            print_json(values | {"problems": problems})
         else:
             if color is Color.BITS:
                 _shade(scored[0].score)
@@ -127,6 +119,7 @@ class _ReadableText:
 
 
 def _is_model(typed: str, root: Path) -> bool:
+    """Whether what was typed names a run or a checkpoint."""
     from charrnn.runs import checkpoint
     from charrnn.runs.run import find_checkpoint
 
@@ -150,15 +143,15 @@ def _scored(
     failure: CharrnnError | None = None
     for model in models or [None]:
         try:
-            kept = load(path := find_checkpoint(Path(model) if model else None, root))
-            own = text.reading(kept.header.reading)
-            made = ModelScore(
+            loaded = load(path := find_checkpoint(Path(model) if model else None, root))
+            own = text.reading(loaded.header.reading)
+            model_score = ModelScore(
                 name=model or path.parent.name,
                 path=path,
-                digest=kept.digest,
-                iteration=kept.header.iteration,
+                digest=loaded.digest,
+                iteration=loaded.header.iteration,
                 reading=own,
-                score=_score(kept, text.as_read(own), window),
+                score=_score(loaded, text.as_read(own), window),
             )
         except (CorpusError, UsageError):  # of the text
             raise
@@ -166,31 +159,24 @@ def _scored(
             failure = failure or error
             problems.append(str(error))
             continue
-        scored.append(made)
+        scored.append(model_score)
     if failure and not scored:
         raise failure
-    return sorted(scored, key=lambda one: one.score.bits_per_character)
+    return sorted(scored, key=lambda model: model.score.bits_per_character)
 
 
-def _score(kept: Checkpoint, text: str, window: int | None) -> Score:
-    """With a bar on a terminal, if it takes long."""
-    from tqdm import tqdm
-
+def _score(loaded: Checkpoint, text: str, window: int | None) -> Score:
+    """What a checkpoint makes of a text; with a bar on a terminal, if it takes long."""
     from charrnn.evaluation import scoring
     from charrnn.network.engine import Engine
+    from charrnn.terminal.progress_bar import share_bar
 
-    engine, vocabulary = Engine(kept.header.model, kept.weights), kept.header.vocabulary
-    shown = "{l_bar}{bar}| {elapsed}<{remaining}"
-    hidden = not sys.stderr.isatty()
-    with tqdm(desc="scoring", total=1, delay=0.5, leave=False, disable=hidden, bar_format=shown) as bar:
-
-        def progress(share: float) -> None:
-            bar.update(share)
-
+    engine, vocabulary = Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary
+    with share_bar("scoring", shape="{l_bar}{bar}| {elapsed}<{remaining}") as progress:
         try:
             return scoring.score(engine, vocabulary, text, window=window, progress=progress)
         except (DivergedError, VocabularyError) as error:
-            raise type(error)(f"{kept.path}: {error}") from None
+            raise type(error)(f"{loaded.path}: {error.what}", error.advice) from None
 
 
 def _shade(score: Score) -> None:
@@ -206,27 +192,28 @@ def _shade(score: Score) -> None:
 
 
 def _write(path: Path, page: str) -> None:
+    """The page, whole or not at all. Raises CharrnnError."""
     from charrnn.files import replace_file
 
     try:
         replace_file(path, page.encode())
     except OSError as error:
-        raise CharrnnError(f"--html {path}: cannot be written ({error.strerror}). Choose another place.") from None
+        raise CharrnnError(f"--html {path}: cannot be written ({error.strerror}).", "Choose another place.") from None
 
 
-def _facts(one: ModelScore, best: Score, count: int) -> dict[str, Any]:
+def _facts(model: ModelScore, best: Score, count: int) -> dict[str, Any]:
     """What there is to know of a model's score but the bits of each character."""
     from charrnn.evaluation.scoring import most_surprising
 
-    mean = one.score.bits_per_character
+    mean = model.score.bits_per_character
     return {
-        "model": one.name,
-        "checkpoint": str(one.path),
-        "sha256": one.digest,
-        "iteration": one.iteration,
-        "characters": len(one.score.text),
-        "unseen": int(one.score.unseen.sum()),
+        "model": model.name,
+        "checkpoint": str(model.path),
+        "sha256": model.digest,
+        "iteration": model.iteration,
+        "characters": len(model.score.text),
+        "unseen": int(model.score.unseen.sum()),
         "bits_per_character": mean,
         "above_best": mean - best.bits_per_character,
-        "surprising": [dataclasses.asdict(place) for place in most_surprising(one.score, count)],
+        "surprising": [dataclasses.asdict(place) for place in most_surprising(model.score, count)],
     }

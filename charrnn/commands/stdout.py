@@ -9,23 +9,25 @@ import time
 from collections.abc import Iterable, Iterator
 
 from charrnn.errors import CharrnnError
+from charrnn.files import discard_stdout
+from charrnn.formatting import SHADES, shade_level, visible
 
 _FLUSH_EVERY = 0.02  # seconds: smooth to look at, and few enough writes to cost nothing
 
 Styled = tuple[str, str]  # a text, and the parameters of SGR ("1;4") that a terminal shows it with, or ""
 
-# By surprise, in bits: from so many on, black on so dark a ground (of 256 colours).
-_SHADES = ((1.0, "30;48;5;230"), (2.0, "30;48;5;222"), (4.0, "30;48;5;215"), (6.0, "30;48;5;203"))
+# Black on so dark a ground (of 256 colours), by the shade level of a character's surprise.
+_STYLES = ("", "30;48;5;230", "30;48;5;222", "30;48;5;215", "30;48;5;203")
 
 
 def shade(bits: float) -> str:
     """The style of a character that surprised a model by so many bits."""
-    return next((style for least, style in reversed(_SHADES) if bits >= least), "")
+    return _STYLES[shade_level(bits)]
 
 
 def tell_shades() -> None:
     """Say on standard error what the shades mean."""
-    shades = ", ".join(f"{least:g}" for least, _ in _SHADES)
+    shades = ", ".join(f"{least:g}" for least in SHADES)
     print(f"charrnn: shaded by surprise, from {shades} bits on", file=sys.stderr)
 
 
@@ -33,6 +35,7 @@ class Output:
     """Standard output, in style where that is a terminal which may have colours."""
 
     def __init__(self, of_bytes: bool = False) -> None:
+        """Look at what standard output is. `of_bytes`: lone surrogates stand for bytes and leave as such."""
         self.terminal = sys.stdout.isatty()
         self.styled = self.terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self.encoding = sys.stdout.encoding if self.terminal else "utf-8"
@@ -43,7 +46,14 @@ class Output:
     def stream(self, pieces: Iterable[Styled]) -> None:
         """Write pieces as they come, and leave a terminal at the beginning of a line.
 
-        An interrupt leaves with everything written that came. Raises BrokenPipeError if nobody reads any longer."""
+        An interrupt leaves with everything written that came.
+
+        Args:
+            pieces: Texts with their styles.
+
+        Raises:
+            BrokenPipeError: Nobody reads any longer.
+        """
         waiting: list[Styled] = []
         try:
             flushed = time.monotonic()
@@ -59,9 +69,14 @@ class Output:
                 self.end_line()
 
     def write(self, pieces: Iterable[Styled]) -> None:
-        """Write and flush. Raises BrokenPipeError if nobody reads any longer."""
-        from charrnn.formatting import visible
+        """Write and flush.
 
+        Args:
+            pieces: Texts with their styles.
+
+        Raises:
+            BrokenPipeError: Nobody reads any longer.
+        """
         parts, before = [], ""
         for text, style in pieces:
             if not text:
@@ -92,7 +107,6 @@ def to_the_end() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # What is left in Python's buffer must have somewhere to go at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()
         if not isinstance(error, BrokenPipeError):  # which Typer would turn into exit code 1
-            raise CharrnnError(f"standard output: cannot be written ({error.strerror}). Free space?") from None
+            raise CharrnnError(f"standard output: cannot be written ({error.strerror}).", "Free space?") from None

@@ -29,29 +29,14 @@ def read(texts: Sequence[str | Source], reading: ReadConfig, *, check: bool = Fa
     `check` also that it has a licence in it, which nobody wants to train on.
 
     `files` are the other arguments of `corpus.read`. Raises CorpusError."""
-    from tqdm import tqdm
-
     from charrnn.formatting import visible
+    from charrnn.terminal.progress_bar import stage_bars
     from charrnn.text import corpus
     from charrnn.text_check import documents
     from charrnn.text_check.findings import CheckedText
 
-    bars: dict[str, tqdm[Any]] = {}
-
-    def progress(stage: str, count: int) -> None:
-        if stage not in bars:
-            for bar in bars.values():
-                bar.close()
-            bars[stage] = tqdm(
-                desc=stage, unit="", unit_scale=True, delay=0.5, leave=False, disable=not sys.stderr.isatty()
-            )
-        bars[stage].update(count)
-
-    try:
+    with stage_bars() as progress:
         source = corpus.read(texts, reading, progress=progress, **files)
-    finally:
-        for bar in bars.values():
-            bar.close()
     licence = [f"{one.message}. {one.advice}" for one in documents.boilerplate(CheckedText(source))] if check else []
     for note in [*source.notes, *licence]:
         print(f"charrnn: {visible(note)}", file=sys.stderr)

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
 
 def follow(training: Trainer, run: Run, preset: str | None = None, *, tensorboard: bool = False) -> None:
-    """Train to the end or to a signal. Raises typer.Exit with 130 or 143 after one."""
+    """Train to the end or to a signal.
+
+    Args:
+        training: What is trained.
+        run: Where it is kept.
+        preset: By which a new training's settings were chosen; None: by none.
+        tensorboard: Whether its figures are written for TensorBoard, too.
+
+    Raises:
+        typer.Exit: With 130 or 143, after a signal.
+    """
     from charrnn.terminal.progress import Display
     from charrnn.training.checkpointing import record
 
@@ -45,9 +55,10 @@ def _stopping_on_signals() -> Iterator[list[int]]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def remember(number: int, _: object) -> None:
+        """Note the signal, and let the next one act as it did before."""
         received.append(number)
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for restored, handler in before.items():
+            signal.signal(restored, handler)
 
     for number in before:
         signal.signal(number, remember)

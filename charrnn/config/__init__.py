@@ -3,6 +3,8 @@
 May import: errors, formatting, files. Never typer, torch or NumPy.
 """
 
+from charrnn.config.measuring import COLD_WINDOW as COLD_WINDOW
+from charrnn.config.measuring import COMPARED_LENGTH as COMPARED_LENGTH
 from charrnn.config.network import GATES as GATES
 from charrnn.config.network import PARTS as PARTS
 from charrnn.config.network import Cell as Cell

@@ -49,25 +49,38 @@ def paired_difference(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Difference:
-    """The mean of b - a with its interval of this confidence. `a` and `b`: (n,) bits of the same n characters.
+    """The mean of b - a with its interval.
 
     The interval is that of other texts of the same kind and length, not of other trainings: two of the same settings
     differ too, and by how much is told only by a second seed.
 
-    `block` None: twice the square root of n, 1,130 characters of 320,000, some paragraphs. The cube root of n, which is
-    best for a short memory, would be 68 there, less than a sentence; and too short a block makes the interval too
-    narrow, which is the worse mistake (tests/test_bootstrap.py). At most a tenth of the text. Where there is hardly any
+    A block is twice the square root of n long by default, 1,130 characters of 320,000, some paragraphs. The cube root
+    of n, which is best for a short memory, would be 68 there, less than a sentence; and too short a block makes the
+    interval too narrow, which is the worse mistake (tests/evaluation/test_bootstrap.py). Where there is hardly any
     memory, as between two networks that differ in their dropout (0.03 from one character to the next), such long blocks
     cost little: 0.0085 +- instead of 0.0078 over 37,000 characters.
 
-    Raises CorpusError for fewer than two characters, ValueError if the texts are not equally long.
+    Args:
+        a: Bits of n characters (n,).
+        b: Another model's bits of the same characters (n,).
+        block: Characters of a block; None: 2 sqrt(n). At most a tenth of the text.
+        resamples: How many other texts are drawn.
+        confidence: Of the interval, 0 to 1.
+        seed: Of the draw.
+
+    Returns:
+        The mean and the interval, in bits per character.
+
+    Raises:
+        CorpusError: Fewer than two characters.
+        ValueError: The texts are not equally long.
     """
     if np.shape(a) != np.shape(b):
         raise ValueError(f"losses of {np.shape(a)} and {np.shape(b)} characters are no pairs")
     difference: NDArray[np.float64] = np.subtract(b, a, dtype=np.float64)
     n = len(difference)
     if n < 2:
-        raise CorpusError(f"{n} characters: too few to tell two models apart. Give a longer text.")
+        raise CorpusError(f"{n} characters: too few to tell two models apart.", "Give a longer text.")
     size = max(1, min(block or 2 * math.isqrt(n), n // _BLOCKS))
     count = n // size
     mean = float(difference.mean())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,24 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.config import COLD_WINDOW, COMPARED_LENGTH
 from charrnn.errors import CorpusError, UsageError
-from charrnn.evaluation import novelty
 from charrnn.evaluation.bootstrap import Difference, paired_difference
 from charrnn.evaluation.ngrams import kneser_ney
-from charrnn.evaluation.sample_statistics import SampleStatistics, texture
 from charrnn.evaluation.scoring import ShareCallback, score
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
+from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.training_text import Read, TrainingText, find_training_text
 from charrnn.text import corpus
 from charrnn.text.corpus import HeldOutSpan
-from charrnn.text.words import words_of
 
-LENGTH = 50_000  # characters, so that a difference of 0.01 bits is told from none, in seconds
 _LEAD = 512  # characters read before the first that counts, where there are any
-_WINDOW = 256  # of the cold loss, as charrnn.training.validation has it
-_COUNTED = 20_000_000  # characters of a text, of which n-grams are counted and words collected in seconds, in memory
-_PASSAGES = 20  # of real text, over which its texture is a mean: that of one goes up and down
+COUNTED = 20_000_000  # characters of a text, of which n-grams are counted and words collected in seconds, in memory
 
 Bits = NDArray[np.float64]
 
@@ -40,7 +36,13 @@ class ModelMeasurement:
     carried: float  # the state carried from character to character
     cold: float  # in windows of 256 that begin with a zero state
     unseen: int  # characters that the model had never seen, each charged 20.1 bits (charrnn.evaluation.scoring)
-    behind: Difference | None  # its bits less those of the best; None for the best itself
+    difference: Difference | None  # its bits less those of the best; None for the best itself
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        values = asdict(self) | {"path": str(self.path)}
+        values["behind"] = values.pop("difference")
+        return values
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,132 +59,146 @@ class Measurement:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
-        return asdict(self) | {
-            "best": str(self.best),
-            "models": [asdict(one) | {"path": str(one.path)} for one in self.models],
-        }
+        return asdict(self) | {"best": str(self.best), "models": [model.to_dict() for model in self.models]}
 
 
 def measure(
     paths: Sequence[Path],
     text: str | None = None,
     *,
-    length: int = LENGTH,
+    length: int = COMPARED_LENGTH,
     read: Read = corpus.read,
+    load: Callable[[Path], Checkpoint] = checkpoint.load,
     progress: ShareCallback = lambda share: None,
 ) -> Measurement:
-    """Measure checkpoints on `text`, a path or known name, or on what the first of them held out, up to `length`
-    characters of it; `progress` is told what share of the work has been done since it was last told.
+    """Measure checkpoints on one text; of a text that a model was trained on only the held-out part counts.
 
-    Of a text that a model was trained on only the held-out part counts. Raises UsageError if the models would read
-    different characters, if nothing says where the text is or it has changed since; CorpusError, CheckpointError.
+    Args:
+        paths: The checkpoints, at least one.
+        text: A path or known name; None: what the first of them held out.
+        length: Characters of it, at most.
+        read: What reads the text, as `corpus.read` does.
+        load: What loads a checkpoint.
+        progress: Is told what share of the work has been done since it was last told.
+
+    Returns:
+        Bits per character of each, and by how much the best is better.
+
+    Raises:
+        UsageError: The models would read different characters, or the text is not to be found or has changed.
+        CorpusError: The text cannot be read, or nothing of it is held out.
+        CheckpointError, DivergedError: A checkpoint cannot be read, or its outputs are not numbers.
     """
     if length < 2:
         raise UsageError(f"--text-length {length}: at least 2 characters.")
     parts: list[tuple[str, str]] = []
-    found: TrainingText | None = None
-    bits: list[tuple[Bits, Bits, int]] = []
+    first: TrainingText | None = None  # that of the first model
+    measured: list[_ModelBits] = []
     readings: dict[Any, TrainingText] = {}
     for path in paths:
-        kept = checkpoint.load(path)
-        header = kept.header
+        loaded = load(path)
+        header = loaded.header
         key = (header.reading, header.corpus.get("digest"), header.training.val_frac, header.training.val_max)
         if key not in readings:
             readings[key] = find_training_text(path, header, text, read)
-        found = found or readings[key]
-        if text is None and not readings[key].same:
-            raise UsageError(f"{readings[key].corpus.name}: is not what {path} was trained on. Name it: --text FILE")
-        here = _parts(readings[key], length)
+        source = readings[key]
+        first = first or source
+        if text is None and not source.same:
+            raise UsageError(f"{source.corpus.name}: is not what {path} was trained on.", "Name it: --text FILE")
+        here = held_out_parts(source, length)
         parts = parts or here
         if here != parts:
-            raise UsageError("these models were trained on, or read, different texts. Name one for all: --text FILE")
-        engine, vocabulary = Engine(kept.header.model, kept.weights), kept.header.vocabulary
-        done = _share(progress, 2 * len(paths) * len(parts))
-        carried = [
-            score(engine, vocabulary, lead + part, lead=max(1, len(lead)), progress=done) for lead, part in parts
-        ]
-        cold = [score(engine, vocabulary, lead[-1:] + part, window=_WINDOW, progress=done) for lead, part in parts]
-        joined = [np.concatenate([one.bits for one in scores]) for scores in (carried, cold)]
-        bits.append((joined[0], joined[1], sum(int(one.unseen.sum()) for one in carried)))
-    assert found is not None
-    best = min(range(len(bits)), key=lambda number: bits[number][0].mean())
-    order, ngrams = _counting(found, parts) if found.same else (None, None)
+            raise UsageError("these models were trained on, or read, different texts.", "Name one for all: --text FILE")
+        measured.append(_bits(loaded, path, parts, _share(progress, 2 * len(paths) * len(parts))))
+    assert first is not None
+    best = min(measured, key=lambda model: model.carried.mean())
+    order, ngrams = _counting(first, parts) if first.same else (None, None)
     return Measurement(
-        text=found.corpus.name,
-        held_out=found.same,
-        characters=len(bits[0][0]),
-        models=tuple(
-            ModelMeasurement(
-                path=path,
-                carried=float(carried.mean()),
-                cold=float(cold.mean()),
-                unseen=unseen,
-                behind=None if number == best else paired_difference(bits[best][0], carried),
-            )
-            for number, (path, (carried, cold, unseen)) in enumerate(zip(paths, bits, strict=True))
-        ),
-        best=paths[best],
+        text=first.corpus.name,
+        held_out=first.same,
+        characters=len(best.carried),
+        models=tuple(_beside(model, best) for model in measured),
+        best=best.path,
         order=order,
         ngrams=ngrams,
     )
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _ModelBits:
+    """The bits of every measured character by one model."""
+
+    path: Path
+    carried: Bits
+    cold: Bits
+    unseen: int  # how many it had never seen
+
+
+def _bits(loaded: Checkpoint, path: Path, parts: Sequence[tuple[str, str]], progress: ShareCallback) -> _ModelBits:
+    """What a model makes of the parts of a text, each after what leads to it."""
+    engine, vocabulary = Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary
+    carried = [
+        score(engine, vocabulary, lead + part, lead=max(1, len(lead)), progress=progress) for lead, part in parts
+    ]
+    cold = [score(engine, vocabulary, lead[-1:] + part, window=COLD_WINDOW, progress=progress) for lead, part in parts]
+    return _ModelBits(
+        path,
+        np.concatenate([scored.bits for scored in carried]),
+        np.concatenate([scored.bits for scored in cold]),
+        sum(int(scored.unseen.sum()) for scored in carried),
+    )
+
+
+def _beside(model: _ModelBits, best: _ModelBits) -> ModelMeasurement:
+    """A model's figures, and how far it is from the best."""
+    return ModelMeasurement(
+        path=model.path,
+        carried=float(model.carried.mean()),
+        cold=float(model.cold.mean()),
+        unseen=model.unseen,
+        difference=None if model is best else paired_difference(best.carried, model.carried),
+    )
+
+
 def _share(progress: ShareCallback, count: int) -> ShareCallback:
+    """The progress of one of so many equal parts of the work."""
     return lambda share: progress(share / count)
 
 
-def _parts(found: TrainingText, length: int) -> list[tuple[str, str]]:
-    """What is measured, up to so many characters in all: each part with what comes before it."""
-    source, parts = found.corpus, list[tuple[str, str]]()
-    spans = found.split.held_out if found.same else [HeldOutSpan(0, 0, len(source))]
+def held_out_parts(text: TrainingText, length: int) -> list[tuple[str, str]]:
+    """What of a text is measured: the held-out part of each document; of a text that was not trained on, all.
+
+    Args:
+        text: The text.
+        length: So many characters in all, at most.
+
+    Returns:
+        Each part, with what comes before it: (up to 512 characters to be read first, the part).
+
+    Raises:
+        CorpusError: Nothing of it is held out.
+    """
+    source, parts = text.corpus, list[tuple[str, str]]()
+    spans = text.split.held_out if text.same else [HeldOutSpan(0, 0, len(source))]
     for first, start, stop in spans:
         stop = min(stop, start + length)
         begin = max(first, start - _LEAD)
         if stop - max(start, first + 1) > 0:
-            text = source.vocabulary.decode(source.ids[begin:stop])
+            whole = source.vocabulary.decode(source.ids[begin:stop])
             cut = len(source.vocabulary.decode(source.ids[begin:start]))
-            parts.append((text[:cut], text[cut:]))
+            parts.append((whole[:cut], whole[cut:]))
             length -= stop - start
     if not parts:
-        raise CorpusError(f"{source.name}: nothing of it is held out to be measured. Name another text: --text FILE")
+        raise CorpusError(f"{source.name}: nothing of it is held out to be measured.", "Name another text: --text FILE")
     return parts
 
 
-def _counting(found: TrainingText, parts: list[tuple[str, str]]) -> tuple[int | None, float | None]:
+def _counting(text: TrainingText, parts: list[tuple[str, str]]) -> tuple[int | None, float | None]:
     """The order and bits of the best n-gram model; none of a text too long to be counted, or in several documents."""
-    source = found.corpus
-    if len(found.split.training) > 1 or len(source) > _COUNTED:
+    source = text.corpus
+    if len(text.split.training) > 1 or len(source) > COUNTED:
         return None, None
-    start = found.split.training[0].stop
+    start = text.split.training[0].stop
     ids = source.ids[0 : start + len(source.vocabulary.encode(parts[0][1]))]
     baseline = kneser_ney(ids[:start], ids[start:], len(source.vocabulary))
     return baseline.order, baseline.bits
-
-
-def textures(samples: Sequence[str], found: TrainingText) -> tuple[list[SampleStatistics], SampleStatistics]:
-    """What samples are made of, and the same of held-out passages of their mean length, on average.
-
-    Of another text than the one trained on, and of one too long, it is only told what needs no looking up."""
-    passages: list[str] = []
-    shares: list[float | None] = [None] * len(samples)
-    training_words: frozenset[str] | None = None
-    if found.same and samples and len(found.corpus) <= _COUNTED:
-        source, length = found.corpus, max(1, sum(map(len, samples)) // len(samples))
-        text = "".join(part for _, part in _parts(found, _PASSAGES * length))
-        passages = [text[at : at + length] for at in range(0, len(text) - length + 1, length)]
-        looked_up = novelty.find([*samples, *passages], source, found.training)
-        shares = [one.share for one in looked_up]
-        ids = (source.ids[start:stop] for start, stop in found.training)
-        training_words = frozenset(word for part in ids for word in words_of(source.vocabulary.decode(part)))
-    made = [texture(one, training_words, share) for one, share in zip([*samples, *passages], shares, strict=True)]
-    real = made[len(samples) :]
-    return made[: len(samples)], SampleStatistics(
-        known_words=_mean([one.known_words for one in real]),
-        found=_mean([one.found for one in real]),
-        repetition=_mean([one.repetition for one in real]),
-    )
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None

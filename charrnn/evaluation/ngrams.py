@@ -37,19 +37,27 @@ class Baseline:
 def kneser_ney(train: Ids, held_out: Ids, vocabulary_size: int, *, max_order: int = 12, patience: int = 3) -> Baseline:
     """Measure n-gram models of orders 1, 2, ... on `held_out`, every character predicted once.
 
-    `train` (N,) and `held_out` (H,) are ids below `vocabulary_size`. The second text directly follows the first: its
-    first characters are predicted from the first one's end. The model of order k counts the k-grams, smooths them with
-    the continuation counts of all shorter ones, and those with 1 / vocabulary_size. The last order is `max_order` or
-    N, or the one that makes `patience` orders in a row that do not beat the best (both are at least 1). Prose is best
-    at 7 or 8; source code may pause for two orders and go on improving beyond 20.
+    The model of order k counts the k-grams, smooths them with the continuation counts of all shorter ones, and those
+    with 1 / vocabulary_size. Prose is best at 7 or 8; source code may pause for two orders and go on improving beyond
+    20. An order takes about 0.1 s a million characters on one core, and the peak is 71 bytes a character.
 
-    An order takes about 0.1 s a million characters on one core, and the peak is 71 bytes a character.
+    Args:
+        train: Ids (N,) below `vocabulary_size`.
+        held_out: Ids (H,) of a text that directly follows the first: its first characters are predicted from that
+            one's end.
+        vocabulary_size: How many different characters there are.
+        max_order: The last order that is tried, at least 1; N if that is less.
+        patience: How many orders in a row must not beat the best before no more are tried, at least 1.
 
-    Raises CorpusError if either text is empty.
+    Returns:
+        The best order, and the bits per held-out character of all that were tried.
+
+    Raises:
+        CorpusError: Either text is empty.
     """
     for name, ids in (("training", train), ("held-out", held_out)):
         if len(ids) == 0:
-            raise CorpusError(f"the {name} text is empty: there are no n-grams to measure. Give a longer text.")
+            raise CorpusError(f"the {name} text is empty: there are no n-grams to measure.", "Give a longer text.")
     held = len(held_out)
     # The narrowest integers: NumPy sorts those of 8 and 16 bits by radix, wider ones by comparison.
     text = np.concatenate([train, held_out]).astype(np.min_scalar_type(vocabulary_size - 1))
@@ -120,8 +128,8 @@ class _Grams:
         contexts = self.contexts[wanted]
         total = np.bincount(self.contexts, weights=counts)[contexts]  # (H,) n(h •)
         taken = np.bincount(self.contexts, weights=discounts)[contexts]  # (H,) γ(h) n(h •)
-        kept = (counts - discounts)[wanted]
-        return np.where(total > 0, (kept + taken * below) / np.maximum(total, 1), below)
+        left = (counts - discounts)[wanted]
+        return np.where(total > 0, (left + taken * below) / np.maximum(total, 1), below)
 
 
 def _discounts(counts: Counts) -> Floats:
@@ -130,10 +138,10 @@ def _discounts(counts: Counts) -> Floats:
     Their estimate needs counts of 1, 2, 3 and 4 each, and is negative for strange ones; one of zero would forbid what
     was not seen. Then all three are the fallback's.
     """
-    one, two, three, four = np.bincount(counts, minlength=5)[1:5].tolist()
-    if one and two and three and four:
-        y = one / (one + 2 * two)
-        estimate = (1 - 2 * y * two / one, 2 - 3 * y * three / two, 3 - 4 * y * four / three)
+    n1, n2, n3, n4 = np.bincount(counts, minlength=5)[1:5].tolist()
+    if n1 and n2 and n3 and n4:
+        y = n1 / (n1 + 2 * n2)
+        estimate = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
         if min(estimate) > 0:
             return np.array([0.0, *estimate])
     return np.array([0.0, *_FALLBACK])

@@ -41,7 +41,20 @@ class Overlap:
 
 
 def find(texts: Sequence[str], source: Corpus, parts: Parts | None = None, least: int = LEAST) -> list[Overlap]:
-    """What of each text is found in parts of a corpus, by default all. Raises UsageError for a `least` below 1."""
+    """What of each text is found in a corpus.
+
+    Args:
+        texts: Any texts, short enough to keep a number for each of their characters.
+        source: Where they are looked up.
+        parts: Spans of it; None: all.
+        least: Characters of the shortest run that counts, at least 1.
+
+    Returns:
+        Of each text, the stretches that the corpus has.
+
+    Raises:
+        UsageError: `least` is below 1.
+    """
     if least < 1:
         raise UsageError(f"--novelty-length {least}: at least 1 character.")
     numbers = np.random.default_rng(0).integers(1 << 64, size=len(source.vocabulary) + 1, dtype=np.uint64)
@@ -55,10 +68,10 @@ def find(texts: Sequence[str], source: Corpus, parts: Parts | None = None, least
         for start, stop in parts or [(0, len(source))]:
             for begin in range(start, stop - least + 1, _PIECE):
                 ids = np.asarray(source.ids[begin : min(stop, begin + _PIECE + least - 1)])
-                found = _fingerprints(numbers[ids], least)
-                found = found[likely[found >> np.uint64(48)]]
-                places = np.minimum(wanted.searchsorted(found), len(wanted) - 1)
-                seen[places[wanted[places] == found]] = True
+                prints_here = _fingerprints(numbers[ids], least)
+                prints_here = prints_here[likely[prints_here >> np.uint64(48)]]
+                places = np.minimum(wanted.searchsorted(prints_here), len(wanted) - 1)
+                seen[places[wanted[places] == prints_here]] = True
     return [
         _in_characters(text, unit, seen[wanted.searchsorted(print_)], least, source.vocabulary)
         for text, unit, print_ in zip(texts, units, prints, strict=True)

@@ -20,34 +20,61 @@ class SampleStatistics:
     """Shares from 0 to 1; None where there is too little text to tell, or nothing at hand to look it up in."""
 
     known_words: float | None  # of the words, how many the training text has
-    found: float | None  # of the characters, how many lie in stretches that the training text has word for word
+    verbatim: float | None  # of the characters, how many lie in stretches that the training text has word for word
     repetition: float | None  # of the word trigrams, how many the text itself has used before
+
+    @classmethod
+    def of(
+        cls, text: str, training_words: Iterable[str] | None = None, verbatim: float | None = None
+    ) -> SampleStatistics:
+        """What a text is made of.
+
+        Args:
+            text: A sample, or a passage of real text.
+            training_words: The words of the training text; None without it.
+            verbatim: `novelty.Overlap.share` of the text; None without the training text.
+
+        Returns:
+            Its shares.
+        """
+        known = None if training_words is None else known_words(text, training_words)
+        return cls(known_words=known, verbatim=verbatim, repetition=repetition(text))
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Everything, ready for JSON."""
+        return {"known_words": self.known_words, "found": self.verbatim, "repetition": self.repetition}
 
 
 def repetition(text: str) -> float | None:
-    """The share of a text's word trigrams that it has used before, 0 to 1; None for fewer than LEAST of them.
+    """How much a text repeats itself. It grows with the length of a text, so compare texts of one length.
 
-    It grows with the length of a text, so compare texts of one length."""
+    Args:
+        text: Any text.
+
+    Returns:
+        The share of its word trigrams that it has used before, 0 to 1; None for fewer than LEAST of them.
+    """
     words = words_of(text)
     trigrams = list(zip(words, words[1:], words[2:], strict=False))
     return 1 - len(set(trigrams)) / len(trigrams) if len(trigrams) >= LEAST else None
 
 
-def texture(text: str, training_words: Iterable[str] | None, found: float | None) -> SampleStatistics:
-    """What a text is made of. `found` is `novelty.Found.share`; it and `training_words` are None without the training
-    text."""
-    known = None if training_words is None else known_words(text, training_words)
-    return SampleStatistics(known_words=known, found=found, repetition=repetition(text))
+def interpretation(sample: SampleStatistics, real: SampleStatistics) -> str | None:
+    """How a sample differs from real text, in words.
 
+    Args:
+        sample: What the sample is made of.
+        real: The same of real text of about its length.
 
-def reading_of(sample: SampleStatistics, real: SampleStatistics) -> str | None:
-    """How a sample differs from real text of about its length, in words; None if it is like it as far as is known."""
+    Returns:
+        Remarks; None if it is like real text as far as is known.
+    """
     remarks = (
         (sample.repetition, real.repetition, REPEATS, "repeats itself: colder than the text"),
-        (sample.found, real.found, RECITES, "much is word for word: memorised"),
+        (sample.verbatim, real.verbatim, RECITES, "much is word for word: memorised"),
         (real.known_words, sample.known_words, STUMBLES, "fewer real words: too warm or still learning"),
     )
-    told = [
+    remarks_that_hold = [
         words for more, less, margin, words in remarks if more is not None and less is not None and more - less > margin
     ]
-    return "; ".join(told) or None
+    return "; ".join(remarks_that_hold) or None

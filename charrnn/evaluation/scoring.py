@@ -21,14 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
+from charrnn.formatting import bits
 from charrnn.network.engine import Engine, Reader
 from charrnn.sampling.chain import log_softmax
 from charrnn.text.vocabulary import Vocabulary, to_code_points
 
 UNSEEN_BITS = math.log2(0x110000)  # some 20.09, as if any of Unicode's code points could have come
-_LN2 = math.log(2)
 # A long text is read in rows side by side, in a third of the time. Each begins with a zero state and a warm-up, as in
-# `evaluation.held_out_loss`: what a state has kept of anything before that is not to be seen in the figures.
+# `training.validation`: what a state has kept of anything before that is not to be seen in the figures.
 _ROWS, _LEAST, _WARMUP = 64, 4096, 512  # rows at most; characters of a row at least, and those it reads before them
 _AROUND = 24  # characters of context on either side of a place
 
@@ -73,30 +73,42 @@ def score(
     window: int | None = None,
     progress: ShareCallback = lambda share: None,
 ) -> Score:
-    """The bits of every character of `text` but the first `lead`, which are read and not scored; at least 1, since
-    nothing predicts the first.
+    """The bits of every character of a text. Memory is that of the text and its bits, whatever the vocabulary.
 
-    The state is carried over the whole text, as in `evaluation.held_out_loss`; or, as in `evaluation.cold_loss`, it
-    begins at zero with the last character of the lead and then every `window` characters (bytes, of a model of bytes).
-    Memory is that of the text and its bits, whatever the vocabulary. Raises CorpusError for a text with nothing to
-    score, DivergedError for a model whose outputs are not numbers, VocabularyError for surrogates that no byte stands
-    for, if the model is one of bytes.
+    Args:
+        engine: The network.
+        vocabulary: Its characters.
+        text: Anyone's text, in any characters.
+        lead: How many characters at the beginning are read and not scored; at least 1, since nothing predicts the
+            first.
+        window: None carries the state over the whole text, as `training.validation` does. Else the state begins at
+            zero with the last character of the lead, and then every so many characters (bytes, of a model of bytes).
+        progress: Is told what share of the work has been done since it was last told.
+
+    Returns:
+        The bits of each character after the lead.
+
+    Raises:
+        CorpusError: The text has nothing to score.
+        DivergedError: The outputs of the model are not numbers.
+        VocabularyError: A surrogate that no byte stands for, if the model is one of bytes.
     """
     assert lead >= 1
     assert window is None or window >= 1
     if len(text) <= lead:
         raise CorpusError(
             f"a text of {len(text):,} character{'' if len(text) == 1 else 's'} has nothing to score: the first "
-            f"{'is' if lead == 1 else f'{lead:,} are'} only read. Give a longer text."
+            f"{'is' if lead == 1 else f'{lead:,} are'} only read.",
+            "Give a longer text.",
         )
     ids, begins, unseen = _encoded(vocabulary, text)
     first = int(begins[lead])
     inputs = len(ids) - 1
     plan = list(_carried(inputs) if window is None else _cold(inputs, first, window))
-    bits = np.add.reduceat(_bits(engine, ids, plan, progress)[first:], begins[lead:] - first)
+    surprise = np.add.reduceat(_bits(engine, ids, plan, progress)[first:], begins[lead:] - first)
     unseen = unseen[lead:]
-    bits[unseen] = UNSEEN_BITS + (bits[unseen] if vocabulary.unknown else 0.0)
-    return Score(text[lead:], bits, unseen, text[:lead])
+    surprise[unseen] = UNSEEN_BITS + (surprise[unseen] if vocabulary.unknown else 0.0)
+    return Score(text[lead:], surprise, unseen, text[:lead])
 
 
 def _encoded(vocabulary: Vocabulary, text: str) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
@@ -143,7 +155,7 @@ def _cold(inputs: int, first: int, window: int) -> Iterator[_Rows]:
 
 def _bits(engine: Engine, ids: NDArray[np.intp], plan: list[_Rows], progress: ShareCallback) -> NDArray[np.float64]:
     """The bits of each id (n,), as far as rows predict them; of the others, anything."""
-    bits = np.zeros(len(ids))
+    nats = np.zeros(len(ids))
     total = sum(len(begins) * size for begins, size in plan)
     for begins, size in plan:
         reader, rows = Reader(engine, begins.shape), np.arange(len(begins))
@@ -152,13 +164,21 @@ def _bits(engine: Engine, ids: NDArray[np.intp], plan: list[_Rows], progress: Sh
             reader.consume(engine.columns(ids[begins + at]))
             log_probs = log_softmax(reader.logits().T)
             following = begins + at + 1
-            bits[following] = log_probs[rows, ids[following]] / -_LN2
+            nats[following] = -log_probs[rows, ids[following]]
             progress(len(rows) / total)
-    return bits
+    return bits(nats)
 
 
 def most_surprising(score: Score, count: int) -> list[Place]:
-    """The `count` characters of the most bits, the most first, the earlier of equals; of any word only one."""
+    """The characters that surprised a model most.
+
+    Args:
+        score: What the model makes of a text.
+        count: How many, at most.
+
+    Returns:
+        Those of the most bits, the most first, the earlier of equals; of any word only one.
+    """
     whole, lead = score.before + score.text, len(score.before)
     places: list[Place] = []
     words: list[tuple[int, int]] = []

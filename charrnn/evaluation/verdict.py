@@ -30,7 +30,7 @@ MOST_DROPOUT = 0.5  # from which on more of it is no advice
 CLIPPED = 0.5  # of the gradients, above which clipping rules the updates
 
 Outcome = Literal["learning", "memorising", "settled", "unstable", "too short to say"]
-_SAID: dict[Outcome, str] = {
+_TITLES: dict[Outcome, str] = {
     "learning": "Still learning",
     "memorising": "Memorising",
     "settled": "Settled",
@@ -54,7 +54,7 @@ class Verdict:
     """What is to be said of a training."""
 
     use: int | None  # the iteration whose snapshot to use; None if none was kept and measured
-    state: Outcome
+    outcome: Outcome
     sentences: tuple[str, ...]  # which to use and why, first; then the gap, the baseline, and what to try next
 
 
@@ -72,10 +72,12 @@ class _Course:
 
     @property
     def last(self) -> Point:
+        """The latest measurement."""
         return self.points[-1]
 
     @property
     def best(self) -> Point:
+        """Where the held-out loss is lowest, the earlier of equals."""
         return min(self.points, key=lambda point: point.held_out)
 
     @property
@@ -106,7 +108,8 @@ class _Course:
         return None if self.best.train is None else self.best.held_out - self.best.train
 
     @property
-    def state(self) -> Outcome:
+    def outcome(self) -> Outcome:
+        """What became of the training, by the first rule that fits."""
         if self.broken:
             return "unstable"
         if not self.points:
@@ -131,23 +134,34 @@ def judge(
     clipped_share: float | None = None,
     baseline: float | None = None,
 ) -> Verdict:
-    """The verdict on what was measured at several iterations, all above 0.
+    """The verdict on a training.
 
-    `epochs` is how often the training text of so many `characters` was read, `dropout` the largest share of anything
-    that is dropped, `clipped_share` that of the gradients that were clipped, and `baseline` what the best n-gram model
-    takes for the same held-out text.
+    Args:
+        points: What was measured at several iterations, all above 0. Losses in bits per character.
+        epochs: How often the training text was read.
+        dropout: The largest share of anything that is dropped.
+        parameters: Of the network.
+        characters: Of the training text.
+        finished: Whether the training came to its end.
+        clipped_share: Of the gradients, how many were clipped; None where it is not known.
+        baseline: Bits per character that the best n-gram model takes for the same held-out text; None: not known.
+
+    Returns:
+        The verdict.
     """
     course = _Course(
-        points=tuple(sorted((one for one in points if math.isfinite(one.held_out)), key=lambda one: one.iteration)),
-        broken=not all(math.isfinite(one.held_out) for one in points),
+        points=tuple(
+            sorted((point for point in points if math.isfinite(point.held_out)), key=lambda point: point.iteration)
+        ),
+        broken=not all(math.isfinite(point.held_out) for point in points),
         epochs=epochs,
         dropout=dropout,
         density=parameters / max(1, characters),
         finished=finished,
         clipped_share=clipped_share or 0.0,
     )
-    kept = [point for point in course.points if point.kept]
-    use = min(kept, key=lambda point: point.held_out, default=None)
+    usable = [point for point in course.points if point.kept]
+    use = min(usable, key=lambda point: point.held_out, default=None)
     sentences = [_headline(course, use)]
     if course.points:
         if use is not None and use.held_out - course.best.held_out > NOISE:
@@ -157,24 +171,26 @@ def judge(
             sentences.append(_gap(course.gap))
         if baseline is not None:
             better = baseline - course.best.held_out
-            told = f"{abs(better):.3f} bits {'better' if better > 0 else 'worse'}"
-            sentences.append(f"Counting n-grams takes {baseline:.3f} bits: the network is {told}.")
+            by = f"{abs(better):.3f} bits {'better' if better > 0 else 'worse'}"
+            sentences.append(f"Counting n-grams takes {baseline:.3f} bits: the network is {by}.")
     sentences.append(_advice(course))
-    return Verdict(use=use.iteration if use else None, state=course.state, sentences=tuple(sentences))
+    return Verdict(use=use.iteration if use else None, outcome=course.outcome, sentences=tuple(sentences))
 
 
 def _headline(course: _Course, use: Point | None) -> str:
-    said = _SAID[course.state]
+    """The outcome, and which snapshot to use."""
+    title = _TITLES[course.outcome]
     if use is None:
-        return f"{said}: no snapshot was both kept and measured."
+        return f"{title}: no snapshot was both kept and measured."
     losses = f"{use.held_out:.3f} bits held out"
     if use is course.last and not course.broken:
-        return f"{said}: use iteration {use.iteration:,}, the last ({losses})."
+        return f"{title}: use iteration {use.iteration:,}, the last ({losses})."
     end = "a loss was no number" if course.broken else f"the last {course.last.held_out:.3f}"
-    return f"{said}: use iteration {use.iteration:,} ({losses}, {end})."
+    return f"{title}: use iteration {use.iteration:,} ({losses}, {end})."
 
 
 def _gap(gap: float) -> str:
+    """The gap from training to held-out text in words."""
     if gap < 0:
         return f"There is no gap from training to held-out text: {gap:.2f} bits."
     size = "small" if gap < SMALL_GAP else "moderate" if gap < LARGE_GAP else "large"
@@ -183,20 +199,20 @@ def _gap(gap: float) -> str:
 
 def _advice(course: _Course) -> str:
     """What to try next, with its reason."""
-    state = course.state
-    if state == "unstable":
+    outcome = course.outcome
+    if outcome == "unstable":
         went = "the loss was no number" if course.broken else f"the loss ended {course.rise:.2f} bits up"
         clipped = f", {course.clipped_share:.0%} clipped" if course.clipped_share > CLIPPED else ""
         return f"Try half the --learning-rate: {went}{clipped}."
-    if state == "memorising":
+    if outcome == "memorising":
         return _against_learning_by_heart(course)
     if not course.finished:
         return "Try going on with --resume: it has not been trained to its end."
-    if state == "too short to say":
+    if outcome == "too short to say":
         count = len(course.points)
         return f"Try more --iterations or a smaller --eval-every: measured only {count} time{'s' * (count != 1)}."
     gap = course.gap or 0.0
-    if state == "learning":
+    if outcome == "learning":
         if gap >= LARGE_GAP and course.epochs >= OFTEN:
             return _against_learning_by_heart(course)
         return f"Try training twice as long: it fell by {course.fall:.2f} bits in the last doubling."
@@ -210,6 +226,7 @@ def _advice(course: _Course) -> str:
 
 
 def _against_learning_by_heart(course: _Course) -> str:
+    """What to try next against memorising, with its reason."""
     if course.density > MANY:
         return f"Try a smaller network or more text: {course.density:.1f} parameters a character."
     if course.dropout < MOST_DROPOUT:
@@ -218,23 +235,31 @@ def _against_learning_by_heart(course: _Course) -> str:
 
 
 def of_run(run: Run, baseline: float | None = None) -> Verdict | None:
-    """The verdict on what a run has measured so far; None where no checkpoint can be read or nothing was held out."""
-    kept = [*run.snapshots, *([run.resumable] if run.resumable else [])]
-    found = history.read(run)
-    if not kept or not found.held_out:
+    """The verdict on what a run has measured so far.
+
+    Args:
+        run: The run.
+        baseline: Bits per character that the best n-gram model takes for its held-out text; None: not known.
+
+    Returns:
+        The verdict; None where no checkpoint can be read or nothing was held out.
+    """
+    files = [*run.snapshots, *([run.resumable] if run.resumable else [])]
+    curves = history.read(run)
+    if not files or not curves.held_out:
         return None
-    header = max((one.header for one in kept), key=lambda one: (one.iteration, one.kind == "resume"))
+    header = max((file.header for file in files), key=lambda header: (header.iteration, header.kind == "resume"))
     model, training = header.model, header.training
-    told = header.corpus.get("characters")
-    whole = told if isinstance(told, int) and told > 0 else header.characters
+    stated = header.corpus.get("characters")
+    whole = stated if isinstance(stated, int) and stated > 0 else header.characters
     held_out = min(round(training.val_frac * whole), training.val_max or whole)
     characters = max(1, whole - held_out)
-    train = dict(found.train)
-    snapshots = {one.header.iteration for one in run.snapshots}
+    train = dict(curves.train)
+    snapshots = {snapshot.header.iteration for snapshot in run.snapshots}
     return judge(
         [
             Point(iteration=at, train=train.get(at), held_out=loss, kept=at in snapshots)
-            for at, loss in found.held_out
+            for at, loss in curves.held_out
             if at > 0
         ],
         epochs=header.iteration * training.batch_size * training.effective_shift / characters,
@@ -242,6 +267,6 @@ def of_run(run: Run, baseline: float | None = None) -> Verdict | None:
         parameters=model.parameters(len(header.vocabulary)),
         characters=characters,
         finished=header.iteration >= training.iterations or header.progress.get("stopped") is True,
-        clipped_share=found.clipped_share,
+        clipped_share=curves.clipped_share,
         baseline=baseline,
     )

@@ -11,19 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from charrnn._version import __version__
-from charrnn.config import CHECKPOINT_DIR
-from charrnn.errors import CharrnnError, CheckpointError, DivergedError, RunError
-from charrnn.evaluation import comparison, head_to_head, held_out_passage, verdict
+from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH
+from charrnn.errors import CharrnnError, DivergedError, RunError
+from charrnn.evaluation import head_to_head, verdict
 from charrnn.evaluation.head_to_head import Measurement
-from charrnn.evaluation.held_out_passage import Passage
+from charrnn.evaluation.held_out_passage import HeldOutPassage, held_out_passage
 from charrnn.evaluation.scoring import ShareCallback
+from charrnn.evaluation.settings import differing_settings, text_key
 from charrnn.evaluation.verdict import Verdict
 from charrnn.network.engine import Engine
-from charrnn.runs import checkpoint, history
+from charrnn.runs import history
 from charrnn.runs.checkpoint import Checkpoint, Header, Sample
+from charrnn.runs.checkpoint_file import best_of, best_or_last
 from charrnn.runs.history import Curves
-from charrnn.runs.listing import Row, best_of, row_of
-from charrnn.runs.run import CheckpointFile, Run, find_run, newest_run
+from charrnn.runs.listing import CheckpointRow
+from charrnn.runs.loaded import CheckpointLoader, names_of
+from charrnn.runs.run import Run, find_run, newest_run
 from charrnn.sampling import chain
 from charrnn.sampling.request import Request
 from charrnn.training import presets
@@ -35,7 +38,7 @@ MADE_BY = f"charrnn report {__version__}"  # stands near the beginning of every 
 class TimelineEntry:
     """A stop of the timeline."""
 
-    row: Row
+    row: CheckpointRow
     sample: Sample | None
     digest: str  # sha-256 of its header and tensors, verified
     created: str  # ISO 8601
@@ -53,14 +56,14 @@ class TemperatureSample:
 class ReportedCheckpoint:
     """The checkpoint that writes and reads for its run: the best, or the latest where nothing was held out."""
 
-    row: Row
+    row: CheckpointRow
     header: Header
     digest: str
     parameters: int
     options: str  # of `charrnn train`
     prime: str  # as its vocabulary could take it
-    strips: tuple[TemperatureSample, ...]
-    passage: Passage | str  # or why there is none
+    samples: tuple[TemperatureSample, ...]
+    passage: HeldOutPassage | str  # or why there is none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +74,7 @@ class RunReport:
     curves: Curves
     snapshots: tuple[TimelineEntry, ...]
     verdict: Verdict | None
-    used: ReportedCheckpoint | None  # None if there is no checkpoint but its metrics
+    checkpoint: ReportedCheckpoint | None  # that writes and reads for it; None if there are only its metrics
 
     @property
     def name(self) -> str:
@@ -81,7 +84,7 @@ class RunReport:
     @property
     def iterations(self) -> int:
         """The furthest it has come."""
-        return max(self.curves.iterations, self.used.row.iteration if self.used else 0)
+        return max(self.curves.iterations, self.checkpoint.row.iteration if self.checkpoint else 0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,11 +95,17 @@ class Report:
     groups: tuple[str, ...]  # the runs of `settings`, in order
     settings: Mapping[str, Sequence[Any]]  # those that differ: one value for each group
     same_text: bool  # whether the held-out losses of the runs may be compared
-    measurement: Measurement | str | None  # of the used checkpoints on one text, or why not; None for one run
+    measurement: Measurement | str | None  # of the reported checkpoints on one text, or why not; None for one run
     request: Request
     text_length: int
     prime: str | None  # as it was asked for
     problems: tuple[str, ...]  # what was left out, and why
+
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        what = self.runs[0].name if len(self.runs) == 1 else f"{len(self.runs)} runs"
+        return f"What {what} learned"
 
 
 def collect(
@@ -105,57 +114,82 @@ def collect(
     *,
     root: Path = CHECKPOINT_DIR,
     prime: str | None = None,
-    text_length: int = head_to_head.LENGTH,
+    text_length: int = COMPARED_LENGTH,
     progress: ShareCallback = lambda share: None,
 ) -> Report:
-    """Read runs, by path or by name below `root`; none: the newest. The best snapshot of each writes what is requested.
+    """Read runs; the best snapshot of each writes what is requested, and several are measured on one text.
 
-    Several that held out the same text are measured on up to `text_length` characters of it (0: not at all); `progress`
-    is told what share of that has been done since it was last told. `prime` None: each vocabulary's default. Raises
-    UsageError for what cannot be requested, and RunError with the first problem if there is nothing to tell of any.
+    Args:
+        paths: Runs, by path or by name below `root`; none: the newest.
+        request: What the best snapshots write.
+        root: The directory of runs.
+        prime: What they go on from; None: each vocabulary's default.
+        text_length: Characters of the text that all held out, if it is the same, to measure several on, at most; 0:
+            they are not measured.
+        progress: Is told what share of the measuring has been done since it was last told.
+
+    Returns:
+        The report. What cannot be read is left out and named in its `problems`.
+
+    Raises:
+        UsageError: What cannot be requested.
+        RunError: The first problem, if there is nothing to tell of any run.
     """
     for temperature in request.temperatures:
         chain.chain(temperature)  # raises before anything is read
-    problems: list[str] = []
-    found: dict[Path, Run] = {}
-    for path in paths or [newest_run(root).path]:
+    loader = CheckpointLoader()
+    runs = _found(paths, root, loader.problems)
+    reports: list[RunReport] = []
+    for run, name in zip(runs, names_of(runs), strict=True):
+        letter = _letter(len(reports)) if len(runs) > 1 else ""
         try:
-            run = find_run(path, root)
-            found.setdefault(run.path.resolve(), run)
+            reports.append(_run_report(run, name, letter, request, prime, loader))
         except RunError as error:
-            problems.append(str(error))
-    names = [run.name for run in found.values()]
-    told: list[RunReport] = []
-    for run in found.values():
-        name = run.name if names.count(run.name) == 1 else str(run.path)
-        letter = _letter(len(told)) if len(found) > 1 else ""
-        try:
-            told.append(_told(run, name, letter, request, prime, problems))
-        except RunError as error:
-            problems.append(str(error))
-    if not told:
-        raise RunError(problems[0])
-    used = [one.used for one in told if one.used]
-    same_text = len({comparison.text_key(one.header) for one in used}) <= 1
+            loader.problems.append(str(error))
+    if not reports:
+        raise RunError(loader.problems[0])
+    reported = {report.name: report.checkpoint for report in reports if report.checkpoint}
+    headers = [checkpoint.header for checkpoint in reported.values()]
+    same_text = len(set(map(text_key, headers))) <= 1
+    measurement: Measurement | str | None = None
+    if same_text and text_length and len(reported) > 1:
+        files = [checkpoint.row.path for checkpoint in reported.values()]
+        measurement = _measured(files, text_length, loader, progress)
     return Report(
-        runs=tuple(told),
-        groups=tuple(one.name for one in told if one.used),
-        settings=comparison.differing_settings([one.header for one in used]),
+        runs=tuple(reports),
+        groups=tuple(reported),
+        settings=differing_settings(headers),
         same_text=same_text,
-        measurement=_measured(used, text_length, progress) if same_text and text_length and len(used) > 1 else None,
+        measurement=measurement,
         request=request,
         text_length=text_length,
         prime=prime,
-        problems=tuple(dict.fromkeys(problems)),
+        problems=tuple(dict.fromkeys(loader.problems)),
     )
 
 
-def _measured(used: Sequence[ReportedCheckpoint], length: int, progress: ShareCallback) -> Measurement | str:
+def _found(paths: Sequence[Path], root: Path, problems: list[str]) -> list[Run]:
+    """The runs that were named, each once, or the newest."""
+    runs: dict[Path, Run] = {}
+    for path in paths or [newest_run(root).path]:
+        try:
+            run = find_run(path, root)
+            runs.setdefault(run.path.resolve(), run)
+        except RunError as error:
+            problems.append(str(error))
+    return list(runs.values())
+
+
+def _measured(
+    files: Sequence[Path], length: int, loader: CheckpointLoader, progress: ShareCallback
+) -> Measurement | str:
     """All on one text, or why not."""
     try:
-        return head_to_head.measure([one.row.path for one in used], length=length, progress=progress)
-    except (CharrnnError, TypeError, ValueError) as error:  # a resume file may say anything of its text
-        return str(error).removesuffix(" Name it: --text FILE")
+        return head_to_head.measure(files, length=length, load=loader.load, progress=progress)
+    except CharrnnError as error:
+        return error.what
+    except (TypeError, ValueError) as error:  # a resume file may say anything of its text
+        return str(error)
 
 
 def _letter(number: int) -> str:
@@ -163,60 +197,50 @@ def _letter(number: int) -> str:
     return chr(ord("A") + number) if number < 26 else str(number + 1)
 
 
-def _told(run: Run, name: str, letter: str, request: Request, prime: str | None, problems: list[str]) -> RunReport:
+def _run_report(
+    run: Run, name: str, letter: str, request: Request, prime: str | None, loader: CheckpointLoader
+) -> RunReport:
     """One run. Raises RunError if nothing was measured or kept yet."""
-    problems += run.problems
-    measured = history.read(run, name)
-    digests: dict[Path, str] = {}
-    for kept in run.snapshots:
-        if loaded := _loaded(kept, problems):
-            digests[kept.path] = loaded.digest
-    sound = [kept for kept in run.snapshots if kept.path in digests]
-    if not sound and not measured.iterations:
+    loader.problems += run.problems
+    curves = history.read(run, name)
+    snapshots = loader.verified(run.snapshots)
+    if not snapshots and not curves.iterations:
         raise RunError(run.problems[0] if run.problems else f"{run.path}: nothing to report; nothing was measured yet.")
-    lowest = best_of(sound)
-    snapshots = tuple(
+    best = best_of(snapshots)
+    timeline = tuple(
         TimelineEntry(
-            row=row_of(kept, name, kept.path == lowest),
-            sample=kept.header.sample,
-            digest=digests[kept.path],
-            created=kept.header.created,
+            row=CheckpointRow.of(snapshot, name, snapshot is best),
+            sample=snapshot.header.sample,
+            digest=snapshot.digest,
+            created=snapshot.header.created,
         )
-        for kept in sound
+        for snapshot in snapshots
     )
-    use = next((kept for kept in sound if kept.path == lowest), sound[-1] if sound else run.resumable)
-    loaded = _loaded(use, problems) if use else None
-    return RunReport(
-        letter=letter,
-        curves=measured,
-        snapshots=snapshots,
-        verdict=verdict.of_run(run),
-        used=_used(loaded, row_of(use, name, use.path == lowest), request, prime, problems) if use and loaded else None,
-    )
+    candidates = snapshots or loader.verified([run.resumable] if run.resumable else [])
+    reported = None
+    if candidates:
+        file = best_or_last(candidates)
+        row = CheckpointRow.of(file, name, file is best)
+        reported = _reported(loader.load(file.path), row, request, prime, loader.problems)
+    return RunReport(letter=letter, curves=curves, snapshots=timeline, verdict=verdict.of_run(run), checkpoint=reported)
 
 
-def _loaded(kept: CheckpointFile, problems: list[str]) -> Checkpoint | None:
-    """The whole checkpoint, verified; None, and a problem more, if it is damaged."""
-    try:
-        return checkpoint.load(kept.path)
-    except CheckpointError as error:
-        problems.append(str(error))
-        return None
-
-
-def _used(loaded: Checkpoint, row: Row, request: Request, prime: str | None, problems: list[str]) -> ReportedCheckpoint:
+def _reported(
+    loaded: Checkpoint, row: CheckpointRow, request: Request, prime: str | None, problems: list[str]
+) -> ReportedCheckpoint:
     """What a checkpoint is, writes and reads."""
     header = loaded.header
     vocabulary, engine = header.vocabulary, Engine(header.model, loaded.weights)
     fitted = vocabulary.replace_unseen(prime or "") or vocabulary.default_prime
-    strips: tuple[TemperatureSample, ...] = ()
-    read: Passage | str = "its outputs are not numbers."
+    samples: tuple[TemperatureSample, ...] = ()
+    passage: HeldOutPassage | str = "its outputs are not numbers."
     try:
         written = request.write(engine, vocabulary, fitted) if request.length else []
-        strips = tuple(
-            TemperatureSample(one.temperature, "".join(piece.text for piece in one.characters)) for one in written
+        samples = tuple(
+            TemperatureSample(text.temperature, "".join(character.text for character in text.characters))
+            for text in written
         )
-        read = held_out_passage.held_out(loaded, engine)
+        passage = held_out_passage(loaded, engine)
     except DivergedError as error:
         problems.append(f"{loaded.path}: {error}")
     return ReportedCheckpoint(
@@ -226,6 +250,6 @@ def _used(loaded: Checkpoint, row: Row, request: Request, prime: str | None, pro
         parameters=header.model.parameters(len(vocabulary)),
         options=presets.options(header.model, header.training),
         prime=fitted,
-        strips=strips,
-        passage=read,
+        samples=samples,
+        passage=passage,
     )

@@ -1,7 +1,7 @@
-"""Where the lines, ticks and labels of a chart go: geometry for the report's inline SVG, as plain numbers.
+"""Where the lines, ticks and labels of a chart go: geometry for SVG, as plain numbers.
 
 Places are percent of the plot, so that a page stretches a chart to any width without stretching its letters; only the
-lines are in a box of 1000 x 1000 that is stretched.
+lines are in a box that is stretched. A picture of its own has a size, and its box is just as large.
 """
 
 from __future__ import annotations
@@ -51,12 +51,16 @@ class Label:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Curve:
-    """A line: `path` in the box of 1000 x 1000, `marks` in percent."""
+    """A line, its points and those that carry its mark in percent."""
 
     number: int
     dashed: bool
-    path: str
+    points: tuple[tuple[float, float], ...]
     marks: tuple[tuple[float, float], ...]
+
+    def path(self, width: float, height: float) -> str:
+        """The line in a box of this size, as the `d` of an SVG path."""
+        return "M" + "L".join(f"{x * width / 100:.4g} {y * height / 100:.4g}" for x, y in self.points)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,10 +77,16 @@ class Chart:
 def chart(
     lines: Sequence[Line], *, top: float | None = None, logarithmic: bool = False, threshold: float | None = None
 ) -> Chart | None:
-    """Lay lines out over their iterations; None if there is no point to show.
+    """Lay lines out over their iterations.
 
-    What lies above `top` is cut off. A logarithmic chart leaves values out that are not above 0. A threshold is drawn
-    only where it lies among the values.
+    Args:
+        lines: What is drawn.
+        top: What lies above is cut off; None: nothing.
+        logarithmic: Whether values go up by powers of ten; those that are not above 0 are left out.
+        threshold: A value that a line across is drawn at, if it lies among the others.
+
+    Returns:
+        The chart; None if there is no point to show.
     """
     lines = [line for line in (_drawable(line, logarithmic) for line in lines) if line.points]
     values = [value for line in lines for _, value in line.points]
@@ -89,9 +99,11 @@ def chart(
     low, high = low - margin, high + margin
 
     def x(iteration: float) -> float:
+        """Percent from the left."""
         return 100 * iteration / max(1, last)
 
     def y(value: float) -> float:
+        """Percent from the top."""
         return 100 * (high - scale(value)) / (high - low)
 
     up = _decades(low, high) if logarithmic else ticks(low, high)
@@ -99,14 +111,22 @@ def chart(
     return Chart(
         across=tuple(Tick(_short(x(at)), f"{at:,.0f}") for at in ticks(0, last) if at == int(at)),
         up=tuple(Tick(_short(y(value)), f"{value:.6g}") for value in up),
-        lines=tuple(_drawn(line, x, y) for line in lines),
-        labels=_apart([_label(line, x, y) for line in lines if line.label]),
+        lines=tuple(_curve(line, x, y) for line in lines),
+        labels=_spaced_out([_label(line, x, y) for line in lines if line.label]),
         threshold=_short(y(threshold)) if threshold is not None and inside else None,
     )
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Round values from low to high, a few of them: multiples of 1, 2 or 5 times a power of ten."""
+    """Round values for an axis.
+
+    Args:
+        low: Where it begins.
+        high: Where it ends.
+
+    Returns:
+        A few values from low to high: multiples of 1, 2 or 5 times a power of ten.
+    """
     if not high > low:
         return [low]
     power = 10.0 ** math.floor(math.log10((high - low) / _MOST_TICKS))
@@ -126,33 +146,36 @@ def _decades(low: float, high: float) -> list[float]:
 
 
 def _drawable(line: Line, logarithmic: bool) -> Line:
+    """A line without the points that have no place on its axis."""
     points = tuple(point for point in line.points if point[1] > 0) if logarithmic else line.points
     return replace(line, points=points)
 
 
-def _drawn(line: Line, x: Callable[[float], float], y: Callable[[float], float]) -> Curve:
-    places = [(_short(x(at)), _short(y(value))) for at, value in thinned(line.points)]
-    path = "M" + "L".join(f"{10 * across:.4g} {10 * down:.4g}" for across, down in places)
-    every = -(-len(places) // _MARKED)
-    marked = (line.label or len(places) == 1) and not line.dashed
-    marks = tuple(place for place in places[::every] if place[1] >= 0) if marked else ()
-    return Curve(number=line.number, dashed=line.dashed, path=path, marks=marks)
+def _curve(line: Line, x: Callable[[float], float], y: Callable[[float], float]) -> Curve:
+    """A line in its place."""
+    points = tuple((_short(x(at)), _short(y(value))) for at, value in thinned(line.points))
+    every = -(-len(points) // _MARKED)
+    marked = (line.label or len(points) == 1) and not line.dashed
+    marks = tuple(point for point in points[::every] if point[1] >= 0) if marked else ()
+    return Curve(number=line.number, dashed=line.dashed, points=points, marks=marks)
 
 
 def _label(line: Line, x: Callable[[float], float], y: Callable[[float], float]) -> Label:
+    """The label of a line in its place."""
     at, value = min(line.points, key=lambda point: point[1]) if line.best else line.points[-1]
     place = _short(y(value))
     return Label(x=_short(x(at)), y=place, text_y=place, text=line.label, number=line.number, best=line.best)
 
 
-def _apart(labels: Sequence[Label]) -> tuple[Label, ...]:
+def _spaced_out(labels: Sequence[Label]) -> tuple[Label, ...]:
     """Labels far enough from each other to be read, upwards from the lowest."""
     placed: list[Label] = []
-    for label in sorted(labels, key=lambda one: -one.y):
+    for label in sorted(labels, key=lambda label: -label.y):
         height = min(label.y, placed[-1].text_y - _APART) if placed else label.y
         placed.append(replace(label, text_y=_short(height)))
     return tuple(placed)
 
 
 def _short(percent: float) -> float:
+    """A place in few digits."""
     return round(percent, 2)

@@ -24,9 +24,10 @@ from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.files import replace_file
 from charrnn.text.vocabulary import Vocabulary
 
-FORMAT = 2  # 2: how the text was read, what training began from, the unknown symbol, bytes
+FORMAT = 1
 _LONGEST_HEADER = 64 << 20  # bytes; a vocabulary of every Unicode character takes 9 MB
 _MOST_TENSORS = 10_000
+_ANOTHER = "Use another checkpoint."
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -63,8 +64,8 @@ class Header:
     progress: Mapping[str, Any] = field(default_factory=dict)  # what a resume needs beside tensors
 
     def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces, no NaN."""
-        values = {name.name: getattr(self, name.name) for name in dataclasses.fields(self)}
+        """Canonical JSON: sorted keys, no spaces; a loss that is no finite number becomes null."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         values["format"] = FORMAT
         values["model"] = dataclasses.asdict(self.model)
         values["training"] = dataclasses.asdict(self.training)
@@ -83,23 +84,32 @@ class Header:
 
     @classmethod
     def from_json(cls, text: str) -> Header:
-        """Raises CheckpointError for a newer format; KeyError, TypeError or ValueError for damage."""
+        """The header that `to_json` wrote.
+
+        Args:
+            text: JSON.
+
+        Returns:
+            The header.
+
+        Raises:
+            CheckpointError: It is of a newer format, or has settings that this version does not know.
+            KeyError, TypeError, ValueError: It is damaged.
+        """
         values = json.loads(text, parse_float=_finite, parse_constant=_finite)
         version = values.pop("format")
         if not isinstance(version, int) or version > FORMAT:
-            raise CheckpointError(f"has format {version}; this charrnn reads up to {FORMAT}. Upgrade charrnn.")
+            raise CheckpointError(f"has format {version}; this charrnn reads up to {FORMAT}.", "Upgrade charrnn.")
         vocabulary = values["vocabulary"]
         values["vocabulary"] = Vocabulary(
             np.asarray(vocabulary["code_points"], dtype=np.uint32),
             int(vocabulary["most_frequent"]),
-            unknown=vocabulary.get("unknown", False) is True,
-            of_bytes=vocabulary.get("of_bytes", False) is True,
+            unknown=vocabulary["unknown"] is True,
+            of_bytes=vocabulary["of_bytes"] is True,
         )
-        # Switches that the first checkpoints did not know were off, whatever their defaults are by now.
-        before = {"precision": "auto" if values["made_with"].get("device") == "cuda" else "float32", "state_reset": 0.0}
-        values["model"] = ModelConfig.from_dict({"layer_norm": False} | values["model"])
-        values["training"] = TrainConfig.from_dict(before | values["training"])
-        values["reading"] = ReadConfig.from_dict(values.get("reading", {}))
+        values["model"] = ModelConfig.from_dict(values["model"])
+        values["training"] = TrainConfig.from_dict(values["training"])
+        values["reading"] = ReadConfig.from_dict(values["reading"])
         values["sample"] = Sample(**values["sample"]) if values["sample"] else None
         header = cls(**values)
         # Listings sort and show these before any checksum was verified.
@@ -164,7 +174,15 @@ class Checkpoint:
 
 
 def digest_of(header: str, tensors: Mapping[str, NDArray[Any]]) -> str:
-    """SHA-256 over the canonical header and each tensor's name, dtype, shape and little-endian bytes."""
+    """SHA-256 over the canonical header and each tensor's name, dtype, shape and little-endian bytes.
+
+    Args:
+        header: `Header.to_json()`.
+        tensors: Arrays of any shape by name; their order does not matter.
+
+    Returns:
+        64 hexadecimal digits.
+    """
     sha = hashlib.sha256(header.encode())
     for name in sorted(tensors):
         tensor = np.ascontiguousarray(tensors[name])
@@ -174,7 +192,19 @@ def digest_of(header: str, tensors: Mapping[str, NDArray[Any]]) -> str:
 
 
 def save(path: Path, header: Header, tensors: Mapping[str, NDArray[Any]]) -> str:
-    """Write a checkpoint and return its digest. Raises CheckpointError if it cannot be written."""
+    """Write a checkpoint, whole or not at all.
+
+    Args:
+        path: The file, which is replaced if it is there.
+        header: What the file says of itself.
+        tensors: The weights by name and, of a resume file, the training's own tensors.
+
+    Returns:
+        Its SHA-256, hexadecimal.
+
+    Raises:
+        CheckpointError: It cannot be written.
+    """
     from safetensors.numpy import save as serialize
 
     whole = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
@@ -184,7 +214,7 @@ def save(path: Path, header: Header, tensors: Mapping[str, NDArray[Any]]) -> str
         replace_file(path, serialize(whole, {"charrnn": text, "sha256": digest}))
     except OSError as error:
         raise CheckpointError(
-            f"{path}: cannot be written ({error.strerror}). Free space or choose another place."
+            f"{path}: cannot be written ({error.strerror}).", "Free space or choose another place."
         ) from None
     return digest
 
@@ -193,7 +223,7 @@ def _metadata(path: Path, data: bytes, size: int) -> dict[str, Any]:
     """The JSON at the head of a safetensors file; `data` holds at least its first bytes."""
     length = int.from_bytes(data[:8], "little")
     if size < 8 or length > min(_LONGEST_HEADER, size - 8):
-        raise CheckpointError(f"{path}: not a charrnn checkpoint. Give a .safetensors file from a run directory.")
+        raise _foreign(path)
     try:
         parsed = json.loads(data[8 : 8 + length])
         metadata = parsed["__metadata__"]
@@ -202,9 +232,7 @@ def _metadata(path: Path, data: bytes, size: int) -> dict[str, Any]:
         if len(parsed) > _MOST_TENSORS or not ours or not data[8 : 8 + length].rstrip(b" ").endswith(b"}"):
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise CheckpointError(
-            f"{path}: not a charrnn checkpoint. Give a .safetensors file from a run directory."
-        ) from None
+        raise _foreign(path) from None
     return dict(metadata)
 
 
@@ -212,19 +240,34 @@ def _header(path: Path, metadata: Mapping[str, Any]) -> Header:
     try:
         return Header.from_json(metadata["charrnn"])
     except CharrnnError as error:
-        raise CheckpointError(f"{path}: {error}") from None
+        raise CheckpointError(f"{path}: {error.what}", error.advice) from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise CheckpointError(f"{path}: its header is damaged ({error}). Use another checkpoint.") from None
+        raise CheckpointError(f"{path}: its header is damaged ({error}).", _ANOTHER) from None
+
+
+def _foreign(path: Path) -> CheckpointError:
+    """The error for a file that is no checkpoint of charrnn's."""
+    return CheckpointError(f"{path}: not a charrnn checkpoint.", "Give a .safetensors file from a run directory.")
 
 
 def _open_error(path: Path, error: OSError) -> CheckpointError:
     return CheckpointError(
-        f"{path}: cannot be read ({error.strerror}). Check the path; `charrnn runs` lists what is there."
+        f"{path}: cannot be read ({error.strerror}).", "Check the path; `charrnn runs` lists what is there."
     )
 
 
 def read_header(path: Path) -> Header:
-    """Only the header, quickly and unverified: for listings. Raises CheckpointError."""
+    """Only the header, quickly and unverified: for listings.
+
+    Args:
+        path: A checkpoint.
+
+    Returns:
+        What the file says of itself.
+
+    Raises:
+        CheckpointError: It cannot be read, is no checkpoint, or its header is damaged or of a newer format.
+    """
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -236,7 +279,17 @@ def read_header(path: Path) -> Header:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read and verify a checkpoint. Raises CheckpointError for anything that is not one, whole and undamaged."""
+    """Read and verify a checkpoint.
+
+    Args:
+        path: A checkpoint.
+
+    Returns:
+        The header, all tensors, and the SHA-256 that was verified.
+
+    Raises:
+        CheckpointError: It cannot be read, or is not a checkpoint, whole and undamaged.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load as deserialize
 
@@ -249,12 +302,12 @@ def load(path: Path) -> Checkpoint:
     try:
         tensors = deserialize(data)
     except (SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path}: is damaged ({error}). Use another checkpoint.") from None
+        raise CheckpointError(f"{path}: is damaged ({error}).", _ANOTHER) from None
     digest = digest_of(metadata["charrnn"], tensors)
     if digest != metadata["sha256"]:
-        raise CheckpointError(f"{path}: its checksum does not match; the file is damaged. Use another checkpoint.")
+        raise CheckpointError(f"{path}: its checksum does not match; the file is damaged.", _ANOTHER)
     for name, shape in header.model.shapes(len(header.vocabulary)).items():
         tensor = tensors.get(name)
         if tensor is None or tensor.shape != shape or tensor.dtype != np.float32:
-            raise CheckpointError(f"{path}: tensor {name} is missing or not float32 {shape}. Use another checkpoint.")
+            raise CheckpointError(f"{path}: tensor {name} is missing or not float32 {shape}.", _ANOTHER)
     return Checkpoint(header, tensors, digest, path)

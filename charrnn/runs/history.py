@@ -54,17 +54,25 @@ class Curves:
 
 
 def read(run: Run, name: str | None = None) -> Curves:
-    """What is known of a run, be it complete, still being written, or without a snapshot. A line of its metrics that
-    is damaged, and a number that is none, are left out."""
+    """What was measured of a run, be it complete, still being written, or without a snapshot.
+
+    Args:
+        run: The run. A line of its metrics that is damaged, and a number that is none, are left out.
+        name: What to call it; None: its own name.
+
+    Returns:
+        Its curves.
+    """
     rows = run.metrics()
-    headers = [kept.header for kept in run.snapshots]
-    kept = [(one.iteration, one.train_loss, one.held_out_loss) for one in headers]
+    headers = [snapshot.header for snapshot in run.snapshots]
+    train = [(header.iteration, header.train_loss) for header in headers]
+    held_out = [(header.iteration, header.held_out_loss) for header in headers]
     seconds = _series(rows, "seconds")
-    characters = [one.characters for one in headers] + [int(count) for _, count in _series(rows, "characters")]
+    characters = [header.characters for header in headers] + [int(count) for _, count in _series(rows, "characters")]
     return Curves(
         name=run.name if name is None else name,
-        train=_in_bits(_merged(((at, train) for at, train, _ in kept), _series(rows, "train_loss"))),
-        held_out=_in_bits(_merged(((at, held_out) for at, _, held_out in kept), _series(rows, "held_out_loss"))),
+        train=_in_bits(_merged(train, _series(rows, "train_loss"))),
+        held_out=_in_bits(_merged(held_out, _series(rows, "held_out_loss"))),
         learning_rate=_series(rows, "learning_rate"),
         grad_norm=_series(rows, "grad_norm"),
         clipped=_series(rows, "clipped"),
@@ -76,12 +84,12 @@ def read(run: Run, name: str | None = None) -> Curves:
 
 def _series(rows: Sequence[dict[str, Any]], name: str) -> Series:
     """What the rows have under this name, the later of two for one iteration."""
-    found = {
+    values = {
         row["iteration"]: float(row[name])
         for row in rows
         if _is_number(row.get(name)) and _is_number(row.get("iteration")) and row["iteration"] == int(row["iteration"])
     }
-    return tuple(sorted((int(at), value) for at, value in found.items() if at >= 0))
+    return tuple(sorted((int(at), value) for at, value in values.items() if at >= 0))
 
 
 def _is_number(value: object) -> bool:
@@ -94,27 +102,40 @@ def _merged(snapshots: Iterable[tuple[int, float | None]], measured: Series) -> 
 
 
 def _in_bits(series: Series) -> Series:
-    return tuple((at, value) for at, nats in series if (value := bits(nats)) is not None)
+    return tuple((at, bits(nats)) for at, nats in series)
 
 
 def thinned(series: Series, most: int = 400) -> Series:
-    """At most so many points of a series that look the same: of each stretch the lowest and the highest, so that no
-    spike is lost; the first and the last stay."""
+    """Few points of a series that look the same as all: of each stretch the lowest and the highest, and both ends.
+
+    Args:
+        series: (iteration, value) by ascending iteration.
+        most: So many points, at most. No spike is lost.
+
+    Returns:
+        Some of the points, in order.
+    """
     if len(series) <= most:
         return series
     count = max(1, (most - 2) // 2)
     edges = [1 + math.ceil(number * (len(series) - 2) / count) for number in range(count + 1)]
-    kept = {0, len(series) - 1}
+    places = {0, len(series) - 1}
     for start, stop in itertools.pairwise(edges):
         stretch = range(start, stop)
         if stretch:
-            kept |= {min(stretch, key=lambda place: series[place][1]), max(stretch, key=lambda place: series[place][1])}
-    return tuple(series[place] for place in sorted(kept))
+            places |= {extreme(stretch, key=lambda place: series[place][1]) for extreme in (min, max)}
+    return tuple(series[place] for place in sorted(places))
 
 
 def ceiling(losses: Sequence[Series]) -> float | None:
-    """What a picture of losses may be cut off above: all that comes after the first iterations lies below. None where
-    nothing is gained by it."""
+    """What a picture of losses may be cut off above.
+
+    Args:
+        losses: The curves in the picture.
+
+    Returns:
+        The highest value after the first iterations; None where nothing lies above it.
+    """
     last = max((series[-1][0] for series in losses if series), default=0)
     early = [value for series in losses for at, value in series if at < _EARLY * last]
     late = [value for series in losses for at, value in series if at >= _EARLY * last]

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from charrnn.formatting import bits
 from charrnn.runs import checkpoint
-from charrnn.runs.run import CheckpointFile, Run, list_runs
+from charrnn.runs.checkpoint_file import CheckpointFile, best_of
+from charrnn.runs.run import Run, list_runs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One checkpoint's measurements. Losses in bits per character."""
+class CheckpointRow:
+    """One checkpoint's measurements, as tables have them. Losses in bits per character."""
 
     name: str  # the file's, without its ending
     run: str  # "" for a file that lies in no run
@@ -27,6 +27,32 @@ class Row:
     best: bool  # lowest held-out loss of those it may be compared with
     known_words: float | None  # share of the words of the sample made in training, 0 to 1
     size: int  # bytes
+
+    @classmethod
+    def of(cls, file: CheckpointFile, run: str, best: bool) -> CheckpointRow:
+        """The measurements in a checkpoint's header.
+
+        Args:
+            file: The checkpoint.
+            run: What its run is called; "" for none.
+            best: Whether its held-out loss is the lowest.
+
+        Returns:
+            The row.
+        """
+        header = file.header
+        return cls(
+            name=file.path.stem,
+            run=run,
+            path=file.path,
+            iteration=header.iteration,
+            characters=header.characters,
+            train_bpc=bits(header.train_loss),
+            held_out_bpc=bits(header.held_out_loss),
+            best=best,
+            known_words=header.sample.known_words if header.sample else None,
+            size=file.size,
+        )
 
     @property
     def label(self) -> str:
@@ -43,8 +69,8 @@ class RunSummary:
     """A run as `charrnn runs` lists it."""
 
     run: Run
-    rows: tuple[Row, ...]
-    best: Row | None
+    rows: tuple[CheckpointRow, ...]
+    best: CheckpointRow | None
     iterations: int  # the furthest checkpoint's, the resume file included
     size: int  # bytes
 
@@ -64,42 +90,29 @@ class RunSummary:
         }
 
 
-def row_of(one: CheckpointFile, run: str, best: bool) -> Row:
-    """The measurements in a checkpoint's header."""
-    header = one.header
-    return Row(
-        name=one.path.stem,
-        run=run,
-        path=one.path,
-        iteration=header.iteration,
-        characters=header.characters,
-        train_bpc=bits(header.train_loss),
-        held_out_bpc=bits(header.held_out_loss),
-        best=best,
-        known_words=header.sample.known_words if header.sample else None,
-        size=one.size,
-    )
-
-
-def best_of(kept: Iterable[CheckpointFile]) -> Path | None:
-    """The lowest held-out loss, the earlier of equals; None where none was measured."""
-    measured = [(loss, one.path) for one in kept if (loss := one.header.held_out_loss) is not None]
-    return min(measured, key=lambda pair: pair[0])[1] if measured else None
-
-
 def listing(root: Path) -> list[RunSummary]:
-    """The runs below `root`, newest first, from headers alone. Raises RunError if there is no such directory."""
+    """The runs below a directory, from headers alone.
+
+    Args:
+        root: The directory of runs.
+
+    Returns:
+        A summary of each, the newest first.
+
+    Raises:
+        RunError: There is no such directory.
+    """
     listed = []
     for run in list_runs(root):
         best = best_of(run.snapshots)
-        rows = tuple(row_of(one, run.name, one.path == best) for one in run.snapshots)
+        rows = tuple(CheckpointRow.of(snapshot, run.name, snapshot is best) for snapshot in run.snapshots)
         everything = [*run.snapshots, *([run.resumable] if run.resumable else [])]
         listed.append(
             RunSummary(
                 run=run,
                 rows=rows,
                 best=next((row for row in rows if row.best), None),
-                iterations=max((one.header.iteration for one in everything), default=0),
+                iterations=max((file.header.iteration for file in everything), default=0),
                 size=run.size,
             )
         )
@@ -107,7 +120,17 @@ def listing(root: Path) -> list[RunSummary]:
 
 
 def provenance(path: Path) -> dict[str, Any]:
-    """Where a checkpoint comes from: everything it says of itself, verified. Raises CheckpointError."""
+    """Where a checkpoint comes from: everything it says of itself, verified.
+
+    Args:
+        path: The checkpoint.
+
+    Returns:
+        Values for JSON by name. Losses in bits per character.
+
+    Raises:
+        CheckpointError: It cannot be read, or is damaged.
+    """
     loaded = checkpoint.load(path)
     header = loaded.header
     weights = sum(tensor.size for tensor in loaded.weights.values())

@@ -22,19 +22,11 @@ from typing import Any
 from charrnn.config import CHECKPOINT_DIR
 from charrnn.errors import CheckpointError, RunError
 from charrnn.files import replace_file
+from charrnn.formatting import bits
 from charrnn.runs import checkpoint
-from charrnn.runs.checkpoint import Header
+from charrnn.runs.checkpoint_file import CheckpointFile, best_or_last
 
 RESUME = "resume.safetensors"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointFile:
-    """A checkpoint on disk, its tensors unread."""
-
-    path: Path
-    header: Header
-    size: int  # bytes
 
 
 @dataclass(frozen=True)
@@ -45,32 +37,43 @@ class Run:
 
     @property
     def name(self) -> str:
+        """The directory's name."""
         return Path(os.path.abspath(self.path)).name  # "." has a name too
 
     @property
     def resume_path(self) -> Path:
+        """The file that a training goes on from."""
         return self.path / RESUME
 
     @property
     def metrics_path(self) -> Path:
+        """The file of measurements."""
         return self.path / "metrics.jsonl"
 
     @property
     def samples_path(self) -> Path:
+        """The timeline that a person reads."""
         return self.path / "samples.md"
 
     def snapshot_path(self, iteration: int) -> Path:
+        """The snapshot of an iteration."""
         return self.path / f"iteration-{iteration:06d}.safetensors"
 
     @cached_property
     def _scan(self) -> tuple[list[CheckpointFile], list[str]]:
-        kept, problems = [], []
+        """The directory's checkpoints by iteration, and one line for each file that should be one and is not."""
+        files, problems = [], []
         for path in sorted(self.path.glob("*.safetensors")):
             try:
-                kept.append(CheckpointFile(path, checkpoint.read_header(path), path.stat().st_size))
+                files.append(CheckpointFile(path, checkpoint.read_header(path), path.stat().st_size))
             except (CheckpointError, OSError) as error:
                 problems.append(str(error))
-        return sorted(kept, key=lambda one: (one.header.iteration, one.header.kind, one.path.name)), problems
+        return sorted(files, key=lambda file: (file.header.iteration, file.header.kind, file.path.name)), problems
+
+    @property
+    def checkpoints(self) -> list[CheckpointFile]:
+        """All of the directory's checkpoints by ascending iteration, as it was when first asked."""
+        return self._scan[0]
 
     @property
     def problems(self) -> list[str]:
@@ -80,29 +83,31 @@ class Run:
     @property
     def snapshots(self) -> list[CheckpointFile]:
         """The snapshots by ascending iteration, as the directory was when first asked."""
-        return [one for one in self._scan[0] if one.header.kind == "snapshot"]
+        return [file for file in self.checkpoints if file.header.kind == "snapshot"]
 
     @property
     def resumable(self) -> CheckpointFile | None:
         """The resume file, if it is there and whole enough to have a header."""
-        return next((one for one in self._scan[0] if one.header.kind == "resume" and one.path.name == RESUME), None)
+        resume = (file for file in self.checkpoints if file.header.kind == "resume" and file.path.name == RESUME)
+        return next(resume, None)
 
     @property
     def best(self) -> CheckpointFile:
-        """The snapshot of the lowest held-out loss (the latest where none was measured), else the resume file.
+        """The snapshot of the lowest held-out loss (the latest if none was measured), else the resume file.
 
-        Raises RunError if the run has no checkpoint at all."""
-        snapshots = self.snapshots or ([self.resumable] if self.resumable else [])
-        if not snapshots:
+        Raises:
+            RunError: The run has no checkpoint at all.
+        """
+        files = self.snapshots or ([self.resumable] if self.resumable else [])
+        if not files:
             reason = self.problems[0] if self.problems else "no snapshot was kept yet"
             raise RunError(f"{self.path}: no checkpoint to use ({reason}).")
-        measured = [one for one in snapshots if one.header.held_out_loss is not None]
-        return min(measured, key=lambda one: one.header.held_out_loss or 0.0) if measured else snapshots[-1]
+        return best_or_last(files)
 
     @property
     def created(self) -> str:
         """When its latest checkpoint was written (ISO 8601), or "" for a run that has none yet."""
-        return max((one.header.created for one in self._scan[0]), default="")
+        return max((file.header.created for file in self.checkpoints), default="")
 
     @property
     def size(self) -> int:
@@ -116,7 +121,14 @@ class Run:
     # -- writing, by the training alone ------------------------------------------------------------------------
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
-        """One line more. Numbers that are not finite become null."""
+        """Write one line more.
+
+        Args:
+            row: Values for JSON by name. Numbers that are not finite become null.
+
+        Raises:
+            RunError: It cannot be written.
+        """
         clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
         try:
             with open(self.metrics_path, "a", encoding="utf-8") as file:
@@ -125,7 +137,11 @@ class Run:
             raise RunError(f"{self.metrics_path}: cannot be written ({error.strerror}).") from None
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl; a half-written last line is left out."""
+        """The rows of metrics.jsonl.
+
+        Returns:
+            One object for each line. A line that is damaged, such as a half-written last one, is left out.
+        """
         try:
             lines = self.metrics_path.read_text("utf-8", errors="replace").splitlines()
         except FileNotFoundError:
@@ -141,23 +157,30 @@ class Run:
         return rows
 
     def rewind(self, iteration: int) -> None:
-        """Forget what was measured and kept after `iteration`, which is trained again. The one rewrite there is."""
+        """Forget what was measured and kept after `iteration`, which is trained again. The one rewrite there is.
+
+        Args:
+            iteration: The last one to remember.
+
+        Raises:
+            RunError: The metrics or the samples cannot be written.
+        """
         rows = [row for row in self.metrics() if row.get("iteration", 0) <= iteration]
         lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
         _replace(self.metrics_path, lines)
-        for kept in self.snapshots:
-            if kept.header.iteration > iteration:
-                kept.path.unlink(missing_ok=True)
+        for snapshot in self.snapshots:
+            if snapshot.header.iteration > iteration:
+                snapshot.path.unlink(missing_ok=True)
         if self.samples_path.exists():
             self.write_samples()
 
     def write_samples(self) -> None:
-        """Write samples.md anew from the snapshots that are there."""
+        """Write samples.md anew from the snapshots that are there. Raises RunError if it cannot be written."""
         parts = [f"# {self.name}\n"]
-        for kept in Run(self.path).snapshots:
-            header, sample = kept.header, kept.header.sample
+        for snapshot in Run(self.path).snapshots:
+            header, sample = snapshot.header, snapshot.header.sample
             losses = [
-                f"{word} {loss / math.log(2):.3f} bits per character"
+                f"{word} {bits(loss):.3f} bits per character"
                 for word, loss in (("train", header.train_loss), ("held out", header.held_out_loss))
                 if loss is not None
             ]
@@ -177,16 +200,27 @@ def _replace(path: Path, text: str) -> None:
     try:
         replace_file(path, text.encode("utf-8", "replace"))
     except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror}). Free space, then go on with --resume.") from None
+        raise RunError(
+            f"{path}: cannot be written ({error.strerror}).", "Free space, then go on with --resume."
+        ) from None
 
 
 def create_run(root: Path, name: str | None, stem: str) -> Run:
     """Make a new run directory and prove it can be written, before the first iteration.
 
-    Without a name it is called after the text, `stem`, with the first free number. Raises RunError.
+    Args:
+        root: The directory of runs, made if it is not there.
+        name: What to call the run; None calls it after the text, with the first free number.
+        stem: What the text is called.
+
+    Returns:
+        The new run.
+
+    Raises:
+        RunError: The name is no plain name or is taken, or the directory cannot be written.
     """
     if name is not None and (not name or Path(name).name != name or name in (".", "..")):
-        raise RunError(f"--name {name!r}: must be a plain directory name. Use --checkpoint-dir for the place.")
+        raise RunError(f"--name {name!r}: must be a plain directory name.", "Use --checkpoint-dir for the place.")
     readable = re.sub(r"[^\w.-]+", "-", stem).strip("-.").lower() or "run"
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -199,14 +233,14 @@ def create_run(root: Path, name: str | None, stem: str) -> Run:
             except FileExistsError:
                 if name is not None:
                     raise RunError(
-                        f"{path}: this run exists. Choose another --name, or go on with it: --resume {path}"
+                        f"{path}: this run exists.", f"Choose another --name, or go on with it: --resume {path}"
                     ) from None
                 number += 1
         run = Run(path)
         run.metrics_path.touch()
     except OSError as error:
         raise RunError(
-            f"{error.filename or root}: cannot be written ({error.strerror}). Choose another --checkpoint-dir."
+            f"{error.filename or root}: cannot be written ({error.strerror}).", "Choose another --checkpoint-dir."
         ) from None
     return run
 
@@ -216,36 +250,67 @@ def _is_run(path: Path) -> bool:
 
 
 def list_runs(root: Path = CHECKPOINT_DIR) -> list[Run]:
-    """The runs below `root`, newest first. Raises RunError if there is no such directory."""
+    """The runs below a directory.
+
+    Args:
+        root: The directory of runs.
+
+    Returns:
+        Them, newest first.
+
+    Raises:
+        RunError: There is no such directory.
+    """
     try:
-        found = [Run(path) for path in root.iterdir() if _is_run(path)]
+        runs = [Run(path) for path in root.iterdir() if _is_run(path)]
     except OSError as error:
         raise RunError(
-            f"{root}: no runs here ({error.strerror}). Train one: charrnn train TEXT; or say where: --checkpoint-dir."
+            f"{root}: no runs here ({error.strerror}).",
+            "Train one: charrnn train TEXT; or say where: --checkpoint-dir.",
         ) from None
-    return sorted(found, key=lambda run: (run.created, run.name), reverse=True)
+    return sorted(runs, key=lambda run: (run.created, run.name), reverse=True)
 
 
 def find_run(where: Path, root: Path = CHECKPOINT_DIR) -> Run:
-    """A run by its path, or by its name below `root`. Raises RunError."""
+    """A run by its path or name.
+
+    Args:
+        where: Its path, or its name below `root`.
+        root: The directory of runs.
+
+    Returns:
+        The run.
+
+    Raises:
+        RunError: There is none.
+    """
     for path in (where, root / where):
         if _is_run(path):
             return Run(path)
-    raise RunError(f"{where}: no such run. `charrnn runs` lists what is there.")
+    raise RunError(f"{where}: no such run.", "`charrnn runs` lists what is there.")
 
 
 def newest_run(root: Path = CHECKPOINT_DIR) -> Run:
-    """The newest run that has a checkpoint. Raises RunError if there is none."""
+    """The newest run below `root` that has a checkpoint. Raises RunError if there is none."""
     for run in list_runs(root):
         if run.snapshots or run.resumable:
             return run
-    raise RunError(f"{root}: no run with a checkpoint. Train one: charrnn train TEXT")
+    raise RunError(f"{root}: no run with a checkpoint.", "Train one: charrnn train TEXT")
 
 
 def find_checkpoint(where: Path | None, root: Path = CHECKPOINT_DIR) -> Path:
-    """The file to load: `where` itself, or the best snapshot of the run it names, or of the newest run.
+    """The file to load.
 
-    Raises RunError where there is none."""
+    Args:
+        where: A file, or a run, whose best snapshot is taken, by path or by name below `root`; None: the newest run.
+        root: The directory of runs.
+
+    Returns:
+        The path of a checkpoint.
+
+    Raises:
+        RunError: There is none.
+    """
     if where is None:
         return newest_run(root).best.path
     for path in (where, root / where):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from charrnn.errors import UsageError
-from charrnn.runs.checkpoint import Header
+from charrnn.config import ReadConfig
+from charrnn.errors import CheckpointError, UsageError
+from charrnn.runs.checkpoint import Header, read_header
 from charrnn.runs.run import Run
 from charrnn.text import corpus
 from charrnn.text.corpus import Corpus, Span, Split
@@ -33,19 +35,57 @@ class TrainingText:
 def find_training_text(
     path: Path | None, header: Header, text: str | None = None, read: Read = corpus.read
 ) -> TrainingText:
-    """The text of the checkpoint at `path`: by what its run's resume file says of it, or `text`, a path or known name.
+    """The text that a checkpoint was trained on, or another in its place.
 
-    `read` reads it (`corpus.read`). Raises UsageError if nothing says where it is, CorpusError if it cannot be
-    read.
+    Args:
+        path: The checkpoint, whose run's resume file says where the text is; None if it lies in no file.
+        header: Its header.
+        text: A path or known name; None: where the resume file says.
+        read: What reads the text, as `corpus.read` does.
+
+    Returns:
+        The text, and whether it is the very one.
+
+    Raises:
+        UsageError: Nothing says where the text is.
+        CorpusError: It cannot be read.
     """
     reading = replace(header.reading, min_count=1)
     if text is not None:  # its encoding is its own
-        found = read([text], reading if reading.bytes else replace(reading, encoding="auto"))
+        source = read([text], reading if reading.bytes else replace(reading, encoding="auto"))
     else:
-        resumable = Run(path.parent).resumable if path else None
-        origin = dict(resumable.header.progress.get("origin", ())) if resumable else {}
+        origin = _origin(path.parent) if path else {}
         if not origin.get("texts") or STDIN in origin["texts"]:
-            raise UsageError("nothing says where the text that it was trained on is. Name it: --text FILE")
-        found = read(origin.pop("texts"), reading, **origin)
-    split = found.split(header.training.val_frac, header.training.val_max)
-    return TrainingText(found, found.digest == header.corpus.get("digest"), split)
+            raise UsageError("nothing says where the text that it was trained on is.", "Name it: --text FILE")
+        source = read(origin.pop("texts"), reading, **origin)
+    split = source.split(header.training.val_frac, header.training.val_max)
+    return TrainingText(source, source.digest == header.corpus.get("digest"), split)
+
+
+def _origin(run: Path) -> dict[str, Any]:
+    """The arguments of `corpus.read` by which a run's text was read, as its resume file has them; {} without one."""
+    try:
+        header = read_header(Run(run).resume_path)
+    except CheckpointError:
+        return {}
+    return dict(header.progress.get("origin", ())) if header.kind == "resume" else {}
+
+
+def reading_once(read: Read) -> Read:
+    """A reader of texts that reads nothing twice.
+
+    Args:
+        read: What reads a text, as `corpus.read` does.
+
+    Returns:
+        The same, but that what was read before is returned again.
+    """
+    texts_read: dict[Any, Corpus] = {}
+
+    def read_or_reuse(texts: Sequence[str], reading: ReadConfig, **files: Any) -> Corpus:
+        key = (tuple(texts), reading, tuple(files.items()))
+        if key not in texts_read:
+            texts_read[key] = read(texts, reading, **files)
+        return texts_read[key]
+
+    return read_or_reuse

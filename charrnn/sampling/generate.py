@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError, UsageError
+from charrnn.formatting import bits
 from charrnn.network.engine import Engine, Reader, State
 from charrnn.sampling.chain import Chain, Link, Never, draw, draw_each, log_softmax
 from charrnn.text.vocabulary import Vocabulary
-
-_LN2 = math.log(2)
 
 
 class Character(NamedTuple):
@@ -51,7 +49,7 @@ def generate(
         for left in range(length, 0, -1):
             log_probs = log_softmax(logits)
             index = draw(links(log_probs), rng)
-            yield Character(decode(index, left == 1), index, -log_probs.item(index) / _LN2)
+            yield Character(decode(index, left == 1), index, bits(-log_probs.item(index)))
             reader.consume(rows[index])
             logits = reader.logits()
 
@@ -87,7 +85,7 @@ def generate_many(
             else:
                 changed = np.array([link(row) for link, row in zip(chains, log_probs, strict=True)])
             drawn = draw_each(changed, rngs)
-            yield drawn, log_probs[each, drawn] / -_LN2
+            yield drawn, bits(-log_probs[each, drawn])
             writers.consume(drawn)
             logits = writers.logits()
 
@@ -98,9 +96,9 @@ def generate_many(
         for place in range(length):
             if place == len(made):
                 made.append(next(making))
-            drawn, bits = made[place]
+            drawn, surprise = made[place]
             index = drawn.item(number)
-            yield Character(decode(index, place == length - 1), index, bits.item(number))
+            yield Character(decode(index, place == length - 1), index, surprise.item(number))
 
     return [text(number) for number in range(len(chains))]
 
@@ -129,4 +127,4 @@ def bits_per_character(engine: Engine, vocabulary: Vocabulary, text: str) -> flo
     for index, following in itertools.pairwise(ids):
         reader.consume(engine.rows[index])
         nats -= float(log_softmax(reader.logits())[following])
-    return nats / (len(ids) - 1) / _LN2
+    return bits(nats / (len(ids) - 1))

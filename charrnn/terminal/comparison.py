@@ -9,21 +9,20 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from charrnn.evaluation.comparison import ComparedSample, Comparison, TrainingCost
+from charrnn.evaluation.compared_samples import ComparedSample
+from charrnn.evaluation.comparison import Comparison, TrainingCost
 from charrnn.evaluation.head_to_head import Measurement
-from charrnn.evaluation.sample_statistics import SampleStatistics, reading_of
+from charrnn.evaluation.sample_statistics import SampleStatistics, interpretation
 from charrnn.formatting import duration, size
-from charrnn.runs.listing import Row
+from charrnn.runs.listing import CheckpointRow
 from charrnn.terminal.console import body, bpc, open_table, plain, setting, share, show_text
 
 _NARROWEST = 36  # characters of a column of samples; below it they are shown one under another
 _MOST_COLUMNS = 3
-
-
 _FIGURES = ("Iteration", "Characters", "Train\nbpc", "Held-out\nbpc", "Known\nwords")
 
 
-def show_rows(out: Console, rows: Sequence[Row]) -> None:
+def show_rows(out: Console, rows: Sequence[CheckpointRow]) -> None:
     """The measurements, one checkpoint a line; the run in a column of its own if there are several."""
     several = len({row.run for row in rows}) > 1 or not rows[0].run
     table = open_table(*(("Run",) if several else ()), *_FIGURES, "", right=_FIGURES)
@@ -56,38 +55,39 @@ def show_settings(out: Console, groups: Sequence[str], settings: Mapping[str, Se
             out.print(plain(f"  {name.replace('_', '-')}: {setting(values[number])}"), soft_wrap=True)
 
 
-def show_took(out: Console, groups: Sequence[str], took: Sequence[TrainingCost]) -> None:
+def show_costs(out: Console, groups: Sequence[str], costs: Sequence[TrainingCost]) -> None:
     """How large the networks are and how long they were trained."""
     figures = ("Parameters", "Characters", "Time", "Size")
     table = open_table("", *figures, right=figures)
-    for group, one in zip(groups, took, strict=True):
-        seconds = "-" if one.seconds is None else duration(one.seconds)
-        table.add_row(*map(plain, [group, f"{one.parameters:,}", f"{one.characters:,}", seconds, size(one.size)]))
+    for group, cost in zip(groups, costs, strict=True):
+        seconds = "-" if cost.seconds is None else duration(cost.seconds)
+        table.add_row(*map(plain, [group, f"{cost.parameters:,}", f"{cost.characters:,}", seconds, size(cost.size)]))
     out.print(table)
 
 
-def show_measurement(out: Console, found: Measurement, rows: Sequence[Row]) -> None:
+def show_measurement(out: Console, measurement: Measurement, rows: Sequence[CheckpointRow]) -> None:
     """Models on one text, and in words by how much one is better than another."""
-    known = {row.path: row for row in rows}
-    what = "held-out characters" if found.held_out else "characters"
-    out.print(plain(f"Measured on {found.characters:,} {what} of {found.text}", "bold"))
+    rows_by_path = {row.path: row for row in rows}
+    what = "held-out characters" if measurement.held_out else "characters"
+    out.print(plain(f"Measured on {measurement.characters:,} {what} of {measurement.text}", "bold"))
     out.print()
     figures = ("Iteration", "Carried\nbpc", "Cold\nbpc", "Unseen", "Behind the best")
     table = open_table("", *figures, right=figures)
-    for one in found.models:
-        row = known[one.path]
-        behind = f"{one.behind.mean:+.3f} ± {one.behind.half:.3f}" if one.behind else "* best"
-        cells = [row.run or row.name, f"{row.iteration:,}", bpc(one.carried), bpc(one.cold), f"{one.unseen:,}", behind]
-        table.add_row(*map(plain, cells), style="" if one.behind else "bold green")
-    if found.ngrams is not None:
-        table.add_row(plain(f"n-grams of order {found.order}"), "", plain(bpc(found.ngrams)))
+    for model in measurement.models:
+        row, difference = rows_by_path[model.path], model.difference
+        cells = [row.run or row.name, f"{row.iteration:,}", bpc(model.carried), bpc(model.cold), f"{model.unseen:,}"]
+        cells.append(f"{difference.mean:+.3f} ± {difference.half:.3f}" if difference else "* best")
+        table.add_row(*map(plain, cells), style="" if difference else "bold green")
+    if measurement.ngrams is not None:
+        table.add_row(plain(f"n-grams of order {measurement.order}"), "", plain(bpc(measurement.ngrams)))
     out.print(table)
-    for one in found.models:
-        if one.behind:
+    best = rows_by_path[measurement.best].label
+    for model in measurement.models:
+        if difference := model.difference:
             out.print()
-            sure = "" if one.behind.clear else ", which may be chance"
-            by = f"by {one.behind.mean:.3f} ± {one.behind.half:.3f} bits per character{sure}."
-            out.print(plain(f"{known[found.best].label} is better than {known[one.path].label} {by}"))
+            sure = "" if difference.clear else ", which may be chance"
+            by = f"by {difference.mean:.3f} ± {difference.half:.3f} bits per character{sure}."
+            out.print(plain(f"{best} is better than {rows_by_path[model.path].label} {by}"))
 
 
 def show_verdicts(out: Console, verdicts: Mapping[str, Sequence[str]]) -> None:
@@ -97,18 +97,18 @@ def show_verdicts(out: Console, verdicts: Mapping[str, Sequence[str]]) -> None:
         out.print(plain(f"{run}: {sentences[0]}" if several else " ".join(sentences)))
 
 
-def show_textures(out: Console, samples: Sequence[ComparedSample], real: SampleStatistics) -> None:
+def show_statistics(out: Console, samples: Sequence[ComparedSample], real: SampleStatistics) -> None:
     """What the samples are made of, beside real text, and what to make of that."""
-    several = len({one.temperature for one in samples}) > 1
+    several = len({sample.temperature for sample in samples}) > 1
     figures = ("Iteration", *(("Temperature",) if several else ()), "Known\nwords", "Word for\nword", "Repeated")
     table = open_table("", *figures, "", right=figures)
-    for one in samples:
-        row, made = one.row, one.texture
-        cells = [row.run or row.name, f"{row.iteration:,}", *([f"{one.temperature:g}"] if several else [])]
-        cells += map(share, (made.known_words, made.found, made.repetition))
-        table.add_row(*map(plain, [*cells, reading_of(made, real) or ""]))
-    shares = (real.known_words, real.found, real.repetition)
-    if any(one is not None for one in shares):
+    for sample in samples:
+        row, its = sample.row, sample.statistics
+        cells = [row.run or row.name, f"{row.iteration:,}", *([f"{sample.temperature:g}"] if several else [])]
+        cells += map(share, (its.known_words, its.verbatim, its.repetition))
+        table.add_row(*map(plain, [*cells, interpretation(its, real) or ""]))
+    shares = (real.known_words, real.verbatim, real.repetition)
+    if any(value is not None for value in shares):
         table.add_row(*map(plain, ["held-out text", *[""] * (1 + several), *map(share, shares), ""]))
     out.print(table)
     out.print()
@@ -116,12 +116,13 @@ def show_textures(out: Console, samples: Sequence[ComparedSample], real: SampleS
 
 def show_samples(out: Console, samples: Sequence[ComparedSample]) -> None:
     """The samples in columns if there are few enough and the terminal is wide enough, else one under another."""
-    one_run = len({one.row.run for one in samples}) == 1 and samples[0].row.run
-    labels = [f"Iteration {one.row.iteration:,}" if one_run else one.row.label for one in samples]
-    if len({one.temperature for one in samples}) > 1:
-        labels = [f"{label}, temperature {one.temperature:g}" for label, one in zip(labels, samples, strict=True)]
-    titles = [label + (" (best)" if one.row.best else "") for label, one in zip(labels, samples, strict=True)]
-    bodies = [body(one.prime, one.text) for one in samples]
+    rows = [sample.row for sample in samples]
+    single_run = len({row.run for row in rows}) == 1 and rows[0].run
+    titles = [f"Iteration {row.iteration:,}" if single_run else row.label for row in rows]
+    if len({sample.temperature for sample in samples}) > 1:
+        titles = [f"{title}, temperature {sample.temperature:g}" for title, sample in zip(titles, samples, strict=True)]
+    titles = [title + (" (best)" if row.best else "") for title, row in zip(titles, rows, strict=True)]
+    bodies = [body(sample.prime, sample.text) for sample in samples]
     columns = len(samples)
     if out.is_terminal and 2 <= columns <= _MOST_COLUMNS and out.width // columns >= _NARROWEST:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
@@ -146,7 +147,7 @@ def show_comparison(out: Console, comparison: Comparison) -> None:
         show_settings(out, comparison.groups, comparison.settings)
     if len(comparison.groups) > 1:
         out.print()
-        show_took(out, comparison.groups, comparison.took)
+        show_costs(out, comparison.groups, comparison.costs)
     if comparison.verdicts:
         out.print()
         show_verdicts(out, comparison.verdicts)
@@ -155,8 +156,9 @@ def show_comparison(out: Console, comparison: Comparison) -> None:
         show_measurement(out, comparison.measurement, comparison.rows)
     if comparison.samples:
         out.print()
-        temperatures = ", ".join(f"{one:g}" for one in comparison.temperatures)
-        out.print(plain(f"Samples: prime {comparison.prime!r}, seed {comparison.seed}, temperature {temperatures}"))
+        request = comparison.request
+        temperatures = ", ".join(f"{temperature:g}" for temperature in request.temperatures)
+        out.print(plain(f"Samples: prime {comparison.prime!r}, seed {request.seed}, temperature {temperatures}"))
         out.print()
-        show_textures(out, comparison.samples, comparison.real)
+        show_statistics(out, comparison.samples, comparison.real)
         show_samples(out, comparison.samples)

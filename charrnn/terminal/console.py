@@ -19,13 +19,15 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from charrnn.formatting import visible
+from charrnn.files import discard_stdout
+from charrnn.formatting import one_line, visible
 
 
 class _Console(Console):
+    """A console that ends quietly when its reader leaves."""
+
     def on_broken_pipe(self) -> NoReturn:
-        # The reader (`| head`) has all it wanted. Python would complain again while flushing at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()
         sys.exit(0)
 
 
@@ -41,11 +43,6 @@ def console() -> Console:
 def plain(text: object, style: str = "") -> Text:
     """Anything as rich text that does nothing but show itself."""
     return Text(visible(str(text)), style=style)
-
-
-def one_line(text: str) -> str:
-    """`text` as it would be typed in Python: newlines and controls as escapes."""
-    return visible(text.translate({ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}))
 
 
 def bpc(value: float | None) -> str:
@@ -79,6 +76,7 @@ def open_table(*columns: str, right: Iterable[str] = ()) -> Table:
 
 
 def setting(value: Any) -> str:
+    """The value of a setting for people: `yes`, `none`, `default`, lists with commas."""
     if value is None:
         return "default"
     if isinstance(value, list | tuple):

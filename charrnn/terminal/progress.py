@@ -4,7 +4,6 @@ Snapshots go to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
 import shutil
@@ -17,7 +16,8 @@ from typing import Any
 from tqdm import tqdm
 
 from charrnn.evaluation import verdict
-from charrnn.formatting import duration, visible
+from charrnn.files import discard_stdout
+from charrnn.formatting import bits, duration, visible
 from charrnn.runs.run import Run
 from charrnn.training import presets, tensorboard
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
@@ -25,13 +25,8 @@ from charrnn.training.trainer import Trainer
 
 _MEASURED = 1.0  # seconds of training that the estimate rests on, at least
 _REMEMBERED = 30.0  # seconds of training that the speed is of: it changes with what else the machine does
-_CORRECTED = 0.03  # share of a time budget's iterations, from which a correction is told
+_CORRECTED = 0.03  # share of a time budget's iterations, from which on a correction is announced
 _PLAIN_EVERY = 10.0  # seconds between two plain lines
-
-
-def bits(nats: float) -> float:
-    """Nats per character as bits per character."""
-    return nats / math.log(2)
 
 
 def text_line(training: Trainer) -> str:
@@ -61,7 +56,7 @@ class Display:
         self.began_at = training.iteration
         self.moving = sys.stderr.isatty()
         self.bar: tqdm[Any] | None = None
-        self._told = self.total
+        self._announced = self.total
         self._marks: deque[Progress] = deque()  # a second apart; speed is measured from the first
         self._estimated = False
         self._spoke = time.monotonic()
@@ -119,8 +114,8 @@ class Display:
         if self.total is not None:
             if self.bar is not None:
                 self.bar.total = self.total
-            if self._told is None or abs(self.total / self._told - 1) > _CORRECTED:
-                self._told = self.total
+            if self._announced is None or abs(self.total / self._announced - 1) > _CORRECTED:
+                self._announced = self.total
                 epochs = self.total / self.training.streams.per_epoch
                 self._say(f"plan    {self.total:,} iterations ({epochs:.1f} epochs) fill the time")
         match event:
@@ -207,7 +202,7 @@ class Display:
                 print(text, flush=True)
         except BrokenPipeError:
             self._stdout_open = False
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard_stdout()
             self._say("standard output was closed; training goes on. The samples are kept in samples.md.")
 
     def _say(self, text: str) -> None:
@@ -241,9 +236,9 @@ class Display:
             self._say(f"ended   early: {count} evaluations in a row were no better than the best")
         if training.optimizer.clipped:
             self._say(f"clipped the gradient of {training.optimizer.clipped / training.iteration:.1%} of them")
-        if found := verdict.of_run(Run(self.run.path)):
+        if judged := verdict.of_run(Run(self.run.path)):
             label = "verdict "
-            for sentence in found.sentences:
+            for sentence in judged.sentences:
                 self._say(textwrap.fill(sentence, 80, initial_indent=label, subsequent_indent=" " * 8))
                 label = " " * 8
         self._say(f"kept    {self.run.path} (samples.md has every sample)")

@@ -8,28 +8,29 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from charrnn.formatting import size
+from charrnn.formatting import one_line, size
 from charrnn.runs.listing import RunSummary
-from charrnn.terminal.console import body, bpc, moment, one_line, open_table, plain, setting, share, show_text
+from charrnn.terminal.console import body, bpc, moment, open_table, plain, setting, share, show_text
 
 
 def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
     """Each run in a line or two, its checkpoints below."""
-    for number, one in enumerate(listed):
+    for number, summary in enumerate(listed):
         if number:
             out.print()
-        out.print(plain(one.run.name, "bold"), plain(moment(one.run.created)), soft_wrap=True)
-        count = len(one.rows)
-        facts = [f"{count} snapshot{'' if count == 1 else 's'}", f"{one.iterations:,} iterations", size(one.size)]
-        if one.best:
-            facts.append(f"best {bpc(one.best.held_out_bpc)} bpc held out")
+        out.print(plain(summary.run.name, "bold"), plain(moment(summary.run.created)), soft_wrap=True)
+        count = len(summary.rows)
+        facts = [f"{count} snapshot{'' if count == 1 else 's'}", f"{summary.iterations:,} iterations"]
+        facts.append(size(summary.size))
+        if summary.best:
+            facts.append(f"best {bpc(summary.best.held_out_bpc)} bpc held out")
         out.print(plain("  " + ", ".join(facts)))
-        if not one.rows:
+        if not summary.rows:
             continue
         table = open_table(
             "", "Iteration", "Held-out bpc", "Size", "File", "", right=("Iteration", "Held-out bpc", "Size")
         )
-        for row in one.rows:
+        for row in summary.rows:
             cells = [f"{row.iteration:,}", bpc(row.held_out_bpc), size(row.size), row.path.name]
             cells.append("* best" if row.best else "")
             table.add_row(" ", *map(plain, cells), style="bold green" if row.best else "")
@@ -37,7 +38,7 @@ def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
 
 
 def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
-    """Everything that `catalog.provenance` tells, the sample last."""
+    """Everything that `listing.provenance` tells, the sample last."""
     vocabulary, sample = facts["vocabulary"], facts["sample"]
     out.print(plain(facts["path"], "bold"), soft_wrap=True)  # a path can be copied only in one piece
     lines: dict[str, Any] = {
@@ -75,4 +76,5 @@ def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
+    """Names and values in a line."""
     return ", ".join(f"{str(name).replace('_', '-')} {setting(value)}" for name, value in values.items())

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from charrnn.config import ReadConfig
 from charrnn.evaluation.scoring import UNSEEN_BITS, Place, Score
-from charrnn.terminal.console import bpc, one_line, open_table, plain
+from charrnn.formatting import one_line
+from charrnn.terminal.console import bpc, open_table, plain
 
 PLACE = ("Line", "Bits", "Place")
 
@@ -38,11 +39,11 @@ def columns(scored: Sequence[ModelScore]) -> list[str]:
 def cells(scored: Sequence[ModelScore]) -> Iterator[list[str]]:
     """A row for each of `scored`, of which the first is the best."""
     best = scored[0].score.bits_per_character
-    for one in scored:
-        mean = one.score.bits_per_character
-        several = ["best" if one is scored[0] else f"{mean - best:.3f}"] if len(scored) > 1 else []
-        counts = f"{one.iteration:,}", f"{len(one.score.text):,}"
-        yield [one.name, *counts, bpc(mean), f"{np.count_nonzero(one.score.unseen):,}", *several]
+    for model in scored:
+        mean = model.score.bits_per_character
+        several = ["best" if model is scored[0] else f"{mean - best:.3f}"] if len(scored) > 1 else []
+        counts = f"{model.iteration:,}", f"{len(model.score.text):,}"
+        yield [model.name, *counts, bpc(mean), f"{np.count_nonzero(model.score.unseen):,}", *several]
 
 
 def remarks(scored: Sequence[ModelScore], window: int | None) -> list[str]:
@@ -50,11 +51,11 @@ def remarks(scored: Sequence[ModelScore], window: int | None) -> list[str]:
     lines = ["The state was carried over the whole text."]
     if window is not None:
         lines = [f"Cold: the state began at zero every {window:,} characters."]
-    if any(one.score.unseen.any() for one in scored):
+    if any(model.score.unseen.any() for model in scored):
         lines.append(f"A character that a model has never seen is charged {UNSEEN_BITS:.1f} bits.")
-    if len({one.score.before + one.score.text for one in scored}) > 1:
-        names = (one.name for one in fields(ReadConfig) if one.name != "encoding")  # which is the text's, not theirs
-        ways = [name for name in names if len({getattr(one.reading, name) for one in scored}) > 1]
+    if len({model.score.before + model.score.text for model in scored}) > 1:
+        names = (field.name for field in fields(ReadConfig) if field.name != "encoding")  # which is the text's own
+        ways = [name for name in names if len({getattr(model.reading, name) for model in scored}) > 1]
         listed = ", ".join("--" + way.replace("_", "-") for way in ways)
         lines.append(f"The models read texts differently ({listed}): their characters differ, so compare with care.")
     if len(scored) > 1:
@@ -86,13 +87,14 @@ def show_scores(
     out.print()
     out.print(plain(heading(scored), "bold"))
     out.print()
-    found = open_table(*PLACE, right=PLACE[:2])
+    table = open_table(*PLACE, right=PLACE[:2])
     for place in places:
         before, character, after = map(one_line, (place.before, place.character, place.after))
         context = Text.assemble(before, (f"[{character}]", "bold red"), after, "  (never seen)" if place.unseen else "")
-        found.add_row(plain(f"{place.line:,}"), plain(f"{place.bits:.1f}"), context)
-    out.print(found)
+        table.add_row(plain(f"{place.line:,}"), plain(f"{place.bits:.1f}"), context)
+    out.print(table)
 
 
 def heading(scored: Sequence[ModelScore]) -> str:
+    """What stands above the most surprising places."""
     return f"What surprised {scored[0].name if len(scored) > 1 else 'it'} most"

@@ -17,7 +17,7 @@ from charrnn.training.presets import Choice
 from charrnn.training.trials import Trial
 
 _FIGURES = ("Parameters", "Characters/s", "Time")
-_MOST = 24  # rare characters told one by one
+_MOST = 24  # rare characters listed one by one
 
 
 def show_summary(out: Console, summary: TextSummary) -> None:

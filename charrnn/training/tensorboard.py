@@ -90,11 +90,11 @@ def _write(writer: Any, event: Event, point: Progress | None) -> Progress | None
             if header.sample is not None:
                 writer.add_text("sample", _code_block(header.sample), header.iteration)
         case Evaluated():
-            _add_loss(writer, "loss/held_out", event.held_out_loss, event.iteration)
+            writer.add_scalar("loss/held_out", bits(event.held_out_loss), event.iteration)
         case Progress():
             if event.iteration % _EVERY:
                 return point or event
-            _add_loss(writer, "loss/train", event.smoothed_loss, event.iteration)
+            writer.add_scalar("loss/train", bits(event.smoothed_loss), event.iteration)
             writer.add_scalar("grad_norm", event.grad_norm, event.iteration)
             writer.add_scalar("learning_rate", event.learning_rate, event.iteration)
             if point is not None and event.seconds > point.seconds:
@@ -102,11 +102,6 @@ def _write(writer: Any, event: Event, point: Progress | None) -> Progress | None
                 writer.add_scalar("characters_per_second", speed, event.iteration)
             return event
     return point
-
-
-def _add_loss(writer: Any, tag: str, nats: float, iteration: int) -> None:
-    if (loss := bits(nats)) is not None:
-        writer.add_scalar(tag, loss, iteration)
 
 
 def _code_block(sample: Sample) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 from charrnn import formatting
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import CheckpointError, RunError, UsageError
-from charrnn.evaluation import comparison
+from charrnn.evaluation import comparison, settings
 from charrnn.evaluation.comparison import compare
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint, listing
@@ -74,13 +74,12 @@ def test_settings_that_differ(tmp_path: Path) -> None:
         tiny.header(model=ModelConfig(num_layers=3, rnn_size=4, embedding_size=3)),
         tiny.header(training=TrainConfig(iterations=100, snapshot_at=(5, 6)), corpus={"name": "b.txt", "digest": "x"}),
     ]
-    settings = comparison.differing_settings(headers)
-    assert settings == {
+    assert settings.differing_settings(headers) == {
         "num_layers": [1, 3, 1],
         "snapshot_at": [(100, 300, 500, 700, 1200, 2000)] * 2 + [(5, 6)],
         "corpus": ["novel.txt", "novel.txt", "b.txt"],
     }
-    assert comparison.differing_settings([]) == {}
+    assert settings.differing_settings([]) == {}
 
 
 def test_a_run_and_its_files_are_one_group_and_nothing_is_counted_twice(tmp_path: Path) -> None:

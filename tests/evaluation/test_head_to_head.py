@@ -13,18 +13,15 @@ import pytest
 from helpers import tiny
 from rich.console import Console
 
-from charrnn.config import ReadConfig, TrainConfig
+from charrnn.config import ReadConfig
 from charrnn.errors import CorpusError, UsageError
-from charrnn.evaluation import comparison
 from charrnn.evaluation.bootstrap import paired_difference
 from charrnn.evaluation.comparison import compare
-from charrnn.evaluation.head_to_head import measure, textures
+from charrnn.evaluation.head_to_head import measure
 from charrnn.evaluation.ngrams import kneser_ney
 from charrnn.evaluation.scoring import UNSEEN_BITS, score
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
-from charrnn.runs.run import Run
-from charrnn.runs.training_text import find_training_text
 from charrnn.terminal.comparison import show_comparison
 from charrnn.text import corpus
 from charrnn.text.vocabulary import Vocabulary, to_code_points
@@ -32,22 +29,6 @@ from charrnn.text.vocabulary import Vocabulary, to_code_points
 SENTENCES = [f"Ship {n} came in at {n % 7} with {n * n} crates; the rest went out again.\n" for n in range(60)]
 TEXT = "".join(SENTENCES)
 START = int(len(TEXT) * 0.75)
-
-
-def facts_of(read: corpus.Corpus, **more: Any) -> dict[str, Any]:
-    common = {"corpus": read.describe(), "reading": read.config, "training": TrainConfig(val_frac=0.25)}
-    return common | {"vocabulary": read.vocabulary} | more
-
-
-def run_on(root: Path, name: str, path: Path, seed: int = 0, **more: Any) -> Path:
-    """A run of one snapshot of random weights, which says that it was trained on the file."""
-    read = corpus.read(path, more.pop("read", ReadConfig()))
-    run = tiny.run(root, name, {10: 3.0}, **facts_of(read, **more))
-    tiny.save(run / "iteration-000010.safetensors", seed=seed, iteration=10, **facts_of(read, **more))
-    tiny.save(
-        run / "resume.safetensors", kind="resume", progress={"origin": dict(read.origin)}, **facts_of(read, **more)
-    )
-    return run
 
 
 @pytest.fixture
@@ -63,7 +44,9 @@ def bits(path: Path, of: str, lead: int) -> np.ndarray[Any, np.dtype[np.float64]
 
 
 def test_on_what_they_held_out(tmp_path: Path, text: Path) -> None:
-    paths = [run_on(tmp_path, name, text, seed) / "iteration-000010.safetensors" for seed, name in enumerate("abc")]
+    paths = [
+        tiny.run_on(tmp_path, name, text, seed) / "iteration-000010.safetensors" for seed, name in enumerate("abc")
+    ]
     found = measure(paths)
     assert (found.text, found.held_out, found.characters) == ("ships.txt", True, len(TEXT) - START)
     by_hand = [bits(path, TEXT[START - 512 :], 512) for path in paths]
@@ -72,7 +55,7 @@ def test_on_what_they_held_out(tmp_path: Path, text: Path) -> None:
     assert found.best == paths[best]
     for number, one in enumerate(found.models):
         expected = None if number == best else paired_difference(by_hand[best], by_hand[number])
-        assert one.behind == expected
+        assert one.difference == expected
         assert one.unseen == 0
     cold = [bits(paths[0], TEXT[at - 1 : at + 256], 1) for at in range(START, len(TEXT), 256)]
     assert found.models[0].cold == pytest.approx(np.concatenate(cold).mean(), rel=1e-6)
@@ -83,7 +66,7 @@ def test_on_what_they_held_out(tmp_path: Path, text: Path) -> None:
 
 
 def test_on_so_many_characters(tmp_path: Path, text: Path) -> None:
-    [path] = [run_on(tmp_path, "a", text) / "iteration-000010.safetensors"]
+    [path] = [tiny.run_on(tmp_path, "a", text) / "iteration-000010.safetensors"]
     found = measure([path], length=100)
     assert found.characters == 100
     assert found.models[0].carried == pytest.approx(bits(path, TEXT[START - 512 : START + 100], 512).mean())
@@ -95,8 +78,8 @@ def test_on_another_text_whatever_their_vocabularies(tmp_path: Path, text: Path)
     (tmp_path / "other.txt").write_text("So it goes on: ships…", "utf-8")
     fewer = Vocabulary.of(to_code_points("Sitgoe hp."))
     paths = [
-        run_on(tmp_path, "a", text) / "iteration-000010.safetensors",
-        run_on(tmp_path, "b", text, vocabulary=fewer) / "iteration-000010.safetensors",
+        tiny.run_on(tmp_path, "a", text) / "iteration-000010.safetensors",
+        tiny.run_on(tmp_path, "b", text, vocabulary=fewer) / "iteration-000010.safetensors",
     ]
     found = measure(paths, str(tmp_path / "other.txt"))
     assert (found.held_out, found.characters, found.ngrams) == (False, 20, None)
@@ -105,8 +88,8 @@ def test_on_another_text_whatever_their_vocabularies(tmp_path: Path, text: Path)
 
 
 def test_what_differs_is_not_measured_as_one(tmp_path: Path, text: Path) -> None:
-    lower = run_on(tmp_path, "lower", text, read=ReadConfig(lowercase=True)) / "iteration-000010.safetensors"
-    plain = run_on(tmp_path, "plain", text) / "iteration-000010.safetensors"
+    lower = tiny.run_on(tmp_path, "lower", text, read=ReadConfig(lowercase=True)) / "iteration-000010.safetensors"
+    plain = tiny.run_on(tmp_path, "plain", text) / "iteration-000010.safetensors"
     with pytest.raises(UsageError, match="different texts"):
         measure([plain, lower])
     lone = tiny.save(tmp_path / "lone.safetensors")
@@ -125,7 +108,7 @@ def test_each_document_has_its_tail(tmp_path: Path) -> None:
     folder.mkdir()
     for number in range(3):
         (folder / f"{number}.txt").write_text("".join(SENTENCES[number * 20 : number * 20 + 20]), "utf-8")
-    run = run_on(tmp_path, "a", folder, read=ReadConfig(documents=True))
+    run = tiny.run_on(tmp_path, "a", folder, read=ReadConfig(documents=True))
     path = run / "iteration-000010.safetensors"
     found = measure([path])
     tails = [text[int(len(text) * 0.75) :] for text in ("".join(SENTENCES[n : n + 20]) for n in (0, 20, 40))]
@@ -134,29 +117,8 @@ def test_each_document_has_its_tail(tmp_path: Path) -> None:
     assert measure([path], length=len(tails[0]) + 5).characters == len(tails[0]) + 5
 
 
-def test_textures_beside_those_of_real_text(tmp_path: Path, text: Path) -> None:
-    path = run_on(tmp_path, "a", text) / "iteration-000010.safetensors"
-    found = find_training_text(path, checkpoint.read_header(path))
-    copied, strange = TEXT[:200], "qwx zzt vvb " * 17
-    (first, second), real = textures([copied, strange], found)
-    assert first.found == 1.0
-    assert first.known_words == 1.0
-    assert (second.found, second.known_words) == (0.0, 0.0)
-    assert second.repetition is not None
-    assert second.repetition > 0.9
-    assert real.known_words is not None
-    assert real.known_words > 0.9  # passages are cut in the middle of words
-    assert real.found is not None
-    assert 0 < real.found < 1
-    (tmp_path / "other.txt").write_text("Something else altogether.", "utf-8")
-    other = find_training_text(path, checkpoint.read_header(path), str(tmp_path / "other.txt"))
-    (unknown,), nothing = textures([strange], other)
-    assert (unknown.found, unknown.known_words) == (None, None)
-    assert (nothing.found, nothing.known_words, nothing.repetition) == (None, None, None)
-
-
 def test_compare_measures_several_runs_and_says_which_is_better(tmp_path: Path, text: Path) -> None:
-    runs = [run_on(tmp_path, name, text, seed) for seed, name in enumerate("ab")]
+    runs = [tiny.run_on(tmp_path, name, text, seed) for seed, name in enumerate("ab")]
     result = compare(runs, length=40, temperatures=(0.5, 1.0))
     assert result.measurement
     out = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None, markup=False)
@@ -165,14 +127,14 @@ def test_compare_measures_several_runs_and_says_which_is_better(tmp_path: Path, 
     shown = out.file.getvalue()
     assert max(map(len, shown.splitlines())) <= 80
     assert f"Measured on {len(TEXT) - START:,} held-out characters of ships.txt" in shown
-    worse = next(one for one in result.measurement.models if one.behind)
-    assert worse.behind
+    worse = next(one for one in result.measurement.models if one.difference)
+    assert worse.difference
     said = re.sub(r"\s+", " ", shown)
-    assert f"by {worse.behind.mean:.3f} ± {worse.behind.half:.3f} bits per character" in said
+    assert f"by {worse.difference.mean:.3f} ± {worse.difference.half:.3f} bits per character" in said
     assert "n-grams of order" in shown
     kept = checkpoint.read_header(runs[0] / "iteration-000010.safetensors")
     parameters = kept.model.parameters(len(kept.vocabulary))
-    assert [one.parameters for one in result.took] == [parameters] * 2
+    assert [one.parameters for one in result.costs] == [parameters] * 2
     assert re.search(rf"a +{parameters:,} +102,400 +- ", shown)
     assert [one.temperature for one in result.samples] == [0.5, 1.0] * 2
     assert "temperature 0.5, 1" in shown
@@ -187,24 +149,10 @@ def test_compare_measures_several_runs_and_says_which_is_better(tmp_path: Path, 
 
 
 def test_compare_says_why_it_measured_nothing(tmp_path: Path, text: Path) -> None:
-    runs = [run_on(tmp_path, name, text, seed) for seed, name in enumerate("ab")]
+    runs = [tiny.run_on(tmp_path, name, text, seed) for seed, name in enumerate("ab")]
     text.unlink()
     result = compare(runs, length=0)
     assert result.measurement is None
     assert "ships.txt" in result.notes[-1]
     with pytest.raises(CorpusError, match=r"ships\.txt"):
         compare(runs, length=0, text=str(text))
-
-
-def test_samples_are_looked_up_in_the_text_of_their_own_run(tmp_path: Path, text: Path) -> None:
-    other = "".join(f"No ship {n} here, only {n * 3} sheep upon the hill and {n} clouds.\n" for n in range(60))
-    (tmp_path / "sheep.txt").write_text(other, "utf-8")
-    paths = [run_on(tmp_path, "ships", text), run_on(tmp_path, "sheep", tmp_path / "sheep.txt")]
-    ships, sheep = (Run(path).snapshots[0] for path in paths)
-    made, real = comparison._textures([(ships, TEXT[:200]), (sheep, other[:200]), (sheep, TEXT[:200])], corpus.read)
-    assert [one.found for one in made] == [1.0, 1.0, 0.0]
-    assert (real.known_words, real.found) == (None, None), "there is no one text to set beside them"
-    made, real = comparison._textures([(ships, TEXT[:200])], corpus.read)
-    assert made[0].found == 1.0
-    assert real.known_words is not None
-    assert comparison._textures([], corpus.read)[0] == []

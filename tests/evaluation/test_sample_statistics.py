@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.evaluation import novelty, sample_statistics
-from charrnn.evaluation.sample_statistics import LEAST, SampleStatistics, reading_of, repetition
+from charrnn.evaluation import novelty
+from charrnn.evaluation.sample_statistics import LEAST, SampleStatistics, interpretation, repetition
 from charrnn.text import corpus, known_texts
 from charrnn.text.words import words_of
 
-REAL = SampleStatistics(known_words=0.95, found=0.02, repetition=0.01)
+REAL = SampleStatistics(known_words=0.95, verbatim=0.02, repetition=0.01)
 
 
 def numbered(count: int) -> list[str]:
@@ -50,47 +50,43 @@ def test_repetition_is_a_share_and_agrees_with_a_search(words: list[str]) -> Non
     assert repetition(" ".join(words)) == pytest.approx(again / len(before))
 
 
-def test_a_texture_is_told_as_far_as_there_is_something_to_look_it_up_in() -> None:
+def test_statistics_go_as_far_as_there_is_something_to_look_up() -> None:
     text = "The sea was calm. "
-    assert sample_statistics.texture(text, {"the", "sea", "was"}, 0.25) == SampleStatistics(
-        known_words=0.75, found=0.25, repetition=None
+    assert SampleStatistics.of(text, {"the", "sea", "was"}, 0.25) == SampleStatistics(
+        known_words=0.75, verbatim=0.25, repetition=None
     )
-    assert sample_statistics.texture(text, None, None) == SampleStatistics(
-        known_words=None, found=None, repetition=None
-    )
-    assert sample_statistics.texture("123", {"the"}, 0.0) == SampleStatistics(
-        known_words=None, found=0.0, repetition=None
-    )
+    assert SampleStatistics.of(text, None, None) == SampleStatistics(known_words=None, verbatim=None, repetition=None)
+    assert SampleStatistics.of("123", {"the"}, 0.0) == SampleStatistics(known_words=None, verbatim=0.0, repetition=None)
 
 
 @pytest.mark.parametrize(
     ("sample", "told"),
     [
-        (SampleStatistics(known_words=0.95, found=0.02, repetition=0.112), "repeats itself: colder than the text"),
-        (SampleStatistics(known_words=0.95, found=0.02, repetition=0.10), None),
-        (SampleStatistics(known_words=0.95, found=0.222, repetition=0.01), "much is word for word: memorised"),
-        (SampleStatistics(known_words=0.95, found=0.21, repetition=0.01), None),
+        (SampleStatistics(known_words=0.95, verbatim=0.02, repetition=0.112), "repeats itself: colder than the text"),
+        (SampleStatistics(known_words=0.95, verbatim=0.02, repetition=0.10), None),
+        (SampleStatistics(known_words=0.95, verbatim=0.222, repetition=0.01), "much is word for word: memorised"),
+        (SampleStatistics(known_words=0.95, verbatim=0.21, repetition=0.01), None),
         (
-            SampleStatistics(known_words=0.848, found=0.02, repetition=0.01),
+            SampleStatistics(known_words=0.848, verbatim=0.02, repetition=0.01),
             "fewer real words: too warm or still learning",
         ),
-        (SampleStatistics(known_words=0.86, found=0.02, repetition=0.01), None),
+        (SampleStatistics(known_words=0.86, verbatim=0.02, repetition=0.01), None),
         (REAL, None),
-        (SampleStatistics(known_words=1.0, found=0.0, repetition=0.0), None),
-        (SampleStatistics(known_words=None, found=None, repetition=None), None),
+        (SampleStatistics(known_words=1.0, verbatim=0.0, repetition=0.0), None),
+        (SampleStatistics(known_words=None, verbatim=None, repetition=None), None),
         (
-            SampleStatistics(known_words=0.5, found=None, repetition=0.5),
+            SampleStatistics(known_words=0.5, verbatim=None, repetition=0.5),
             "repeats itself: colder than the text; fewer real words: too warm or still learning",
         ),
     ],
 )
 def test_readings_at_their_thresholds(sample: SampleStatistics, told: str | None) -> None:
-    assert reading_of(sample, REAL) == told
+    assert interpretation(sample, REAL) == told
 
 
 def test_what_is_not_known_of_the_real_text_is_not_judged() -> None:
-    unknown = SampleStatistics(known_words=None, found=None, repetition=None)
-    assert reading_of(SampleStatistics(known_words=0.0, found=1.0, repetition=1.0), unknown) is None
+    unknown = SampleStatistics(known_words=None, verbatim=None, repetition=None)
+    assert interpretation(SampleStatistics(known_words=0.0, verbatim=1.0, repetition=1.0), unknown) is None
 
 
 def test_prose_and_what_is_not_like_it() -> None:
@@ -106,12 +102,12 @@ def test_prose_and_what_is_not_like_it() -> None:
         "much is word for word": whole[1000:1400],
         "fewer real words": real.translate(str.maketrans("aeiou", "eioua")),
     }
-    shares = [found.share for found in novelty.find([real, *others, *spoilt.values()], source, parts)]
-    textures = [
-        sample_statistics.texture(text, known, share)
+    shares = [overlap.share for overlap in novelty.find([real, *others, *spoilt.values()], source, parts)]
+    statistics = [
+        SampleStatistics.of(text, known, share)
         for text, share in zip([real, *others, *spoilt.values()], shares, strict=True)
     ]
-    unlike = [one for one in textures[1 : len(passages)] if reading_of(one, textures[0])]
+    unlike = [one for one in statistics[1 : len(passages)] if interpretation(one, statistics[0])]
     assert len(unlike) < len(others) / 20  # real text is like real text
-    for told, made in zip(spoilt, textures[len(passages) :], strict=True):
-        assert told in (reading_of(made, textures[0]) or "")
+    for told, made in zip(spoilt, statistics[len(passages) :], strict=True):
+        assert told in (interpretation(made, statistics[0]) or "")

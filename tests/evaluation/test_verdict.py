@@ -74,15 +74,15 @@ def advice(found: Verdict) -> str:
 # -- how it went -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("state", "curve"), CURVES.items(), ids=CURVES.keys())
+@pytest.mark.parametrize(("outcome", "curve"), CURVES.items(), ids=CURVES.keys())
 @pytest.mark.parametrize("count", [5, 20, 100])
-def test_each_kind_of_training_is_known_by_its_curve(state: verdict.State, curve: Curve, count: int) -> None:
-    assert judge(points(curve, count), **USUAL).state == state
+def test_each_kind_of_training_is_known_by_its_curve(outcome: verdict.Outcome, curve: Curve, count: int) -> None:
+    assert judge(points(curve, count), **USUAL).outcome == outcome
 
 
-@pytest.mark.parametrize(("state", "curve"), CURVES.items(), ids=CURVES.keys())
+@pytest.mark.parametrize(("outcome", "curve"), CURVES.items(), ids=CURVES.keys())
 @pytest.mark.parametrize("count", [6, 20, 60])
-def test_noise_does_not_matter(state: verdict.State, curve: Curve, count: int) -> None:
+def test_noise_does_not_matter(outcome: verdict.Outcome, curve: Curve, count: int) -> None:
     rng = np.random.default_rng(1)
     clean = points(curve, count)
     for _ in range(200):
@@ -91,11 +91,11 @@ def test_noise_does_not_matter(state: verdict.State, curve: Curve, count: int) -
             Point(iteration=one.iteration, train=(one.train or 0.0) + train, held_out=one.held_out + held_out)
             for one, (train, held_out) in zip(clean, noise, strict=True)
         ]
-        assert judge(noisy, **USUAL).state == state
+        assert judge(noisy, **USUAL).outcome == outcome
 
 
 @pytest.mark.parametrize(
-    ("state", "losses"),
+    ("outcome", "losses"),
     [
         # iteration, training loss, held-out loss
         ("learning", [(500, 2.0, 2.0), (1000, 1.9, 1.94)]),
@@ -122,15 +122,15 @@ def test_noise_does_not_matter(state: verdict.State, curve: Curve, count: int) -
         ("learning", [(500, 2.2, 2.2), (760, 2.0, 2.0), (1000, 2.01, 2.04)]),
     ],
 )
-def test_at_the_thresholds(state: verdict.State, losses: Sequence[tuple[int, float | None, float]]) -> None:
+def test_at_the_thresholds(outcome: verdict.Outcome, losses: Sequence[tuple[int, float | None, float]]) -> None:
     measured = [Point(iteration=at, train=train, held_out=held_out) for at, train, held_out in losses]
-    assert judge(measured, **USUAL).state == state
+    assert judge(measured, **USUAL).outcome == outcome
     assert judge(measured[::-1], **USUAL) == judge(measured, **USUAL)
 
 
 def test_without_a_measurement_nothing_is_said() -> None:
     found = judge([], **USUAL)
-    assert (found.use, found.state) == (None, "too short to say")
+    assert (found.use, found.outcome) == (None, "too short to say")
     assert "no snapshot" in found.sentences[0]
     assert "0 times" in advice(found)
 
@@ -206,7 +206,7 @@ def test_where_held_out_text_is_no_harder_there_is_no_gap() -> None:
 
 def test_without_a_training_loss_there_is_no_gap() -> None:
     found = judge([Point(iteration=at, train=None, held_out=2.0) for at in (1, 2, 3)], **USUAL)
-    assert found.state == "settled"
+    assert found.outcome == "settled"
     assert not any("gap" in sentence for sentence in found.sentences)
 
 
@@ -308,7 +308,7 @@ def test_of_a_run(tmp_path: Path) -> None:
     )
     assert found == expected
     assert found is not None
-    assert (found.use, found.state) == (100, "memorising")
+    assert (found.use, found.outcome) == (100, "memorising")
     assert found.use == Run(path).best.header.iteration
     with_baseline = verdict.of_run(Run(path), baseline=2.5)
     assert with_baseline is not None
@@ -351,7 +351,7 @@ def test_a_run_is_judged_by_its_snapshots_where_its_metrics_are_lost(tmp_path: P
     (path / "metrics.jsonl").write_bytes(b'\xff{"iteration": 100}\n[1]\n{"iteration": "x", "held_out_loss": "y"}\n')
     found = verdict.of_run(Run(path))
     assert found is not None
-    assert (found.use, found.state) == (400, "learning")
+    assert (found.use, found.outcome) == (400, "learning")
 
 
 def test_there_is_no_verdict_where_nothing_was_held_out_or_kept(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.config import ModelConfig, TrainConfig
+from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Header, Sample, Tensors
+from charrnn.text import corpus
+from charrnn.text.corpus import Corpus
 from charrnn.text.vocabulary import Vocabulary, to_code_points
 
 TEXT = "Well, Prince, so Genoa and Lucca\nare now just family estates.\té\n"
@@ -62,3 +64,19 @@ def run(root: Path, name: str, held_out: dict[int, float | None], **changes: Any
         where = path / f"iteration-{iteration:06d}.safetensors"
         save(where, seed=iteration, iteration=iteration, characters=iteration * 1024, held_out_loss=loss, **changes)
     return path
+
+
+def facts_of(text: Corpus, **more: Any) -> dict[str, Any]:
+    """What a header says of a training on a text, of which the last quarter is held out."""
+    common = {"corpus": text.describe(), "reading": text.config, "training": TrainConfig(val_frac=0.25)}
+    return common | {"vocabulary": text.vocabulary} | more
+
+
+def run_on(root: Path, name: str, path: Path, seed: int = 0, **more: Any) -> Path:
+    """A run of one snapshot of random weights, which says that it was trained on the file."""
+    text = corpus.read(path, more.pop("read", ReadConfig()))
+    facts = facts_of(text, **more)
+    directory = run(root, name, {10: 3.0}, **facts)
+    save(directory / "iteration-000010.safetensors", seed=seed, iteration=10, **facts)
+    save(directory / "resume.safetensors", kind="resume", progress={"origin": dict(text.origin)}, **facts)
+    return directory

@@ -19,9 +19,10 @@ from helpers import telling, tiny
 
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.errors import RunError, UsageError
-from charrnn.evaluation.held_out_passage import Passage, shaded
+from charrnn.evaluation.held_out_passage import HeldOutPassage
+from charrnn.formatting import shaded
 from charrnn.network.engine import Engine
-from charrnn.report import collect, page
+from charrnn.report import charts, collect, page
 from charrnn.report.collect import Report
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Sample
@@ -80,43 +81,49 @@ def rendered(*paths: Path, **settings: Any) -> tuple[str, Parsed]:
 
 def test_what_is_collected_of_a_run(tmp_path: Path) -> None:
     run = telling.run(tmp_path)
-    [told] = collected(run).runs
-    assert [(one.row.iteration, one.row.best) for one in told.snapshots] == [(100, False), (300, True), (500, False)]
-    assert [one.sample.text for one in told.snapshots if one.sample] == [f"{at}: ell, Prince" for at in (100, 300, 500)]
-    assert told.snapshots[0].digest == checkpoint.load(run / "iteration-000100.safetensors").digest
-    assert told.used is not None
-    assert (told.used.row.iteration, told.used.digest) == (300, told.snapshots[1].digest)
-    assert (told.letter, told.name, told.iterations) == ("", "novel-1", 500)
-    shapes = tiny.MODEL.shapes(len(told.used.header.vocabulary)).values()
-    assert told.used.parameters == sum(math.prod(shape) for shape in shapes)
-    assert "--rnn-size 4" in told.used.options
-    assert told.verdict is not None
-    assert told.verdict.use == 300
+    [run_report] = collected(run).runs
+    assert [(one.row.iteration, one.row.best) for one in run_report.snapshots] == [
+        (100, False),
+        (300, True),
+        (500, False),
+    ]
+    assert [one.sample.text for one in run_report.snapshots if one.sample] == [
+        f"{at}: ell, Prince" for at in (100, 300, 500)
+    ]
+    assert run_report.snapshots[0].digest == checkpoint.load(run / "iteration-000100.safetensors").digest
+    assert run_report.checkpoint is not None
+    assert (run_report.checkpoint.row.iteration, run_report.checkpoint.digest) == (300, run_report.snapshots[1].digest)
+    assert (run_report.letter, run_report.name, run_report.iterations) == ("", "novel-1", 500)
+    shapes = tiny.MODEL.shapes(len(run_report.checkpoint.header.vocabulary)).values()
+    assert run_report.checkpoint.parameters == sum(math.prod(shape) for shape in shapes)
+    assert "--rnn-size 4" in run_report.checkpoint.options
+    assert run_report.verdict is not None
+    assert run_report.verdict.use == 300
 
 
-def test_the_strips_are_what_the_best_snapshot_writes(tmp_path: Path) -> None:
-    [told] = collected(telling.run(tmp_path), prime="Wéll").runs
-    assert told.used is not None
-    loaded = checkpoint.load(told.used.row.path)
-    assert told.used.prime == "Well"  # as far as its vocabulary goes
+def test_the_samples_by_temperature_are_what_the_best_snapshot_writes(tmp_path: Path) -> None:
+    [run_report] = collected(telling.run(tmp_path), prime="Wéll").runs
+    assert run_report.checkpoint is not None
+    loaded = checkpoint.load(run_report.checkpoint.row.path)
+    assert run_report.checkpoint.prime == "Well"  # as far as its vocabulary goes
     written = REQUEST.write(Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary, "Well")
     expected = [(one.temperature, "".join(piece.text for piece in one.characters)) for one in written]
-    assert [(strip.temperature, strip.text) for strip in told.used.strips] == expected
-    assert all(len(strip.text) == 20 for strip in told.used.strips)
+    assert [(sample.temperature, sample.text) for sample in run_report.checkpoint.samples] == expected
+    assert all(len(sample.text) == 20 for sample in run_report.checkpoint.samples)
 
 
 def test_the_passage_is_held_out_and_charged_as_it_should_be(tmp_path: Path) -> None:
-    [told] = collected(telling.run(tmp_path)).runs
-    assert told.used is not None
-    found = told.used.passage
-    assert isinstance(found, Passage)
+    [run_report] = collected(telling.run(tmp_path)).runs
+    assert run_report.checkpoint is not None
+    found = run_report.checkpoint.passage
+    assert isinstance(found, HeldOutPassage)
     text = "".join(piece for _, piece in found.pieces)
     half = len(telling.TEXT) // 2
     assert found.begins == telling.TEXT.index("\n", half) + 1
     assert telling.TEXT[found.begins :].startswith(text)
     assert len(text) == min(1500, len(telling.TEXT) - found.begins)
     # An oracle: the mean over lead and text, less that over the lead.
-    loaded = checkpoint.load(told.used.row.path)
+    loaded = checkpoint.load(run_report.checkpoint.row.path)
     engine, vocabulary = Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary
     lead = telling.TEXT[found.begins - 500 : found.begins]
     both, before = (bits_per_character(engine, vocabulary, one) * (len(one) - 1) for one in (lead + text, lead))
@@ -142,10 +149,10 @@ def test_shades_are_counted_from_their_bits_on() -> None:
     ],
 )
 def test_without_a_passage_the_page_says_why(tmp_path: Path, changes: Any, text: str, reason: str) -> None:
-    [told] = collected(telling.run(tmp_path, text=text, **changes)).runs
-    assert told.used is not None
-    assert isinstance(told.used.passage, str)
-    assert reason in told.used.passage
+    [run_report] = collected(telling.run(tmp_path, text=text, **changes)).runs
+    assert run_report.checkpoint is not None
+    assert isinstance(run_report.checkpoint.passage, str)
+    assert reason in run_report.checkpoint.passage
 
 
 def test_only_the_very_text_is_ever_shown(tmp_path: Path) -> None:
@@ -161,10 +168,10 @@ def test_a_passage_of_bytes(tmp_path: Path) -> None:
     source = corpus.read([file], ReadConfig(bytes=True))
     shapes = {"vocabulary": source.vocabulary, "corpus": source.describe(), "reading": ReadConfig(bytes=True)}
     run = telling.run(tmp_path, "bytes-1", progress={"origin": dict(source.origin)}, **shapes)
-    [told] = collected(run).runs
-    assert told.used is not None
-    assert isinstance(told.used.passage, Passage)
-    text = "".join(piece for _, piece in told.used.passage.pieces)
+    [run_report] = collected(run).runs
+    assert run_report.checkpoint is not None
+    assert isinstance(run_report.checkpoint.passage, HeldOutPassage)
+    text = "".join(piece for _, piece in run_report.checkpoint.passage.pieces)
     assert text.startswith("\udcffnaïve café\n")
     assert "\ufffdnaïve" in page.render(collected(run))
 
@@ -174,11 +181,11 @@ def test_several_runs_are_compared(tmp_path: Path) -> None:
     two = telling.run(tmp_path / "two", "one", {100: 2.25}, seed=9, training=TrainConfig(seed=2, val_frac=0.5))
     (tmp_path / "two" / "one.txt").write_text(telling.TEXT)
     found = collected(one, two, one)
-    assert [(told.letter, told.name) for told in found.runs] == [("A", str(one)), ("B", str(two))]
+    assert [(run_report.letter, run_report.name) for run_report in found.runs] == [("A", str(one)), ("B", str(two))]
     assert found.same_text
     assert not isinstance(found.measurement, str)
     assert found.measurement is not None
-    assert [model.behind is None for model in found.measurement.models].count(True) == 1
+    assert [model.difference is None for model in found.measurement.models].count(True) == 1
     text, parsed = rendered(one, two)
     assert "Measured on one text" in text
     assert found.settings["seed"] == [1, 2]
@@ -302,9 +309,10 @@ def test_fifty_snapshots_and_a_hundred_thousand_lines_are_a_small_page(tmp_path:
     assert found.runs[0].curves.rows == 100_050
     assert len(found.runs[0].snapshots) == 50
     assert len(text.encode()) < 1_000_000
-    norms = page._gradients(found)["chart"]
-    assert norms.lines[0].path.count("L") < 400
-    assert min(float(part.split()[1]) for part in re.split("[ML]", norms.lines[0].path)[1:]) == pytest.approx(37, abs=2)
+    [norms] = charts.charts(found.runs)[-1].chart.lines
+    path = norms.path(1000, 1000)
+    assert path.count("L") < 400
+    assert min(float(part.split()[1]) for part in re.split("[ML]", path)[1:]) == pytest.approx(37, abs=2)
 
 
 def test_a_run_without_snapshots_is_told_from_its_metrics(tmp_path: Path) -> None:
@@ -315,8 +323,8 @@ def test_a_run_without_snapshots_is_told_from_its_metrics(tmp_path: Path) -> Non
     assert "No snapshot was kept yet." in parsed.texts("p")
     assert "Loss by iteration" in text
     (run / "resume.safetensors").unlink()
-    [told] = collected(run).runs
-    assert told.used is None
+    [run_report] = collected(run).runs
+    assert run_report.checkpoint is None
     assert "Loss by iteration" in page.render(collected(run))
 
 
@@ -329,8 +337,8 @@ def test_what_is_damaged_is_left_out_and_named(tmp_path: Path) -> None:
     (run / "iteration-000400.safetensors").write_bytes(b"junk")
     found = collected(run, tmp_path / "nothing")
     assert [one.row.iteration for one in found.runs[0].snapshots] == [100, 500]
-    assert found.runs[0].used is not None
-    assert found.runs[0].used.row.iteration == 500
+    assert found.runs[0].checkpoint is not None
+    assert found.runs[0].checkpoint.row.iteration == 500
     assert len(found.problems) == 3
     for problem in found.problems:
         assert problem in Parsed(page.render(found)).texts("li")
@@ -379,9 +387,9 @@ def test_a_typed_prime_is_set_apart(tmp_path: Path) -> None:
 
 def test_the_best_needs_no_held_out_text(tmp_path: Path) -> None:
     run = tiny.run(tmp_path, "one", {100: None, 200: None}, model=ModelConfig(num_layers=1, rnn_size=4))
-    [told] = collected(run).runs
-    assert told.used is not None
-    assert (told.used.row.iteration, told.verdict) == (200, None)
+    [run_report] = collected(run).runs
+    assert run_report.checkpoint is not None
+    assert (run_report.checkpoint.row.iteration, run_report.verdict) == (200, None)
     assert "nothing was held out, or not measured yet." in page.render(collected(run))
 
 
@@ -444,7 +452,7 @@ def test_the_command_refuses_in_one_line(tmp_path: Path, arguments: tuple[str, .
     assert done.stderr.count("\n") == 1
 
 
-def test_a_report_needs_neither_torch_nor_matplotlib() -> None:
-    code = "import charrnn.report.page, sys; print([m for m in ('torch', 'matplotlib', 'rich') if m in sys.modules])"
+def test_a_report_needs_no_torch_and_nothing_that_draws() -> None:
+    code = "import charrnn.report.page, sys; print([m for m in ('torch', 'resvg_py', 'rich') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save as serialize
 
-from charrnn.config import ModelConfig, ReadConfig
+from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Header
@@ -179,15 +179,9 @@ def test_newer_format_says_to_upgrade(tmp_path: Path) -> None:
     assert "Upgrade" in refused(rewritten(tmp_path / "s.safetensors", lambda v: v["model"].update(memory=9)))
 
 
-def test_format_1_is_read(tmp_path: Path) -> None:
-    def as_before(values: dict[str, Any]) -> None:
-        values.update(format=1)
-        del values["reading"], values["began_from"], values["vocabulary"]["unknown"], values["vocabulary"]["of_bytes"]
-        del values["training"]["val_max"], values["training"]["freeze"]
-
-    read = checkpoint.load(rewritten(tmp_path / "old.safetensors", as_before)).header
-    assert read.reading == ReadConfig()
-    assert not read.vocabulary.unknown
+@pytest.mark.parametrize("name", ["reading", "model", "vocabulary", "format", "kind"])
+def test_a_header_that_lacks_something_is_refused(tmp_path: Path, name: str) -> None:
+    assert "damaged" in refused(rewritten(tmp_path / "one.safetensors", lambda values: values.pop(name)))
 
 
 BROKEN: dict[str, Any] = {

@@ -1,8 +1,7 @@
-"""Measurements as curves, and where a chart puts them."""
+"""Measurements as curves, and few enough points to draw."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from pathlib import Path
@@ -13,8 +12,6 @@ from helpers import telling, tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.report import svg_chart
-from charrnn.report.svg_chart import Line, chart, ticks
 from charrnn.runs import history
 from charrnn.runs.history import ceiling, read, thinned
 from charrnn.runs.run import Run
@@ -87,87 +84,3 @@ def test_early_losses_are_cut_off_where_that_gains_anything() -> None:
     assert ceiling([((100, 3.0), (1000, 2.0))]) is None
     assert ceiling([((100, 3.0),)]) is None
     assert ceiling([]) is None
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0, 2000, [0, 500, 1000, 1500, 2000]),
-        (1.63, 3.42, [2.0, 2.5, 3.0]),
-        (0, 0.014, [0, 0.005, 0.01]),
-        (-1, 1, [-1, -0.5, 0, 0.5, 1]),
-        (3, 3, [3]),
-    ],
-)
-def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None:
-    assert ticks(low, high) == expected
-
-
-@given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e6))
-def test_ticks_lie_between_and_are_few(low: float, range_: float) -> None:
-    found = ticks(low, low + range_)
-    assert 1 <= len(found) <= 7
-    assert all(low - 1e-6 * range_ <= value <= low + range_ * (1 + 1e-6) for value in found)
-
-
-def test_a_chart_in_figures() -> None:
-    found = chart([Line(number=2, points=((0, 1.0), (50, 3.0), (100, 2.0)), label="A 1.000", best=True)])
-    assert found is not None
-    [line] = found.lines
-    # Values from 1 to 3 with a margin of 4 % of 2 on either side: 0.92 to 3.08.
-    assert line.marks == ((0.0, 96.3), (50.0, 3.7), (100.0, 50.0))
-    assert line.path == "M0 963L500 37L1000 500"
-    assert [(tick.at, tick.label) for tick in found.across] == [
-        (0.0, "0"),
-        (20.0, "20"),
-        (40.0, "40"),
-        (60.0, "60"),
-        (80.0, "80"),
-        (100.0, "100"),
-    ]
-    assert [tick.label for tick in found.up] == ["1", "1.5", "2", "2.5", "3"]
-    [label] = found.labels
-    assert (label.x, label.y, label.text, label.number) == (0.0, 96.3, "A 1.000", 2)
-
-
-def test_a_logarithmic_chart_leaves_out_what_has_no_logarithm() -> None:
-    line = Line(number=0, points=((1, 0.0), (2, 0.01), (3, 100.0)), label="A")
-    found = chart([line], logarithmic=True, threshold=1.0)
-    assert found is not None
-    assert [tick.label for tick in found.up] == ["0.01", "0.1", "1", "10", "100"]
-    assert found.threshold == 50.0
-    assert len(found.lines[0].marks) == 2
-    assert chart([Line(number=0, points=((1, 0.0),))], logarithmic=True) is None
-
-
-def test_a_threshold_out_of_sight_is_not_drawn() -> None:
-    line = Line(number=0, points=((1, 0.1), (2, 0.2)))
-    for threshold in (5.0, 0.0, None):
-        found = chart([line], logarithmic=True, threshold=threshold)
-        assert found is not None
-        assert found.threshold is None
-
-
-def test_what_is_cut_off_has_no_mark() -> None:
-    found = chart([Line(number=0, points=((1, 9.0), (50, 3.0), (100, 2.0)), label="A")], top=3.0)
-    assert found is not None
-    assert len(found.lines[0].marks) == 2
-    assert found.lines[0].marks[0][1] < 10
-
-
-def test_labels_can_be_read() -> None:
-    lines = [Line(number=0, points=((100, 2.0 + number / 100),), label=str(number)) for number in range(5)]
-    found = chart([*lines, Line(number=0, points=((1, 4.0),))])
-    assert found is not None
-    heights = sorted(label.text_y for label in found.labels)
-    assert min(high - low for low, high in itertools.pairwise(heights)) >= svg_chart._APART - 0.01
-    assert [label.text for label in sorted(found.labels, key=lambda one: -one.text_y)] == ["0", "1", "2", "3", "4"]
-
-
-@pytest.mark.parametrize("points", [(), ((0, 2.0),), ((5, 0.0),), ((1, 2.0), (2, 2.0)), ((1, 1e299), (2, 1e-299))])
-def test_charts_of_little_do_not_fail(points: history.Series) -> None:
-    for logarithmic in (False, True):
-        found = chart([Line(number=0, points=points, label="A", best=True)], logarithmic=logarithmic)
-        for line in found.lines if found else ():
-            assert "nan" not in line.path
-            assert "inf" not in line.path

@@ -1,0 +1,163 @@
+"""The three charts of runs, with their words: loss, learning rate and gradient norm by iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from charrnn.report import svg_chart
+from charrnn.report.collect import RunReport
+from charrnn.report.svg_chart import Line
+from charrnn.runs.history import Curves, Series, ceiling
+
+STYLES = 6  # colours and marks that tell runs apart; beyond that their letters do
+
+
+@dataclass(frozen=True, slots=True)
+class LegendEntry:
+    """What there is to say of a chart's line."""
+
+    text: str
+    style: int | None  # the colour and mark of the line; None: of none
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TitledChart:
+    """A chart with its words."""
+
+    chart: svg_chart.Chart
+    name: str
+    unit: str
+    note: str  # how to read it
+    legend: tuple[LegendEntry, ...]
+    tall: bool = False  # the chart that matters most
+
+    @property
+    def description(self) -> str:
+        """The chart in words, for those who do not see it."""
+        return " ".join(entry.text for entry in self.legend)
+
+
+def charts(runs: Sequence[RunReport]) -> list[TitledChart]:
+    """The charts of runs, as far as anything was measured.
+
+    Args:
+        runs: The runs, each of which has the same colour and mark in all charts.
+
+    Returns:
+        Loss, learning rate and gradient norm.
+    """
+    drawn = (_losses(runs), _learning_rates(runs), _gradient_norms(runs))
+    return [chart for chart in drawn if chart]
+
+
+def _losses(runs: Sequence[RunReport]) -> TitledChart | None:
+    """Bits per character of the held-out and of the training text."""
+    lines: list[Line] = []
+    for number, run in enumerate(runs):
+        style, curves = number % STYLES, run.curves
+        best = f"{run.letter} {curves.best[1]:.3f}".strip() if curves.best else ""
+        lines.append(Line(number=style, points=curves.train, dashed=True, label="" if best else run.letter))
+        lines.append(Line(number=style, points=curves.held_out, label=best, best=True))
+    top = ceiling([line.points for line in lines])
+    chart = svg_chart.chart(lines, top=top)
+    if chart is None:
+        return None
+    legend = _legend(runs, _loss_in_words)
+    if top is not None:
+        legend += (LegendEntry(f"What lies above {top:.2f} bits, early on, is cut off.", None),)
+    return TitledChart(
+        chart=chart,
+        name="Loss",
+        unit="bits per character",
+        note="Solid: the held-out text, its lowest point ringed. Dashed: the training text, as it was being learnt.",
+        legend=legend,
+        tall=True,
+    )
+
+
+def _loss_in_words(run: RunReport) -> str:
+    """How the losses of a run went."""
+    curves = run.curves
+    if curves.best is None:
+        return "nothing was held out, or not measured yet."
+    at, lowest = curves.best
+    first, begun = curves.held_out[0]
+    words = f"lowest {lowest:.3f} at iteration {at:,}"
+    if first < at:
+        words = f"{begun:.3f} bits held out at iteration {first:,}, {words}"
+    trained = next((value for iteration, value in reversed(curves.train) if iteration <= at), None)
+    if trained is not None:
+        words += f", where the training text takes {trained:.3f}"
+    last, latest = curves.held_out[-1]
+    return words + (f"; {latest:.3f} at iteration {last:,}, its last." if last > at else ".")
+
+
+def _learning_rates(runs: Sequence[RunReport]) -> TitledChart | None:
+    """The learning rates."""
+    chart = svg_chart.chart(_lines(runs, lambda curves: curves.learning_rate))
+    if chart is None:
+        return None
+    legend = _legend(runs, _rate_in_words)
+    return TitledChart(chart=chart, name="Learning rate", unit="", note="", legend=legend)
+
+
+def _rate_in_words(run: RunReport) -> str:
+    """How high a learning rate was."""
+    rates = run.curves.learning_rate
+    if not rates:
+        return "it was not recorded."
+    at, latest = rates[-1]
+    return f"{max(value for _, value in rates):.2g} at its highest, {latest:.2g} at iteration {at:,}."
+
+
+def _gradient_norms(runs: Sequence[RunReport]) -> TitledChart | None:
+    """The norms of the gradients, and where they are clipped."""
+    clips = {_clip(run) for run in runs}
+    threshold = clips.pop() if len(clips) == 1 else None
+    lines = _lines(runs, lambda curves: curves.grad_norm)
+    chart = svg_chart.chart(lines, logarithmic=True, threshold=threshold)
+    if chart is None:
+        return None
+    return TitledChart(
+        chart=chart,
+        name="Gradient norm",
+        unit="before clipping",
+        note="The line across is where they are clipped." if chart.threshold is not None else "",
+        legend=_legend(runs, _clipping_in_words),
+    )
+
+
+def _clipping_in_words(run: RunReport) -> str:
+    """How many gradients were clipped."""
+    curves, clip = run.curves, _clip(run)
+    share = curves.clipped_share
+    if share is None:
+        return "how many were clipped was not recorded."
+    iterations, count = curves.clipped[-1]
+    at = f" at {clip:g}" if clip else ""
+    last = f", the last by iteration {curves.last_clipped:,}" if share else ""
+    percent = "under 0.1%" if 0 < share < 0.001 else f"{share:.1%}"
+    return f"{count:,.0f} of {iterations:,} iterations ({percent}) clipped{at}{last}."
+
+
+def _clip(run: RunReport) -> float | None:
+    """The norm at which a run's gradients are clipped."""
+    training = run.checkpoint.header.training if run.checkpoint else None
+    return training.grad_clip if training and training.grad_clip and training.grad_clip_mode == "norm" else None
+
+
+def _lines(runs: Sequence[RunReport], series: Callable[[Curves], Series]) -> list[Line]:
+    """One line for each run."""
+    return [
+        Line(number=number % STYLES, points=series(run.curves), label=run.letter) for number, run in enumerate(runs)
+    ]
+
+
+def _legend(runs: Sequence[RunReport], words: Callable[[RunReport], str]) -> tuple[LegendEntry, ...]:
+    """What there is to say of each run. Of several each has its name, its colour and its mark."""
+    if len(runs) == 1:
+        return (LegendEntry(words(runs[0]), None),)
+    return tuple(
+        LegendEntry(f"{run.letter} {run.name}: {words(run)}", number % STYLES) for number, run in enumerate(runs)
+    )
