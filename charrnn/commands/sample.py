@@ -173,7 +173,7 @@ def sample(
             kept = load(path)
             vocabulary = kept.header.vocabulary
             given = _readable(typed, vocabulary, unseen)
-            written = request.write(_engine(kept, device), vocabulary, given)
+            written = request.generate(_engine(kept, device), vocabulary, given)
             seeds = f"seed {request.seed}" if not count or count == 1 else f"seeds {request.seed} to {written[-1].seed}"
             print(f"charrnn: {_origin(kept)}; {seeds}", file=sys.stderr)
             if novelty and look is None:  # the snapshots of a run have one text

@@ -135,7 +135,7 @@ def compare(
     """
     request = Request(length=length, temperatures=temperatures, seed=seed)
     for temperature in temperatures:
-        chain.chain(temperature)  # raises before anything is read
+        chain.make_chain(temperature)  # raises before anything is read
     read = _remembering(read)
     problems: list[str] = []
     groups = _gather(paths or [find_checkpoint(None, root).parent], root, problems)
@@ -175,7 +175,7 @@ def compare(
             notes.append(f"{row.label} has never seen some characters of {prime!r}; it began with {fitted!r}.")
         try:
             loaded = checkpoint.load(one.path)
-            written = request.write(Engine(loaded.header.model, loaded.weights), vocabulary, fitted)
+            written = request.generate(Engine(loaded.header.model, loaded.weights), vocabulary, fitted)
             samples += [(one, fitted, each, "".join(c.text for c in each.characters)) for each in written]
         except (CheckpointError, DivergedError) as error:
             problems.append(f"{row.label}: no sample; {error}")

@@ -115,7 +115,7 @@ def collect(
     UsageError for what cannot be requested, and RunError with the first problem if there is nothing to tell of any.
     """
     for temperature in request.temperatures:
-        chain.chain(temperature)  # raises before anything is read
+        chain.make_chain(temperature)  # raises before anything is read
     problems: list[str] = []
     found: dict[Path, Run] = {}
     for path in paths or [newest_run(root).path]:
@@ -212,7 +212,7 @@ def _used(loaded: Checkpoint, row: Row, request: Request, prime: str | None, pro
     strips: tuple[TemperatureSample, ...] = ()
     read: Passage | str = "its outputs are not numbers."
     try:
-        written = request.write(engine, vocabulary, fitted) if request.length else []
+        written = request.generate(engine, vocabulary, fitted) if request.length else []
         strips = tuple(
             TemperatureSample(one.temperature, "".join(piece.text for piece in one.characters)) for one in written
         )

@@ -241,7 +241,7 @@ class Trainer:
             self.vocabulary,
             prime,
             config.sample_length,
-            chain.chain(config.sample_temperature),
+            chain.make_chain(config.sample_temperature),
             np.random.default_rng(config.seed),
         )
         text = "".join(character.text for character in characters)

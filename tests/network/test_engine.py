@@ -18,7 +18,7 @@ from charrnn.config import Cell, ModelConfig
 from charrnn.errors import CorpusError, DivergedError, UsageError, VocabularyError
 from charrnn.network.engine import Engine, State
 from charrnn.network.torch_model import CharModel
-from charrnn.sampling.chain import chain, log_softmax
+from charrnn.sampling.chain import log_softmax, make_chain
 from charrnn.sampling.generate import Character, bits_per_character, generate, generate_many
 from charrnn.text.vocabulary import Vocabulary, to_code_points
 
@@ -79,7 +79,7 @@ def steps(config: ModelConfig, weights: Weights, inputs: list[int]) -> tuple[NDA
         state = engine.read([index], state)
         logits.append(state.logits)
     assert state
-    return np.array(logits), state.carried
+    return np.array(logits), state.layers
 
 
 @pytest.mark.parametrize("layer_norm", [False, True], ids=["", "norm"])
@@ -160,7 +160,7 @@ def test_reading_in_steps_equals_reading_at_once(cell: Cell) -> None:
 def same(one: State | None, other: State) -> None:
     assert one
     np.testing.assert_array_equal(one.logits, other.logits)
-    np.testing.assert_array_equal(one.carried, other.carried)
+    np.testing.assert_array_equal(one.layers, other.layers)
 
 
 @pytest.mark.parametrize("switches", [{"layer_norm": False}, {"layer_norm": True, "tied": True}], ids=str)
@@ -168,13 +168,13 @@ def same(one: State | None, other: State) -> None:
 def test_what_was_handed_out_never_changes(cell: Cell, switches: dict[str, Any]) -> None:
     engine = make(cell, **switches)
     state = engine.read(ids(5))
-    kept = State(state.carried.copy(), state.logits.copy())
-    for _ in generate(engine, VOCABULARY, "abc", 5, chain(), np.random.default_rng(0)):
+    kept = State(state.layers.copy(), state.logits.copy())
+    for _ in generate(engine, VOCABULARY, "abc", 5, make_chain(), np.random.default_rng(0)):
         engine.read(ids(7), state)
     for _ in zip(*many(engine, state, 3, length=5), strict=True):
         engine.read(ids(7), state)
     same(state, kept)
-    for array in (engine.read([], state).carried, engine.read(ids(5)).carried, engine.read(ids(5)).logits):
+    for array in (engine.read([], state).layers, engine.read(ids(5)).layers, engine.read(ids(5)).logits):
         array[:] = 9  # writing in what was handed out reaches nothing
     same(state, kept)
     same(engine.read(ids(5)), kept)
@@ -195,8 +195,8 @@ def test_weights_are_copied_and_left_alone(dtype: type[np.floating[Any]], switch
 
 
 def test_state_shapes() -> None:
-    assert make("lstm", num_layers=3).read([0]).carried.shape == (3, 2, 12)
-    assert make("gru", num_layers=2).read([0]).carried.shape == (2, 1, 12)
+    assert make("lstm", num_layers=3).read([0]).layers.shape == (3, 2, 12)
+    assert make("gru", num_layers=2).read([0]).layers.shape == (2, 1, 12)
 
 
 def test_reading_nothing_is_refused() -> None:
@@ -209,7 +209,7 @@ def test_a_uniform_model_scores_log2_v_bits(cell: Cell) -> None:
     config = ModelConfig(model=cell, rnn_size=8, embedding_size=3)
     engine = Engine(config, {name: np.zeros(shape, np.float32) for name, shape in config.shapes(V).items()})
     assert bits_per_character(engine, VOCABULARY, "abc abc\n") == pytest.approx(math.log2(V), rel=1e-14)
-    for character in generate(engine, VOCABULARY, "a", 20, chain(0.1), np.random.default_rng(0)):
+    for character in generate(engine, VOCABULARY, "a", 20, make_chain(0.1), np.random.default_rng(0)):
         assert character.bits == pytest.approx(math.log2(V), rel=1e-14)
 
 
@@ -231,7 +231,7 @@ def test_bits_per_character_needs_two_characters(text: str) -> None:
 def write(
     engine: Engine, prime: str = "a", length: int = 60, temperature: float = 1.0, seed: int = 5
 ) -> list[tuple[str, int, float]]:
-    written = generate(engine, VOCABULARY, prime, length, chain(temperature), np.random.default_rng(seed))
+    written = generate(engine, VOCABULARY, prime, length, make_chain(temperature), np.random.default_rng(seed))
     return [(character.text, character.id, character.bits) for character in written]
 
 
@@ -240,7 +240,7 @@ def many(
 ) -> list[Iterator[Character]]:
     """Texts with the seeds seed, seed + 1, ..."""
     rngs = [np.random.default_rng(seed + number) for number in range(texts)]
-    return generate_many(engine, VOCABULARY, prime, length, [chain(temperature)] * texts, rngs)
+    return generate_many(engine, VOCABULARY, prime, length, [make_chain(temperature)] * texts, rngs)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -269,7 +269,7 @@ def test_characters_know_their_id_and_the_models_own_surprise() -> None:
 def test_two_texts_at_once_do_not_disturb_each_other() -> None:
     engine = make()
     one, other = (
-        generate(engine, VOCABULARY, prime, 40, chain(), np.random.default_rng(5)) for prime in ("a cab", "pig")
+        generate(engine, VOCABULARY, prime, 40, make_chain(), np.random.default_rng(5)) for prime in ("a cab", "pig")
     )
     pairs = list(zip(one, other, strict=True))
     assert [pair[0].text for pair in pairs] == [text for text, _, _ in write(engine, "a cab", 40)]
@@ -286,7 +286,7 @@ def test_texts_side_by_side_are_those_written_alone(
     config = ModelConfig(**kind, rnn_size=24, num_layers=3, layer_norm=norm, residual=residual, **ends)
     engine = Engine(config, random_weights(config, scale=0.2))
     for number, written in enumerate(many(engine, "a cab", 5, length=100)):
-        alone = list(generate(engine, VOCABULARY, "a cab", 100, chain(), np.random.default_rng(5 + number)))
+        alone = list(generate(engine, VOCABULARY, "a cab", 100, make_chain(), np.random.default_rng(5 + number)))
         together = list(written)
         assert [character.text for character in together] == [character.text for character in alone]
         np.testing.assert_allclose([one.bits for one in together], [one.bits for one in alone], atol=2e-5)
@@ -304,8 +304,8 @@ def test_a_text_is_the_same_to_the_last_bit_however_many_are_written_with_it(kin
 
 def test_texts_side_by_side_may_have_chains_of_their_own_and_be_read_in_any_order() -> None:
     engine, temperatures = make(), (0.0, 0.5, 2.0)
-    links, rngs = [chain(one) for one in temperatures], [np.random.default_rng(5) for _ in temperatures]
-    written = generate_many(engine, VOCABULARY, "a", 60, links, rngs)
+    processors, rngs = [make_chain(one) for one in temperatures], [np.random.default_rng(5) for _ in temperatures]
+    written = generate_many(engine, VOCABULARY, "a", 60, processors, rngs)
     for number in (2, 0, 1):
         text = [character.text for character in written[number]]
         assert text == [text for text, _, _ in write(engine, temperature=temperatures[number])]
@@ -315,7 +315,7 @@ def test_a_state_can_be_gone_on_from_again_and_again() -> None:
     engine = make(layer_norm=True)
     state = engine.read(VOCABULARY.encode("a cab").tolist())
     for _ in range(2):
-        written = generate(engine, VOCABULARY, state, 60, chain(), np.random.default_rng(5))
+        written = generate(engine, VOCABULARY, state, 60, make_chain(), np.random.default_rng(5))
         assert [(one.text, one.id, one.bits) for one in written] == write(engine, "a cab")
     for number, one in enumerate(many(engine, state, 2)):
         assert [character.text for character in one] == [text for text, _, _ in write(engine, "a cab", seed=5 + number)]
@@ -328,8 +328,8 @@ def test_the_unknown_symbol_is_never_written_side_by_side() -> None:
     weights = {name: np.zeros(shape, np.float32) for name, shape in config.shapes(3).items()}
     weights["head.bias"][2] = 9
     rngs = [np.random.default_rng(seed) for seed in range(3)]
-    for links in ([chain()] * 3, [chain(), chain(2.0), chain(0.0)]):
-        for written in generate_many(Engine(config, weights), rare, "a", 30, links, rngs):
+    for processors in ([make_chain()] * 3, [make_chain(), make_chain(2.0), make_chain(0.0)]):
+        for written in generate_many(Engine(config, weights), rare, "a", 30, processors, rngs):
             assert {character.id for character in written} <= {0, 1}
 
 
@@ -346,19 +346,19 @@ def test_length_counts_new_characters_and_may_be_none() -> None:
 def test_what_cannot_be_is_refused_before_the_first_character() -> None:
     engine, rng = make(), np.random.default_rng(0)
     with pytest.raises(UsageError, match="--length"):
-        generate(engine, VOCABULARY, "", -1, chain(), rng)
+        generate(engine, VOCABULARY, "", -1, make_chain(), rng)
     with pytest.raises(VocabularyError, match="Z"):
-        generate(engine, VOCABULARY, "Z", 1, chain(), rng)
+        generate(engine, VOCABULARY, "Z", 1, make_chain(), rng)
     with pytest.raises(UsageError, match="--length"):
-        generate_many(engine, VOCABULARY, "", -1, [chain()], [rng])
+        generate_many(engine, VOCABULARY, "", -1, [make_chain()], [rng])
     with pytest.raises(VocabularyError, match="Z"):
-        generate_many(engine, VOCABULARY, "Z", 1, [chain()], [rng])
+        generate_many(engine, VOCABULARY, "Z", 1, [make_chain()], [rng])
 
 
 def test_a_diverged_model_is_named_as_such() -> None:
     config = ModelConfig(rnn_size=8, embedding_size=3)
     weights = random_weights(config) | {"head.bias": np.full(V, np.nan, np.float32)}
     with pytest.raises(DivergedError):
-        list(generate(Engine(config, weights), VOCABULARY, "", 1, chain(), np.random.default_rng(0)))
+        list(generate(Engine(config, weights), VOCABULARY, "", 1, make_chain(), np.random.default_rng(0)))
     with pytest.raises(DivergedError):
         list(many(Engine(config, weights), "", 2)[1])

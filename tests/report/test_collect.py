@@ -99,7 +99,7 @@ def test_the_strips_are_what_the_best_snapshot_writes(tmp_path: Path) -> None:
     assert told.used is not None
     loaded = checkpoint.load(told.used.row.path)
     assert told.used.prime == "Well"  # as far as its vocabulary goes
-    written = REQUEST.write(Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary, "Well")
+    written = REQUEST.generate(Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary, "Well")
     expected = [(one.temperature, "".join(piece.text for piece in one.characters)) for one in written]
     assert [(strip.temperature, strip.text) for strip in told.used.strips] == expected
     assert all(len(strip.text) == 20 for strip in told.used.strips)

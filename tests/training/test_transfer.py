@@ -210,7 +210,7 @@ def test_shared_text_is_read_and_shared_characters_are_predicted_as_before(
             for engine, vocabulary, state in zip(engines, (old, new), states, strict=True)
         ]
         np.testing.assert_allclose(other.logits[new_shared], one.logits[old_shared], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(other.carried, one.carried, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(other.layers, one.layers, rtol=0, atol=1e-5)
 
 
 def test_there_and_back_again() -> None:
