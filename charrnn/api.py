@@ -44,18 +44,10 @@ class Model:
         return self.header.vocabulary
 
     def generate(
-        self,
-        prime: str | State = "",
-        length: int = 1000,
-        temperature: float = 0.8,
-        *,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        min_p: float | None = None,
-        until: str | Sequence[str] = (),
-        finish: str | None = None,
-        seed: int | None = None,
-    ) -> str:
+        self, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
+        *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
+        until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
+    ) -> str:  # fmt: skip
         """Write a text.
 
         Args:
@@ -77,31 +69,15 @@ class Model:
             VocabularyError: the prime has characters that the model has never seen.
             DivergedError: the model's outputs are not numbers."""
         stream = self.stream(
-            prime,
-            length,
-            temperature,
-            top_k=top_k,
-            top_p=top_p,
-            min_p=min_p,
-            until=until,
-            finish=finish,
-            seed=seed,
+            prime, length, temperature, top_k=top_k, top_p=top_p, min_p=min_p, until=until, finish=finish, seed=seed
         )
         return _joined(stream)
 
     def stream(
-        self,
-        prime: str | State = "",
-        length: int = 1000,
-        temperature: float = 0.8,
-        *,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        min_p: float | None = None,
-        until: str | Sequence[str] = (),
-        finish: str | None = None,
-        seed: int | None = None,
-    ) -> Iterator[Character]:
+        self, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
+        *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
+        until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
+    ) -> Iterator[Character]:  # fmt: skip
         """Write a text character by character.
 
         Args:
@@ -123,33 +99,15 @@ class Model:
             UsageError: as `generate` does; when called.
             VocabularyError: as `generate` does; when called.
             DivergedError: as `generate` does."""
-        request = Request(
-            length=length,
-            temperatures=(temperature,),
-            top_k=top_k,
-            top_p=top_p,
-            min_p=min_p,
-            until=_strings(until),
-            finish=finish,
-            seed=random_seed() if seed is None else seed,
-        )
+        request = _request(length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish)
         [text] = request.generate(self._engine, self.vocabulary, prime)
         return text.characters
 
     def generate_many(
-        self,
-        count: int,
-        prime: str | State = "",
-        length: int = 1000,
-        temperature: float = 0.8,
-        *,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        min_p: float | None = None,
-        until: str | Sequence[str] = (),
-        finish: str | None = None,
-        seed: int | None = None,
-    ) -> list[str]:
+        self, count: int, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
+        *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
+        until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
+    ) -> list[str]:  # fmt: skip
         """Write several texts as a batch, in which a text takes a small part of the time that it takes alone.
 
         Args:
@@ -172,16 +130,8 @@ class Model:
             UsageError: as `generate` does.
             VocabularyError: as `generate` does.
             DivergedError: as `generate` does."""
-        request = Request(
-            length=length,
-            temperatures=(temperature,),
-            top_k=top_k,
-            top_p=top_p,
-            min_p=min_p,
-            until=_strings(until),
-            finish=finish,
-            seed=random_seed() if seed is None else seed,
-            count=count,
+        request = _request(
+            length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish, count=count
         )
         return [_joined(text.characters) for text in request.generate(self._engine, self.vocabulary, prime)]
 
@@ -216,9 +166,15 @@ class Model:
         return bits_per_character(self._engine, self.vocabulary, text)
 
 
-def _strings(until: str | Sequence[str]) -> tuple[str, ...]:
-    """One string, or several, as several."""
-    return (until,) if isinstance(until, str) else tuple(until)
+def _request(length: int, temperature: float, until: str | Sequence[str], seed: int | None, **limits: Any) -> Request:
+    """The request for texts at one temperature."""
+    return Request(
+        length=length,
+        temperatures=(temperature,),
+        until=(until,) if isinstance(until, str) else tuple(until),
+        seed=random_seed() if seed is None else seed,
+        **limits,
+    )
 
 
 def _joined(characters: Iterable[Character]) -> str:
