@@ -35,13 +35,13 @@ def save(path: Path, text: str = TEXT, iteration: int = 100, loss: float | None 
     """A checkpoint of random weights."""
     path.parent.mkdir(parents=True, exist_ok=True)
     vocabulary = Vocabulary.of(to_code_points(text))
-    model = ModelConfig(rnn_size=16, embedding_size=6)
+    model = ModelConfig(rnn_size=16, embedding_size=6).completed()
     rng = np.random.default_rng(iteration)
     weights = {k: rng.normal(size=s).astype(np.float32) / 4 for k, s in model.shapes(len(vocabulary)).items()}
     header = Header(
         kind="snapshot",
         model=model,
-        training=TrainConfig(),
+        training=TrainConfig().completed(),
         vocabulary=vocabulary,
         iteration=iteration,
         characters=1,
