@@ -64,7 +64,8 @@ def made(layers: int, hidden: int, **switches: Any) -> tuple[Any, Any, Any]:
 
     vocabulary = Vocabulary(np.arange(32, 32 + CHARACTERS, dtype=np.uint32))
     plain = {"residual": False, "layer_norm": False} | switches
-    model = ModelConfig.from_dict({"num_layers": layers, "rnn_size": hidden, "embedding_size": EMBEDDING} | plain)
+    settings: dict[str, Any] = {"num_layers": layers, "rnn_size": hidden, "embedding_size": EMBEDDING} | plain
+    model = ModelConfig(**settings).completed()
     rng = np.random.default_rng(1)
     shapes = model.shapes(CHARACTERS)
     weights = {name: rng.uniform(-1, 1, shape).astype(np.float32) * hidden**-0.5 for name, shape in shapes.items()}
@@ -180,7 +181,7 @@ def starts() -> tuple[float, float]:
 
     model, weights, vocabulary = made(2, 256, residual=True, layer_norm=True)
     facts: dict[str, Any] = {"iteration": 1, "characters": 1, "train_loss": None, "held_out_loss": None, "corpus": {}}
-    header = Header(kind="snapshot", model=model, training=TrainConfig(), vocabulary=vocabulary, **facts)
+    header = Header(kind="snapshot", model=model, training=TrainConfig().completed(), vocabulary=vocabulary, **facts)
     taken: list[list[float]] = [[], []]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
