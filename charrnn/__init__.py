@@ -29,17 +29,17 @@ from charrnn._version import __version__
 
 if TYPE_CHECKING:
     from charrnn import errors as errors
+    from charrnn import events as events
     from charrnn.api import Model as Model
     from charrnn.api import load as load
     from charrnn.api import train as train
     from charrnn.network.engine import State as State
     from charrnn.sampling.generate import Character as Character
-    from charrnn.training import events as events
 
 __all__ = ["Character", "Model", "State", "__version__", "errors", "events", "load", "train"]
 
 # Imported on first use (PEP 562): `charrnn --help` must not pay for what it does not show.
-_MODULES = {"errors": "charrnn.errors", "events": "charrnn.training.events"}
+_MODULES = ("errors", "events")
 _MEMBERS = {
     "Character": "charrnn.sampling.generate",
     "Model": "charrnn.api",
@@ -51,7 +51,7 @@ _MEMBERS = {
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(_MODULES[name])
+        return import_module(f"charrnn.{name}")
     if name in _MEMBERS:
         return getattr(import_module(_MEMBERS[name]), name)
     raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
