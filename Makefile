@@ -13,7 +13,8 @@ help:  ## show this list
 
 $(stamp): pyproject.toml constraints.txt
 	test -x $(bin)/python || $(PYTHON) -m venv $(VENV)
-	$(bin)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(bin)/python -m pip install --quiet -c constraints.txt pip  # one that knows --group
+	$(bin)/python -m pip install --quiet -c constraints.txt --group dev -e .
 	touch $@
 
 test: lint  ## check everything: style, types, floors, tests

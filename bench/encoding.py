@@ -22,24 +22,22 @@ from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-from charrnn.config import ReadConfig
-from charrnn.text import charsets, encoder, known_texts, sources
+from charrnn.config import ModelConfig, ReadConfig, TrainConfig
+from charrnn.text import charsets, corpus, encoder, known_texts, sources
 
 SIZE = 64 << 20  # bytes of each text whose speed is measured
 REPEATS = 5
 
-CHILD = """
-import sys
-from pathlib import Path
-from charrnn import corpus
-text = corpus.read(Path(sys.argv[1]))
-print(f"{len(text):,} characters, {len(text.vocabulary)} distinct", end="")
-if "train" in sys.argv:
-    from charrnn.config import ModelConfig, TrainConfig
-    from charrnn.training import Training
-    for event in Training(text, ModelConfig(), TrainConfig(iterations=50)).events():
-        pass
-"""
+
+def read(path: Path, *, and_train: bool) -> None:
+    """Read a text, say what it has, and perhaps train on it for a while."""
+    text = corpus.read(path)
+    print(f"{len(text):,} characters, {len(text.vocabulary)} distinct", end="")
+    if and_train:
+        from charrnn.training.trainer import Trainer
+
+        for _ in Trainer(text, ModelConfig(), TrainConfig(iterations=50)).events():
+            pass
 
 
 def least(work: Callable[[], object]) -> float:
@@ -88,7 +86,7 @@ def speeds(folder: Path) -> None:
 def peak(arguments: list[str]) -> tuple[int, float, str]:
     """Largest RssAnon of a process in bytes, its seconds, and what it printed."""
     started, most = time.perf_counter(), 0
-    process = subprocess.Popen([sys.executable, "-c", CHILD, *arguments], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True)
     while process.poll() is None:
         for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
             if line.startswith("RssAnon:"):
@@ -109,9 +107,9 @@ def memory(folder: Path, gigabytes: float) -> None:
     os.environ["CHARRNN_CACHE_DIR"] = str(folder / "cache")
     print(f"\n{path.stat().st_size / 1e9:.2f} GB{'':36}{'memory':>12}{'seconds':>12}")
     for name, arguments in (
-        ("read for the first time", [str(path)]),
-        ("read from the cache", [str(path)]),
-        ("the same, and trained on for 50 iterations", [str(path), "train"]),
+        ("read for the first time", ["--read", str(path)]),
+        ("read from the cache", ["--read", str(path)]),
+        ("the same, and trained on for 50 iterations", ["--read", str(path), "--train"]),
     ):
         most, seconds, said = peak(arguments)
         print(f"{name:44}{most / 1e6:9,.0f} MB{seconds:12.1f}   {said}")
@@ -120,7 +118,12 @@ def memory(folder: Path, gigabytes: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gigabytes", type=float, default=2.0, help="of the huge file; 0: only the speeds")
+    parser.add_argument("--read", type=Path, metavar="FILE", help="be the process whose memory is measured")
+    parser.add_argument("--train", action="store_true", help="with --read: train on it, too")
     arguments = parser.parse_args()
+    if arguments.read:
+        read(arguments.read, and_train=arguments.train)
+        return
     with tempfile.TemporaryDirectory(prefix="charrnn-bench-") as folder:
         speeds(Path(folder))
         if arguments.gigabytes:

@@ -66,12 +66,10 @@ def main() -> None:
         ("lstm", 128, 50, 50, "float32", False),
         ("gru", 128, 50, 50, "float32", False),
     ):
-        switches = {"residual": more, "layer_norm": more}
-        model_config = ModelConfig.from_dict({"model": cell, "rnn_size": width} | switches)
-        config = TrainConfig.from_dict(
-            {"batch_size": batch, "seq_length": length, "precision": precision, "iterations": 10**6}
-            | {"eval_every": 0, "snapshot_at": [], "learning_rate": 1e-3}
-        )
+        network: dict[str, Any] = {"model": cell, "rnn_size": width, "residual": more, "layer_norm": more}
+        learning: dict[str, Any] = {"batch_size": batch, "seq_length": length, "precision": precision}
+        learning |= {"iterations": 10**6, "eval_every": 0, "snapshot_at": (), "learning_rate": 1e-3}
+        model_config, config = ModelConfig(**network).completed(), TrainConfig(**learning).completed()
         dtype = getattr(torch, precision)
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
             training = Trainer(text, model_config, config, device="cpu")

@@ -88,7 +88,7 @@ class Recorder:
             code = 0
             try:
                 before()
-                from charrnn.__main__ import main
+                from charrnn.__main__ import main  # type: ignore[attr-defined]
 
                 main()
             except SystemExit as end:
@@ -216,7 +216,7 @@ def record(folder: Path) -> dict[str, Any]:
 
     for run in ("lstm", "gru", "rnn", "tied", "bytes", "rare", "plain", "documents"):
         to.run(f"sample {run}", "sample", run, *words("--seed 5 --length 150"))
-    for name, more in {
+    for name, options in {
         "greedy": "--greedy -n 80",
         "chain": "--top-k 9 --top-p 0.9 --min-p 0.02 -t 1.2 -n 120",
         "several": "--count 3 -n 40",
@@ -229,7 +229,7 @@ def record(folder: Path) -> dict[str, Any]:
         "refused": "-p 漢字",
         "newest": "-n 10",
     }.items():
-        to.run(f"sample: {name}", "sample", "lstm", *more.split(), "--seed", "7")
+        to.run(f"sample: {name}", "sample", "lstm", *options.split(), "--seed", "7")
     to.run("sample: prime file", *words("sample gru --prime-file - -n 40 --seed 1"), stdin=b"The bank ")
     to.run("compare one", *words("compare lstm --json -n 60"))
     to.run("compare shown", *words("compare lstm -n 60"))

@@ -64,7 +64,8 @@ def made(layers: int, hidden: int, **switches: Any) -> tuple[Any, Any, Any]:
 
     vocabulary = Vocabulary(np.arange(32, 32 + CHARACTERS, dtype=np.uint32))
     plain = {"residual": False, "layer_norm": False} | switches
-    model = ModelConfig.from_dict({"num_layers": layers, "rnn_size": hidden, "embedding_size": EMBEDDING} | plain)
+    settings: dict[str, Any] = {"num_layers": layers, "rnn_size": hidden, "embedding_size": EMBEDDING} | plain
+    model = ModelConfig(**settings).completed()
     rng = np.random.default_rng(1)
     shapes = model.shapes(CHARACTERS)
     weights = {name: rng.uniform(-1, 1, shape).astype(np.float32) * hidden**-0.5 for name, shape in shapes.items()}
@@ -76,14 +77,14 @@ def ours(layers: int, hidden: int, **switches: Any) -> Write:
     import numpy as np
 
     from charrnn.network.engine import Engine
-    from charrnn.sampling.chain import chain
+    from charrnn.sampling.chain import make_chain
     from charrnn.sampling.generate import generate
 
     model, weights, vocabulary = made(layers, hidden, **switches)
     engine, rng = Engine(model, weights), np.random.default_rng(1)
 
     def write(length: int) -> None:
-        for _ in generate(engine, vocabulary, "", length, chain(TEMPERATURE), rng):
+        for _ in generate(engine, vocabulary, "", length, make_chain(TEMPERATURE), rng):
             pass
 
     return write
@@ -103,7 +104,7 @@ def many(layers: int, hidden: int) -> Write:
     engine = Engine(model, weights)
 
     def write(length: int) -> None:
-        texts = Request(length=max(1, length // MANY), count=MANY).write(engine, vocabulary, "")
+        texts = Request(length=max(1, length // MANY), count=MANY).generate(engine, vocabulary, "")
         for _ in zip(*(text.characters for text in texts), strict=True):
             pass
 
@@ -118,7 +119,7 @@ def allowed(layers: int, hidden: int, texts: int = 1) -> Write:
 
     model, weights, _ = made(layers, hidden)
     engine = Engine(model, weights)
-    matrices = [matrix.T for packed in engine.packed for matrix in packed] + [engine.head]
+    matrices = [matrix.T for weights in engine.layer_weights for matrix in weights] + [engine.head]
     side = () if texts == 1 else (texts,)
     products = [
         (matrix, np.ones((matrix.shape[1], *side), np.float32), np.empty((len(matrix), *side), np.float32))
@@ -180,7 +181,7 @@ def starts() -> tuple[float, float]:
 
     model, weights, vocabulary = made(2, 256, residual=True, layer_norm=True)
     facts: dict[str, Any] = {"iteration": 1, "characters": 1, "train_loss": None, "held_out_loss": None, "corpus": {}}
-    header = Header(kind="snapshot", model=model, training=TrainConfig(), vocabulary=vocabulary, **facts)
+    header = Header(kind="snapshot", model=model, training=TrainConfig().completed(), vocabulary=vocabulary, **facts)
     taken: list[list[float]] = [[], []]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"

@@ -76,12 +76,10 @@ def main() -> None:
     print(f"\n| setting | iterations | seconds | carried, nats (mean of {arguments.seeds}) | cold, nats |")
     print("|---|---|---|---|---|")
     for setting, results in measured.items():
-        carried, cold, iterations, seconds = zip(*results, strict=True)
-        count = f"{min(iterations):,} to {max(iterations):,}"
-        print(
-            f"| {setting.replace(',', ', ') or 'defaults'} | {count} | {max(seconds):.1f} | {spread(list(carried))} | "
-            f"{spread(list(cold))} |"
-        )
+        carried_losses, cold_losses, iterations, times = zip(*results, strict=True)
+        cells = [setting.replace(",", ", ") or "defaults", f"{min(iterations):,} to {max(iterations):,}"]
+        cells += [f"{max(times):.1f}", spread(list(carried_losses)), spread(list(cold_losses))]
+        print(f"| {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 
 ROUNDS, SECONDS = 3, 6
 
@@ -25,30 +26,40 @@ WAYS: dict[str, dict[str, str]] = {
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
 BUSY = "while True: pass"
-CHILD = f"""
-import os, time
-from charrnn.training import threads
-if os.environ.get("WAY") == "rows":
-    threads.prepare()
-import torch
-torch.set_flush_denormal(True)
-from charrnn.config import ModelConfig, TrainConfig
-from charrnn.text import corpus
-from charrnn.training.data_parallel import DataParallel
-from charrnn.training.trainer import Trainer
-training = Trainer(corpus.from_text("To be, or not to be. " * 60_000), ModelConfig(), TrainConfig(), device="cpu")
-if "WAY" not in os.environ:
-    training.data_parallel = DataParallel(
-        training.model, training.optimizer.parameters, batch_size=training.config.batch_size, threads=1, seed=1,
-        bfloat16=training.config.precision == "bfloat16",
-    )
-for _ in range(10):
-    training.step()
-began, at = time.perf_counter(), training.characters
-while time.perf_counter() - began < {SECONDS}:
-    training.step()
-print((training.characters - at) / (time.perf_counter() - began))
-"""
+TRAIN = "--train"  # the argument of a process that is measured
+
+
+def train() -> None:
+    """Train for SECONDS, as the environment says, and print the characters a second."""
+    from charrnn.training import threads
+
+    if os.environ.get("WAY") == "shards":
+        threads.prepare()
+    import torch
+
+    torch.set_flush_denormal(True)
+    from charrnn.config import ModelConfig, TrainConfig
+    from charrnn.text import corpus
+    from charrnn.training.data_parallel import DataParallel
+    from charrnn.training.trainer import Trainer
+
+    text = corpus.from_text("To be, or not to be. " * 60_000)
+    trainer = Trainer(text, ModelConfig(), TrainConfig(), device="cpu")
+    if "WAY" not in os.environ:
+        trainer.data_parallel = DataParallel(
+            trainer.model,
+            trainer.optimizer.parameters,
+            batch_size=trainer.config.batch_size,
+            threads=1,
+            seed=1,
+            bfloat16=trainer.config.precision == "bfloat16",
+        )
+    for _ in range(10):
+        trainer.step()
+    began, at = time.perf_counter(), trainer.characters
+    while time.perf_counter() - began < SECONDS:
+        trainer.step()
+    print((trainer.characters - at) / (time.perf_counter() - began))
 
 
 def measure(way: dict[str, str], trainings: int, busy: int) -> float:
@@ -57,7 +68,7 @@ def measure(way: dict[str, str], trainings: int, busy: int) -> float:
     others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(busy)]
     try:
         processes = [
-            subprocess.Popen([sys.executable, "-c", CHILD], env=clean | way, stdout=subprocess.PIPE, text=True)
+            subprocess.Popen([sys.executable, __file__, TRAIN], env=clean | way, stdout=subprocess.PIPE, text=True)
             for _ in range(trainings)
         ]
         return statistics.mean(float(process.communicate()[0]) for process in processes)
@@ -84,4 +95,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if TRAIN in sys.argv:
+        train()
+    else:
+        main()

@@ -1,24 +1,61 @@
 """charrnn: a character-level text generator that lets you watch it learn.
 
-import charrnn
-model = charrnn.load("checkpoints/war-and-peace-1")
-print(model.generate("Prince Andrew ", 200, temperature=0.7, seed=1))
+    import charrnn
+
+    for event in charrnn.train("war-and-peace.txt", checkpoint_dir="checkpoints", name="war"):
+        if isinstance(event, charrnn.events.Snapshot):
+            print(event.header.iteration, event.header.held_out_loss)
+
+    model = charrnn.load("checkpoints/war")
+    print(model.generate("Prince Andrew ", 200, temperature=0.7, seed=1))
+
+The public face is this:
+
+    train       train a model and follow it, event by event
+    events      what a training yields: Progress, Evaluated, Snapshot
+    load        a model from a checkpoint or a run
+    Model       writes texts and measures them
+    Character   a character that a model wrote, with its bits
+    State       what a model knows of a text it has read, to go on from
+    errors      every error that a person can cause, in one tree
+
+Everything else can be imported, but is internal: it may change with any version.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from charrnn._version import __version__
 
 if TYPE_CHECKING:
-    from charrnn.api import Model, load, train
+    from charrnn import errors as errors
+    from charrnn import events as events
+    from charrnn.api import Model as Model
+    from charrnn.api import load as load
+    from charrnn.api import train as train
+    from charrnn.network.engine import State as State
+    from charrnn.sampling.generate import Character as Character
 
-__all__ = ["Model", "__version__", "load", "train"]
+__all__ = ["Character", "Model", "State", "__version__", "errors", "events", "load", "train"]
+
+# Imported on first use (PEP 562): `charrnn --help` must not pay for what it does not show.
+_MODULES = ("errors", "events")
+_MEMBERS = {
+    "Character": "charrnn.sampling.generate",
+    "Model": "charrnn.api",
+    "State": "charrnn.network.engine",
+    "load": "charrnn.api",
+    "train": "charrnn.api",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # Imported on first use: `charrnn --help` must not pay for what it does not show.
-    if name in ("Model", "load", "train"):
-        from charrnn import api
-
-        return getattr(api, name)
+    if name in _MODULES:
+        return import_module(f"charrnn.{name}")
+    if name in _MEMBERS:
+        return getattr(import_module(_MEMBERS[name]), name)
     raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any
 
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig, describe, settings_of
 from charrnn.errors import UsageError
 from charrnn.network.engine import Engine, State
-from charrnn.runs import checkpoint
-from charrnn.runs.checkpoint import Header
+from charrnn.runs.checkpoint import Checkpoint, Header
+from charrnn.runs.checkpoint import load as load_checkpoint
 from charrnn.runs.run import create_run, find_checkpoint
 from charrnn.sampling.generate import Character, bits_per_character
-from charrnn.sampling.request import GeneratedText, Request, random_seed
+from charrnn.sampling.request import Request, random_seed
 from charrnn.text import corpus, known_texts
 from charrnn.text.vocabulary import Vocabulary
 
@@ -22,101 +22,179 @@ if TYPE_CHECKING:
     from charrnn.training.events import Event
 
 
-class Options(TypedDict, total=False):
-    """What may be said of a text beside its length and temperature."""
-
-    seed: int | None  # the same gives the same text; None, the default, another each time
-    top_k: int | None  # so many of the likeliest characters to choose from
-    top_p: float | None  # those that together have this share of the probability
-    min_p: float | None  # those at least this share as likely as the likeliest
-    until: str | Sequence[str]  # after any of which it ends
-    finish: str | None  # "line", "sentence", "paragraph": go on to its end
-
-
 class Model:
-    """A trained model, ready to write and to measure. Runs in NumPy; torch is never imported."""
+    """A trained model, ready to write and to measure. It runs in NumPy; torch is never imported.
 
-    def __init__(self, kept: checkpoint.Checkpoint) -> None:
-        self.header: Header = kept.header
-        self.digest: str = kept.digest
-        self.path: Path | None = kept.path
-        self._engine = Engine(kept.header.model, kept.weights)
+    Attributes:
+        header: what the checkpoint says of itself: settings, iteration, losses, the text it was trained on.
+        digest: the SHA-256 of the checkpoint.
+        path: the file, if it came from one.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """`load` makes one from a file or a run."""
+        self.header: Header = checkpoint.header
+        self.digest: str = checkpoint.digest
+        self.path: Path | None = checkpoint.path
+        self._engine = Engine(checkpoint.header.model, checkpoint.weights)
 
     @property
     def vocabulary(self) -> Vocabulary:
+        """The characters that the model knows, in the order of their ids."""
         return self.header.vocabulary
 
     def generate(
-        self, prime: str | State = "", length: int = 1000, temperature: float = 0.8, **more: Unpack[Options]
-    ) -> str:
-        """`length` new characters that follow `prime` (default: a newline); the prime is not in the result.
+        self, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
+        *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
+        until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
+    ) -> str:  # fmt: skip
+        """Write a text.
 
-        `prime` may be a `state`, to go on from; `more` are Options. Temperature 0 always takes the likeliest character.
-        Raises VocabularyError for characters in the prime that the model has never seen, UsageError for impossible
-        values.
-        """
-        return "".join(character.text for character in self.stream(prime, length, temperature, **more))
+        Args:
+            prime: the prompt, what the text begins with; "" is a newline. Or a state to go on from.
+            length: how many new characters to write.
+            temperature: above 1 is wilder, below 1 safer; 0 always takes the likeliest character.
+            top_k: how many of the likeliest characters to choose from; None is all, as it is below.
+            top_p: choose from the likeliest that together have this share of the probability.
+            min_p: choose from those that are at least this share as likely as the likeliest.
+            until: a string, or several, after any of which the text ends.
+            finish: "line", "sentence" or "paragraph": go on beyond the length to its end.
+            seed: the same gives the same text; None is another each time.
+
+        Returns:
+            The new characters; the prime is not among them.
+
+        Raises:
+            UsageError: a value is outside its range.
+            VocabularyError: the prime has characters that the model has never seen.
+            DivergedError: the model's outputs are not numbers."""
+        stream = self.stream(
+            prime, length, temperature, top_k=top_k, top_p=top_p, min_p=min_p, until=until, finish=finish, seed=seed
+        )
+        return _joined(stream)
 
     def stream(
-        self, prime: str | State = "", length: int = 1000, temperature: float = 0.8, **more: Unpack[Options]
-    ) -> Iterator[Character]:
-        """What `generate` writes, one Character(text, id, bits) after the other, each made when it is asked for.
+        self, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
+        *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
+        until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
+    ) -> Iterator[Character]:  # fmt: skip
+        """Write a text character by character.
 
-        `bits` is how much the character surprised the model. Raises as `generate` does, when called."""
-        [text] = self._write(prime, length, temperature, more)
+        Args:
+            prime: as in `generate`, like all the others.
+            length: how many new characters to write.
+            temperature: above 1 is wilder, below 1 safer.
+            top_k: how many of the likeliest characters to choose from.
+            top_p: the share of the probability to choose from.
+            min_p: the least likelihood, as a share of the likeliest's, to choose from.
+            until: strings after any of which the text ends.
+            finish: the unit to whose end to go on.
+            seed: the same gives the same text.
+
+        Returns:
+            What `generate` writes, each character made when it is asked for, with its id and its bits: how much it
+            surprised the model.
+
+        Raises:
+            UsageError: as `generate` does; when called.
+            VocabularyError: as `generate` does; when called.
+            DivergedError: as `generate` does."""
+        request = _request(length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish)
+        [text] = request.generate(self._engine, self.vocabulary, prime)
         return text.characters
 
     def generate_many(
-        self,
-        count: int,
-        prime: str | State = "",
-        length: int = 1000,
-        temperature: float = 0.8,
-        **more: Unpack[Options],
-    ) -> list[str]:
-        """`count` texts in one pass, text i with the seed `seed` + i, the same text whatever the count.
+        self, count: int, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
+        *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
+        until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
+    ) -> list[str]:  # fmt: skip
+        """Write several texts as a batch, in which a text takes a small part of the time that it takes alone.
 
-        At several dozen at once a text takes a small part of the time it takes alone. Otherwise as `generate`."""
-        texts = self._write(prime, length, temperature, more, count)
-        return ["".join(character.text for character in text.characters) for text in texts]
+        Args:
+            count: how many texts.
+            prime: as in `generate`, like all the others; all texts begin with it.
+            length: how many new characters to write of each.
+            temperature: above 1 is wilder, below 1 safer.
+            top_k: how many of the likeliest characters to choose from.
+            top_p: the share of the probability to choose from.
+            min_p: the least likelihood, as a share of the likeliest's, to choose from.
+            until: strings after any of which a text ends.
+            finish: the unit to whose end to go on.
+            seed: that of the first text; text i has the seed `seed` + i, and is the same whatever the count.
 
-    def _write(
-        self, prime: str | State, length: int, temperature: float, more: Options, count: int | None = None
-    ) -> list[GeneratedText]:
-        unknown = sorted(set(more) - set(Options.__annotations__))
-        if unknown:
-            raise UsageError(f"unknown: {', '.join(unknown)}. There are {', '.join(Options.__annotations__)}.")
-        seed, until = more.get("seed"), more.get("until", ())
-        request = Request(
-            length=length,
-            temperatures=(temperature,),
-            top_k=more.get("top_k"),
-            top_p=more.get("top_p"),
-            min_p=more.get("min_p"),
-            until=(until,) if isinstance(until, str) else tuple(until),
-            finish=more.get("finish"),
-            seed=random_seed() if seed is None else seed,
-            count=count,
+        Returns:
+            `count` texts. Each is what `generate` writes with its seed, but where two characters are as good as equally
+            likely.
+
+        Raises:
+            UsageError: as `generate` does.
+            VocabularyError: as `generate` does.
+            DivergedError: as `generate` does."""
+        request = _request(
+            length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish, count=count
         )
-        return request.write(self._engine, self.vocabulary, prime)
+        return [_joined(text.characters) for text in request.generate(self._engine, self.vocabulary, prime)]
 
     def state(self, text: str, after: State | None = None) -> State:
-        """What the model knows once it has read `text`, from its beginning or after another state. It never changes:
-        keep it, and go on from it with `generate`, `stream` or `state` as often as you like.
+        """Read a text, to go on from it.
 
-        Raises VocabularyError for characters the model has never seen, UsageError if there is nothing to read."""
+        Args:
+            text: what to read.
+            after: the state to read it after; None is the beginning of a text.
+
+        Returns:
+            What the model knows then. It never changes: give it to `generate`, `stream`, `generate_many` or `state` as
+            often as you like.
+
+        Raises:
+            UsageError: there is nothing to read.
+            VocabularyError: the text has characters that the model has never seen."""
         return self._engine.read(self.vocabulary.encode(text).tolist(), after)
 
     def bits_per_character(self, text: str) -> float:
-        """How surprising a text is: mean bits over its characters after the first, which nothing predicts.
+        """Measure how surprising a text is.
 
-        Raises VocabularyError for unseen characters, CorpusError for a text of fewer than two characters."""
+        Args:
+            text: at least two characters.
+
+        Returns:
+            The mean bits of its characters after the first, which nothing predicts.
+
+        Raises:
+            CorpusError: the text is too short.
+            VocabularyError: it has characters that the model has never seen."""
         return bits_per_character(self._engine, self.vocabulary, text)
 
 
+def _request(length: int, temperature: float, until: str | Sequence[str], seed: int | None, **limits: Any) -> Request:
+    """The request for texts at one temperature."""
+    return Request(
+        length=length,
+        temperatures=(temperature,),
+        until=(until,) if isinstance(until, str) else tuple(until),
+        seed=random_seed() if seed is None else seed,
+        **limits,
+    )
+
+
+def _joined(characters: Iterable[Character]) -> str:
+    """The text of characters."""
+    return "".join(character.text for character in characters)
+
+
 def load(path: str | Path) -> Model:
-    """A model from a checkpoint file, or the best snapshot of a run. Raises CheckpointError, RunError."""
-    return Model(checkpoint.load(find_checkpoint(Path(path))))
+    """Load a model.
+
+    Args:
+        path: a checkpoint file; or a run directory, whose best snapshot is taken.
+
+    Returns:
+        The model, in memory.
+
+    Raises:
+        RunError: there is no such run, or it has no snapshot.
+        CheckpointError: the file is no checkpoint, is damaged, or is too new."""
+    return Model(load_checkpoint(find_checkpoint(Path(path))))
 
 
 _CONFIGS = (ModelConfig, TrainConfig, ReadConfig)

@@ -14,6 +14,7 @@ import pytest
 import charrnn
 from charrnn.errors import CharrnnError, CorpusError, RunError, UsageError, VocabularyError
 from charrnn.network.torch_model import CharModel
+from charrnn.runs import checkpoint
 from charrnn.text import corpus
 from charrnn.training import validation
 from charrnn.training.events import Evaluated, Progress, Snapshot
@@ -117,7 +118,7 @@ def test_bits_per_character_agrees_with_the_held_out_loss(tmp_path: Path, cell: 
         pass
     model = charrnn.load(tmp_path / "run" / "iteration-000020.safetensors")
     torch_model = CharModel(model.header.model, len(model.vocabulary))
-    torch_model.load_weights(dict(charrnn.api.checkpoint.load(model.path).weights))
+    torch_model.load_weights(dict(checkpoint.load(tmp_path / "run" / "iteration-000020.safetensors").weights))
     text = TEXT[1000:1700]
     nats = validation.held_out_loss(torch_model, model.vocabulary.encode(text), [(0, 1, len(text))], streams=1)
     assert model.bits_per_character(text) == pytest.approx(nats / math.log(2), rel=1e-5)

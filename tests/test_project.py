@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 import charrnn
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +29,16 @@ def bench_corpus() -> ModuleType:
     return module
 
 
-def test_package_has_this_version() -> None:
-    assert charrnn.__version__ == PROJECT["version"]
+def test_the_version_is_written_once() -> None:
+    assert "version" not in PYPROJECT["project"]
+    assert PYPROJECT["project"]["dynamic"] == ["version"]
+    source = (ROOT / PYPROJECT["tool"]["hatch"]["version"]["path"]).read_text(encoding="utf-8")
+    assert f'__version__ = "{charrnn.__version__}"' in source
 
 
 def test_changelog_opens_with_this_version() -> None:
     versions = re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert versions[0] == PROJECT["version"]
+    assert versions[0] == charrnn.__version__
 
 
 def test_every_direct_dependency_is_pinned_within_its_range() -> None:
@@ -44,11 +47,21 @@ def test_every_direct_dependency_is_pinned_within_its_range() -> None:
         if line and not line.startswith("#"):
             name, version = line.split("==")  # exact pins and nothing else: no URL, path or range
             pins[canonicalize_name(name)] = version
-    for declared in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]):
+    for declared in (*PYPROJECT["project"]["dependencies"], *PYPROJECT["dependency-groups"]["dev"]):
         requirement = Requirement(declared)
         pinned = pins.get(canonicalize_name(requirement.name))
         assert pinned is not None, f"{requirement.name} is not pinned"
         assert requirement.specifier.contains(pinned), f"{requirement} excludes the pinned {pinned}"
+
+
+def test_the_workflow_runs_the_whole_check_on_every_python_that_is_promised() -> None:
+    yaml = pytest.importorskip("yaml")
+    [job] = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8"))["jobs"].values()
+    versions = job["strategy"]["matrix"]["python"]
+    promised = re.findall(r"Python :: (3\.\d+)", "\n".join(PYPROJECT["project"]["classifiers"]))
+    assert versions == promised
+    assert PYPROJECT["project"]["requires-python"] == f">={versions[0]}"
+    assert [step["run"] for step in job["steps"] if "run" in step][-1] == "make test"
 
 
 def test_bundled_text_keeps_its_promises(bench_corpus: ModuleType) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ import typer
 
 from charrnn.commands.app import app
 from charrnn.commands.options import CheckpointDir, Device, SamplingThreads, with_options
-from charrnn.commands.sample_output import Color, Novelty, Show
+from charrnn.commands.sample_output import Color, NoveltySearch, TextPrinter
 from charrnn.commands.stdout import Output, to_the_end
 from charrnn.config import CHECKPOINT_DIR, SamplingConfig
 from charrnn.config.parsing import unescaped
@@ -23,6 +24,7 @@ from charrnn.errors import CharrnnError, UsageError, VocabularyError
 if TYPE_CHECKING:
     from charrnn.network.engine import Engine
     from charrnn.runs.checkpoint import Checkpoint
+    from charrnn.sampling.request import GeneratedText
     from charrnn.text.vocabulary import Vocabulary
 
 _LEAST = 30  # as charrnn.evaluation.novelty has it, which is not imported for the help
@@ -145,8 +147,6 @@ def sample(
         raise UsageError("--greedy and a temperature contradict each other.", "Give one of them.")
     if threads > 1:
         os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # counts only before NumPy is imported
-    from charrnn.runs.checkpoint import load
-    from charrnn.runs.run import find_checkpoint, find_run, newest_run
     from charrnn.sampling.request import Request, random_seed
 
     request = Request(
@@ -160,30 +160,39 @@ def sample(
         seed=random_seed() if sampling.seed is None else sampling.seed,
         count=count,
     )
-    typed = _prime(sampling.prime, prime_file)
-    if every_snapshot:
-        run = find_run(checkpoint, checkpoint_dir) if checkpoint else newest_run(checkpoint_dir)
-        paths = [kept.path for kept in run.snapshots] or [run.best.path]
-    else:
-        paths = [find_checkpoint(checkpoint, checkpoint_dir)]
-    show = Show(as_json, color, echo, heading=every_snapshot or request.several)
-    look: Novelty | None = None
+    typed_prime = _read_prime(sampling.prime, prime_file)
+    models = _checkpoints(checkpoint, checkpoint_dir, every_snapshot=every_snapshot)
+    printer = TextPrinter(as_json, color, echo, headings=every_snapshot or request.several)
+    search: NoveltySearch | None = None
     with to_the_end():
-        for path in paths:
-            kept = load(path)
-            vocabulary = kept.header.vocabulary
-            given = _readable(typed, vocabulary, unseen)
-            written = request.write(_engine(kept, device), vocabulary, given)
-            seeds = f"seed {request.seed}" if not count or count == 1 else f"seeds {request.seed} to {written[-1].seed}"
-            print(f"charrnn: {_origin(kept)}; {seeds}", file=sys.stderr)
-            if novelty and look is None:  # the snapshots of a run have one text
-                look = Novelty(kept, text, novelty_length)
-            for one in written:
-                show.text(Output(vocabulary.of_bytes), kept, request, given, one, look)
+        for model in models:
+            vocabulary = model.header.vocabulary
+            known_prime = _in_known_characters(typed_prime, vocabulary, unseen)
+            texts = request.generate(_engine(model, device), vocabulary, known_prime)
+            print(f"charrnn: {_origin(model)}; {_seeds(texts)}", file=sys.stderr)
+            if novelty and search is None:  # the snapshots of a run have one text
+                search = NoveltySearch(model, text, novelty_length)
+            for written in texts:
+                printer.print(Output(vocabulary.of_bytes), model, request, known_prime, written, search)
 
 
-def _engine(kept: Checkpoint, device: str) -> Engine:
-    """Raises UsageError for a device that is not there."""
+def _checkpoints(named: Path | None, checkpoint_dir: Path, *, every_snapshot: bool) -> Iterator[Checkpoint]:
+    """The checkpoints to sample, each loaded when it is its turn.
+
+    Raises RunError, CheckpointError."""
+    from charrnn.runs.checkpoint import load
+    from charrnn.runs.run import find_checkpoint, find_run, newest_run
+
+    if every_snapshot:
+        run = find_run(named, checkpoint_dir) if named else newest_run(checkpoint_dir)
+        paths = [snapshot.path for snapshot in run.snapshots] or [run.best.path]
+    else:
+        paths = [find_checkpoint(named, checkpoint_dir)]
+    return map(load, paths)
+
+
+def _engine(checkpoint: Checkpoint, device: str) -> Engine:
+    """The engine that writes on a device. Raises UsageError for one that is not there."""
     from charrnn.network.engine import Engine
 
     if device != "cpu":  # torch takes longer to import than a page to write
@@ -192,27 +201,29 @@ def _engine(kept: Checkpoint, device: str) -> Engine:
 
         chosen = choose_device(device)
         if chosen.type != "cpu":
-            return DeviceEngine(kept.header.model, kept.weights, chosen)
-    return Engine(kept.header.model, kept.weights)
+            return DeviceEngine(checkpoint.header.model, checkpoint.weights, chosen)
+    return Engine(checkpoint.header.model, checkpoint.weights)
 
 
-def _prime(typed: str | None, file: Path | None) -> str:
+def _read_prime(typed: str | None, file: Path | None) -> str:
     """What the text begins with. Raises UsageError, CharrnnError."""
     if file is None:
         return typed or ""
     if typed is not None:
-        raise UsageError("--prime and --prime-file contradict each other; give one of them.")
+        raise UsageError("--prime and --prime-file contradict each other.", "Give one of them.")
     name = "standard input" if str(file) == "-" else str(file)
     try:
         with io.TextIOWrapper(sys.stdin.buffer if str(file) == "-" else file.open("rb"), encoding="utf-8-sig") as text:
             return text.read()
     except OSError as error:
-        raise CharrnnError(f"--prime-file {name}: cannot be read ({error.strerror}).") from None
+        raise CharrnnError(
+            f"--prime-file {name}: cannot be read ({error.strerror}).", "Name a file that can be."
+        ) from None
     except UnicodeDecodeError as error:
-        raise CharrnnError(f"--prime-file {name}: byte {error.start:,} is not UTF-8. Convert it first.") from None
+        raise CharrnnError(f"--prime-file {name}: byte {error.start:,} is not UTF-8.", "Convert it first.") from None
 
 
-def _readable(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> str:
+def _in_known_characters(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> str:
     """The prime in characters that the model knows. Raises VocabularyError if it is not to be changed."""
     if unseen is Unseen.REPLACE:
         return vocabulary.replace_unseen(prime)
@@ -221,16 +232,24 @@ def _readable(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> str:
     try:
         vocabulary.encode(prime)
     except VocabularyError as error:
-        raise VocabularyError(f"--prime: {error} Change it, or use --unknown replace or --unknown drop.") from None
+        raise VocabularyError(
+            f"--prime: {error.what}", "Change it, or use --unknown replace or --unknown drop."
+        ) from None
     return prime
 
 
-def _origin(kept: Checkpoint) -> str:
+def _origin(checkpoint: Checkpoint) -> str:
     """What is sampled, in one line, enough to find it again."""
     from charrnn.formatting import bits, visible
 
-    header = kept.header
+    header = checkpoint.header
     loss = header.held_out_loss
     measured = "" if loss is None else f", held out {bits(loss):.3f} bits per character"
-    path = visible(str(kept.path)).replace("\n", "␊")
-    return f"{path}, iteration {header.iteration:,}{measured}, sha256 {kept.digest[:12]}"
+    path = visible(str(checkpoint.path)).replace("\n", "␊")
+    return f"{path}, iteration {header.iteration:,}{measured}, sha256 {checkpoint.digest[:12]}"
+
+
+def _seeds(texts: list[GeneratedText]) -> str:
+    """With what seeds texts are written, those of one temperature following each other."""
+    first, last = texts[0].seed, texts[-1].seed
+    return f"seed {first}" if first == last else f"seeds {first} to {last}"

@@ -27,102 +27,116 @@ class Color(StrEnum):
     BITS = "bits"
 
 
-class Show:
-    """How texts are put on standard output."""
+class TextPrinter:
+    """Puts texts on standard output, one after the other."""
 
-    def __init__(self, as_json: bool, color: Color, echo: bool, *, heading: bool) -> None:
-        self.as_json, self.color, self.echo, self.heading = as_json, color, echo, heading
-        self.first = True
+    def __init__(self, as_json: bool, color: Color, echo: bool, *, headings: bool) -> None:
+        """`echo` puts the prime before a text; `headings` a line that says what it is."""
+        self.as_json, self.color, self.echo, self.headings = as_json, color, echo, headings
+        self._first = True
 
-    def text(
-        self, output: Output, kept: Checkpoint, request: Request, prime: str, one: GeneratedText, look: Novelty | None
+    def print(
+        self,
+        output: Output,
+        checkpoint: Checkpoint,
+        request: Request,
+        prime: str,
+        text: GeneratedText,
+        search: NoveltySearch | None,
     ) -> None:
-        """Put one text there, as it is written unless all of it has to be known first."""
-        characters: Iterable[Character] = one.characters
-        found = None
-        if self.as_json or look:
+        """Print a text: as it is written, unless all of it has to be known first."""
+        characters: Iterable[Character] = text.characters
+        overlap = None
+        if self.as_json or search:
             characters = list(characters)
-            found = look.found("".join(character.text for character in characters)) if look else None
+            overlap = search.overlap(_joined(characters)) if search else None
         if self.as_json:
-            output.write([(_line(kept, request, prime, one, list(characters), found), "")])
+            output.write([(_json_line(checkpoint, request, prime, text, list(characters), overlap), "")])
             return
-        if self.first and self.color is Color.BITS and output.styled:
+        if self._first and self.color is Color.BITS and output.styled:
             tell_shades()
-        if self.heading:
-            title = [f"iteration {kept.header.iteration:,}", f"temperature {one.temperature:g}", f"seed {one.seed}"]
-            output.write([("" if self.first else "\n", ""), (f"--- {', '.join(title)} ---", BOLD), ("\n", "")])
-        self.first = False
+        if self.headings:
+            facts = f"iteration {checkpoint.header.iteration:,}, temperature {text.temperature:g}, seed {text.seed}"
+            output.write([("" if self._first else "\n", ""), (f"--- {facts} ---", BOLD), ("\n", "")])
+        self._first = False
         output.write([(prime if self.echo else "", BOLD)])
-        output.stream(_styled(characters, self.color, found))
-        if self.heading:
+        output.stream(_styled(characters, self.color, overlap))
+        if self.headings:
             output.end_line()
-        if look and found:
-            look.tell(found)
+        if search and overlap:
+            search.report(overlap)
 
 
-def _styled(characters: Iterable[Character], color: Color, found: Overlap | None) -> Iterator[Styled]:
+def _joined(characters: Iterable[Character]) -> str:
+    """The text of characters."""
+    return "".join(character.text for character in characters)
+
+
+def _styled(characters: Iterable[Character], color: Color, overlap: Overlap | None) -> Iterator[Styled]:
     """Each character with what its bits and its novelty make of it."""
-    places = {place for start, stop in (found.stretches if found else ()) for place in range(start, stop)}
+    overlapping = {place for start, stop in (overlap.stretches if overlap else ()) for place in range(start, stop)}
     place = 0
     for character in characters:
         style = shade(character.bits) if color is Color.BITS else ""
-        if place in places:
+        if place in overlapping:
             style = f"{style};{UNDERLINED}" if style else UNDERLINED
         yield character.text, style
         place += len(character.text)
 
 
-def _line(
-    kept: Checkpoint,
+def _json_line(
+    checkpoint: Checkpoint,
     request: Request,
     prime: str,
-    one: GeneratedText,
+    generated: GeneratedText,
     characters: list[Character],
-    found: Overlap | None,
+    overlap: Overlap | None,
 ) -> str:
     """All there is to know of a text, as a line of JSON."""
-    text = "".join(character.text for character in characters)
+    text = _joined(characters)
     bits = sum(character.bits for character in characters)
     facts = {
         "text": text,
         "prime": prime,
         "bits_per_character": bits / len(text) if text else None,
-        "seed": one.seed,
-        "temperature": one.temperature,
+        "seed": generated.seed,
+        "temperature": generated.temperature,
         **{name: getattr(request, name) for name in ("top_k", "top_p", "min_p", "length", "until", "finish", "count")},
-        "checkpoint": str(kept.path),
-        "sha256": kept.digest,
-        "iteration": kept.header.iteration,
+        "checkpoint": str(checkpoint.path),
+        "sha256": checkpoint.digest,
+        "iteration": checkpoint.header.iteration,
     }
-    if found:
-        facts["novelty"] = {"found": found.share, "stretches": found.stretches}
+    if overlap:
+        facts["novelty"] = {"found": overlap.share, "stretches": overlap.stretches}
     return json.dumps(facts, allow_nan=False) + "\n"
 
 
-class Novelty:
-    """The text that a checkpoint was trained on, to look for stretches of others in it."""
+class NoveltySearch:
+    """Looks for stretches of what a model writes in the text that it was trained on."""
 
-    def __init__(self, kept: Checkpoint, text: Path | None, least: int) -> None:
-        """Raises UsageError if it is not known where the text is, CorpusError if it cannot be read."""
+    def __init__(self, checkpoint: Checkpoint, text: Path | None, min_length: int) -> None:
+        """`text` is where to look instead; stretches have at least `min_length` characters.
+
+        Raises UsageError if it is not known where the text is, CorpusError if it cannot be read."""
         from charrnn.commands import text_options
         from charrnn.runs.training_text import find_training_text
 
-        self.least = least
-        self.text = find_training_text(kept.path, kept.header, None if text is None else str(text), text_options.read)
-        if text is None and not self.text.same:
+        self.min_length = min_length
+        named = None if text is None else str(text)
+        self.source = find_training_text(checkpoint.path, checkpoint.header, named, text_options.read)
+        if text is None and not self.source.same:
             print("charrnn: the text has changed since; what follows is of how it is now", file=sys.stderr)
 
-    def found(self, text: str) -> Overlap:
-        """What it has of `text`."""
+    def overlap(self, text: str) -> Overlap:
+        """What the training text has of `text`."""
         from charrnn.evaluation import novelty
 
-        return novelty.find([text], self.text.corpus, self.text.training, self.least)[0]
+        return novelty.find([text], self.source.corpus, self.source.training, self.min_length)[0]
 
-    def tell(self, found: Overlap) -> None:
-        """Say so."""
+    def report(self, overlap: Overlap) -> None:
+        """Say on standard error how much that is."""
         from charrnn.formatting import visible
 
-        where = (
-            f"in stretches of {self.least} or more characters that {visible(self.text.corpus.name)} has word for word"
-        )
-        print(f"charrnn: {found.share:.1%} of it is {where}", file=sys.stderr)
+        stretches = f"stretches of {self.min_length} or more characters"
+        name = visible(self.source.corpus.name)
+        print(f"charrnn: {overlap.share:.1%} of it is in {stretches} that {name} has word for word", file=sys.stderr)

@@ -119,7 +119,7 @@ def _write(
                     prime=fitted,
                     text="".join(character.text for character in written.characters),
                 )
-                for written in request.write(engine, vocabulary, fitted)
+                for written in request.generate(engine, vocabulary, fitted)
             ]
         except (CheckpointError, DivergedError) as error:
             loader.problems.append(f"{row.label}: no sample; {error}")

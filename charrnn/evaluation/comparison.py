@@ -108,7 +108,7 @@ def compare(
     """
     request = Request(length=length, temperatures=temperatures, seed=seed)
     for temperature in temperatures:
-        chain.chain(temperature)  # raises before anything is read
+        chain.make_chain(temperature)  # raises before anything is read
     read, loader, notes = reading_once(read), CheckpointLoader(), list[str]()
     runs = _loaded(paths, root, loader)
     same_text = _hold_same_text(runs, text, notes)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
 from charrnn.formatting import bits
-from charrnn.network.engine import Engine, Reader
+from charrnn.network.engine import Engine, RecurrentStack
 from charrnn.sampling.chain import log_softmax
 from charrnn.text.vocabulary import Vocabulary, to_code_points
 
@@ -158,11 +158,11 @@ def _bits(engine: Engine, ids: NDArray[np.intp], plan: list[_Rows], progress: Sh
     nats = np.zeros(len(ids))
     total = sum(len(begins) * size for begins, size in plan)
     for begins, size in plan:
-        reader, rows = Reader(engine, begins.shape), np.arange(len(begins))
+        stack, rows = RecurrentStack(engine, begins.shape), np.arange(len(begins))
         # Of a character that two rows predict, the row that has read more before it has its say later, and the last.
         for at in range(size):
-            reader.consume(engine.columns(ids[begins + at]))
-            log_probs = log_softmax(reader.logits().T)
+            stack.step(engine.input_columns(ids[begins + at]))
+            log_probs = log_softmax(stack.logits().T)
             following = begins + at + 1
             nats[following] = -log_probs[rows, ids[following]]
             progress(len(rows) / total)

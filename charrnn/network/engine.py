@@ -1,4 +1,4 @@
-"""Writing and reading in NumPy, one character at a time: one text, or several side by side.
+"""A trained network in NumPy, which reads and predicts one character at a time: of one sequence, or of a batch.
 
 torch's modules are made for many characters at once: one at a time they are ten to thirty times slower than this
 (bench/sampling.py measures it), and importing torch takes longer than writing a page. The numbers are those of
@@ -7,7 +7,6 @@ torch's modules are made for many characters at once: one at a time they are ten
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,11 +17,11 @@ from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
-from charrnn.network import numpy_cells
-from charrnn.network.numpy_cells import Array, Stage, Texts, Weights
+from charrnn.network import numpy_cells, numpy_weights
+from charrnn.network.numpy_cells import Array, BatchShape, Layer
+from charrnn.network.numpy_weights import Weights
 
-_LN2 = math.log(2)
-# Texts side by side are multiplied so many at a time, always: a BLAS rounds a column by the shape of the whole product
+# A batch is multiplied so many sequences at a time, always: a BLAS rounds a column by the shape of the whole product
 # and by the column's place in it, and a text must not depend on how many others are written with it.
 _BLOCK = 32
 
@@ -31,148 +30,172 @@ _BLOCK = 32
 class State:
     """What a model knows of a text it has read, enough to go on from it as often as you like.
 
-    `carried` (num_layers, 2 for an LSTM, else 1, rnn_size) is each layer's h and, for an LSTM, c; `logits` (V,) are
-    those of the character that comes next."""
+    Attributes:
+        layers: (num_layers, 2 for an LSTM, else 1, rnn_size), float32: each layer's h and, for an LSTM, c.
+        logits: (V,), float32, of the character that comes next.
+    """
 
-    carried: Array
+    layers: Array
     logits: Array
 
 
-class Writers(Protocol):
-    """Several texts in motion."""
+class BatchDecoder(Protocol):
+    """Several sequences that go on from one state, each in its own way."""
 
-    def consume(self, ids: NDArray[np.integer]) -> None:
-        """Read one character of each text, (texts,)."""
+    def step(self, ids: NDArray[np.integer]) -> None:
+        """Read one character of each sequence, (B,)."""
 
     def logits(self) -> Array:
-        """(texts, V), a new array, of the characters that come next."""
+        """(B, V), a new array, of the characters that come next."""
 
 
 class Engine:
-    """A trained model, packed for one character at a time.
+    """A trained network, laid out for one character at a time.
 
     States are copied on their way in and out, so what you hold never changes under you. One engine serves any number of
-    texts in turn; they share its weights, which nothing writes to.
+    sequences; they share its weights, which nothing writes to.
+
+    Attributes:
+        config: the network's settings.
+        input_table: (V, gates * H), what each character adds to the gates of the lowest layer.
+        input_rows: the same as a list of V rows, which gives one in a third of the time that an array takes.
+        layer_weights: for each layer, what its cell takes.
+        projection: (E, H + 1), or None.
+        head: (V, H + 1), or (V, E + 1) after a projection.
     """
 
     def __init__(self, model: ModelConfig, weights: Weights) -> None:
         """`weights` are named and shaped as `ModelConfig.shapes` has it; they are copied."""
         self.config = model
-        self.packed = [numpy_cells.pack(model, index, weights) for index in range(model.num_layers)]
-        self.table = numpy_cells.table(model, weights)  # (V, gates * H)
-        self.projection, self.head = numpy_cells.pack_end(model, weights)  # (E, H + 1) or None; (V, H + 1 or E + 1)
-        self.rows = list(self.table)  # its V rows: a list gives one in a third of the time an array does
+        self.layer_weights = [numpy_weights.layer_weights(model, layer, weights) for layer in range(model.num_layers)]
+        self.input_table = numpy_weights.input_table(model, weights)
+        self.projection, self.head = numpy_weights.output_weights(model, weights)
+        self.input_rows = list(self.input_table)
 
     def read(self, ids: Iterable[int], after: State | None = None) -> State:
-        """Read ids, from the beginning of a text or after what was read before.
+        """Read a text.
 
-        Raises UsageError if that is nothing at all."""
-        reader, consumed = Reader(self), False
+        Args:
+            ids: its characters.
+            after: the state to go on from; None is the beginning of a text.
+
+        Returns:
+            The state after the last character.
+
+        Raises:
+            UsageError: there is nothing to read, nor a state that it would follow."""
+        stack, has_read = RecurrentStack(self), False
         if after:
-            reader.load(after.carried)
+            stack.set_state(after.layers)
         for index in ids:
-            reader.consume(self.rows[index])
-            consumed = True
-        if consumed:
-            return State(reader.carry(), reader.logits())
+            stack.step(self.input_rows[index])
+            has_read = True
+        if has_read:
+            return State(stack.get_state(), stack.logits())
         if after is None:
-            raise UsageError("nothing to read: give at least one character.")
-        return State(after.carried.copy(), after.logits.copy())
+            raise UsageError("There is nothing to read.", "Give at least one character.")
+        return State(after.layers.copy(), after.logits.copy())
 
     @cached_property
-    def _columns(self) -> Array:
-        return np.ascontiguousarray(self.table.T)
+    def _input_columns(self) -> Array:
+        return np.ascontiguousarray(self.input_table.T)
 
-    def columns(self, ids: NDArray[np.integer]) -> Array:
-        """The rows of the table for ids (texts,), as several texts side by side take them: (gates * H, texts).
+    def input_columns(self, ids: NDArray[np.integer]) -> Array:
+        """The rows of the input table for ids (B,), as a batch takes them: (gates * H, B).
 
         From a copy that lies the other way round, because to add what lies across takes four times as long."""
-        return self._columns.take(ids, axis=1)
+        return self._input_columns.take(ids, axis=1)
 
-    def writers(self, state: State, texts: int) -> Writers:
-        """Several texts, each to go on from the state."""
-        return _SideBySide(self, state, texts)
+    def batch_decoder(self, state: State, size: int) -> BatchDecoder:
+        """A batch of `size` sequences, all of them to go on from `state`."""
+        return _NumpyBatchDecoder(self, state, size)
 
 
-class Reader:
-    """An engine in motion through a text, or several side by side, each buffer then (…, texts): its state is in its own
-    buffers, at first that of the beginning of a text."""
+class RecurrentStack:
+    """The stack of layers at work on one sequence or a batch: it keeps the state, zero at first, in its own buffers."""
 
-    def __init__(self, engine: Engine, texts: Texts = ()) -> None:
+    def __init__(self, engine: Engine, batch: BatchShape = ()) -> None:
+        """`batch` is () for one sequence, (B,) for B of them."""
         self.engine = engine
-        config, count = engine.config, len(engine.packed)
-        # A stack without anything between its layers needs no copies: the output of each is in the input of the next.
-        bare = not (config.layer_norm or config.residual or config.projected)
-        places = numpy_cells.joined(config.rnn_size, count, texts) if bare else []
-        places = places or [numpy_cells.joined(config.rnn_size, 1, texts)[0] for _ in range(count)]
-        layers = [
-            numpy_cells.make(config, packed, joined) for packed, joined in zip(engine.packed, places, strict=True)
-        ]
-        stages: list[Stage] = []
-        for layer in layers:
-            stages.append(layer)
-            if config.layer_norm:
-                stages.append(numpy_cells.norm(config.rnn_size, texts))
-        if engine.projection is not None:
-            stages.append(numpy_cells.Projection(engine.projection, texts))
-        if bare:
-            self.top: Array = places[-1][config.rnn_size + 1 :]  # the stack's output | 1
+        config, hidden = engine.config, engine.config.rnn_size
+        # Of a stack with nothing between its cells, each writes its output where the next reads its input.
+        adjoining = not (config.layer_norm or config.residual or config.projected)
+        if adjoining:
+            buffers = numpy_cells.joint_buffers(hidden, config.num_layers, batch)
+            self.top: Array = buffers[-1][hidden + 1 :]  # the stack's output | 1
         else:
-            self.top = np.ones((engine.head.shape[1], *texts), dtype=np.float32)
-        # Each stage and, if its output has to be brought elsewhere, where to and what is added to it on the way.
-        self.plan: list[tuple[Callable[[Array | None], None], Array, Array | None, Array | None]] = []
-        path: Array | None = None  # of the residual connections, which leave the norms out
-        for stage, output in zip(stages, [*(stage.x for stage in stages[1:]), self.top[:-1]], strict=True):
-            if stage not in layers:
-                stage.h = output
-            brought = None if bare or stage not in layers else output
-            self.plan.append((stage.step, stage.h, brought, path))
-            if brought is not None and config.residual:
-                path = output
-        self.carried = [part for layer in layers for part in layer.carried]
+            buffers = [numpy_cells.joint_buffers(hidden, 1, batch)[0] for _ in range(config.num_layers)]
+            self.top = np.ones((engine.head.shape[1], *batch), dtype=np.float32)
+        cells = [
+            numpy_cells.make_cell(config, weights, buffer)
+            for weights, buffer in zip(engine.layer_weights, buffers, strict=True)
+        ]
+        layers: list[Layer] = []
+        for cell in cells:
+            layers.append(cell)
+            if config.layer_norm:
+                layers.append(numpy_cells.make_layer_norm(hidden, batch))
+        if engine.projection is not None:
+            layers.append(numpy_cells.Projection(engine.projection, batch))
+        # Each layer's step, its output and, of a cell whose output is not yet where it is read, that place and what a
+        # residual connection adds on the way: the input of the norm below, if there is one, and not its output.
+        self._plan: list[tuple[Callable[[Array | None], None], Array, Array | None, Array | None]] = []
+        residual: Array | None = None
+        for layer, following in zip(layers, [*(above.x for above in layers[1:]), self.top[:-1]], strict=True):
+            if layer not in cells:
+                layer.y = following
+            destination = following if layer in cells and not adjoining else None
+            self._plan.append((layer.step, layer.y, destination, residual))
+            if destination is not None and config.residual:
+                residual = destination
+        self._state = [part for cell in cells for part in cell.state]
 
-    def load(self, carried: Array) -> None:
-        """Go on from a `State.carried`; several texts all from this one."""
-        for part, values in zip(self.carried, carried.reshape(len(self.carried), -1), strict=True):
+    def set_state(self, layers: Array) -> None:
+        """Go on from `State.layers`; of a batch, every sequence from this one."""
+        for part, values in zip(self._state, layers.reshape(len(self._state), -1), strict=True):
             part.T[:] = values
 
-    def carry(self) -> Array:
-        """What is carried now, for a `State`; of one text."""
-        return np.array(self.carried).reshape(self.engine.config.num_layers, -1, self.engine.config.rnn_size)
+    def get_state(self) -> Array:
+        """A copy of what is carried now, as `State.layers`; of one sequence."""
+        return np.array(self._state).reshape(self.engine.config.num_layers, -1, self.engine.config.rnn_size)
 
-    def consume(self, row: Array | None) -> None:
-        """Read one character, given as its row (gates * H,) of the table; of several texts (gates * H, texts)."""
-        for step, h, output, added in self.plan:
-            step(row)
-            row = None
-            if output is None:
+    def step(self, wx: Array | None) -> None:
+        """Read one character.
+
+        Args:
+            wx: of one sequence `engine.input_rows[id]`, (gates * H,); of a batch `engine.input_columns(ids)`,
+                (gates * H, B)."""
+        for layer_step, output, destination, residual in self._plan:
+            layer_step(wx)
+            wx = None
+            if destination is None:
                 continue
-            if added is None:
-                output[:] = h
+            if residual is None:
+                destination[:] = output
             else:
-                np.add(h, added, output)
+                np.add(output, residual, destination)
 
     def logits(self) -> Array:
-        """(V,) or (V, texts), a new array: what the model makes of the characters read, of which there must be one."""
+        """(V,) or (V, B), a new array, of the next character; at least one must have been read."""
         logits: Array = self.engine.head.dot(self.top)
         return logits
 
 
-class _SideBySide:
-    """One matrix product for a block of texts, where one text at a time would read all the weights for each."""
+class _NumpyBatchDecoder:
+    """One matrix product for a block of sequences, where one at a time would read all the weights for each."""
 
-    def __init__(self, engine: Engine, state: State, texts: int) -> None:
-        blocks = -(-texts // _BLOCK)
-        self.ids = np.zeros((blocks, _BLOCK), dtype=np.intp)
-        self.texts, self.engine = texts, engine
-        self.readers = [Reader(engine, (_BLOCK,)) for _ in range(blocks)]
-        for reader in self.readers:
-            reader.load(state.carried)
+    def __init__(self, engine: Engine, state: State, size: int) -> None:
+        blocks = -(-size // _BLOCK)
+        self.ids = np.zeros((blocks, _BLOCK), dtype=np.intp)  # the last block is filled up with id 0
+        self.size, self.engine = size, engine
+        self.stacks = [RecurrentStack(engine, (_BLOCK,)) for _ in range(blocks)]
+        for stack in self.stacks:
+            stack.set_state(state.layers)
 
-    def consume(self, ids: NDArray[np.integer]) -> None:
-        self.ids.reshape(-1)[: self.texts] = ids
-        for reader, block in zip(self.readers, self.ids, strict=True):
-            reader.consume(self.engine.columns(block))
+    def step(self, ids: NDArray[np.integer]) -> None:
+        self.ids.reshape(-1)[: self.size] = ids
+        for stack, block in zip(self.stacks, self.ids, strict=True):
+            stack.step(self.engine.input_columns(block))
 
     def logits(self) -> Array:
-        return np.concatenate([reader.logits().T for reader in self.readers])[: self.texts]
+        return np.concatenate([stack.logits().T for stack in self.stacks])[: self.size]

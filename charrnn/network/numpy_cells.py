@@ -1,23 +1,22 @@
-"""One layer, one character at a time, in NumPy: packed weights, and buffers that are worked in and never reallocated.
+"""The layers of the network in NumPy, one character at a time: recurrent cells, layer normalisation, projection.
 
-And what may follow a layer, in the same shape: layer normalisation, and the projection to a tied head. The buffers are
-those of one text, (H,), or of several side by side, (H, texts): the same code then multiplies matrix by matrix.
+A layer owns its buffers and works in them; nothing is allocated after it is made. A buffer is (H,) for one sequence and
+(H, B) for a batch of B: the same code then multiplies matrix by matrix instead of matrix by vector.
 
-At one character at a time a layer's mathematics costs less than calling NumPy for it, so everything that can be is
-done once, in `pack`: the lowest layer's input is one of V characters, so its product with the weights is a row of a
-table; the products of the other layers are merged; biases are the weights of a constant 1; the gain and bias of a layer
-normalisation are in the weights of what reads it; and since sigmoid(x) = tanh(x / 2) / 2 + 1/2, one tanh serves all
-gates once the inner half is in the weights.
+At one character at a time the mathematics of a layer costs less than calling NumPy for it. `numpy_weights` therefore
+lays the weights out so that a step needs as few calls as possible, and the cells rely on it:
 
-Matrices lie (inputs, outputs), and multiply transposed: as fast as the other way round at 512 units and 15 % faster at
-1024.
+- The products of a cell with x and with h are one, over the joint buffer x | 1 | h; biases are the weights of the 1.
+- The lowest cell gets W_ih x + b_ih as `wx`, a row of a table with one row for each character.
+- sigmoid(a) = tanh(a / 2) / 2 + 1/2: the inner half is in the weights, so that one tanh serves all gates.
+- The gain and bias of a layer normalisation are in the weights of what reads it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,269 +24,215 @@ from numpy.typing import NDArray
 from charrnn.config import ModelConfig
 
 Array = NDArray[np.float32]
-Weights = Mapping[str, NDArray[Any]]
-Texts = tuple[int, ...]  # what follows H in the shape of every buffer: () for one text, (n,) for n
+BatchShape = tuple[int, ...]  # what follows H in the shape of every buffer: () for one sequence, (B,) for a batch
 
 _HALF = np.array(0.5, dtype=np.float32)  # NumPy needs half a microsecond to make an array of a Python number
 _ZERO = np.array(0, dtype=np.float32)
 _EPSILON = 1e-5  # of torch's LayerNorm
 
 
-class Stage(Protocol):
-    """What a character passes through: a layer, or what follows it."""
+class Layer(Protocol):
+    """What a character passes through on its way up."""
 
-    x: Array  # where the stage below puts its output; the lowest layer has no use for it
-    h: Array  # its output; what is no layer can be given another place for it
+    x: Array  # the input, (H, *batch), which the layer below writes; the lowest cell has no use for it
+    y: Array  # the output; a layer that is no cell can be given another buffer for it
 
-    def step(self, row: Array | None) -> None:
-        """Consume `x` or, in the lowest layer, a row (gates * H, *texts) of the table."""
-
-
-class Layer(Stage, Protocol):
-    """One layer in motion: x and h are (H, *texts)."""
-
-    carried: tuple[Array, ...]  # all it carries to the next character: (h,), or (h, c) for an LSTM
+    def step(self, wx: Array | None) -> None:
+        """Compute y from x. The lowest cell takes `wx` instead, (gates * H, *batch): W_ih x + b_ih."""
 
 
-def joined(hidden: int, layers: int, texts: Texts) -> list[Array]:
-    """For each layer its x | 1 | h | 1, (2 H + 2, *texts), all overlapping: the h of one is the x of the next."""
-    chain = np.ones(((layers + 1) * (hidden + 1), *texts), dtype=np.float32)
-    for place in range(layers + 1):
-        chain[place * (hidden + 1) :][:hidden] = 0
-    return [chain[place * (hidden + 1) :][: 2 * (hidden + 1)] for place in range(layers)]
+class Cell(Layer, Protocol):
+    """A recurrent layer: its output is its h."""
+
+    state: tuple[Array, ...]  # what it carries to the next character, each (H, *batch): (h,), or (h, c) for an LSTM
 
 
-class Lstm:
-    """Its gates lie as i, f, o, g and c behind them, so that one product of neighbours makes both i * g and f * c."""
+def joint_buffers(hidden: int, layers: int, batch: BatchShape) -> list[Array]:
+    """The buffers x | 1 | h | 1, each (2 H + 2, *batch), of a stack of cells; the h of one is the x of the next.
 
-    def __init__(self, joined: Array, matrix: Array) -> None:
-        """Matrix (H, 4 H) for h in the lowest layer, (2 H + 1, 4 H) for x | 1 | h above."""
-        hidden = len(joined) // 2 - 1
-        self.matrix = matrix.T
-        self.x, self.h = joined[:hidden], joined[hidden + 1 : -1]
-        self.inputs = joined[:-1][-len(matrix) :]
-        work = np.zeros((5 * hidden, *joined.shape[1:]), dtype=np.float32)
-        self.gates, self.sigmoids, self.o = work[: 4 * hidden], work[: 3 * hidden], work[2 * hidden : 3 * hidden]
-        self.i_f, self.g_c, self.c = work[: 2 * hidden], work[3 * hidden :], work[4 * hidden :]
+    Args:
+        hidden: H.
+        layers: how many cells; 1 for a cell whose output goes elsewhere.
+        batch: () or (B,).
+
+    Returns:
+        For each cell, from the lowest up, a view of one array; x and h are zero, the ones are one."""
+    memory = np.ones(((layers + 1) * (hidden + 1), *batch), dtype=np.float32)
+    for start in range(0, len(memory), hidden + 1):
+        memory[start : start + hidden] = 0
+    return [memory[layer * (hidden + 1) :][: 2 * (hidden + 1)] for layer in range(layers)]
+
+
+class LSTMCell:
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997; with the forget gate of Gers et al., 2000).
+
+        i, f, o = sigmoid(W x + b + U h)    input, forget and output gate
+        g       = tanh(W x + b + U h)       candidate
+        c'      = f * c + i * g
+        h'      = o * tanh(c')
+
+    The gates lie as i, f, o, g and c behind them, so that one product of neighbours, i f * g c, makes i * g and f * c.
+    """
+
+    def __init__(self, joint: Array, weights: Array) -> None:
+        """Weights (H, 4 H) for h in the lowest layer, (2 H + 1, 4 H) for x | 1 | h above it."""
+        hidden = len(joint) // 2 - 1
+        self.weights = weights.T
+        self.x, self.h = joint[:hidden], joint[hidden + 1 : -1]
+        self.inputs = joint[:-1][-len(weights) :]
+        buffer = np.zeros((5 * hidden, *joint.shape[1:]), dtype=np.float32)  # i | f | o | g | c
+        self.gates, self.sigmoids, self.o = buffer[: 4 * hidden], buffer[: 3 * hidden], buffer[2 * hidden : 3 * hidden]
+        self.i_f, self.g_c, self.c = buffer[: 2 * hidden], buffer[3 * hidden :], buffer[4 * hidden :]
         self.products = np.empty_like(self.i_f)
-        self.written, self.kept = self.products[:hidden], self.products[hidden:]
-        self.carried: tuple[Array, ...] = (self.h, self.c)
+        self.ig, self.fc = self.products[:hidden], self.products[hidden:]
+        self.y = self.h
+        self.state: tuple[Array, ...] = (self.h, self.c)
 
-    def step(self, row: Array | None) -> None:
-        gates, sigmoids, c, written = self.gates, self.sigmoids, self.c, self.written
-        self.matrix.dot(self.inputs, gates)
-        if row is not None:
-            np.add(gates, row, gates)
+    def step(self, wx: Array | None) -> None:
+        """x (or wx), h, c -> h', c'."""
+        gates, sigmoids, c, ig = self.gates, self.sigmoids, self.c, self.ig
+        self.weights.dot(self.inputs, gates)
+        if wx is not None:
+            np.add(gates, wx, gates)
         np.tanh(gates, gates)
         np.multiply(sigmoids, _HALF, sigmoids)
         np.add(sigmoids, _HALF, sigmoids)
         np.multiply(self.i_f, self.g_c, self.products)
-        np.add(written, self.kept, c)
-        np.tanh(c, written)
-        np.multiply(self.o, written, self.h)
+        np.add(ig, self.fc, c)
+        np.tanh(c, ig)  # i * g is used up: its buffer takes tanh(c')
+        np.multiply(self.o, ig, self.h)
 
 
-class Gru:
-    """Two products a layer: in gate n, r multiplies only h's side, W_hn h + b_hn."""
+class GRUCell:
+    """Gated recurrent unit (Cho et al., 2014), with the reset gate after the product, as torch and cuDNN have it.
 
-    def __init__(self, joined: Array, matrix: Array, below: Array | None = None) -> None:
-        """Matrix (H + 1, 3 H) for h | 1, and above the lowest layer a second for x | 1."""
-        hidden = len(joined) // 2 - 1
-        self.matrix, self.below = matrix.T, None if below is None else below.T
-        self.inputs_below, self.inputs = joined[: hidden + 1], joined[hidden + 1 :]
-        self.x, self.h = self.inputs_below[:-1], self.inputs[:-1]
-        self.gates = np.empty((3 * hidden, *joined.shape[1:]), dtype=np.float32)
+        r, z = sigmoid(W x + b + U h)              reset and update gate
+        n    = tanh(W x + b + r * (U h + b_h))     candidate
+        h'   = (1 - z) * n + z * h
+
+    The products with x and h stay apart, because r multiplies only that of h.
+    """
+
+    def __init__(self, joint: Array, w_hh: Array, w_ih: Array | None = None) -> None:
+        """Weights w_hh (H + 1, 3 H) for h | 1, and above the lowest layer w_ih (H + 1, 3 H) for x | 1."""
+        hidden = len(joint) // 2 - 1
+        self.w_hh, self.w_ih = w_hh.T, None if w_ih is None else w_ih.T
+        self.x_1, self.h_1 = joint[: hidden + 1], joint[hidden + 1 :]
+        self.x, self.h = self.x_1[:-1], self.h_1[:-1]
+        self.gates = np.empty((3 * hidden, *joint.shape[1:]), dtype=np.float32)  # r | z | n
         self.r_z, self.r = self.gates[: 2 * hidden], self.gates[:hidden]
         self.z, self.n = self.gates[hidden : 2 * hidden], self.gates[2 * hidden :]
-        self.row = np.empty_like(self.gates)
-        self.both = 2 * hidden
-        self.carried: tuple[Array, ...] = (self.h,)
+        self.wx = np.empty_like(self.gates)
+        self.n_start = 2 * hidden
+        self.y = self.h
+        self.state: tuple[Array, ...] = (self.h,)
 
-    def step(self, row: Array | None) -> None:
+    def step(self, wx: Array | None) -> None:
+        """x (or wx), h -> h'."""
         r_z, n, h = self.r_z, self.n, self.h
-        self.matrix.dot(self.inputs, self.gates)
-        if self.below is not None:
-            row = self.below.dot(self.inputs_below, self.row)
-        assert row is not None
-        np.add(r_z, row[: self.both], r_z)
+        self.w_hh.dot(self.h_1, self.gates)
+        if self.w_ih is not None:
+            wx = self.w_ih.dot(self.x_1, self.wx)
+        assert wx is not None
+        np.add(r_z, wx[: self.n_start], r_z)
         np.tanh(r_z, r_z)
         np.multiply(r_z, _HALF, r_z)
         np.add(r_z, _HALF, r_z)
         np.multiply(self.r, n, n)
-        np.add(n, row[self.both :], n)
+        np.add(n, wx[self.n_start :], n)
         np.tanh(n, n)
-        np.subtract(h, n, h)  # h' = (1 - z) * n + z * h = n + z * (h - n)
+        np.subtract(h, n, h)  # (1 - z) * n + z * h = n + z * (h - n)
         np.multiply(h, self.z, h)
         np.add(h, n, h)
 
 
-class Rnn:
-    """h' = tanh(W x + U h + b)."""
+class RNNCell:
+    """The plain recurrent network (Elman, 1990): h' = tanh(W x + b + U h)."""
 
-    def __init__(self, joined: Array, matrix: Array) -> None:
-        """Matrix (H, H) for h in the lowest layer, (2 H + 1, H) for x | 1 | h above."""
-        hidden = len(joined) // 2 - 1
-        self.matrix = matrix.T
-        self.x, self.h = joined[:hidden], joined[hidden + 1 : -1]
-        self.inputs = joined[:-1][-len(matrix) :]
-        self.work = np.empty_like(self.h)
-        self.carried: tuple[Array, ...] = (self.h,)
+    def __init__(self, joint: Array, weights: Array) -> None:
+        """Weights (H, H) for h in the lowest layer, (2 H + 1, H) for x | 1 | h above it."""
+        hidden = len(joint) // 2 - 1
+        self.weights = weights.T
+        self.x, self.h = joint[:hidden], joint[hidden + 1 : -1]
+        self.inputs = joint[:-1][-len(weights) :]
+        self.sums = np.empty_like(self.h)
+        self.y = self.h
+        self.state: tuple[Array, ...] = (self.h,)
 
-    def step(self, row: Array | None) -> None:
-        self.matrix.dot(self.inputs, self.work)
-        if row is not None:
-            np.add(self.work, row, self.work)
-        np.tanh(self.work, self.h)
+    def step(self, wx: Array | None) -> None:
+        """x (or wx), h -> h'."""
+        self.weights.dot(self.inputs, self.sums)
+        if wx is not None:
+            np.add(self.sums, wx, self.sums)
+        self.activate()
 
-
-class ReluRnn(Rnn):
-    """h' = max(0, W x + U h + b)."""
-
-    def step(self, row: Array | None) -> None:
-        self.matrix.dot(self.inputs, self.work)
-        if row is not None:
-            np.add(self.work, row, self.work)
-        np.maximum(self.work, _ZERO, out=self.h)
+    def activate(self) -> None:
+        """The nonlinearity: sums -> h'."""
+        np.tanh(self.sums, self.h)
 
 
-class Norm:
-    """Layer normalisation but for its gain and bias: x less its mean, over its deviation (Ba et al., 2016, eq. 3)."""
+class ReLURNNCell(RNNCell):
+    """The same with h' = max(0, W x + b + U h) (Le et al., 2015)."""
 
-    def __init__(self, hidden: int, texts: Texts) -> None:
-        self.x, self.h, self.squares = (np.zeros((hidden, *texts), dtype=np.float32) for _ in range(3))
+    def activate(self) -> None:
+        """The nonlinearity: sums -> h'."""
+        np.maximum(self.sums, _ZERO, out=self.h)
+
+
+class LayerNorm:
+    """Layer normalisation (Ba et al., 2016, eq. 3) without gain and bias: (x - mean) / sqrt(variance + epsilon)."""
+
+    def __init__(self, hidden: int, batch: BatchShape = ()) -> None:
+        self.x, self.y, self.squares = (np.zeros((hidden, *batch), dtype=np.float32) for _ in range(3))
         self.share = 1 / hidden
-        self.shares = np.full(hidden, self.share, dtype=np.float32)  # their product is the mean, ten times faster
+        self.shares = np.full(hidden, self.share, dtype=np.float32)  # x . shares is the mean, ten times faster
 
-    def step(self, row: Array | None) -> None:
-        x, h = self.x, self.h
-        np.subtract(x, x.dot(self.shares), h)
-        np.multiply(h, 1 / math.sqrt(float(h.dot(h)) * self.share + _EPSILON), h)
+    def step(self, wx: Array | None) -> None:
+        """x -> y, of one sequence."""
+        x, y = self.x, self.y
+        np.subtract(x, x.dot(self.shares), y)
+        np.multiply(y, 1 / math.sqrt(float(y.dot(y)) * self.share + _EPSILON), y)
 
 
-class NormOfMany(Norm):
-    """The same for several texts."""
+class BatchedLayerNorm(LayerNorm):
+    """The same for a batch, whose dot products would not be those that are wanted."""
 
-    def step(self, row: Array | None) -> None:
-        x, h = self.x, self.h
-        np.subtract(x, np.add.reduce(x, axis=0) * self.share, h)
-        variance = np.add.reduce(np.multiply(h, h, self.squares), axis=0) * self.share
-        np.divide(h, np.sqrt(variance + _EPSILON), h)
+    def step(self, wx: Array | None) -> None:
+        """x -> y, of every sequence."""
+        x, y = self.x, self.y
+        np.subtract(x, np.add.reduce(x, axis=0) * self.share, y)
+        variance = np.add.reduce(np.multiply(y, y, self.squares), axis=0) * self.share
+        np.divide(y, np.sqrt(variance + _EPSILON), y)
 
 
 class Projection:
-    """The last layer's output at the width of a tied head."""
+    """The last layer's output at the width of a tied head: y = P x + b."""
 
-    def __init__(self, matrix: Array, texts: Texts) -> None:
-        """Matrix (E, H + 1) for x | 1."""
-        self.matrix = matrix
-        self.inputs = np.ones((matrix.shape[1], *texts), dtype=np.float32)
-        self.x = self.inputs[:-1]
-        self.h = np.empty((len(matrix), *texts), dtype=np.float32)
+    def __init__(self, weights: Array, batch: BatchShape) -> None:
+        """Weights (E, H + 1) for x | 1."""
+        self.weights = weights
+        self.x_1 = np.ones((weights.shape[1], *batch), dtype=np.float32)
+        self.x = self.x_1[:-1]
+        self.y = np.empty((len(weights), *batch), dtype=np.float32)
 
-    def step(self, row: Array | None) -> None:
-        self.matrix.dot(self.inputs, self.h)
-
-
-_CELLS: dict[str, Callable[..., Layer]] = {"lstm": Lstm, "gru": Gru, "tanh": Rnn, "relu": ReluRnn}
+    def step(self, wx: Array | None) -> None:
+        """x -> y."""
+        self.weights.dot(self.x_1, self.y)
 
 
-def make(model: ModelConfig, packed: tuple[Array, ...], joined: Array) -> Layer:
-    """A layer over packed weights, which it only reads, at work in its x | 1 | h | 1, (2 H + 2, *texts)."""
-    return _CELLS[model.nonlinearity if model.model == "rnn" else model.model](joined, *packed)
+_CELLS: dict[str, Callable[..., Cell]] = {"lstm": LSTMCell, "gru": GRUCell, "tanh": RNNCell, "relu": ReLURNNCell}
 
 
-def norm(hidden: int, texts: Texts) -> Stage:
-    """Layer normalisation but for its gain and bias, which are in the weights of what reads it."""
-    return NormOfMany(hidden, texts) if texts else Norm(hidden, texts)
+def make_cell(model: ModelConfig, weights: tuple[Array, ...], joint: Array) -> Cell:
+    """A cell over the weights of `numpy_weights.layer_weights`, which it only reads, at work in its x | 1 | h | 1.
+
+    Args:
+        model: says which cell.
+        weights: the layer's matrices.
+        joint: one of `joint_buffers`, (2 H + 2, *batch)."""
+    return _CELLS[model.nonlinearity if model.model == "rnn" else model.model](joint, *weights)
 
 
-# The layers' order of gates: (which of torch's, its scale), the scale being 1/2 where a sigmoid follows.
-_GATES: dict[str, tuple[tuple[int, float], ...]] = {
-    "lstm": ((0, 0.5), (1, 0.5), (3, 0.5), (2, 1.0)),  # i, f, o, g of i, f, g, o
-    "gru": ((0, 0.5), (1, 0.5), (2, 1.0)),  # r, z, n
-    "rnn": ((0, 1.0),),
-}
-
-
-def _aligned(rows: int, columns: int) -> Array:
-    """A matrix, not yet filled, that begins at a cache line. NumPy's own need not, and are read a tenth slower."""
-    size = rows * columns * 4
-    memory = np.empty(size + 64, dtype=np.uint8)
-    start = -memory.__array_interface__["data"][0] % 64
-    return memory[start : start + size].view(np.float32).reshape(rows, columns)
-
-
-def _stacked(model: ModelConfig, *parts: NDArray[Any]) -> Array:
-    """Torch's matrices (gates * H, X), and biases (gates * H,) as if of X = 1 -> (sum of X, gates * H) in our order."""
-    columns = [part.reshape(model.gates * model.rnn_size, -1) for part in parts]
-    stacked = _aligned(sum(part.shape[1] for part in columns), len(columns[0]))
-    gates = np.split(stacked, model.gates, axis=1)
-    row = 0
-    for part in columns:
-        end = row + part.shape[1]
-        blocks = np.split(part, model.gates)
-        for gate, (theirs, scale) in zip(gates, _GATES[model.model], strict=True):
-            np.multiply(blocks[theirs].T, scale, out=gate[row:end])  # written where it belongs: these are megabytes
-        row = end
-    return stacked
-
-
-def _biases(model: ModelConfig, index: int, weights: Weights) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Layer `index`'s biases (gates * H,) on x's side and on h's: all on x's, but GRU's n has one on each."""
-    ours, theirs = weights[f"layers.{index}.bias_ih_l0"], weights[f"layers.{index}.bias_hh_l0"].copy()
-    shared = 2 * model.rnn_size if model.model == "gru" else len(ours)
-    total = ours.copy()
-    total[:shared] += theirs[:shared]
-    theirs[:shared] = 0
-    return total, theirs
-
-
-_Affine = tuple[NDArray[Any], NDArray[Any]]  # a matrix (X, H), and what is added to its product, (X,)
-
-
-def _after_norm(model: ModelConfig, index: int, matrix: NDArray[Any], weights: Weights) -> _Affine:
-    """What a matrix (X, H) is to layer `index`'s output if that is normalised without gain and bias: these are in the
-    matrix, and in what is added to its product."""
-    if not model.layer_norm:
-        return matrix, np.zeros(len(matrix), dtype=np.float32)
-    gain, bias = (weights[f"norms.{index}.{name}"] for name in ("weight", "bias"))
-    return matrix * gain, matrix @ bias
-
-
-def pack(model: ModelConfig, index: int, weights: Weights) -> tuple[Array, ...]:
-    """Copies of layer `index`'s matrices, as its cell takes them."""
-    w_ih, w_hh = (weights[f"layers.{index}.weight_{side}_l0"] for side in ("ih", "hh"))
-    b_x, b_h = _biases(model, index, weights)
-    if index:
-        w_ih, b_norm = _after_norm(model, index - 1, w_ih, weights)
-        b_x = b_x + b_norm
-    if model.model == "gru":
-        own = _stacked(model, w_hh, b_h)
-        return (own, _stacked(model, w_ih, b_x)) if index else (own,)
-    return (_stacked(model, w_ih, b_x, w_hh) if index else _stacked(model, w_hh),)
-
-
-def pack_end(model: ModelConfig, weights: Weights) -> tuple[Array | None, Array]:
-    """The projection (E, H + 1), if there is one, and the head (V, H + 1 or E + 1), both for their input | 1."""
-    top, head = model.num_layers - 1, weights["embedding.weight" if model.tied else "head.weight"]
-    bias = weights["head.bias"]
-    if model.projected:
-        return _with_bias(*_after_norm(model, top, weights["projection.weight"], weights)), _with_bias(head, bias)
-    head, b_norm = _after_norm(model, top, head, weights)
-    return None, _with_bias(head, bias + b_norm)
-
-
-def _with_bias(matrix: NDArray[Any], bias: NDArray[Any]) -> Array:
-    return np.column_stack((matrix, bias)).astype(np.float32, order="C")
-
-
-def table(model: ModelConfig, weights: Weights) -> Array:
-    """(V, gates * H): what each character, through the embedding, adds to the lowest layer's gates, biases included."""
-    packed = _stacked(model, weights["layers.0.weight_ih_l0"], _biases(model, 0, weights)[0])  # (X + 1, gates * H)
-    rows: Array = packed[:-1]
-    if model.embedding_size:
-        rows = weights["embedding.weight"].astype(np.float32) @ rows
-        if model.tied:
-            rows *= model.embedding_size**0.5
-    rows += packed[-1]
-    return rows
+def make_layer_norm(hidden: int, batch: BatchShape) -> Layer:
+    """Layer normalisation of (H, *batch)."""
+    return BatchedLayerNorm(hidden, batch) if batch else LayerNorm(hidden)

@@ -63,7 +63,12 @@ class CharModel(nn.Module):
     """
 
     def __init__(self, config: ModelConfig, vocabulary_size: int, *, seed: int = 0) -> None:
-        """Weights drawn from `seed`, without touching torch's global generator."""
+        """Draw the weights.
+
+        Args:
+            config: the network's settings.
+            vocabulary_size: V.
+            seed: what they are drawn from, without touching torch's global generator."""
         super().__init__()
         self.config, self.vocabulary_size = config, vocabulary_size
         with torch.random.fork_rng(devices=[]):
@@ -91,17 +96,21 @@ class CharModel(nn.Module):
                     layer.get_parameter("bias_ih_l0")[config.rnn_size : 2 * config.rnn_size] = 1.0
 
     def freeze(self, part: str) -> None:
-        """Train one of PARTS no longer: the embedding; the layers, each with its norm; the head, with its projection.
+        """Train a part no longer.
 
-        Raises UsageError for an embedding that is not there."""
+        Args:
+            part: "embedding"; "layers", each with its norm; or "head", with its projection.
+
+        Raises:
+            UsageError: the embedding is to be frozen, and there is none."""
         if part == "embedding" and not self.config.embedding_size:
-            raise UsageError("--freeze embedding: --embedding-size 0 has none. Leave it out.")
+            raise UsageError("--freeze embedding: --embedding-size 0 has none.", "Leave it out.")
         for name, parameter in self.named_parameters():
             if _PART_OF.get(kind := name.split(".")[0], kind) == part:
                 parameter.requires_grad_(False)
 
     def zero_state(self, batch_size: int) -> LayerStates:
-        """The state at the beginning of a text."""
+        """The state at the beginning of a text, of B streams: zeros."""
         zeros = torch.zeros(batch_size, self.config.rnn_size, device=self.head.weight.device)
         return ((zeros,) * (2 if self.config.model == "lstm" else 1),) * self.config.num_layers
 
@@ -113,14 +122,18 @@ class CharModel(nn.Module):
         carry_at: int | None = None,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, LayerStates]:
-        """inputs (B, T) ids -> logits (B, T, V) and the state after `carry_at` characters (default: all T).
+        """Predict the character after each of a window.
 
-        With `carry_at` < T the characters beyond it are still predicted with everything before them; only the state
-        handed out is the earlier one, for overlapping windows.
+        Args:
+            inputs: ids (B, T).
+            state: what the B streams carry into the window.
+            carry_at: after how many characters to take the state that is handed out; None is all T. Those beyond it are
+                still predicted with everything before them: for overlapping windows.
+            generator: what draws the dropout masks while training, in this order: the input's; then, from the lowest
+                layer up, that of the layer's recurrent matrix and that of its output. A share of 0 draws none.
 
-        While training `generator` draws the dropout masks, in this order: the input's; then, from the lowest layer up,
-        that of the layer's recurrent matrix and that of its output. A share of 0 draws none.
-        """
+        Returns:
+            Logits (B, T, V), and the state after `carry_at` characters."""
         config = self.config
         cut = inputs.shape[1] if carry_at is None else carry_at
         x = inputs.t()  # time-major (T, B): the order in which the kernels run
@@ -128,20 +141,20 @@ class CharModel(nn.Module):
         if config.tied:
             x = x * config.embedding_size**0.5
         x = self._drop(x, config.input_dropout, generator)
-        path = x  # what residual connections add to; layers and head read it through their norm, if there is one
+        residual = x  # what the next layer's output is added to; layers and head read it through its norm, if any
         carried = []
         for index, layer in enumerate(self.layers):
             w_ih, w_hh, *biases = layer.parameters()
             # DropConnect on the matrix (Merity et al., 2018): one mask serves the whole window.
             weights = [w_ih, self._drop(w_hh, config.recurrent_dropout, generator), *biases]
-            y, middle = self._run(x[:cut], tuple(part.unsqueeze(0) for part in state[index]), weights)
-            carried.append(tuple(part.squeeze(0) for part in middle))
+            y, state_at_cut = self._run(x[:cut], tuple(part.unsqueeze(0) for part in state[index]), weights)
+            carried.append(tuple(part.squeeze(0) for part in state_at_cut))
             if cut < len(x):
-                rest, _ = self._run(x[cut:], middle, weights)
-                y = torch.cat((y, rest))
+                y_beyond, _ = self._run(x[cut:], state_at_cut, weights)
+                y = torch.cat((y, y_beyond))
             y = self._drop(y, config.dropout, generator)
-            path = path + y if config.residual and index > 0 else y
-            x = self.norms[index](path) if config.layer_norm else path
+            residual = residual + y if config.residual and index > 0 else y
+            x = self.norms[index](residual) if config.layer_norm else residual
         if config.projected:
             x = self.projection(x)
         return self.head(x).transpose(0, 1), tuple(carried)
@@ -155,11 +168,18 @@ class CharModel(nn.Module):
         carry_at: int | None = None,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, LayerStates]:
-        """Mean cross-entropy, nats per character, of targets (B, T), and the state as `forward` gives it.
+        """Measure how well a window is predicted.
 
-        Targets of -100 (`windows.IGNORED`, and what cross_entropy leaves out by default) do not count. There must be
-        others, as in every window of `windows`: a mean over nothing is NaN.
-        """
+        Args:
+            inputs: ids (B, T).
+            targets: the ids (B, T) that follow. -100 does not count (`windows.IGNORED`, and what cross_entropy leaves
+                out by default). There must be others, as in every window of `windows`: a mean over nothing is NaN.
+            state: as in `forward`.
+            carry_at: as in `forward`.
+            generator: as in `forward`.
+
+        Returns:
+            The mean cross-entropy in nats per character, and the state as `forward` gives it."""
         logits, carried = self(inputs, state, carry_at=carry_at, generator=generator)
         flat = logits.transpose(0, 1).reshape(-1, self.vocabulary_size).float()  # time-major again: no copy
         return F.cross_entropy(flat, targets.t().reshape(-1)), carried
@@ -172,7 +192,7 @@ class CharModel(nn.Module):
         return y, tuple(end)
 
     def _drop(self, x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
-        # Our own mask, because F.dropout can only draw from the global generator.
+        """Inverted dropout (Srivastava et al., 2014), with a mask of our own: F.dropout's is the global generator's."""
         if not self.training or not share:
             return x
         keep = 1 - share
@@ -184,7 +204,7 @@ class CharModel(nn.Module):
         return {name: value.detach().float().cpu().numpy().copy() for name, value in self.state_dict().items()}
 
     def load_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """The inverse of `weights`."""
+        """Take weights as `weights` gives them; they are copied."""
         self.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
 
 

@@ -136,7 +136,7 @@ def collect(
         RunError: The first problem, if there is nothing to tell of any run.
     """
     for temperature in request.temperatures:
-        chain.chain(temperature)  # raises before anything is read
+        chain.make_chain(temperature)  # raises before anything is read
     loader = CheckpointLoader()
     runs = _found(paths, root, loader.problems)
     reports: list[RunReport] = []
@@ -235,7 +235,7 @@ def _reported(
     samples: tuple[TemperatureSample, ...] = ()
     passage: HeldOutPassage | str = "its outputs are not numbers."
     try:
-        written = request.write(engine, vocabulary, fitted) if request.length else []
+        written = request.generate(engine, vocabulary, fitted) if request.length else []
         samples = tuple(
             TemperatureSample(text.temperature, "".join(character.text for character in text.characters))
             for text in written

@@ -1,7 +1,7 @@
-"""From a model's opinion to one character: a chain of small functions on log-probabilities, and a final draw.
+"""From logits to one character: a chain of logits processors, which work on log-probabilities, and a final draw.
 
-Every link takes log-probabilities (..., V) and returns log-probabilities (..., V); they need not sum to one, and what
-a link rules out is -inf. Only `draw` makes probabilities of them, in float64.
+Every processor takes log-probabilities (..., V) and returns log-probabilities (..., V); they need not sum to one, and
+what a processor rules out is -inf. Only `sample_id` makes probabilities of them, in float64.
 """
 
 from __future__ import annotations
@@ -18,29 +18,36 @@ from charrnn.errors import DivergedError, UsageError
 
 Logits = NDArray[np.floating[Any]]
 LogProbs = NDArray[np.float64]
-Link = Callable[[LogProbs], LogProbs]
+LogitsProcessor = Callable[[LogProbs], LogProbs]
 
-_DIVERGED = "the model's outputs are not numbers: its training diverged. Use an earlier checkpoint."
+_DIVERGED = "The model's outputs are not numbers: its training diverged.", "Use an earlier checkpoint."
 _SMALLEST = 1e-200  # of all that is left; with less, what is small beside it would vanish
 _COLDEST = 1e-30  # below it 1 / temperature could overflow; the second likeliest is long out of reach there
 
 
 def log_softmax(logits: Logits) -> LogProbs:
-    """Logits (..., V) of any float type -> natural log-probabilities (..., V) in float64.
+    """The logarithm of the softmax.
 
-    Raises DivergedError if they have no distribution (NaN, +inf, or nothing but -inf)."""
+    Args:
+        logits: (..., V), of any float type; they stay as they are.
+
+    Returns:
+        Natural log-probabilities (..., V) in float64.
+
+    Raises:
+        DivergedError: they have no distribution (NaN, +inf, or nothing but -inf)."""
     if logits.ndim == 1:
         values = logits.astype(np.float64)
         largest = values[values.argmax()]  # cheaper than max(); finds NaN too
         if not math.isfinite(largest):
-            raise DivergedError(_DIVERGED)
+            raise DivergedError(*_DIVERGED)
         values -= largest
         values -= math.log(np.add.reduce(np.exp(values)))
         return values
     values = logits.astype(np.float64, order="C")
     largest = values.max(axis=-1, keepdims=True)
     if not np.isfinite(largest).all():
-        raise DivergedError(_DIVERGED)
+        raise DivergedError(*_DIVERGED)
     values -= largest
     values -= np.log(np.add.reduce(np.exp(values), axis=-1, keepdims=True))
     return values
@@ -55,7 +62,9 @@ class Temperature:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.value) and self.value >= 0):
-            raise UsageError(f"--temperature {self.value}: 0 (always the likeliest character) or more.")
+            raise UsageError(
+                f"--temperature {self.value}: it must be 0 or more.", "0 always takes the likeliest character."
+            )
         object.__setattr__(self, "_factor", np.array(1 / max(self.value, _COLDEST)))
 
     def __call__(self, log_probs: LogProbs) -> LogProbs:
@@ -74,13 +83,15 @@ class TopK:
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise UsageError(f"--top-k {self.count}: at least 1 character to choose from.")
+            raise UsageError(f"--top-k {self.count}: it must be at least 1.", "So many characters are chosen from.")
 
     def __call__(self, log_probs: LogProbs) -> LogProbs:
         if self.count >= log_probs.shape[-1]:
             return log_probs
         order = np.argsort(-log_probs, axis=-1, kind="stable")
-        return _without(log_probs, order[..., self.count :])
+        left = log_probs.copy()
+        np.put_along_axis(left, order[..., self.count :], -np.inf, axis=-1)
+        return left
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +103,16 @@ class TopP:
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
-            raise UsageError(f"--top-p {self.share}: above 0 and up to 1.")
+            raise UsageError(f"--top-p {self.share}: it must be above 0 and at most 1.", "1 leaves every character.")
 
     def __call__(self, log_probs: LogProbs) -> LogProbs:
         order = np.argsort(-log_probs, axis=-1, kind="stable")
         ranked = np.take_along_axis(log_probs, order, axis=-1)
-        weights = np.exp(ranked - ranked[..., :1])  # a link before may have left less than 1 in all
+        weights = np.exp(ranked - ranked[..., :1])  # a processor before may have left less than 1 in all
         before = np.add.accumulate(weights, axis=-1) - weights
         left = log_probs.copy()
-        out = np.where(before >= self.share * weights.sum(axis=-1, keepdims=True), -np.inf, ranked)
-        np.put_along_axis(left, order, out, axis=-1)
+        ranked = np.where(before >= self.share * weights.sum(axis=-1, keepdims=True), -np.inf, ranked)
+        np.put_along_axis(left, order, ranked, axis=-1)
         return left
 
 
@@ -113,7 +124,7 @@ class MinP:
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
-            raise UsageError(f"--min-p {self.share}: from 0 to 1.")
+            raise UsageError(f"--min-p {self.share}: it must be from 0 to 1.", "0 leaves every character.")
 
     def __call__(self, log_probs: LogProbs) -> LogProbs:
         if self.share == 0:
@@ -122,15 +133,9 @@ class MinP:
         return np.where(log_probs >= least, log_probs, -np.inf)
 
 
-def _without(log_probs: LogProbs, ids: NDArray[np.integer[Any]]) -> LogProbs:
-    left = log_probs.copy()
-    np.put_along_axis(left, ids, -np.inf, axis=-1)
-    return left
-
-
 @dataclass(frozen=True, slots=True)
-class Never:
-    """Rules one id out."""
+class Exclude:
+    """Rules one id out, such as the unknown symbol's."""
 
     id: int
 
@@ -142,45 +147,61 @@ class Never:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Links applied one after the other."""
+    """Processors applied one after the other."""
 
-    links: tuple[Link, ...]
+    processors: tuple[LogitsProcessor, ...]
 
     def __call__(self, log_probs: LogProbs) -> LogProbs:
-        for link in self.links:
-            log_probs = link(log_probs)
+        for process in self.processors:
+            log_probs = process(log_probs)
         return log_probs
 
 
-def chain(
+def make_chain(
     temperature: float = 1.0,
     *,
     top_k: int | None = None,
     top_p: float | None = None,
     min_p: float | None = None,
-) -> Link:
+) -> LogitsProcessor:
     """The chain that the options of `charrnn sample` describe: top-k, top-p, min-p, and last the temperature.
 
     So what rules characters out judges them by the model's own probabilities, and top-p by those that top-k left.
-    Links that would change nothing are left out.
-    """
-    links: list[Link] = []
+    Processors that would change nothing are left out.
+
+    Args:
+        temperature: above 1 flattens, below 1 sharpens; 0 leaves the likeliest.
+        top_k: how many of the likeliest to leave; None leaves all, as below.
+        top_p: the share of the probability that the likeliest left must have together.
+        min_p: how likely, as a share of the likeliest, a character must be.
+
+    Returns:
+        One processor for all of it.
+
+    Raises:
+        UsageError: a value is outside its range."""
+    processors: list[LogitsProcessor] = []
     if top_k is not None:
-        links.append(TopK(top_k))
+        processors.append(TopK(top_k))
     if top_p is not None and TopP(top_p).share < 1:
-        links.append(TopP(top_p))
+        processors.append(TopP(top_p))
     if min_p is not None and MinP(min_p).share > 0:
-        links.append(MinP(min_p))
+        processors.append(MinP(min_p))
     if temperature != 1:
-        links.append(Temperature(temperature))
-    return links[0] if len(links) == 1 else Chain(tuple(links))
+        processors.append(Temperature(temperature))
+    return processors[0] if len(processors) == 1 else Chain(tuple(processors))
 
 
-def draw(log_probs: LogProbs, rng: np.random.Generator) -> int:
-    """One id from log-probabilities (V,), by inverting their cumulated sum. Never an id of probability zero.
+def sample_id(log_probs: LogProbs, rng: np.random.Generator) -> int:
+    """Draw an id, by inverting the cumulated sum of the probabilities. Never one of probability zero.
 
-    They need not sum to one: what counts is how far they are from each other, however far below 0 they all are.
-    Exactly one number is taken from `rng`, whatever the distribution."""
+    Args:
+        log_probs: (V,). They need not sum to one: what counts is how far they are from each other, however far below 0
+            they all are.
+        rng: exactly one number is taken from it, whatever the distribution.
+
+    Returns:
+        The id."""
     cumulated = np.add.accumulate(np.exp(log_probs))
     total: float = cumulated.item(-1)
     if total < _SMALLEST:
@@ -191,8 +212,15 @@ def draw(log_probs: LogProbs, rng: np.random.Generator) -> int:
     return int(cumulated.searchsorted(rng.random() * total, "right"))
 
 
-def draw_each(log_probs: LogProbs, rngs: Sequence[np.random.Generator]) -> NDArray[np.intp]:
-    """`draw` for every row of (n, V), each with its own generator: ids (n,)."""
+def sample_ids(log_probs: LogProbs, rngs: Sequence[np.random.Generator]) -> NDArray[np.intp]:
+    """`sample_id` for every sequence of a batch.
+
+    Args:
+        log_probs: (B, V).
+        rngs: B generators, one for each row.
+
+    Returns:
+        Ids (B,)."""
     cumulated = np.add.accumulate(np.exp(log_probs), axis=-1)
     for row in np.flatnonzero(cumulated[:, -1] < _SMALLEST):
         cumulated[row] = np.add.accumulate(np.exp(log_probs[row] - log_probs[row].max()))

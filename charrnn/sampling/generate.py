@@ -1,4 +1,4 @@
-"""Texts written by a model, character by character: one, or several side by side in one pass."""
+"""Texts written by a model, character by character: one, or several as a batch."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError, UsageError
 from charrnn.formatting import bits
-from charrnn.network.engine import Engine, Reader, State
-from charrnn.sampling.chain import Chain, Link, Never, draw, draw_each, log_softmax
+from charrnn.network.engine import Engine, RecurrentStack, State
+from charrnn.sampling.chain import Chain, Exclude, LogitsProcessor, log_softmax, sample_id, sample_ids
 from charrnn.text.vocabulary import Vocabulary
 
 
 class Character(NamedTuple):
-    """One character the model wrote. `bits` is how much it surprised the model, before any temperature.
+    """One character that the model wrote; of a model of bytes, one byte.
 
-    Of a model of bytes it is one byte; its text is "" until a character is whole."""
+    Attributes:
+        text: the character; of a byte "", until a character is whole.
+        id: its place in the vocabulary.
+        bits: how much it surprised the model, before any temperature.
+    """
 
     text: str
     id: int
@@ -27,31 +31,47 @@ class Character(NamedTuple):
 
 
 def generate(
-    engine: Engine, vocabulary: Vocabulary, prime: str | State, length: int, links: Link, rng: np.random.Generator
+    engine: Engine,
+    vocabulary: Vocabulary,
+    prime: str | State,
+    length: int,
+    process: LogitsProcessor,
+    rng: np.random.Generator,
 ) -> Iterator[Character]:
-    """Read the prime (an empty one: the vocabulary's default), or go on from a state, then write `length` characters,
-    each as it is asked for.
+    """Read the prime, or go on from a state, and write new characters.
 
-    `links` come between the model's log-probabilities and the draw (`chain.chain`); the unknown symbol is
-    ruled out before them. Raises VocabularyError for a prime with unseen characters and UsageError for a length below
-    0, when called.
-    """
-    ids, after = _beginning(vocabulary, prime, length)
-    links = _never_unknown(vocabulary, links)
+    Args:
+        engine: the model's.
+        vocabulary: the model's.
+        prime: what the text begins with; an empty one is the vocabulary's default. Or a state to go on from.
+        length: how many characters to write.
+        process: comes between the model's log-probabilities and the draw (`chain.make_chain`). The unknown symbol is
+            ruled out before it.
+        rng: what the draws are made with, a number for each.
+
+    Returns:
+        The characters after the prime, each made as it is asked for.
+
+    Raises:
+        VocabularyError: the prime has characters that the vocabulary has not; when called.
+        UsageError: the length is below 0; when called.
+        DivergedError: the model's outputs are not numbers."""
+    ids, state = _encode_prime(vocabulary, prime, length)
+    process = _excluding_unknown(vocabulary, process)
 
     def characters() -> Iterator[Character]:
-        reader, decode, rows = Reader(engine), vocabulary.decoder(), engine.rows
-        if after:
-            reader.load(after.carried)
+        stack, decode, input_rows = RecurrentStack(engine), vocabulary.decoder(), engine.input_rows
+        if state:
+            stack.set_state(state.layers)
         for index in ids:
-            reader.consume(rows[index])
-        logits = after.logits if after else reader.logits()
+            stack.step(input_rows[index])
+        logits = state.logits if state else stack.logits()
         for left in range(length, 0, -1):
             log_probs = log_softmax(logits)
-            index = draw(links(log_probs), rng)
+            index = sample_id(process(log_probs), rng)
             yield Character(decode(index, left == 1), index, bits(-log_probs.item(index)))
-            reader.consume(rows[index])
-            logits = reader.logits()
+            stack.step(input_rows[index])
+            logits = stack.logits()
 
     return characters()
 
@@ -61,70 +81,109 @@ def generate_many(
     vocabulary: Vocabulary,
     prime: str | State,
     length: int,
-    links: Sequence[Link],
+    processors: Sequence[LogitsProcessor],
     rngs: Sequence[np.random.Generator],
 ) -> list[Iterator[Character]]:
-    """Several texts after the same prime, all written in one pass, text i with `links[i]` and `rngs[i]`.
+    """Several texts after the same prime, written as a batch, text i with `processors[i]` and `rngs[i]`.
 
     Each is the same whatever others are written with it, and the same as `generate` writes to float32 rounding: where
-    two characters are as good as equally likely to be drawn, the two may part. They can be read in any order; what was
-    made for the others waits for them. Raises as `generate` does.
-    """
-    ids, after = _beginning(vocabulary, prime, length)
-    chains = [_never_unknown(vocabulary, link) for link in links]
-    each = np.arange(len(chains))
+    two characters are as good as equally likely to be drawn, the two may part.
 
-    def steps() -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
-        state = engine.read(ids, after)
-        writers = engine.writers(state, len(chains))
-        logits = np.broadcast_to(state.logits, (len(chains), len(state.logits)))
-        while True:
-            log_probs = log_softmax(logits)
-            if all(link is links[0] for link in links):
-                changed = chains[0](log_probs)
-            else:
-                changed = np.array([link(row) for link, row in zip(chains, log_probs, strict=True)])
-            drawn = draw_each(changed, rngs)
-            yield drawn, bits(-log_probs[each, drawn])
-            writers.consume(drawn)
-            logits = writers.logits()
+    Args:
+        engine: the model's.
+        vocabulary: the model's.
+        prime: what all texts begin with, or a state to go on from, as in `generate`.
+        length: how many characters to write of each.
+        processors: one for each text.
+        rngs: one for each text.
 
-    made, making = list[tuple[NDArray[np.intp], NDArray[np.float64]]](), steps()
+    Returns:
+        The characters of each text after the prime. They can be read in any order; what was made for the others waits
+        for them.
 
-    def text(number: int) -> Iterator[Character]:
+    Raises:
+        VocabularyError: as `generate` does.
+        UsageError: as `generate` does.
+        DivergedError: as `generate` does."""
+    ids, state = _encode_prime(vocabulary, prime, length)
+    steps = _batch_steps(engine, ids, state, [_excluding_unknown(vocabulary, process) for process in processors], rngs)
+    past_steps = list[tuple[NDArray[np.intp], NDArray[np.float64]]]()
+
+    def characters(text: int) -> Iterator[Character]:
         decode = vocabulary.decoder()
         for place in range(length):
-            if place == len(made):
-                made.append(next(making))
-            drawn, surprise = made[place]
-            index = drawn.item(number)
-            yield Character(decode(index, place == length - 1), index, surprise.item(number))
+            if place == len(past_steps):
+                past_steps.append(next(steps))
+            sampled, surprise = past_steps[place]
+            index = sampled.item(text)
+            yield Character(decode(index, place == length - 1), index, surprise.item(text))
 
-    return [text(number) for number in range(len(chains))]
+    return [characters(text) for text in range(len(processors))]
 
 
-def _beginning(vocabulary: Vocabulary, prime: str | State, length: int) -> tuple[list[int], State | None]:
+def _batch_steps(
+    engine: Engine,
+    ids: list[int],
+    state: State | None,
+    processors: list[LogitsProcessor],
+    rngs: Sequence[np.random.Generator],
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+    """The next character of every text, without end: ids (B,) and their bits (B,)."""
+    state = engine.read(ids, state)
+    rows = np.arange(len(processors))
+    decoder = engine.batch_decoder(state, len(processors))
+    logits = np.broadcast_to(state.logits, (len(processors), len(state.logits)))
+    shared = all(process == processors[0] for process in processors)
+    while True:
+        log_probs = log_softmax(logits)
+        if shared:
+            processed = processors[0](log_probs)
+        else:
+            processed = np.array([process(row) for process, row in zip(processors, log_probs, strict=True)])
+        sampled = sample_ids(processed, rngs)
+        yield sampled, bits(-log_probs[rows, sampled])
+        decoder.step(sampled)
+        logits = decoder.logits()
+
+
+def _encode_prime(vocabulary: Vocabulary, prime: str | State, length: int) -> tuple[list[int], State | None]:
     """The ids to read, and the state to read them after."""
     if length < 0:
-        raise UsageError(f"--length {length}: 0 or more.")
+        raise UsageError(f"--length {length}: it must be 0 or more.")
     if isinstance(prime, State):
         return [], prime
     return vocabulary.encode(prime or vocabulary.default_prime).tolist(), None
 
 
-def _never_unknown(vocabulary: Vocabulary, links: Link) -> Link:
-    return links if vocabulary.unknown_id is None else Chain((Never(vocabulary.unknown_id), links))
+def _excluding_unknown(vocabulary: Vocabulary, process: LogitsProcessor) -> LogitsProcessor:
+    """The same, after the unknown symbol is ruled out, if there is one."""
+    return process if vocabulary.unknown_id is None else Chain((Exclude(vocabulary.unknown_id), process))
 
 
 def bits_per_character(engine: Engine, vocabulary: Vocabulary, text: str) -> float:
-    """Mean surprise over every character of `text` after the first, read from the zero state.
+    """How surprising a text is to the model.
 
-    Raises CorpusError for a text of fewer than two characters, VocabularyError for unseen ones."""
+    It is read as `generate` reads, from the zero state and one character at a time, and rounded as such.
+    `charrnn.evaluation.scoring` reads any text, also with characters that were never seen, in rows of a batch.
+
+    Args:
+        engine: the model's.
+        vocabulary: the model's.
+        text: at least two characters, all of them in the vocabulary.
+
+    Returns:
+        Mean bits of every character after the first, which nothing predicts.
+
+    Raises:
+        CorpusError: the text is too short.
+        VocabularyError: it has characters that the vocabulary has not."""
     ids: list[int] = vocabulary.encode(text).tolist()
     if len(ids) < 2:
-        raise CorpusError("a text of at least two characters is needed: nothing predicts the first.")
-    reader, nats = Reader(engine), 0.0
+        raise CorpusError(
+            "A text of at least two characters is needed: nothing predicts the first.", "Give a longer text."
+        )
+    stack, nats = RecurrentStack(engine), 0.0
     for index, following in itertools.pairwise(ids):
-        reader.consume(engine.rows[index])
-        nats -= float(log_softmax(reader.logits())[following])
+        stack.step(engine.input_rows[index])
+        nats -= float(log_softmax(stack.logits())[following])
     return bits(nats / (len(ids) - 1))

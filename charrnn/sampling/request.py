@@ -10,9 +10,9 @@ import numpy as np
 
 from charrnn.errors import UsageError
 from charrnn.network.engine import Engine, State
-from charrnn.sampling import stopping
-from charrnn.sampling.chain import chain
+from charrnn.sampling.chain import make_chain
 from charrnn.sampling.generate import Character, generate, generate_many
+from charrnn.sampling.stopping import MAX_OVERRUN, stop_after, stop_at_unit_end
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -27,9 +27,12 @@ class GeneratedText:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """`count` texts at each temperature, with the seeds from `seed` on; None is one text, in the way that writes one
-    fastest. With a number they are written in one pass, and rounded as such: text i is then the same whatever the
-    number, and that of its seed alone but where two characters are as good as equally likely."""
+    """`count` texts at each temperature, with the seeds from `seed` on.
+
+    Without a count it is one text, in the way that writes one fastest. With a count they are written as a batch, and
+    rounded as such: text i is then the same whatever the count, and that of its seed alone but where two characters are
+    as good as equally likely.
+    """
 
     length: int = 1000
     temperatures: tuple[float, ...] = (0.8,)
@@ -43,30 +46,48 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.seed < 0:
-            raise UsageError(f"--seed {self.seed}: 0 or more.")
+            raise UsageError(f"--seed {self.seed}: it must be 0 or more.")
         if self.count is not None and self.count < 1:
-            raise UsageError(f"--count {self.count}: at least 1.")
+            raise UsageError(f"--count {self.count}: it must be at least 1.")
 
     @property
     def several(self) -> bool:
         """Whether more than one text is asked for."""
         return len(self.temperatures) * (self.count or 1) > 1
 
-    def write(self, engine: Engine, vocabulary: Vocabulary, prime: str | State) -> list[GeneratedText]:
-        """The texts, temperature by temperature. Raises UsageError, VocabularyError for what cannot be."""
+    def generate(self, engine: Engine, vocabulary: Vocabulary, prime: str | State) -> list[GeneratedText]:
+        """Begin to write the texts.
+
+        Args:
+            engine: the model's.
+            vocabulary: the model's.
+            prime: what they begin with, or a state to go on from.
+
+        Returns:
+            A text for each temperature and seed, temperature by temperature.
+
+        Raises:
+            UsageError: a value is outside its range.
+            VocabularyError: the prime has characters that the vocabulary has not."""
         seeds = range(self.seed, self.seed + (self.count or 1))
-        wanted = [(seed, temperature) for temperature in self.temperatures for seed in seeds]
-        links = {one: chain(one, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p) for one in self.temperatures}
-        chains, rngs = [links[one] for _, one in wanted], [np.random.default_rng(seed) for seed, _ in wanted]
-        most = self.length if self.finish is None else self.length + stopping.PATIENCE
-        if self.count is None and len(wanted) == 1:
-            written = [generate(engine, vocabulary, prime, most, chains[0], rngs[0])]
+        chains = {
+            temperature: make_chain(temperature, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p)
+            for temperature in self.temperatures
+        }
+        texts = [(temperature, seed) for temperature in self.temperatures for seed in seeds]
+        processors = [chains[temperature] for temperature, _ in texts]
+        rngs = [np.random.default_rng(seed) for _, seed in texts]
+        length = self.length if self.finish is None else self.length + MAX_OVERRUN
+        if self.count is None and len(texts) == 1:
+            streams = [generate(engine, vocabulary, prime, length, processors[0], rngs[0])]
         else:
-            written = generate_many(engine, vocabulary, prime, most, chains, rngs)
+            streams = generate_many(engine, vocabulary, prime, length, processors, rngs)
         if self.finish is not None:
-            written = [stopping.finish(one, self.length, self.finish) for one in written]
-        written = [stopping.until(one, self.until) for one in written]
-        return [GeneratedText(seed, temperature, one) for (seed, temperature), one in zip(wanted, written, strict=True)]
+            streams = [stop_at_unit_end(stream, self.length, self.finish) for stream in streams]
+        return [
+            GeneratedText(seed, temperature, stop_after(stream, self.until))
+            for (temperature, seed), stream in zip(texts, streams, strict=True)
+        ]
 
 
 def random_seed() -> int:

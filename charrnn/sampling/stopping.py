@@ -1,72 +1,85 @@
-"""Where a text that is being written ends: at a string, or with the line, sentence or paragraph it is in."""
+"""Where a text that is being written ends: after a string, or with the line, sentence or paragraph it is in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, Protocol, TypeVar, get_args
+from typing import Literal, get_args
 
 from charrnn.errors import UsageError
+from charrnn.sampling.generate import Character
 
 Unit = Literal["line", "sentence", "paragraph"]
 
-_MARKS = ".!?…‽。！？｡؟।॥۔։"  # that end a sentence, in the scripts that have any
+_TERMINATORS = ".!?…‽。！？｡؟।॥۔։"  # that end a sentence, in the scripts that have any
 _CLOSING = "\"'”’»›)]}」』）"  # that may follow one
-PATIENCE = 2000  # characters that a unit may go on for
+MAX_OVERRUN = 2000  # characters beyond the length that a unit may go on for
 
 
-class TextPiece(Protocol):
-    """A piece of what is written; it may be empty, as the first bytes of a character are."""
+def stop_after(characters: Iterable[Character], strings: Sequence[str]) -> Iterator[Character]:
+    """The characters up to and including the first of some strings.
 
-    @property
-    def text(self) -> str: ...
+    Args:
+        characters: a text, as it is written; a character's own text may be "", as that of a byte is that completes
+            none.
+        strings: any of them ends the text. With none it goes on to its end.
 
+    Returns:
+        Its beginning, each character as it is asked for.
 
-Piece = TypeVar("Piece", bound=TextPiece)
-
-
-def until(written: Iterable[Piece], strings: Sequence[str]) -> Iterator[Piece]:
-    """What is written, up to and including the first of the strings.
-
-    Raises UsageError for an empty one, when called."""
+    Raises:
+        UsageError: a string is empty; when called."""
     if not all(strings):
-        raise UsageError("--until: an empty string is everywhere. Give it something to look for.")
+        raise UsageError("--until: an empty string is everywhere.", "Give it something to look for.")
     longest = max(map(len, strings), default=0)
 
-    def pieces() -> Iterator[Piece]:
+    def beginning() -> Iterator[Character]:
         tail = ""
-        for piece in written:
-            yield piece
-            for character in piece.text:
-                tail = (tail + character)[-longest:]
+        for character in characters:
+            yield character
+            for char in character.text:
+                tail = (tail + char)[-longest:]
                 if tail.endswith(tuple(strings)):
                     return
 
-    return pieces() if strings else iter(written)
+    return beginning() if strings else iter(characters)
 
 
-def finish(written: Iterable[Piece], length: int, unit: str, patience: int = PATIENCE) -> Iterator[Piece]:
-    """`length` pieces, and on to the end of the unit that they end in, for `patience` further ones at most.
+def stop_at_unit_end(
+    characters: Iterable[Character], length: int, unit: str, max_overrun: int = MAX_OVERRUN
+) -> Iterator[Character]:
+    """`length` characters, and on to the end of the unit that they end in.
 
     A line ends with its newline; a paragraph before an empty line; a sentence with a full stop or its like and what
-    closes it, before white space, or with its paragraph. Raises UsageError for an unknown unit, when called.
-    """
-    if unit not in get_args(Unit):
-        raise UsageError(f"--finish {unit}: choose one of {', '.join(get_args(Unit))}.")
+    closes it, before white space, or with its paragraph.
 
-    def pieces() -> Iterator[Piece]:
-        last, marked = "", False  # the last character; whether a mark was, and then only what closes
-        for number, piece in enumerate(written):
-            coming = piece.text[:1]
-            if number >= length + patience:
+    Args:
+        characters: a text, as it is written.
+        length: how many there are at least, if the text has so many.
+        unit: "line", "sentence" or "paragraph".
+        max_overrun: how many more at most.
+
+    Returns:
+        Its beginning, each character as it is asked for.
+
+    Raises:
+        UsageError: there is no such unit; when called."""
+    if unit not in get_args(Unit):
+        raise UsageError(f"--finish {unit}: there is no such unit.", f"Choose one of {', '.join(get_args(Unit))}.")
+
+    def beginning() -> Iterator[Character]:
+        last, ended = "", False  # the character before; whether a sentence has ended, and what closes it may follow
+        for number, character in enumerate(characters):
+            following = character.text[:1]
+            if number >= length + max_overrun:
                 return
-            if number >= length and coming:
-                empty_line = last == coming == "\n"
+            if number >= length and following:
+                empty_line = last == following == "\n"
                 if {"line": last == "\n", "paragraph": empty_line}.get(
-                    unit, empty_line or (marked and coming.isspace())
+                    unit, empty_line or (ended and following.isspace())
                 ):
                     return
-            yield piece
-            for last in piece.text:
-                marked = last in _MARKS or (marked and last in _CLOSING)
+            yield character
+            for last in character.text:
+                ended = last in _TERMINATORS or (ended and last in _CLOSING)
 
-    return pieces()
+    return beginning()

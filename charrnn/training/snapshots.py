@@ -106,7 +106,7 @@ class SampleWriter:
                 vocabulary,
                 prime,
                 training.sample_length,
-                chain.chain(training.sample_temperature),
+                chain.make_chain(training.sample_temperature),
                 np.random.default_rng(training.seed),
             )
             text = "".join(character.text for character in characters)

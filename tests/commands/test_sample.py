@@ -22,7 +22,7 @@ from charrnn.formatting import visible
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Header
-from charrnn.sampling.chain import Link, chain
+from charrnn.sampling.chain import LogitsProcessor, make_chain
 from charrnn.sampling.generate import generate
 from charrnn.text.vocabulary import Vocabulary, to_code_points
 
@@ -35,13 +35,13 @@ def save(path: Path, text: str = TEXT, iteration: int = 100, loss: float | None 
     """A checkpoint of random weights."""
     path.parent.mkdir(parents=True, exist_ok=True)
     vocabulary = Vocabulary.of(to_code_points(text))
-    model = ModelConfig(rnn_size=16, embedding_size=6)
+    model = ModelConfig(rnn_size=16, embedding_size=6).completed()
     rng = np.random.default_rng(iteration)
     weights = {k: rng.normal(size=s).astype(np.float32) / 4 for k, s in model.shapes(len(vocabulary)).items()}
     header = Header(
         kind="snapshot",
         model=model,
-        training=TrainConfig(),
+        training=TrainConfig().completed(),
         vocabulary=vocabulary,
         iteration=iteration,
         characters=1,
@@ -65,7 +65,7 @@ def expected(path: Path, prime: str = "", length: int = 1000, temperature: float
     kept = checkpoint.load(path)
     engine, vocabulary = Engine(kept.header.model, kept.weights), kept.header.vocabulary
     rng = np.random.default_rng(seed)
-    return "".join(c.text for c in generate(engine, vocabulary, prime, length, chain(temperature), rng))
+    return "".join(c.text for c in generate(engine, vocabulary, prime, length, make_chain(temperature), rng))
 
 
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -119,21 +119,21 @@ def test_length_temperature_prime_and_their_old_names(model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "links"),
+    ("options", "process"),
     [
-        (["--top-k", "3"], chain(0.8, top_k=3)),
-        (["--top_p", "0.5", "-t", "1.3"], chain(1.3, top_p=0.5)),
-        (["--min-p", "0.2"], chain(0.8, min_p=0.2)),
-        (["--top-k", "5", "--top-p", "0.9", "--min-p", "0.1", "-t", "2"], chain(2, top_k=5, top_p=0.9, min_p=0.1)),
-        (["--greedy"], chain(0)),
-        (["--top-k", "1", "--temperature", "9"], chain(0)),
+        (["--top-k", "3"], make_chain(0.8, top_k=3)),
+        (["--top_p", "0.5", "-t", "1.3"], make_chain(1.3, top_p=0.5)),
+        (["--min-p", "0.2"], make_chain(0.8, min_p=0.2)),
+        (["--top-k", "5", "--top-p", "0.9", "--min-p", "0.1", "-t", "2"], make_chain(2, top_k=5, top_p=0.9, min_p=0.1)),
+        (["--greedy"], make_chain(0)),
+        (["--top-k", "1", "--temperature", "9"], make_chain(0)),
     ],
 )
-def test_what_is_chosen_among(model: Path, options: list[str], links: Link) -> None:
+def test_what_is_chosen_among(model: Path, options: list[str], process: LogitsProcessor) -> None:
     kept = checkpoint.load(model)
     engine, vocabulary = Engine(kept.header.model, kept.weights), kept.header.vocabulary
     out, _ = invoke(model, "--seed", "7", "-n", "200", *options)
-    assert out == "".join(c.text for c in generate(engine, vocabulary, "", 200, links, np.random.default_rng(7)))
+    assert out == "".join(c.text for c in generate(engine, vocabulary, "", 200, process, np.random.default_rng(7)))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from charrnn.evaluation import comparison, settings
 from charrnn.evaluation.comparison import compare
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint, listing
-from charrnn.sampling.chain import chain
+from charrnn.sampling.chain import make_chain
 from charrnn.sampling.generate import generate
 from charrnn.terminal.comparison import show_comparison, show_samples
 from charrnn.terminal.runs import show_listing, show_provenance
@@ -128,7 +128,7 @@ def test_samples_are_what_the_engine_writes_with_this_seed(tmp_path: Path) -> No
         loaded = checkpoint.load(one.row.path)
         engine = Engine(loaded.header.model, loaded.weights)
         rng = np.random.default_rng(5)
-        written = generate(engine, loaded.header.vocabulary, "Prince", 40, chain(0.7), rng)
+        written = generate(engine, loaded.header.vocabulary, "Prince", 40, make_chain(0.7), rng)
         assert one.text == "".join(character.text for character in written)
         assert one.prime == "Prince"
     assert compare([run], prime="Prince", seed=5, temperatures=(0.7,), length=40) == result

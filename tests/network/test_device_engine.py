@@ -31,7 +31,7 @@ def test_the_texts_are_those_that_numpy_writes(kind: dict[str, Any], device: str
     weights = {name: rng.normal(size=shape).astype(np.float32) * 0.3 for name, shape in shapes.items()}
     request = Request(length=100, temperatures=(0.5, 1.0), count=3, seed=5)
     written = [
-        [list(text.characters) for text in request.write(engine, VOCABULARY, "a cab")]
+        [list(text.characters) for text in request.generate(engine, VOCABULARY, "a cab")]
         for engine in (Engine(config, weights), DeviceEngine(config, weights, torch.device(device)))
     ]
     for ours, theirs in zip(*written, strict=True):

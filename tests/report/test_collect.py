@@ -106,7 +106,7 @@ def test_the_samples_by_temperature_are_what_the_best_snapshot_writes(tmp_path: 
     assert run_report.checkpoint is not None
     loaded = checkpoint.load(run_report.checkpoint.row.path)
     assert run_report.checkpoint.prime == "Well"  # as far as its vocabulary goes
-    written = REQUEST.write(Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary, "Well")
+    written = REQUEST.generate(Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary, "Well")
     expected = [(one.temperature, "".join(piece.text for piece in one.characters)) for one in written]
     assert [(sample.temperature, sample.text) for sample in run_report.checkpoint.samples] == expected
     assert all(len(sample.text) == 20 for sample in run_report.checkpoint.samples)

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from charrnn.errors import DivergedError, UsageError
 from charrnn.sampling.chain import (
     Chain,
-    Link,
+    Exclude,
+    LogitsProcessor,
     LogProbs,
     MinP,
-    Never,
     Temperature,
     TopK,
     TopP,
-    chain,
-    draw,
-    draw_each,
     log_softmax,
+    make_chain,
+    sample_id,
+    sample_ids,
 )
 
 HALVES = np.array([0.5, 0.25, 0.125, 0.125])
@@ -95,7 +95,7 @@ def test_temperature_zero_leaves_the_first_of_the_likeliest() -> None:
 @pytest.mark.parametrize("value", [5e-324, 1e-300, 1e-6])
 def test_hardly_any_temperature_is_greedy(value: float) -> None:
     log_probs = log_softmax(np.array([-3e38, 0.1, 0.2, 3.0, 2.9], dtype=np.float32))
-    assert draw(Temperature(value)(log_probs), np.random.default_rng(0)) == 3
+    assert sample_id(Temperature(value)(log_probs), np.random.default_rng(0)) == 3
 
 
 def test_the_highest_temperature_is_uniform_over_what_is_possible() -> None:
@@ -106,14 +106,14 @@ def test_the_highest_temperature_is_uniform_over_what_is_possible() -> None:
 @pytest.mark.parametrize("value", [-0.1, math.nan, math.inf])
 def test_temperature_is_zero_or_more(value: float) -> None:
     with pytest.raises(UsageError, match="--temperature"):
-        chain(value)
+        make_chain(value)
 
 
 TIED = np.array([0.1, 0.3, 0.1, 0.3, 0.2])
 
 
 @pytest.mark.parametrize(
-    ("link", "left"),
+    ("process", "left"),
     [
         (TopK(1), [0, 1, 0, 0, 0]),
         (TopK(2), [0, 1, 0, 1, 0]),
@@ -133,25 +133,25 @@ TIED = np.array([0.1, 0.3, 0.1, 0.3, 0.2])
         (MinP(0.5), [0, 1, 0, 1, 1]),
         (MinP(0.7), [0, 1, 0, 1, 0]),
         (MinP(1), [0, 1, 0, 1, 0]),
-        (Never(1), [1, 0, 1, 1, 1]),
+        (Exclude(1), [1, 0, 1, 1, 1]),
     ],
 )
-@pytest.mark.parametrize("scale", [1.0, 0.25])  # of what a link before has left
-def test_what_a_link_leaves(link: Link, left: list[int], scale: float) -> None:
+@pytest.mark.parametrize("scale", [1.0, 0.25])  # of what a processor before has left
+def test_what_a_processor_leaves(process: LogitsProcessor, left: list[int], scale: float) -> None:
     log_probs = logs(TIED * scale)
     before = log_probs.copy()
-    result = link(log_probs)
+    result = process(log_probs)
     np.testing.assert_array_equal(np.exp(result) > 0, np.array(left) == 1)
     np.testing.assert_array_equal(result[np.array(left) == 1], before[np.array(left) == 1])
     np.testing.assert_array_equal(log_probs, before)
     both = np.stack((log_probs, log_probs[::-1]))
-    np.testing.assert_array_equal(link(both)[0], result)
+    np.testing.assert_array_equal(process(both)[0], result)
 
 
 @pytest.mark.parametrize(
     "make", [lambda: TopK(0), lambda: TopP(0), lambda: TopP(1.1), lambda: MinP(-0.1), lambda: MinP(2)]
 )
-def test_links_that_would_leave_nothing_are_refused(make: object) -> None:
+def test_processors_that_would_leave_nothing_are_refused(make: object) -> None:
     with pytest.raises(UsageError, match=r"--(top-k|top-p|min-p)"):
         make()  # type: ignore[operator]
 
@@ -160,41 +160,43 @@ def test_links_that_would_leave_nothing_are_refused(make: object) -> None:
     st.lists(st.floats(0.001, 1), min_size=2, max_size=12),
     st.one_of(st.integers(1, 14).map(TopK), st.floats(0.01, 1).map(TopP), st.floats(0, 1).map(MinP)),
 )
-def test_the_likeliest_always_stays_and_what_stays_is_likelier_than_what_goes(weights: list[float], link: Link) -> None:
+def test_the_likeliest_always_stays_and_what_stays_is_likelier_than_what_goes(
+    weights: list[float], process: LogitsProcessor
+) -> None:
     log_probs = logs(np.array(weights) / sum(weights))
-    result = link(log_probs)
+    result = process(log_probs)
     stays = result > -np.inf
     assert stays[log_probs.argmax()]
     if not stays.all():
         assert log_probs[stays].min() >= log_probs[~stays].max()
-    if isinstance(link, TopK):
-        assert stays.sum() == min(link.count, len(weights))
-    if isinstance(link, TopP):
+    if isinstance(process, TopK):
+        assert stays.sum() == min(process.count, len(weights))
+    if isinstance(process, TopP):
         kept = np.exp(log_probs[stays])
-        assert kept.sum() >= link.share - 1e-9
-        assert kept.sum() - kept.min() < link.share + 1e-9  # not one more than needed
+        assert kept.sum() >= process.share - 1e-9
+        assert kept.sum() - kept.min() < process.share + 1e-9  # not one more than needed
 
 
 def test_the_order_of_the_chain() -> None:
-    made = chain(0.5, top_k=3, top_p=0.9, min_p=0.1)
+    made = make_chain(0.5, top_k=3, top_p=0.9, min_p=0.1)
     assert made == Chain((TopK(3), TopP(0.9), MinP(0.1), Temperature(0.5)))
-    assert chain(1, top_p=1, min_p=0) == Chain(())
+    assert make_chain(1, top_p=1, min_p=0) == Chain(())
     # The three likeliest are 0.8 of all, and the first two 0.75 of those.
-    assert probabilities(chain(top_k=3, top_p=0.75)(logs(TIED))).tolist() == pytest.approx([0, 0.5, 0, 0.5, 0])
+    assert probabilities(make_chain(top_k=3, top_p=0.75)(logs(TIED))).tolist() == pytest.approx([0, 0.5, 0, 0.5, 0])
 
 
-def test_chain_applies_its_links_in_order() -> None:
+def test_chain_applies_its_processors_in_order() -> None:
     def ban_first(log_probs: LogProbs) -> LogProbs:
         return np.concatenate(([-np.inf], log_probs[1:]))
 
-    assert draw(Chain((ban_first, Temperature(0)))(logs(HALVES)), np.random.default_rng(0)) == 1
+    assert sample_id(Chain((ban_first, Temperature(0)))(logs(HALVES)), np.random.default_rng(0)) == 1
     greedy_first = Chain((Temperature(0), ban_first))(logs(HALVES))
     assert np.all(np.isneginf(greedy_first))
 
 
 def test_chain_at_temperature_one_changes_nothing() -> None:
-    assert chain(1.0).links == ()
-    np.testing.assert_array_equal(chain()(logs(HALVES)), logs(HALVES))
+    assert make_chain(1.0).processors == ()
+    np.testing.assert_array_equal(make_chain()(logs(HALVES)), logs(HALVES))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
@@ -202,8 +204,8 @@ def test_draws_follow_the_distribution(temperature: float) -> None:
     given_probabilities = np.array([0.4, 0.0, 0.3, 0.15, 0.1, 0.04, 0.01, 0.0])
     expected = given_probabilities ** (1 / temperature)
     expected /= expected.sum()
-    rng, links, n = np.random.default_rng(11), chain(temperature), 20_000
-    counts = np.bincount([draw(links(logs(given_probabilities)), rng) for _ in range(n)], minlength=8)
+    rng, process, n = np.random.default_rng(11), make_chain(temperature), 20_000
+    counts = np.bincount([sample_id(process(logs(given_probabilities)), rng) for _ in range(n)], minlength=8)
     possible = expected > 0
     assert counts[~possible].sum() == 0
     chi_square = float((((counts - n * expected) ** 2)[possible] / (n * expected[possible])).sum())
@@ -215,19 +217,19 @@ def test_draws_follow_the_distribution(temperature: float) -> None:
     number=st.floats(0, 1, exclude_max=True) | st.sampled_from([0.0, 1 - 2**-53]),
 )
 def test_an_impossible_id_is_never_drawn(weights: list[float], number: float) -> None:
-    index = draw(logs(np.array(weights)), Always(number))  # type: ignore[arg-type]
+    index = sample_id(logs(np.array(weights)), Always(number))  # type: ignore[arg-type]
     assert weights[index] > 0
 
 
 def test_greedy_takes_the_likeliest_whatever_the_number() -> None:
     for number in (0.0, 0.5, 1 - 2**-53):
-        assert draw(Temperature(0)(logs(HALVES[::-1])), Always(number)) == 3  # type: ignore[arg-type]
+        assert sample_id(Temperature(0)(logs(HALVES[::-1])), Always(number)) == 3  # type: ignore[arg-type]
 
 
 def test_each_draw_takes_one_number() -> None:
     one, other = np.random.default_rng(4), np.random.default_rng(4)
-    draw(Temperature(0)(logs(HALVES)), one)
-    draw(logs(HALVES), one)
+    sample_id(Temperature(0)(logs(HALVES)), one)
+    sample_id(logs(HALVES), one)
     other.random(2)
     assert one.random() == other.random()
 
@@ -239,8 +241,8 @@ def test_each_draw_takes_one_number() -> None:
 def test_drawing_for_each_row_is_drawing_row_by_row(rows: list[list[float]], seed: int) -> None:
     log_probs = np.array([row if max(row) > -math.inf else [0.0, *row[1:]] for row in rows])
     rngs = [[np.random.default_rng(seed + number) for number in range(len(rows))] for _ in range(2)]
-    one_by_one = [draw(row, rng) for row, rng in zip(log_probs, rngs[0], strict=True)]
-    assert draw_each(log_probs, rngs[1]).tolist() == one_by_one
+    one_by_one = [sample_id(row, rng) for row, rng in zip(log_probs, rngs[0], strict=True)]
+    assert sample_ids(log_probs, rngs[1]).tolist() == one_by_one
     assert np.isfinite(log_probs[np.arange(len(rows)), one_by_one]).all()
     assert all(a.random() == b.random() for a, b in zip(*rngs, strict=True)), "one number from each"
 
@@ -248,6 +250,6 @@ def test_drawing_for_each_row_is_drawing_row_by_row(rows: list[list[float]], see
 def test_a_distribution_far_below_zero_is_drawn_from_as_above() -> None:
     """Where exp() itself gives nothing but zeros."""
     low = logs([0.25, 0.75]) - 5000
-    drawn = [draw(low, np.random.default_rng(seed)) for seed in range(400)]
+    drawn = [sample_id(low, np.random.default_rng(seed)) for seed in range(400)]
     assert 250 < sum(drawn) < 350
-    assert draw_each(np.tile(low, (400, 1)), [np.random.default_rng(seed) for seed in range(400)]).tolist() == drawn
+    assert sample_ids(np.tile(low, (400, 1)), [np.random.default_rng(seed) for seed in range(400)]).tolist() == drawn

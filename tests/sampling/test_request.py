@@ -10,7 +10,7 @@ from helpers import tiny
 
 from charrnn.errors import UsageError
 from charrnn.network.engine import Engine
-from charrnn.sampling.chain import chain
+from charrnn.sampling.chain import make_chain
 from charrnn.sampling.generate import generate
 from charrnn.sampling.request import Request, random_seed
 
@@ -23,13 +23,13 @@ def engine() -> Engine:
 
 
 def texts(engine: Engine, prime: str = "Well", **settings: Any) -> list[str]:
-    written = Request(**settings).write(engine, VOCABULARY, prime)
+    written = Request(**settings).generate(engine, VOCABULARY, prime)
     return ["".join(character.text for character in one.characters) for one in written]
 
 
 def alone(engine: Engine, seed: int, temperature: float = 0.8, length: int = 50) -> str:
     rng = np.random.default_rng(seed)
-    return "".join(c.text for c in generate(engine, VOCABULARY, "Well", length, chain(temperature), rng))
+    return "".join(c.text for c in generate(engine, VOCABULARY, "Well", length, make_chain(temperature), rng))
 
 
 def test_every_text_has_the_seed_after_the_one_before(engine: Engine) -> None:
@@ -37,13 +37,13 @@ def test_every_text_has_the_seed_after_the_one_before(engine: Engine) -> None:
     assert texts(engine, seed=5, count=3, length=50) == expected
     assert texts(engine, seed=5, count=2, length=50) == expected[:2]
     assert texts(engine, seed=6, length=50) == [expected[1]]
-    assert [one.seed for one in Request(seed=5, count=3).write(engine, VOCABULARY, "")] == [5, 6, 7]
+    assert [one.seed for one in Request(seed=5, count=3).generate(engine, VOCABULARY, "")] == [5, 6, 7]
 
 
 def test_every_temperature_has_the_same_seeds(engine: Engine) -> None:
     found = texts(engine, seed=5, temperatures=(0.0, 0.5, 2.0), length=50)
     assert found == [alone(engine, 5, temperature) for temperature in (0.0, 0.5, 2.0)]
-    both = Request(seed=5, temperatures=(0.5, 1.0), count=2).write(engine, VOCABULARY, "")
+    both = Request(seed=5, temperatures=(0.5, 1.0), count=2).generate(engine, VOCABULARY, "")
     assert [(one.temperature, one.seed) for one in both] == [(0.5, 5), (0.5, 6), (1.0, 5), (1.0, 6)]
 
 

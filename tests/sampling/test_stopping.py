@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.errors import UsageError
-from charrnn.sampling.stopping import finish, until
+from charrnn.sampling.generate import Character
+from charrnn.sampling.stopping import stop_after, stop_at_unit_end
 
 TEXT = 'He said: "Go." She went.\nThe road was long (and 3.5 miles is long!) but dry.\n\nIt rained.\n'
 
 
-@dataclass
-class Piece:
-    text: str
+def characters(text: Iterable[str]) -> list[Character]:
+    return [Character(part, 0, 0.0) for part in text]
 
 
-def pieces(text: Iterable[str]) -> list[Piece]:
-    return [Piece(part) for part in text]
-
-
-def joined(written: Iterable[Piece]) -> str:
-    return "".join(piece.text for piece in written)
+def joined(written: Iterable[Character]) -> str:
+    return "".join(character.text for character in written)
 
 
 @pytest.mark.parametrize(
@@ -40,17 +35,17 @@ def joined(written: Iterable[Piece]) -> str:
     ],
 )
 def test_until(strings: list[str], end: str) -> None:
-    assert joined(until(pieces(TEXT), strings)) == end
+    assert joined(stop_after(characters(TEXT), strings)) == end
 
 
 @given(st.text("ab", max_size=30), st.lists(st.text("ab", min_size=1, max_size=4), min_size=1, max_size=3))
 def test_until_is_where_find_finds_the_earliest_end(text: str, strings: list[str]) -> None:
     ends = [at + len(string) for string in strings if (at := text.find(string)) >= 0]
-    assert joined(until(pieces(text), strings)) == text[: min(ends, default=len(text))]
+    assert joined(stop_after(characters(text), strings)) == text[: min(ends, default=len(text))]
 
 
-def test_until_looks_into_pieces_of_any_size() -> None:
-    assert joined(until(pieces(["ab", "", "cd", "e"]), ["bc"])) == "abcd"  # a piece is written whole
+def test_until_looks_into_texts_of_any_size() -> None:
+    assert joined(stop_after(characters(["ab", "", "cd", "e"]), ["bc"])) == "abcd"  # each is written whole
 
 
 @pytest.mark.parametrize(
@@ -71,30 +66,30 @@ def test_until_looks_into_pieces_of_any_size() -> None:
     ],
 )
 def test_finish(length: int, unit: str, end: str) -> None:
-    assert joined(finish(pieces(TEXT), length, unit)) == end
+    assert joined(stop_at_unit_end(characters(TEXT), length, unit)) == end
 
 
 def test_a_sentence_ends_with_its_paragraph_at_the_latest() -> None:
-    assert joined(finish(pieces("ACT I\n\nA room.\n"), 2, "sentence")) == "ACT I\n"
+    assert joined(stop_at_unit_end(characters("ACT I\n\nA room.\n"), 2, "sentence")) == "ACT I\n"
 
 
 def test_sentences_of_other_scripts() -> None:
-    assert joined(finish(pieces("他说：「走吧。」 她走了。\n"), 3, "sentence")) == "他说：「走吧。」"
-    assert joined(finish(pieces("वह गया। फिर"), 3, "sentence")) == "वह गया।"
+    assert joined(stop_at_unit_end(characters("他说：「走吧。」 她走了。\n"), 3, "sentence")) == "他说：「走吧。」"
+    assert joined(stop_at_unit_end(characters("वह गया। फिर"), 3, "sentence")) == "वह गया।"
 
 
-def test_patience_ends() -> None:
-    assert joined(finish(pieces("a" * 100), 10, "sentence", patience=5)) == "a" * 15
-    assert joined(finish(pieces("a" * 12), 10, "line")) == "a" * 12
+def test_a_unit_without_an_end_is_given_up() -> None:
+    assert joined(stop_at_unit_end(characters("a" * 100), 10, "sentence", max_overrun=5)) == "a" * 15
+    assert joined(stop_at_unit_end(characters("a" * 12), 10, "line")) == "a" * 12
 
 
 def test_bytes_that_are_no_character_yet() -> None:
-    assert joined(finish(pieces(["a", ".", "", " ", "b"]), 2, "sentence")) == "a."
-    assert joined(until(pieces(["", "é", "", "."]), ["."])) == "é."
+    assert joined(stop_at_unit_end(characters(["a", ".", "", " ", "b"]), 2, "sentence")) == "a."
+    assert joined(stop_after(characters(["", "é", "", "."]), ["."])) == "é."
 
 
 def test_what_cannot_be_is_refused_at_once() -> None:
     with pytest.raises(UsageError, match="--until"):
-        until([], ["a", ""])
-    with pytest.raises(UsageError, match="--finish chapter: choose one of line, sentence, paragraph"):
-        finish([], 1, "chapter")
+        stop_after([], ["a", ""])
+    with pytest.raises(UsageError, match=r"--finish chapter: .* Choose one of line, sentence, paragraph"):
+        stop_at_unit_end([], 1, "chapter")

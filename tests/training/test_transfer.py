@@ -212,7 +212,7 @@ def test_shared_text_is_read_and_shared_characters_are_predicted_as_before(
             for engine, vocabulary, state in zip(engines, (old, new), states, strict=True)
         ]
         np.testing.assert_allclose(new_state.logits[new_shared], old_state.logits[old_shared], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(new_state.carried, old_state.carried, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(new_state.layers, old_state.layers, rtol=0, atol=1e-5)
 
 
 def test_there_and_back_again() -> None:
