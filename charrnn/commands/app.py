@@ -1,4 +1,4 @@
-"""The Typer application, which every verb's module adds its command to."""
+"""The Typer application: every verb is a command of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from charrnn._version import __version__
+from charrnn.commands import compare, corpora, report, runs, sample, score, train
 
 app = typer.Typer(
     name="charrnn",
@@ -33,3 +34,9 @@ def charrnn(
     ] = False,
 ) -> None:
     """Learn to write like any text, one character at a time, and watch it learn."""
+
+
+for verb in (train.train, sample.sample, compare.compare, report.report, score.score):
+    app.command()(verb)
+app.add_typer(runs.runs_app, name="runs")
+app.add_typer(corpora.corpora_app, name="corpora")

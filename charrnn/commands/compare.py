@@ -7,14 +7,12 @@ from typing import Annotated
 
 import typer
 
-from charrnn.commands.app import app
 from charrnn.commands.options import CheckpointDir, Json, TextLength, print_json, report, with_options
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
 
 _SAMPLING = SamplingConfig(length=300, seed=1)
 
 
-@app.command()
 @with_options
 def compare(
     *,

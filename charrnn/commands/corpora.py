@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.commands import text_options, training_setup
-from charrnn.commands.app import app
 from charrnn.commands.options import Json, TrainingThreads, print_json, with_options
 from charrnn.config import ReadConfig, SourceConfig, TrainConfig
 from charrnn.errors import UsageError
@@ -22,7 +21,6 @@ _TRAIN = TrainConfig()
 _BUDGETS = (60.0, 300.0, 1800.0)  # seconds that a network is suggested for
 
 corpora_app = typer.Typer(help="List the texts that are known by name, and fetch more.", invoke_without_command=True)
-app.add_typer(corpora_app, name="corpora")
 
 
 @corpora_app.callback()

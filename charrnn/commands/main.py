@@ -6,12 +6,9 @@ import io
 import os
 import sys
 
-from charrnn.commands import compare, corpora, report, runs, sample, score, train
 from charrnn.commands.app import app
 from charrnn.errors import CharrnnError
 from charrnn.formatting import visible
-
-VERBS = (train, sample, compare, report, score, runs, corpora)  # each adds itself to the application when imported
 
 
 def _speak_utf8() -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +23,9 @@ Device = Annotated[
     str, typer.Option(help="auto, cpu, cuda or mps; auto is cuda where there is one.", rich_help_panel=PLACE)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
+JsonLines = Annotated[
+    bool, typer.Option("--json", help="A line of JSON for each text: what was written, by what, how likely.")
+]
 TextLength = Annotated[
     int, typer.Option(min=0, help="Compare several runs on so many held-out characters, at most; 0: do not.")
 ]
@@ -99,6 +103,12 @@ def _option(setting: Setting, default: Any) -> inspect.Parameter:
     if default is None:
         kind |= None
     return _parameter(setting.name, Annotated[kind, typer.Option(*names, **described)], default)
+
+
+def use_threads(threads: int) -> None:
+    """Let NumPy multiply with so many threads. Counts only before NumPy is imported."""
+    if threads > 1:
+        os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
 
 
 def typed_over(typed: Mapping[str, Any], config: Config) -> Any:

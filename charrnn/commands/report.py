@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from charrnn.commands.app import app
 from charrnn.commands.options import CheckpointDir, TextLength, with_options
 from charrnn.commands.options import report as tell_skipped
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
@@ -21,7 +20,6 @@ _SAMPLING = SamplingConfig(length=300, seed=1)
 _TEMPERATURES = (0.2, 0.5, 0.8, 1.1)  # that the best snapshot writes at, unless others are asked for
 
 
-@app.command()
 @with_options
 def report(
     *,

@@ -8,12 +8,10 @@ from typing import Annotated
 
 import typer
 
-from charrnn.commands.app import app
 from charrnn.commands.options import CheckpointDir, Json, print_json, report
 from charrnn.config import CHECKPOINT_DIR
 
 runs_app = typer.Typer(help="List the runs, newest first.", invoke_without_command=True)
-app.add_typer(runs_app, name="runs")
 
 
 @runs_app.callback()

@@ -5,26 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.commands.stdout import Output, Styled, shade, tell_shades
 
 if TYPE_CHECKING:
+    from charrnn.config import Color
     from charrnn.evaluation.novelty import Overlap
     from charrnn.runs.checkpoint import Checkpoint
     from charrnn.sampling.generate import Character
     from charrnn.sampling.request import GeneratedText, Request
 
 BOLD, UNDERLINED = "1", "4"  # SGR
-
-
-class Color(StrEnum):
-    """What the characters are coloured by."""
-
-    NONE = "none"
-    BITS = "bits"
 
 
 class TextPrinter:
@@ -53,7 +46,7 @@ class TextPrinter:
         if self.as_json:
             output.write([(_json_line(checkpoint, request, prime, text, list(characters), overlap), "")])
             return
-        if self._first and self.color is Color.BITS and output.styled:
+        if self._first and self.color == "bits" and output.styled:
             tell_shades()
         if self.headings:
             facts = f"iteration {checkpoint.header.iteration:,}, temperature {text.temperature:g}, seed {text.seed}"
@@ -77,7 +70,7 @@ def _styled(characters: Iterable[Character], color: Color, overlap: Overlap | No
     overlapping = {place for start, stop in (overlap.stretches if overlap else ()) for place in range(start, stop)}
     place = 0
     for character in characters:
-        style = shade(character.bits) if color is Color.BITS else ""
+        style = shade(character.bits) if color == "bits" else ""
         if place in overlapping:
             style = f"{style};{UNDERLINED}" if style else UNDERLINED
         yield character.text, style

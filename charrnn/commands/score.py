@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.commands import text_options
-from charrnn.commands.app import app
-from charrnn.commands.options import CheckpointDir, Json, SamplingThreads, print_json, report
-from charrnn.commands.sample_output import Color
+from charrnn.commands.options import CheckpointDir, Json, SamplingThreads, print_json, report, use_threads, with_options
 from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
-from charrnn.config import CHECKPOINT_DIR, COLD_WINDOW, ReadConfig
+from charrnn.config import CHECKPOINT_DIR, COLD_WINDOW, ColorConfig, ReadConfig
 from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError, VocabularyError
 
 if TYPE_CHECKING:
@@ -26,8 +23,9 @@ if TYPE_CHECKING:
     from charrnn.text.sources import Source
 
 
-@app.command()
+@with_options
 def score(
+    *,
     paths: Annotated[
         list[str],
         typer.Argument(
@@ -41,9 +39,7 @@ def score(
         bool, typer.Option("--cold", help=f"Forget everything every {COLD_WINDOW} characters, as a short context does.")
     ] = False,
     count: Annotated[int, typer.Option(min=0, help="Show so many of the most surprising places.")] = 5,
-    color: Annotated[
-        Color, typer.Option("--color", "--colour", help="On a terminal, shade each character of the text by its bits.")
-    ] = Color.NONE,
+    color: ColorConfig,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with all this and the text shaded, to look at.")
     ] = None,
@@ -57,8 +53,7 @@ def score(
     """Measure how surprising a text is to a model, in bits per character; of several models, which explains it best.
 
     The text is read as each model's own was, and a character that it has never seen is charged 20.1 bits."""
-    if threads > 1:
-        os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # counts only before NumPy is imported
+    use_threads(threads)
     from charrnn.evaluation.scoring import most_surprising
     from charrnn.report.score_page import page
     from charrnn.terminal.console import console
@@ -78,7 +73,7 @@ def score(
             values = {"text": text.name, "window": window, "scores": scores, "notes": remarks(scored, window)}
             print_json(values | {"problems": problems})
         else:
-            if color is Color.BITS:
+            if color.color == "bits":
                 _shade(scored[0].score)
             show_scores(console(), text.name, scored, places, window)
         sys.stdout.flush()

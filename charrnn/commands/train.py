@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from charrnn.commands import training_run, training_setup
-from charrnn.commands.app import app
 from charrnn.commands.options import CheckpointDir, Device, TrainingThreads, Typed, with_options
 from charrnn.commands.text_options import Texts
 from charrnn.config import CHECKPOINT_DIR, ModelConfig, ReadConfig, RunConfig, SourceConfig, StartConfig, TrainConfig
@@ -16,7 +15,6 @@ _WITH_RESUME = {  # what may be said of a resumed run
 }
 
 
-@app.command()
 @with_options
 def train(
     *,

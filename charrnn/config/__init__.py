@@ -25,7 +25,14 @@ from charrnn.config.run import CHECKPOINT_DIR as CHECKPOINT_DIR
 from charrnn.config.run import PresetName as PresetName
 from charrnn.config.run import RunConfig as RunConfig
 from charrnn.config.run import StartConfig as StartConfig
+from charrnn.config.sampling import BoundsConfig as BoundsConfig
+from charrnn.config.sampling import CandidatesConfig as CandidatesConfig
+from charrnn.config.sampling import Color as Color
+from charrnn.config.sampling import ColorConfig as ColorConfig
+from charrnn.config.sampling import NoveltyConfig as NoveltyConfig
 from charrnn.config.sampling import SamplingConfig as SamplingConfig
+from charrnn.config.sampling import SeveralConfig as SeveralConfig
+from charrnn.config.sampling import Unseen as Unseen
 from charrnn.config.training import DEMO_ITERATIONS as DEMO_ITERATIONS
 from charrnn.config.training import ClipMode as ClipMode
 from charrnn.config.training import DataConfig as DataConfig

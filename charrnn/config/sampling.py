@@ -144,17 +144,21 @@ class SeveralConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShownConfig(Config):
-    """What is shown of a text beside its characters."""
+class ColorConfig(Config):
+    """How characters are coloured."""
 
     color: Annotated[
         Color,
         Option(
-            "On a terminal, shade each character by its surprise in bits.",
-            panel=SHOWN,
-            names=("--color", "--colour"),
+            "On a terminal, shade each character by its surprise in bits.", panel=SHOWN, names=("--color", "--colour")
         ),
     ] = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoveltyConfig(Config):
+    """What is said of a text's novelty."""
+
     novelty: Annotated[
         bool,
         Option(

@@ -111,7 +111,7 @@ def test_hostile_characters_reach_a_pipe_as_they_are(tmp_path: Path) -> None:
 def test_length_temperature_prime_and_their_old_names(model: Path) -> None:
     common = (model, "--seed", "7", "-n", "50", "-t", "1.5")
     out = expected(model, "cab", 50, 1.5)
-    for name in ("--prime", "-p", "--primetext", "--start-text", "--start_text", "--start"):
+    for name in ("--prompt", "--prime", "-p", "--primetext", "--start-text", "--start_text", "--start"):
         assert invoke(*common, name, "cab")[0] == "cab" + out
     assert len(out) == 50
     assert invoke(model, "--length", "0", "--seed", "7")[0] == ""
@@ -157,7 +157,7 @@ def test_primes_that_cannot_be_read(model: Path, tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes("café".encode("latin-1"))
     assert "byte 3 is not UTF-8" in refused(CharrnnError, model, "--prime-file", tmp_path / "latin.txt")
     assert "nowhere.txt: cannot be read" in refused(CharrnnError, model, "--prime-file", tmp_path / "nowhere.txt")
-    assert "--prime and --prime-file" in refused(UsageError, model, "--prime-file", "x", "--prime", "y")
+    assert "--prompt and --prompt-file" in refused(UsageError, model, "--prime-file", "x", "--prime", "y")
 
 
 def test_a_random_seed_is_printed_and_makes_the_text_again(model: Path) -> None:
@@ -228,7 +228,7 @@ def test_values_out_of_range_are_named(model: Path, option: str, value: str) -> 
 
 def test_unseen_characters_are_named_with_the_nearest_and_the_way_out(model: Path) -> None:
     message = refused(VocabularyError, model, "-p", "É’Z")
-    for part in ("--prime", "'É' (U+00C9), nearest 'é'", "'’' (U+2019), nearest \"'\"", "'Z' (U+005A);", "--unknown"):
+    for part in ("--prompt", "'É' (U+00C9), nearest 'é'", "'’' (U+2019), nearest \"'\"", "'Z' (U+005A);", "--unknown"):
         assert part in message
 
 
