@@ -87,7 +87,7 @@ def new(
     if before is not None:
         _transfer(before, trainer, embedding_only=start.init_from is None)
     if start.max_epochs is not None:
-        trainer.horizon.iterations = max(1, round(start.max_epochs * trainer.streams.per_epoch))
+        trainer.train_for(start.max_epochs)
     return Begun(trainer, create_run(where.checkpoint_dir, name, Path(corpus.name).stem), choice.preset)
 
 

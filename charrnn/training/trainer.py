@@ -128,6 +128,10 @@ class Trainer:
             self.average.model.load_weights(weights)
         self.began_from = began_from
 
+    def train_for(self, epochs: float) -> None:
+        """Let the training end after so many readings of its text, instead of a number of iterations."""
+        self.horizon.iterations = max(1, round(epochs * self.streams.per_epoch))
+
     def step(self) -> Progress:
         """One iteration: one window, one update.
 

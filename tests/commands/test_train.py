@@ -503,6 +503,22 @@ def test_a_run_is_named_after_its_text_and_epochs_are_counted(tmp_path: Path, ca
     assert header.held_out_loss is None
 
 
+@pytest.mark.parametrize(("val_max", "dropout"), [("0", 0.0), ("10", 0.05)])
+def test_epochs_are_those_of_what_is_trained_on(tmp_path: Path, call: Call, val_max: str, dropout: float) -> None:
+    """Half is held out, or ten characters: the preset must know which, to tell two epochs from four."""
+    small = ["--rnn-size", "4", "--batch-size", "4", "--seq-length", "16", "--sample-length", "0", "--eval-every", "0"]
+    epochs = "2" if val_max == "0" else "4"
+    lengths = ["--val-frac", "0.5", "--val-max", val_max, "--max-epochs", epochs]
+    code, _, err = call(["train", "ships.txt", *small, *lengths])
+        ["train", "ships.txt", *small, "--val-frac", "0.5", "--val-max", val_max, "--max-epochs", epochs]
+    )
+    assert code == 0, err
+    [snapshot] = Run(tmp_path / "checkpoints" / "ships-1").snapshots[-1:]
+    assert snapshot.header.model.input_dropout == dropout
+    trained_on = len(TEXT) // 2 if val_max == "0" else len(TEXT) - 10
+    assert snapshot.header.iteration == pytest.approx(int(epochs) * trained_on / 64, rel=0.05)
+
+
 def test_config_fields_have_an_option() -> None:
     options = set(inspect.signature(train).parameters)
     assert {field.name for field in dataclasses.fields(TrainConfig)} <= options
