@@ -510,8 +510,6 @@ def test_epochs_are_those_of_what_is_trained_on(tmp_path: Path, call: Call, val_
     epochs = "2" if val_max == "0" else "4"
     lengths = ["--val-frac", "0.5", "--val-max", val_max, "--max-epochs", epochs]
     code, _, err = call(["train", "ships.txt", *small, *lengths])
-        ["train", "ships.txt", *small, "--val-frac", "0.5", "--val-max", val_max, "--max-epochs", epochs]
-    )
     assert code == 0, err
     [snapshot] = Run(tmp_path / "checkpoints" / "ships-1").snapshots[-1:]
     assert snapshot.header.model.input_dropout == dropout
