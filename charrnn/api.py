@@ -247,4 +247,4 @@ def train(
     return record(trainer, create_run(Path(checkpoint_dir), name, Path(source.name).stem))
 
 
-train.__doc__ = f"{train.__doc__}{textwrap.indent(describe(*_CONFIGS), '    ')}\n"
+train.__doc__ = f"{(train.__doc__ or '').rstrip()}\n\n{textwrap.indent(describe(*_CONFIGS), '    ')}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import pydoc
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import charrnn
+from charrnn.config import ModelConfig, ReadConfig, TrainConfig, settings_of
 from charrnn.errors import CharrnnError, CorpusError, RunError, UsageError, VocabularyError
 from charrnn.network.torch_model import CharModel
 from charrnn.runs import checkpoint
@@ -174,3 +176,12 @@ def test_loading_and_writing_do_not_import_torch(run: Path) -> None:
     assert text == here.generate(length=30, seed=1)
     assert bits == pytest.approx(here.bits_per_character("1 ship"))
     assert not torch_is_there
+
+
+def test_the_settings_of_train_are_documented() -> None:
+    shown = pydoc.render_doc(charrnn.train, renderer=pydoc.plaintext)
+    for config in (ModelConfig, TrainConfig, ReadConfig):
+        for setting in settings_of(config):
+            assert f"        {setting.name} (" in shown, setting.name
+    assert "Range: at least 1. Default: by preset." in shown
+    assert max(map(len, shown.splitlines()[4:])) <= 120

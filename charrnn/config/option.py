@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -172,14 +173,16 @@ def _settings_of(config: Any) -> tuple[Setting, ...]:
 
 
 def describe(*configs: type[Config]) -> str:
-    """The settings of configs for a docstring: name, type, default, meaning, range, a line or two each."""
+    """The settings of configs for a docstring: name, type, meaning, range and default of each."""
     lines = []
     for config in configs:
-        lines.append(f"{config.__name__}:")
+        lines.append(f"Settings of {config.__name__}:")
         for setting in settings_of(config):
             kind = " | ".join(map(repr, setting.choices)) or getattr(setting.type, "__name__", str(setting.type))
             default = setting.option.default if setting.default is None else repr(setting.default)
             bounds = setting.option.bounds()
-            said = f"{setting.option.help}{f' Range: {bounds}.' if bounds else ''} Default: {default}."
-            lines.append(f"    {setting.name} ({kind}): {said}")
+            meaning = f"{setting.option.help}{f' Range: {bounds}.' if bounds else ''} Default: {default}."
+            paragraph = f"{setting.name} ({kind}): {meaning}"
+            lines.append(textwrap.fill(paragraph, 112, initial_indent=" " * 4, subsequent_indent=" " * 8))
+        lines.append("")
     return "\n".join(lines)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -106,6 +109,15 @@ def test_a_command_may_have_other_defaults() -> None:
         result = CliRunner().invoke(app, arguments)
     assert shapes == [Shape(sides=6, at=(7,)), Shape(sides=4, at=(7,))]
     assert "[default: 6]" in result.output
+
+
+@pytest.mark.parametrize(("typed", "choices"), [("--decay c", "cosine constant"), ("--model ", "lstm gru rnn")])
+def test_the_shell_completes_choices(typed: str, choices: str) -> None:
+    words = f"charrnn train {typed}"
+    asked = {"_CHARRNN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "3"}
+    code = "import sys; from charrnn.commands.main import main; sys.argv = ['charrnn']; main()"
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True)
+    assert done.stdout.split() == choices.split(), done.stderr
 
 
 def test_typed_over_takes_what_was_typed_and_no_more() -> None:
