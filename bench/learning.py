@@ -37,7 +37,7 @@ def main() -> None:
 
     from charrnn.network.torch_model import CharModel
     from charrnn.runs import checkpoint
-    from charrnn.runs.run import find_run
+    from charrnn.runs.find import find_run
     from charrnn.text import corpus, known_texts
     from charrnn.training.validation import held_out_loss
 

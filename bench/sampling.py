@@ -177,7 +177,7 @@ def starts() -> tuple[float, float]:
     """Seconds from `charrnn sample` to its first character, and of a Python that imports NumPy."""
     from charrnn.config import TrainConfig
     from charrnn.runs import checkpoint
-    from charrnn.runs.checkpoint import Header
+    from charrnn.runs.header import Header
 
     model, weights, vocabulary = made(2, 256, residual=True, layer_norm=True)
     facts: dict[str, Any] = {"iteration": 1, "characters": 1, "train_loss": None, "held_out_loss": None, "corpus": {}}

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig, describe, settings_of
 from charrnn.errors import UsageError
 from charrnn.network.engine import Engine, State
-from charrnn.runs.checkpoint import Checkpoint, Header
+from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.checkpoint import load as load_checkpoint
-from charrnn.runs.run import create_run, find_checkpoint
+from charrnn.runs.find import find_checkpoint
+from charrnn.runs.header import Header
+from charrnn.runs.run import create_run
 from charrnn.sampling.generate import Character, bits_per_character
 from charrnn.sampling.request import Request, random_seed
 from charrnn.text import corpus, known_texts

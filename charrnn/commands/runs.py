@@ -51,7 +51,7 @@ def show(
 ) -> None:
     """Show where a checkpoint comes from: text, settings, losses, sample; and verify its checksum."""
     from charrnn.runs import listing
-    from charrnn.runs.run import find_checkpoint
+    from charrnn.runs.find import find_checkpoint
 
     outer_dir, outer_json = context.obj
     facts = listing.provenance(find_checkpoint(checkpoint, checkpoint_dir or outer_dir))

@@ -104,7 +104,7 @@ def _checkpoints(named: Path | None, checkpoint_dir: Path, *, every_snapshot: bo
 
     Raises RunError, CheckpointError."""
     from charrnn.runs.checkpoint import load
-    from charrnn.runs.run import find_checkpoint, find_run, newest_run
+    from charrnn.runs.find import find_checkpoint, find_run, newest_run
 
     if every_snapshot:
         run = find_run(named, checkpoint_dir) if named else newest_run(checkpoint_dir)

@@ -116,7 +116,7 @@ class _ReadableText:
 def _is_model(typed: str, root: Path) -> bool:
     """Whether what was typed names a run or a checkpoint."""
     from charrnn.runs import checkpoint
-    from charrnn.runs.run import find_checkpoint
+    from charrnn.runs.find import find_checkpoint
 
     try:
         return bool(checkpoint.read_header(find_checkpoint(Path(typed), root)))
@@ -131,7 +131,7 @@ def _scored(
 
     Raises the first such error if nothing is left; CorpusError and UsageError for the text."""
     from charrnn.runs.checkpoint import load
-    from charrnn.runs.run import find_checkpoint
+    from charrnn.runs.find import find_checkpoint
     from charrnn.terminal.scores import ModelScore
 
     scored: list[ModelScore] = []

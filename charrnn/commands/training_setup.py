@@ -97,7 +97,7 @@ def _initial_checkpoint(start: StartConfig, root: Path) -> Checkpoint | None:
     if where is None:
         return None
     from charrnn.runs import checkpoint
-    from charrnn.runs.run import find_checkpoint
+    from charrnn.runs.find import find_checkpoint
 
     return checkpoint.load(find_checkpoint(where, root))
 
@@ -124,7 +124,8 @@ def _transfer(before: Checkpoint, trainer: Trainer, *, embedding_only: bool) -> 
 def resumed(resume: Path, texts: Sequence[str] | None, source: SourceConfig, where: Where, typed: Typed) -> Begun:
     """A run's training as it was when its resume file was written, rewound to that iteration."""
     from charrnn.runs import checkpoint
-    from charrnn.runs.run import Run, find_run
+    from charrnn.runs.find import find_run
+    from charrnn.runs.run import Run
 
     run = find_run(resume, where.checkpoint_dir)
     if not run.resume_path.exists():

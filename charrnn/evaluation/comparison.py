@@ -18,9 +18,9 @@ from charrnn.evaluation.sample_statistics import SampleStatistics
 from charrnn.evaluation.scoring import ShareCallback
 from charrnn.evaluation.settings import differing_settings, text_key
 from charrnn.runs.checkpoint_file import CheckpointFile, best_of, best_or_last
+from charrnn.runs.find import find_checkpoint
 from charrnn.runs.listing import CheckpointRow
 from charrnn.runs.loaded import CheckpointLoader, LoadedRun, find_runs, names_of
-from charrnn.runs.run import find_checkpoint
 from charrnn.runs.training_text import Read, reading_once
 from charrnn.sampling import chain
 from charrnn.sampling.request import Request

@@ -20,7 +20,7 @@ from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.training_text import Read, TrainingText, find_training_text
 from charrnn.text import corpus
-from charrnn.text.corpus import HeldOutSpan
+from charrnn.text.split import HeldOutSpan
 
 _LEAD = 512  # characters read before the first that counts, where there are any
 COUNTED = 20_000_000  # characters of a text, of which n-grams are counted and words collected in seconds, in memory

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from charrnn.runs.checkpoint import Header
+from charrnn.runs.header import Header
 
 
 def text_key(header: Header) -> tuple[Any, ...]:

@@ -21,12 +21,14 @@ from charrnn.evaluation.settings import differing_settings, text_key
 from charrnn.evaluation.verdict import Verdict
 from charrnn.network.engine import Engine
 from charrnn.runs import history
-from charrnn.runs.checkpoint import Checkpoint, Header, Sample
+from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.checkpoint_file import best_of, best_or_last
+from charrnn.runs.find import find_run, newest_run
+from charrnn.runs.header import Header, Sample
 from charrnn.runs.history import Curves
 from charrnn.runs.listing import CheckpointRow
 from charrnn.runs.loaded import CheckpointLoader, names_of
-from charrnn.runs.run import Run, find_run, newest_run
+from charrnn.runs.run import Run
 from charrnn.sampling import chain
 from charrnn.sampling.request import Request
 from charrnn.training import presets

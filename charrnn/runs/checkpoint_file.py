@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from charrnn.runs.checkpoint import Header
+from charrnn.runs.header import Header
 
 
 @dataclass(frozen=True, slots=True)

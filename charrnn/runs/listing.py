@@ -10,7 +10,8 @@ from typing import Any
 from charrnn.formatting import bits
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint_file import CheckpointFile, best_of
-from charrnn.runs.run import Run, list_runs
+from charrnn.runs.find import list_runs
+from charrnn.runs.run import Run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

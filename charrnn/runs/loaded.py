@@ -11,7 +11,8 @@ from charrnn.errors import CheckpointError, RunError
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.checkpoint_file import CheckpointFile, best_or_last
-from charrnn.runs.run import Run, find_run
+from charrnn.runs.find import find_run
+from charrnn.runs.run import Run
 
 _HELD = 512 << 20  # bytes of tensors that are held for later, beside those of each run's checkpoint to use
 

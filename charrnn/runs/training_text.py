@@ -9,11 +9,13 @@ from typing import Any
 
 from charrnn.config import ReadConfig
 from charrnn.errors import CheckpointError, UsageError
-from charrnn.runs.checkpoint import Header, read_header
+from charrnn.runs.checkpoint import read_header
+from charrnn.runs.header import Header
 from charrnn.runs.run import Run
 from charrnn.text import corpus
-from charrnn.text.corpus import Corpus, Span, Split
+from charrnn.text.corpus import Corpus
 from charrnn.text.sources import STDIN
+from charrnn.text.split import Span, Split
 
 Read = Callable[..., Corpus]
 

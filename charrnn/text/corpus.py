@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,53 +26,10 @@ from charrnn.text.charsets import DecodingStatistics, Piece
 from charrnn.text.encoder import Document, DocumentReader, EncodedText, ReadingCallback, encode
 from charrnn.text.id_cache import IdFile
 from charrnn.text.sources import Source
+from charrnn.text.split import HeldOutSpan, Span, Split
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 _CACHED_FROM = 4 << 20  # bytes of files from which the cache is asked; less is read in no time
-
-
-class Span(NamedTuple):
-    """The ids from `start` up to, not including, `stop`."""
-
-    start: int
-    stop: int
-
-    @property
-    def size(self) -> int:
-        """Characters in it."""
-        return self.stop - self.start
-
-
-class HeldOutSpan(NamedTuple):
-    """Ids that are predicted and never trained on: those from `start` up to `stop`."""
-
-    context: int  # where reading may begin, at most `start`: at the beginning of the document
-    start: int
-    stop: int
-
-    @property
-    def size(self) -> int:
-        """Characters in it."""
-        return self.stop - self.start
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Which spans of a corpus' ids are trained on and which are held out, in the order of the text. Of documents kept
-    apart each has one of both, which may be empty; a joined text is a single document."""
-
-    training: tuple[Span, ...]
-    held_out: tuple[HeldOutSpan, ...]
-
-    @property
-    def training_size(self) -> int:
-        """Characters trained on."""
-        return sum(span.size for span in self.training)
-
-    @property
-    def held_out_size(self) -> int:
-        """Characters held out."""
-        return sum(span.size for span in self.held_out)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)

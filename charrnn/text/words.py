@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from charrnn.text.corpus import Corpus, Span
+from charrnn.text.corpus import Corpus
+from charrnn.text.split import Span
 
 WORDS_FROM = 10_000_000  # characters of training text whose words are known: three seconds' reading, and most words
 PIECE = 1_000_000  # characters decoded at once; a word at such a border is cut in two, which moves no figure

@@ -12,7 +12,8 @@ import numpy as np
 from charrnn.config import TrainConfig
 from charrnn.evaluation import ngrams
 from charrnn.evaluation.ngrams import Baseline
-from charrnn.text.corpus import Corpus, Span, Split
+from charrnn.text.corpus import Corpus
+from charrnn.text.split import Span, Split
 from charrnn.text.vocabulary import Ids
 from charrnn.text_check import characters, documents
 from charrnn.text_check.findings import CheckedText, Finding, Findings

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from charrnn.runs.checkpoint import Header, Tensors
+from charrnn.runs.checkpoint import Tensors
+from charrnn.runs.header import Header
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 from charrnn.errors import CheckpointError, CorpusError
 from charrnn.formatting import few
-from charrnn.runs.checkpoint import Checkpoint, Header, Tensors
+from charrnn.runs.checkpoint import Checkpoint, Tensors
+from charrnn.runs.header import Header
 from charrnn.text.corpus import Corpus
 from charrnn.training.time_budget import TimeBudget
 from charrnn.training.trainer import Trainer

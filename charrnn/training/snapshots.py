@@ -16,10 +16,11 @@ from charrnn._version import __version__
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergedError
 from charrnn.network.engine import Engine
-from charrnn.runs.checkpoint import Header, Sample
+from charrnn.runs.header import Header, Sample
 from charrnn.sampling import chain
 from charrnn.sampling.generate import generate
-from charrnn.text.corpus import Corpus, Split
+from charrnn.text.corpus import Corpus
+from charrnn.text.split import Split
 from charrnn.text.words import known_words, training_words
 
 

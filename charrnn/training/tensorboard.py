@@ -14,7 +14,7 @@ from typing import Any
 
 from charrnn.errors import RunError, UsageError
 from charrnn.formatting import bits
-from charrnn.runs.checkpoint import Sample
+from charrnn.runs.header import Sample
 from charrnn.runs.run import Run
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
 

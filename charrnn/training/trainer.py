@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergedError, UsageError
 from charrnn.network.torch_model import CharModel, LayerStates, entering
-from charrnn.runs.checkpoint import Header
+from charrnn.runs.header import Header
 from charrnn.text.corpus import Corpus
 from charrnn.training import snapshots
 from charrnn.training.data_parallel import DataParallel

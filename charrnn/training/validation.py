@@ -17,7 +17,7 @@ from charrnn.training.windows import IGNORED, EncodedText, gather
 _CHUNK = 256  # characters a forward call takes of a row; bounds memory, changes no number
 
 Places = NDArray[np.int64]
-Spans = Sequence[tuple[int, int, int]] | Places  # (D, 3): context, start and stop of each, as in `corpus.HeldOutSpan`
+Spans = Sequence[tuple[int, int, int]] | Places  # (D, 3): context, start and stop of each, as in `split.HeldOutSpan`
 
 
 def held_out_loss(model: CharModel, ids: EncodedText, spans: Spans, *, streams: int = 32, warmup: int = 512) -> float:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from charrnn.config import TrainConfig
 from charrnn.errors import CorpusError
-from charrnn.text.corpus import Corpus, Split
+from charrnn.text.corpus import Corpus
+from charrnn.text.split import Split
 
 Array = NDArray[Any]
 IGNORED = -100  # a target where there is nothing to predict; torch's cross-entropy skips it by default

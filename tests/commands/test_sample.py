@@ -21,7 +21,7 @@ from charrnn.errors import CharrnnError, CheckpointError, RunError, UsageError, 
 from charrnn.formatting import visible
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
-from charrnn.runs.checkpoint import Header
+from charrnn.runs.header import Header
 from charrnn.sampling.chain import LogitsProcessor, make_chain
 from charrnn.sampling.generate import generate
 from charrnn.text.vocabulary import Vocabulary, to_code_points

@@ -18,6 +18,7 @@ from charrnn.evaluation import comparison, settings
 from charrnn.evaluation.comparison import compare
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint, listing
+from charrnn.runs.header import Sample
 from charrnn.sampling.chain import make_chain
 from charrnn.sampling.generate import generate
 from charrnn.terminal.comparison import show_comparison, show_samples
@@ -227,7 +228,7 @@ def test_hostile_text_is_shown_not_obeyed(tmp_path: Path) -> None:
         made_with={hostile: hostile},
         created=hostile,
         vocabulary=Vocabulary.of(to_code_points(hostile)),
-        sample=checkpoint.Sample(prime="[", text=hostile, seed=1, temperature=1, known_words=None),
+        sample=Sample(prime="[", text=hostile, seed=1, temperature=1, known_words=None),
     )
     out = console(80)
     show_comparison(out, compare([run, tiny.run(tmp_path, "b", {1: 1})], prime="[", length=50))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.config import TrainConfig
-from charrnn.runs.checkpoint import Sample
+from charrnn.runs.header import Sample
 from charrnn.text import corpus
 from helpers import tiny
 

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
+from charrnn.errors import CheckpointError
 from charrnn.runs import checkpoint
-from charrnn.runs.checkpoint import Header, Sample, Tensors
+from charrnn.runs.checkpoint import Tensors
+from charrnn.runs.header import Header, Sample
 from charrnn.text import corpus
 from charrnn.text.corpus import Corpus
 from charrnn.text.vocabulary import Vocabulary, to_code_points
@@ -80,3 +83,15 @@ def run_on(root: Path, name: str, path: Path, seed: int = 0, **more: Any) -> Pat
     save(directory / "iteration-000010.safetensors", seed=seed, iteration=10, **facts)
     save(directory / "resume.safetensors", kind="resume", progress={"origin": dict(text.origin)}, **facts)
     return directory
+
+
+def refused(path: Path) -> str:
+    """The one line with which both ways of reading refuse a file."""
+    with pytest.raises(CheckpointError) as full:
+        checkpoint.load(path)
+    with pytest.raises(CheckpointError):
+        checkpoint.read_header(path)
+    message = str(full.value)
+    assert str(path) in message
+    assert "\n" not in message
+    return message

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.runs import checkpoint
-from charrnn.runs.checkpoint import Checkpoint, Header, Tensors
+from charrnn.runs.checkpoint import Checkpoint, Tensors
+from charrnn.runs.header import Header
 from charrnn.text import corpus
 from charrnn.text.corpus import Corpus
 from charrnn.training.events import Event

@@ -25,7 +25,7 @@ from charrnn.network.engine import Engine
 from charrnn.report import charts, collect, page
 from charrnn.report.collect import Report
 from charrnn.runs import checkpoint
-from charrnn.runs.checkpoint import Sample
+from charrnn.runs.header import Sample
 from charrnn.sampling.generate import bits_per_character
 from charrnn.sampling.request import Request
 from charrnn.text import corpus

@@ -1,4 +1,4 @@
-"""Run directories: made, listed, found, and what is in the way is named."""
+"""Run directories: made, read and rewound, and what is in the way is named."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from helpers import tiny
 
 from charrnn.errors import RunError
-from charrnn.runs.run import Run, create_run, find_checkpoint, find_run, list_runs
+from charrnn.runs.run import Run, create_run
 
 
 def test_snapshots_are_in_the_order_of_the_iteration_inside(tmp_path: Path) -> None:
@@ -49,37 +49,6 @@ def test_damaged_files_are_named_and_the_rest_is_there(tmp_path: Path) -> None:
     assert len(run.problems) == 2
     assert "bad.safetensors" in run.problems[0]
     assert "folder.safetensors" in run.problems[1]
-
-
-def test_runs_are_listed_newest_first(tmp_path: Path) -> None:
-    tiny.run(tmp_path, "old", {100: 3}, created="2026-01-01T00:00:00+00:00")
-    tiny.run(tmp_path, "new", {100: 3}, created="2026-02-01T00:00:00+00:00")
-    tiny.run(tmp_path, "empty", {})
-    (tmp_path / "no-run").mkdir()
-    (tmp_path / "file.txt").touch()
-    assert [run.name for run in list_runs(tmp_path)] == ["new", "old", "empty"]
-    with pytest.raises(RunError, match="no runs here"):
-        list_runs(tmp_path / "nowhere")
-
-
-def test_find_by_path_name_or_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tiny.run(tmp_path, "one", {100: 2, 300: 3})
-    best = path / "iteration-000100.safetensors"
-    assert find_checkpoint(path) == best
-    assert find_checkpoint(Path("one"), tmp_path) == best
-    assert find_checkpoint(None, tmp_path) == best
-    assert find_checkpoint(path / "iteration-000300.safetensors").name == "iteration-000300.safetensors"
-    assert find_checkpoint(Path("one/iteration-000300.safetensors"), tmp_path).is_file()
-    with pytest.raises(RunError, match="no such run"):
-        find_checkpoint(Path("two"), tmp_path)
-    monkeypatch.chdir(path)
-    assert find_run(Path()).name == "one"
-
-
-def test_nothing_to_find(tmp_path: Path) -> None:
-    tiny.run(tmp_path, "empty", {})
-    with pytest.raises(RunError, match="charrnn train"):
-        find_checkpoint(None, tmp_path)
 
 
 def test_new_runs_get_the_first_free_number_and_a_readable_name(tmp_path: Path) -> None:

@@ -187,18 +187,6 @@ def test_packed_text_is_the_same_text(tmp_path: Path, pack: Any) -> None:
     assert same(packed, corpus.read(write(tmp_path, FRENCH.encode())))
 
 
-@pytest.mark.parametrize(("val_frac", "begins"), [(0.0, 1000), (0.1, 900), (0.25, 750), (0.999, 1)])
-def test_split(val_frac: float, begins: int) -> None:
-    assert corpus.from_text("ab" * 500).split(val_frac).held_out == ((0, begins, 1000),)
-
-
-def test_split_is_bounded() -> None:
-    made = corpus.from_text("ab" * 500)
-    assert made.split(0.1, 30).held_out == ((0, 970, 1000),)
-    assert made.split(0.1, 100).held_out == made.split(0.1, 101).held_out == ((0, 900, 1000),)
-    assert made.split(0.0, 30).held_out == ((0, 1000, 1000),)
-
-
 # -- rare characters, bytes ----------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn.text import corpus
-from charrnn.text.corpus import Span
+from charrnn.text.split import Span
 from charrnn.text.words import known_words, training_words, words_of
 
 

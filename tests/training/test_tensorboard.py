@@ -16,7 +16,7 @@ from charrnn.commands.main import main
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import RunError, UsageError
 from charrnn.runs import checkpoint
-from charrnn.runs.checkpoint import Sample
+from charrnn.runs.header import Sample
 from charrnn.runs.run import Run, create_run
 from charrnn.text import corpus
 from charrnn.training import tensorboard

@@ -1,0 +1,143 @@
+"""What a checkpoint says of itself: settings, vocabulary, measurement and sample, as JSON in the file's metadata."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from charrnn.config import ModelConfig, ReadConfig, TrainConfig
+from charrnn.errors import CheckpointError
+from charrnn.text.vocabulary import Vocabulary
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """A text the model wrote, and all that is needed to write it again."""
+
+    prime: str
+    text: str  # what follows the prime
+    seed: int
+    temperature: float
+    known_words: float | None  # share of its words that occur in the training text; None without words
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Header:
+    """All of a checkpoint but its tensors. Losses are nats per character."""
+
+    kind: str  # "snapshot" or "resume"
+    model: ModelConfig
+    training: TrainConfig
+    vocabulary: Vocabulary
+    iteration: int
+    characters: int  # seen in training, overlaps counted again
+    train_loss: float | None  # smoothed over the latest iterations
+    held_out_loss: float | None
+    corpus: Mapping[str, Any]  # name, path, digest, characters
+    reading: ReadConfig = field(default_factory=ReadConfig)
+    began_from: Mapping[str, Any] = field(default_factory=dict)  # the checkpoint that weights were taken from
+    sample: Sample | None = None
+    created: str = ""  # ISO 8601, UTC
+    made_with: Mapping[str, Any] = field(default_factory=dict)  # charrnn, torch, device, threads
+    progress: Mapping[str, Any] = field(default_factory=dict)  # what a resume needs beside tensors
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces; a loss that is no finite number becomes null."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        values["format"] = FORMAT
+        values["model"] = dataclasses.asdict(self.model)
+        values["training"] = dataclasses.asdict(self.training)
+        values["reading"] = dataclasses.asdict(self.reading)
+        values["vocabulary"] = {
+            "code_points": self.vocabulary.code_points.tolist(),
+            "most_frequent": self.vocabulary.most_frequent,
+            "unknown": self.vocabulary.unknown,
+            "of_bytes": self.vocabulary.of_bytes,
+        }
+        values["sample"] = dataclasses.asdict(self.sample) if self.sample else None
+        for loss in ("train_loss", "held_out_loss"):
+            if values[loss] is not None and not math.isfinite(values[loss]):
+                values[loss] = None
+        return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Header:
+        """The header that `to_json` wrote.
+
+        Args:
+            text: JSON.
+
+        Returns:
+            The header.
+
+        Raises:
+            CheckpointError: It is of a newer format, or has settings that this version does not know.
+            KeyError, TypeError, ValueError: It is damaged.
+        """
+        values = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        version = values.pop("format")
+        if not isinstance(version, int) or version > FORMAT:
+            raise CheckpointError(f"has format {version}; this charrnn reads up to {FORMAT}.", "Upgrade charrnn.")
+        vocabulary = values["vocabulary"]
+        values["vocabulary"] = Vocabulary(
+            np.asarray(vocabulary["code_points"], dtype=np.uint32),
+            int(vocabulary["most_frequent"]),
+            unknown=vocabulary["unknown"] is True,
+            of_bytes=vocabulary["of_bytes"] is True,
+        )
+        values["model"] = ModelConfig.from_dict(values["model"])
+        values["training"] = TrainConfig.from_dict(values["training"])
+        values["reading"] = ReadConfig.from_dict(values["reading"])
+        values["sample"] = Sample(**values["sample"]) if values["sample"] else None
+        header = cls(**values)
+        # Listings sort and show these before any checksum was verified.
+        _check_types(header, _TYPES)
+        if header.sample:
+            _check_types(header.sample, _SAMPLE_TYPES)
+        return header
+
+
+_NUMBER_OR_NONE = (float, int, type(None))
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "kind": str,
+    "iteration": int,
+    "characters": int,
+    "train_loss": _NUMBER_OR_NONE,
+    "held_out_loss": _NUMBER_OR_NONE,
+    "corpus": dict,
+    "created": str,
+    "made_with": dict,
+    "began_from": dict,
+    "progress": dict,
+}
+_SAMPLE_TYPES: dict[str, type | tuple[type, ...]] = {
+    "prime": str,
+    "text": str,
+    "seed": int,
+    "temperature": (float, int),
+    "known_words": _NUMBER_OR_NONE,
+}
+
+
+def _check_types(values: Header | Sample, types: Mapping[str, type | tuple[type, ...]]) -> None:
+    """Raises TypeError for a value that JSON allows and charrnn never writes."""
+    for name, kind in types.items():
+        value = getattr(values, name)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"{name} is {value!r:.40}")
+
+
+def _finite(number: str) -> float:
+    """A JSON number with a fraction, or NaN and Infinity, which JSON does not have. Raises ValueError."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is not finite")
+    return value

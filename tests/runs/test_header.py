@@ -1,0 +1,65 @@
+"""A checkpoint's header: what is refused of it, and which losses it has."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import tiny
+from safetensors.numpy import save as serialize
+
+from charrnn.runs import checkpoint
+from charrnn.runs.header import FORMAT
+
+
+def rewritten(path: Path, change: Any) -> Path:
+    """A file with a true checksum over a header that `change` has edited."""
+    values = json.loads(tiny.header().to_json())
+    change(values)
+    text = json.dumps(values)
+    tensors = tiny.weights(tiny.header())
+    path.write_bytes(serialize(tensors, {"charrnn": text, "sha256": checkpoint.digest_of(text, tensors)}))
+    return path
+
+
+def test_losses_that_are_no_numbers_are_kept_as_none(tmp_path: Path) -> None:
+    tiny.save(tmp_path / "one.safetensors", train_loss=float("nan"), held_out_loss=float("inf"))
+    kept = checkpoint.read_header(tmp_path / "one.safetensors")
+    assert kept.train_loss is None
+    assert kept.held_out_loss is None
+
+
+def test_newer_format_says_to_upgrade(tmp_path: Path) -> None:
+    assert "Upgrade" in tiny.refused(rewritten(tmp_path / "n.safetensors", lambda v: v.update(format=FORMAT + 1)))
+    assert "Upgrade" in tiny.refused(rewritten(tmp_path / "s.safetensors", lambda v: v["model"].update(memory=9)))
+
+
+@pytest.mark.parametrize("name", ["reading", "model", "vocabulary", "format", "kind"])
+def test_a_header_that_lacks_something_is_refused(tmp_path: Path, name: str) -> None:
+    assert "damaged" in tiny.refused(rewritten(tmp_path / "one.safetensors", lambda values: values.pop(name)))
+
+
+BROKEN: dict[str, Any] = {
+    "iteration": "ten",
+    "characters": None,
+    "train_loss": "low",
+    "held_out_loss": True,
+    "held_out_loss ": float("inf"),
+    "kind": 3,
+    "corpus": [],
+    "created": 5,
+    "made_with": "x",
+    "vocabulary": {"code_points": [-1, 5], "most_frequent": 0},
+    "vocabulary ": {"code_points": [[1, 2], [3, 4]], "most_frequent": 0},
+    "vocabulary  ": {"code_points": [1, 2, 0x110000], "most_frequent": 0},
+    "sample": {"prime": 1, "text": "", "seed": 1, "temperature": 1, "known_words": None},
+    "model": {"rnn_size": "big"},
+    "training": None,
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_header_of_wrong_types_is_refused(tmp_path: Path, name: str) -> None:
+    tiny.refused(rewritten(tmp_path / "one.safetensors", lambda values: values.update({name.strip(): BROKEN[name]})))
