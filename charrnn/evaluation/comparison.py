@@ -58,7 +58,10 @@ class Comparison:
         """Everything, ready for JSON; no NaN."""
         return {
             "rows": [row.to_dict() for row in self.rows],
-            "settings": {"runs": list(self.groups), "differing": {k: list(v) for k, v in self.settings.items()}},
+            "settings": {
+                "runs": list(self.groups),
+                "differing": {name: list(values) for name, values in self.settings.items()},
+            },
             "took": [dataclasses.asdict(cost) for cost in self.costs],
             "verdicts": {run: list(sentences) for run, sentences in self.verdicts.items()},
             "measurement": self.measurement.to_dict() if self.measurement else None,

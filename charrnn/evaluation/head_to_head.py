@@ -92,7 +92,7 @@ def measure(
     if length < 2:
         raise UsageError(f"--text-length {length}: at least 2 characters.")
     parts: list[tuple[str, str]] = []
-    first: TrainingText | None = None  # that of the first model
+    first_text: TrainingText | None = None  # that of the first model
     measured: list[_ModelBits] = []
     readings: dict[Any, TrainingText] = {}
     for path in paths:
@@ -102,20 +102,20 @@ def measure(
         if key not in readings:
             readings[key] = find_training_text(path, header, text, read)
         source = readings[key]
-        first = first or source
+        first_text = first_text or source
         if text is None and not source.same:
             raise UsageError(f"{source.corpus.name}: is not what {path} was trained on.", "Name it: --text FILE")
-        here = held_out_parts(source, length)
-        parts = parts or here
-        if here != parts:
+        own_parts = held_out_parts(source, length)
+        parts = parts or own_parts
+        if own_parts != parts:
             raise UsageError("these models were trained on, or read, different texts.", "Name one for all: --text FILE")
         measured.append(_bits(loaded, path, parts, _share(progress, 2 * len(paths) * len(parts))))
-    assert first is not None
+    assert first_text is not None
     best = min(measured, key=lambda model: model.carried.mean())
-    order, ngrams = _counting(first, parts) if first.same else (None, None)
+    order, ngrams = _counting(first_text, parts) if first_text.same else (None, None)
     return Measurement(
-        text=first.corpus.name,
-        held_out=first.same,
+        text=first_text.corpus.name,
+        held_out=first_text.same,
         characters=len(best.carried),
         models=tuple(_beside(model, best) for model in measured),
         best=best.path,
@@ -180,10 +180,10 @@ def held_out_parts(text: TrainingText, length: int) -> list[tuple[str, str]]:
     """
     source, parts = text.corpus, list[tuple[str, str]]()
     spans = text.split.held_out if text.same else [HeldOutSpan(0, 0, len(source))]
-    for first, start, stop in spans:
+    for context, start, stop in spans:
         stop = min(stop, start + length)
-        begin = max(first, start - _LEAD)
-        if stop - max(start, first + 1) > 0:
+        begin = max(context, start - _LEAD)
+        if stop - max(start, context + 1) > 0:
             whole = source.vocabulary.decode(source.ids[begin:stop])
             cut = len(source.vocabulary.decode(source.ids[begin:start]))
             parts.append((whole[:cut], whole[cut:]))

@@ -62,13 +62,13 @@ def held_out_passage(loaded: Checkpoint, engine: Engine) -> HeldOutPassage | str
 def _read(loaded: Checkpoint, engine: Engine, source: TrainingText) -> HeldOutPassage:
     """The passage of a text. Raises CorpusError if nothing was held out."""
     vocabulary, ids = source.corpus.vocabulary, source.corpus.ids
-    first, start, stop = max(source.split.held_out, key=lambda span: span.size)
-    start = max(start, first + 1)  # nothing predicts the first
+    context, start, stop = max(source.split.held_out, key=lambda span: span.size)
+    start = max(start, context + 1)  # nothing predicts the first
     if "\n" in vocabulary:
         newline = vocabulary.encode("\n")[0]
         ends = np.flatnonzero(np.asarray(ids[start : max(start, min(stop - 1, start + _SEEK))]) == newline)
         start += int(ends[0]) + 1 if len(ends) else 0
-    lead = vocabulary.decode(ids[max(first, start - _LEAD) : start])
+    lead = vocabulary.decode(ids[max(context, start - _LEAD) : start])
     text = vocabulary.decode(ids[start : min(stop, start + _LENGTH)])
     scored = score(engine, loaded.header.vocabulary, lead + text, lead=len(lead))
     return HeldOutPassage(

@@ -58,25 +58,29 @@ def kneser_ney(train: Ids, held_out: Ids, vocabulary_size: int, *, max_order: in
     for name, ids in (("training", train), ("held-out", held_out)):
         if len(ids) == 0:
             raise CorpusError(f"the {name} text is empty: there are no n-grams to measure.", "Give a longer text.")
-    held = len(held_out)
+    held_out_size = len(held_out)
     # The narrowest integers: NumPy sorts those of 8 and 16 bits by radix, wider ones by comparison.
     text = np.concatenate([train, held_out]).astype(np.min_scalar_type(vocabulary_size - 1))
     grams = _Grams.empty(len(text))
-    below: Floats = np.full(held, 1 / vocabulary_size)  # P of the held-out characters by continuations, an order down
+    below: Floats = np.full(
+        held_out_size, 1 / vocabulary_size
+    )  # P of the held-out characters by continuations, an order down
     bits: list[float] = []
     for order in range(1, min(max_order, len(train)) + 1):
         longer = grams.extended(text)
-        seen = np.bincount(longer.names[:-held], minlength=len(longer))  # the last H end in the held-out text
+        counts = np.bincount(
+            longer.names[:-held_out_size], minlength=len(longer)
+        )  # the last H end in the held-out text
         if order > 1:
             # N1+(• g), how many characters come before g: of the different k-grams, those that end with g.
-            before = np.bincount(longer.suffixes[seen > 0], minlength=len(grams))
-            below = grams.smoothed(before, grams.names[-held:], below)
+            before = np.bincount(longer.suffixes[counts > 0], minlength=len(grams))
+            below = grams.smoothed(before, grams.names[-held_out_size:], below)
         grams = longer
-        bits.append(float(-np.log2(grams.smoothed(seen, grams.names[-held:], below)).mean()))
+        bits.append(float(-np.log2(grams.smoothed(counts, grams.names[-held_out_size:], below)).mean()))
         if order - 1 - int(np.argmin(bits)) >= patience:
             break
     best = int(np.argmin(bits))
-    return Baseline(best + 1, bits[best], tuple(bits), len(train), held)
+    return Baseline(best + 1, bits[best], tuple(bits), len(train), held_out_size)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -127,9 +131,9 @@ class _Grams:
         discounts = _discounts(counts)[np.minimum(counts, 3)]  # (G,)
         contexts = self.contexts[wanted]
         total = np.bincount(self.contexts, weights=counts)[contexts]  # (H,) n(h •)
-        taken = np.bincount(self.contexts, weights=discounts)[contexts]  # (H,) γ(h) n(h •)
-        left = (counts - discounts)[wanted]
-        return np.where(total > 0, (left + taken * below) / np.maximum(total, 1), below)
+        discounted = np.bincount(self.contexts, weights=discounts)[contexts]  # (H,) γ(h) n(h •)
+        remaining = (counts - discounts)[wanted]
+        return np.where(total > 0, (remaining + discounted * below) / np.maximum(total, 1), below)
 
 
 def _discounts(counts: Counts) -> Floats:

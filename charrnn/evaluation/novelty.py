@@ -61,7 +61,7 @@ def find(texts: Sequence[str], source: Corpus, parts: Parts | None = None, least
     units = [_units(text, source.vocabulary) for text in texts]
     prints = [_fingerprints(numbers[unit], least) for unit in units]
     wanted = np.unique(np.concatenate([*prints, np.empty(0, np.uint64)]))
-    seen = np.zeros(len(wanted), dtype=bool)
+    occurs = np.zeros(len(wanted), dtype=bool)
     if len(wanted):
         likely = np.zeros(1 << 16, dtype=bool)  # by the upper bits: spares most of a novel the search
         likely[wanted >> np.uint64(48)] = True
@@ -71,9 +71,9 @@ def find(texts: Sequence[str], source: Corpus, parts: Parts | None = None, least
                 prints_here = _fingerprints(numbers[ids], least)
                 prints_here = prints_here[likely[prints_here >> np.uint64(48)]]
                 places = np.minimum(wanted.searchsorted(prints_here), len(wanted) - 1)
-                seen[places[wanted[places] == prints_here]] = True
+                occurs[places[wanted[places] == prints_here]] = True
     return [
-        _in_characters(text, unit, seen[wanted.searchsorted(print_)], least, source.vocabulary)
+        _in_characters(text, unit, occurs[wanted.searchsorted(print_)], least, source.vocabulary)
         for text, unit, print_ in zip(texts, units, prints, strict=True)
     ]
 

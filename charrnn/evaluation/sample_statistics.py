@@ -75,6 +75,8 @@ def interpretation(sample: SampleStatistics, real: SampleStatistics) -> str | No
         (real.known_words, sample.known_words, STUMBLES, "fewer real words: too warm or still learning"),
     )
     remarks_that_hold = [
-        words for more, less, margin, words in remarks if more is not None and less is not None and more - less > margin
+        words
+        for higher, lower, margin, words in remarks
+        if higher is not None and lower is not None and higher - lower > margin
     ]
     return "; ".join(remarks_that_hold) or None

@@ -102,10 +102,10 @@ def score(
             "Give a longer text.",
         )
     ids, begins, unseen = _encoded(vocabulary, text)
-    first = int(begins[lead])
+    first_id = int(begins[lead])
     inputs = len(ids) - 1
-    plan = list(_carried(inputs) if window is None else _cold(inputs, first, window))
-    surprise = np.add.reduceat(_bits(engine, ids, plan, progress)[first:], begins[lead:] - first)
+    plan = list(_carried(inputs) if window is None else _cold(inputs, first_id, window))
+    surprise = np.add.reduceat(_bits(engine, ids, plan, progress)[first_id:], begins[lead:] - first_id)
     unseen = unseen[lead:]
     surprise[unseen] = UNSEEN_BITS + (surprise[unseen] if vocabulary.unknown else 0.0)
     return Score(text[lead:], surprise, unseen, text[:lead])
@@ -118,9 +118,9 @@ def _encoded(vocabulary: Vocabulary, text: str) -> tuple[NDArray[np.intp], NDArr
         sizes = [len(character.encode("utf-8", "surrogateescape")) for character in text]
         return ids, np.cumsum([0, *sizes[:-1]], dtype=np.intp), np.zeros(len(text), dtype=np.bool_)
     distinct, where = np.unique(to_code_points(text), return_inverse=True)
-    read = np.array([_read_as(vocabulary, chr(point)) for point in distinct.tolist()], dtype=np.intp)
+    input_ids = np.array([_read_as(vocabulary, chr(point)) for point in distinct.tolist()], dtype=np.intp)
     unseen = ~np.isin(distinct, vocabulary.code_points)
-    return read[where], np.arange(len(text), dtype=np.intp), unseen[where]
+    return input_ids[where], np.arange(len(text), dtype=np.intp), unseen[where]
 
 
 def _read_as(vocabulary: Vocabulary, character: str) -> int:
@@ -143,9 +143,9 @@ def _carried(inputs: int) -> Iterator[_Rows]:
     yield np.arange(count, dtype=np.intp) * (inputs - size) // max(1, count - 1), size
 
 
-def _cold(inputs: int, first: int, window: int) -> Iterator[_Rows]:
+def _cold(inputs: int, first_id: int, window: int) -> Iterator[_Rows]:
     """Windows, as many as can be side by side; the last is what is left over."""
-    begins = np.arange(first - 1, inputs, window, dtype=np.intp)
+    begins = np.arange(first_id - 1, inputs, window, dtype=np.intp)
     whole = begins[begins + window <= inputs]
     for at in range(0, len(whole), _ROWS):
         yield whole[at : at + _ROWS], window

@@ -46,7 +46,7 @@ class Point:
     iteration: int
     train: float | None  # as the training has it: over the latest iterations, dropout at work
     held_out: float
-    kept: bool = True  # whether there is a snapshot of it
+    has_snapshot: bool = True  # whether there is a snapshot of it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,7 +160,7 @@ def judge(
         finished=finished,
         clipped_share=clipped_share or 0.0,
     )
-    usable = [point for point in course.points if point.kept]
+    usable = [point for point in course.points if point.has_snapshot]
     use = min(usable, key=lambda point: point.held_out, default=None)
     sentences = [_headline(course, use)]
     if course.points:
@@ -258,7 +258,7 @@ def of_run(run: Run, baseline: float | None = None) -> Verdict | None:
     snapshots = {snapshot.header.iteration for snapshot in run.snapshots}
     return judge(
         [
-            Point(iteration=at, train=train.get(at), held_out=loss, kept=at in snapshots)
+            Point(iteration=at, train=train.get(at), held_out=loss, has_snapshot=at in snapshots)
             for at, loss in curves.held_out
             if at > 0
         ],

@@ -82,15 +82,15 @@ def _loss_in_words(run: RunReport) -> str:
     if curves.best is None:
         return "nothing was held out, or not measured yet."
     at, lowest = curves.best
-    first, begun = curves.held_out[0]
+    first_iteration, first_loss = curves.held_out[0]
     words = f"lowest {lowest:.3f} at iteration {at:,}"
-    if first < at:
-        words = f"{begun:.3f} bits held out at iteration {first:,}, {words}"
+    if first_iteration < at:
+        words = f"{first_loss:.3f} bits held out at iteration {first_iteration:,}, {words}"
     trained = next((value for iteration, value in reversed(curves.train) if iteration <= at), None)
     if trained is not None:
         words += f", where the training text takes {trained:.3f}"
-    last, latest = curves.held_out[-1]
-    return words + (f"; {latest:.3f} at iteration {last:,}, its last." if last > at else ".")
+    last_iteration, last_loss = curves.held_out[-1]
+    return words + (f"; {last_loss:.3f} at iteration {last_iteration:,}, its last." if last_iteration > at else ".")
 
 
 def _learning_rates(runs: Sequence[RunReport]) -> TitledChart | None:
@@ -136,9 +136,9 @@ def _clipping_in_words(run: RunReport) -> str:
         return "how many were clipped was not recorded."
     iterations, count = curves.clipped[-1]
     at = f" at {clip:g}" if clip else ""
-    last = f", the last by iteration {curves.last_clipped:,}" if share else ""
+    last_clipping = f", the last by iteration {curves.last_clipped:,}" if share else ""
     percent = "under 0.1%" if 0 < share < 0.001 else f"{share:.1%}"
-    return f"{count:,.0f} of {iterations:,} iterations ({percent}) clipped{at}{last}."
+    return f"{count:,.0f} of {iterations:,} iterations ({percent}) clipped{at}{last_clipping}."
 
 
 def _clip(run: RunReport) -> float | None:

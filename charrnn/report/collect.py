@@ -106,8 +106,8 @@ class Report:
     @property
     def title(self) -> str:
         """What stands above it."""
-        what = self.runs[0].name if len(self.runs) == 1 else f"{len(self.runs)} runs"
-        return f"What {what} learned"
+        learner = self.runs[0].name if len(self.runs) == 1 else f"{len(self.runs)} runs"
+        return f"What {learner} learned"
 
 
 def collect(
@@ -140,7 +140,7 @@ def collect(
     for temperature in request.temperatures:
         chain.make_chain(temperature)  # raises before anything is read
     loader = CheckpointLoader()
-    runs = _found(paths, root, loader.problems)
+    runs = _named_or_newest(paths, root, loader.problems)
     reports: list[RunReport] = []
     for run, name in zip(runs, names_of(runs), strict=True):
         letter = _letter(len(reports)) if len(runs) > 1 else ""
@@ -156,7 +156,7 @@ def collect(
     measurement: Measurement | str | None = None
     if same_text and text_length and len(reported) > 1:
         files = [checkpoint.row.path for checkpoint in reported.values()]
-        measurement = _measured(files, text_length, loader, progress)
+        measurement = _measurement(files, text_length, loader, progress)
     return Report(
         runs=tuple(reports),
         groups=tuple(reported),
@@ -170,7 +170,7 @@ def collect(
     )
 
 
-def _found(paths: Sequence[Path], root: Path, problems: list[str]) -> list[Run]:
+def _named_or_newest(paths: Sequence[Path], root: Path, problems: list[str]) -> list[Run]:
     """The runs that were named, each once, or the newest."""
     runs: dict[Path, Run] = {}
     for path in paths or [newest_run(root).path]:
@@ -182,7 +182,7 @@ def _found(paths: Sequence[Path], root: Path, problems: list[str]) -> list[Run]:
     return list(runs.values())
 
 
-def _measured(
+def _measurement(
     files: Sequence[Path], length: int, loader: CheckpointLoader, progress: ShareCallback
 ) -> Measurement | str:
     """All on one text, or why not."""

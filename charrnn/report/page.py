@@ -40,8 +40,8 @@ def render(report: Report) -> str:
 
 def _command(report: Report) -> str:
     """What makes this page again."""
-    asked = {"prime": report.prime} if report.prime is not None else {}
+    prime = {"prime": report.prime} if report.prime is not None else {}
     request = report.request
-    options = asked | {"seed": request.seed, "length": request.length, "temperatures": request.temperatures}
+    options = prime | {"seed": request.seed, "length": request.length, "temperatures": request.temperatures}
     options |= {"text_length": report.text_length} if len(report.runs) > 1 else {}
     return f"{shlex.join(['charrnn', 'report', *(run.name for run in report.runs)])} {as_typed(options)}"

@@ -92,7 +92,7 @@ def chart(
     values = [value for line in lines for _, value in line.points]
     if not values:
         return None
-    last = max(line.points[-1][0] for line in lines)
+    last_iteration = max(line.points[-1][0] for line in lines)
     scale = math.log10 if logarithmic else float
     low, high = scale(min(values)), scale(max(values) if top is None else min(top, max(values)))
     margin = _MARGIN * (high - low) or 0.5 * abs(high) or 0.5
@@ -100,7 +100,7 @@ def chart(
 
     def x(iteration: float) -> float:
         """Percent from the left."""
-        return 100 * iteration / max(1, last)
+        return 100 * iteration / max(1, last_iteration)
 
     def y(value: float) -> float:
         """Percent from the top."""
@@ -109,7 +109,7 @@ def chart(
     up = _decades(low, high) if logarithmic else ticks(low, high)
     inside = threshold is not None and (threshold > 0 or not logarithmic) and 0 <= y(threshold) <= 100
     return Chart(
-        across=tuple(Tick(_short(x(at)), f"{at:,.0f}") for at in ticks(0, last) if at == int(at)),
+        across=tuple(Tick(_short(x(at)), f"{at:,.0f}") for at in ticks(0, last_iteration) if at == int(at)),
         up=tuple(Tick(_short(y(value)), f"{value:.6g}") for value in up),
         lines=tuple(_curve(line, x, y) for line in lines),
         labels=_spaced_out([_label(line, x, y) for line in lines if line.label]),

@@ -142,8 +142,8 @@ def read_header(path: Path) -> Header:
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            first = file.read(8)
-            data = first + file.read(min(int.from_bytes(first, "little"), _LONGEST_HEADER, size))
+            prefix = file.read(8)
+            data = prefix + file.read(min(int.from_bytes(prefix, "little"), _LONGEST_HEADER, size))
     except OSError as error:
         raise _open_error(path, error) from None
     return _header(path, _metadata(path, data, size))

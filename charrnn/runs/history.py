@@ -136,7 +136,7 @@ def ceiling(losses: Sequence[Series]) -> float | None:
     Returns:
         The highest value after the first iterations; None where nothing lies above it.
     """
-    last = max((series[-1][0] for series in losses if series), default=0)
-    early = [value for series in losses for at, value in series if at < _EARLY * last]
-    late = [value for series in losses for at, value in series if at >= _EARLY * last]
+    last_iteration = max((series[-1][0] for series in losses if series), default=0)
+    early = [value for series in losses for at, value in series if at < _EARLY * last_iteration]
+    late = [value for series in losses for at, value in series if at >= _EARLY * last_iteration]
     return max(late) if late and max(early, default=0.0) > max(late) else None

@@ -14,7 +14,7 @@ from charrnn.runs.checkpoint_file import CheckpointFile, best_or_last
 from charrnn.runs.find import find_run
 from charrnn.runs.run import Run
 
-_HELD = 512 << 20  # bytes of tensors that are held for later, beside those of each run's checkpoint to use
+_CAPACITY = 512 << 20  # bytes of tensors that are held for later, beside those of each run's checkpoint to use
 
 
 class CheckpointLoader:
@@ -24,15 +24,15 @@ class CheckpointLoader:
         problems: One line for each thing that was left out.
     """
 
-    def __init__(self, held: int = _HELD) -> None:
+    def __init__(self, capacity: int = _CAPACITY) -> None:
         """Begin with nothing.
 
         Args:
-            held: Bytes of tensors to hold. What is beyond is read again if it is asked for again, the oldest first;
+            capacity: Bytes of tensors to hold. What is beyond is read again if it is asked for again, the oldest first;
                 but never the checkpoint to use of each run that was verified.
         """
         self.problems: list[str] = []
-        self._room = held
+        self._capacity = capacity
         self._loaded: dict[Path, Checkpoint] = {}  # the oldest first
         self._to_use: set[Path] = set()
 
@@ -70,7 +70,7 @@ class CheckpointLoader:
         sizes = {
             path: sum(tensor.nbytes for tensor in loaded.tensors.values()) for path, loaded in self._loaded.items()
         }
-        excess = sum(sizes.values()) - self._room
+        excess = sum(sizes.values()) - self._capacity
         for path in list(sizes)[:-1]:
             if excess > 0 and path not in self._to_use:
                 del self._loaded[path]

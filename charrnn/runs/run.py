@@ -128,7 +128,10 @@ class Run:
         Raises:
             RunError: It cannot be written.
         """
-        clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+        clean = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in row.items()
+        }
         try:
             with open(self.metrics_path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(clean, allow_nan=False) + "\n")

@@ -89,9 +89,9 @@ class TopK:
         if self.count >= log_probs.shape[-1]:
             return log_probs
         order = np.argsort(-log_probs, axis=-1, kind="stable")
-        left = log_probs.copy()
-        np.put_along_axis(left, order[..., self.count :], -np.inf, axis=-1)
-        return left
+        allowed = log_probs.copy()
+        np.put_along_axis(allowed, order[..., self.count :], -np.inf, axis=-1)
+        return allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +110,10 @@ class TopP:
         ranked = np.take_along_axis(log_probs, order, axis=-1)
         weights = np.exp(ranked - ranked[..., :1])  # a processor before may have left less than 1 in all
         before = np.add.accumulate(weights, axis=-1) - weights
-        left = log_probs.copy()
+        allowed = log_probs.copy()
         ranked = np.where(before >= self.share * weights.sum(axis=-1, keepdims=True), -np.inf, ranked)
-        np.put_along_axis(left, order, ranked, axis=-1)
-        return left
+        np.put_along_axis(allowed, order, ranked, axis=-1)
+        return allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +140,9 @@ class Exclude:
     id: int
 
     def __call__(self, log_probs: LogProbs) -> LogProbs:
-        left = log_probs.copy()
-        left[..., self.id] = -np.inf
-        return left
+        allowed = log_probs.copy()
+        allowed[..., self.id] = -np.inf
+        return allowed
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,10 +66,10 @@ def generate(
         for index in ids:
             stack.step(input_rows[index])
         logits = state.logits if state else stack.logits()
-        for left in range(length, 0, -1):
+        for remaining in range(length, 0, -1):
             log_probs = log_softmax(logits)
             index = sample_id(process(log_probs), rng)
-            yield Character(decode(index, left == 1), index, bits(-log_probs.item(index)))
+            yield Character(decode(index, remaining == 1), index, bits(-log_probs.item(index)))
             stack.step(input_rows[index])
             logits = stack.logits()
 

@@ -67,19 +67,19 @@ def stop_at_unit_end(
         raise UsageError(f"--finish {unit}: there is no such unit.", f"Choose one of {', '.join(get_args(Unit))}.")
 
     def beginning() -> Iterator[Character]:
-        last, ended = "", False  # the character before; whether a sentence has ended, and what closes it may follow
+        previous, ended = "", False  # the character before; whether a sentence has ended, and what closes it may follow
         for number, character in enumerate(characters):
             following = character.text[:1]
             if number >= length + max_overrun:
                 return
             if number >= length and following:
-                empty_line = last == following == "\n"
-                if {"line": last == "\n", "paragraph": empty_line}.get(
+                empty_line = previous == following == "\n"
+                if {"line": previous == "\n", "paragraph": empty_line}.get(
                     unit, empty_line or (ended and following.isspace())
                 ):
                     return
             yield character
-            for last in character.text:
-                ended = last in _TERMINATORS or (ended and last in _CLOSING)
+            for previous in character.text:
+                ended = previous in _TERMINATORS or (ended and previous in _CLOSING)
 
     return beginning()

@@ -68,8 +68,8 @@ def show_costs(out: Console, groups: Sequence[str], costs: Sequence[TrainingCost
 def show_measurement(out: Console, measurement: Measurement, rows: Sequence[CheckpointRow]) -> None:
     """Models on one text, and in words by how much one is better than another."""
     rows_by_path = {row.path: row for row in rows}
-    what = "held-out characters" if measurement.held_out else "characters"
-    out.print(plain(f"Measured on {measurement.characters:,} {what} of {measurement.text}", "bold"))
+    unit = "held-out characters" if measurement.held_out else "characters"
+    out.print(plain(f"Measured on {measurement.characters:,} {unit} of {measurement.text}", "bold"))
     out.print()
     figures = ("Iteration", "Carried\nbpc", "Cold\nbpc", "Unseen", "Behind the best")
     table = open_table("", *figures, right=figures)

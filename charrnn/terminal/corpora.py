@@ -24,12 +24,12 @@ def show_library(
         fetchable: Those that can be fetched by name, and are not here.
         cached: Texts that need not be encoded again.
     """
-    here = open_table("Here", "Size", "Characters", "Fetched", right=("Size", "Characters"))
+    stored_table = open_table("Here", "Size", "Characters", "Fetched", right=("Size", "Characters"))
     for text in texts:
         characters = "-" if text.characters is None else f"{text.characters:,}"
         when = moment(text.fetched) if text.fetched else "-" if text.characters is None else "comes with charrnn"
-        here.add_row(*map(plain, (text.name, size(text.size), characters, when)))
-    out.print(here)
+        stored_table.add_row(*map(plain, (text.name, size(text.size), characters, when)))
+    out.print(stored_table)
     if cached:
         out.print()
         in_cache = open_table("In the cache", "Size", "Characters", right=("Size", "Characters"))
@@ -39,7 +39,7 @@ def show_library(
     if not fetchable:
         return
     out.print()
-    there = open_table("To fetch", "Language", "Title", "Author")
+    fetchable_table = open_table("To fetch", "Language", "Title", "Author")
     for known in fetchable:
-        there.add_row(*map(plain, (known.name, known.language, known.title, known.author)))
-    out.print(there)
+        fetchable_table.add_row(*map(plain, (known.name, known.language, known.title, known.author)))
+    out.print(fetchable_table)

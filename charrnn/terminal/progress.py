@@ -138,10 +138,10 @@ class Display:
             self.bar.set_postfix_str(f"loss {loss:.3f}, {bits(loss):.3f} bpc, {rate}", refresh=False)
             self.bar.update()
         elif speed and self.total is not None and time.monotonic() - self._spoke >= _PLAIN_EVERY:
-            left = self._left(event)
+            seconds_left = self._seconds_left(event)
             self._say(
                 f"iteration {event.iteration:,}/{self.total:,}: loss {event.smoothed_loss:.3f}, "
-                f"{bits(event.smoothed_loss):.3f} bpc, {speed:,.0f} char/s, {duration(left)} left"
+                f"{bits(event.smoothed_loss):.3f} bpc, {speed:,.0f} char/s, {duration(seconds_left)} left"
             )
 
     def _speed(self, event: Progress) -> float | None:
@@ -161,11 +161,11 @@ class Display:
             marks.popleft()
         if not self._estimated and self.total is not None:
             self._estimated = True
-            left = duration(self._left(event))
-            self._say(f"speed   {speed:,.0f} characters a second: about {left} of training to go")
+            time_left = duration(self._seconds_left(event))
+            self._say(f"speed   {speed:,.0f} characters a second: about {time_left} of training to go")
         return speed
 
-    def _left(self, event: Progress) -> float:
+    def _seconds_left(self, event: Progress) -> float:
         """Seconds of training to go, at the speed since the first mark."""
         assert self.total is not None
         mark = self._marks[0]
@@ -223,8 +223,8 @@ class Display:
         self.close()
         of = f" of {self.total:,}" if self.total is not None else ""
         self._say(f"\nstopped after iteration {self.training.iteration:,}{of}; everything is kept.")
-        more = " --tensorboard" if tensorboard.directory(self.run).exists() else ""
-        self._say(f"go on with: charrnn train --resume {shlex.quote(str(self.run.path))}{more}")
+        option = " --tensorboard" if tensorboard.directory(self.run).exists() else ""
+        self._say(f"go on with: charrnn train --resume {shlex.quote(str(self.run.path))}{option}")
 
     def finished(self) -> None:
         """After the last iteration: where things are and what to type next."""

@@ -64,9 +64,9 @@ def download_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """
     with _bar(desc=name, unit="B", unit_scale=True, dynamic_ncols=True) as bar:
 
-        def progress(there: int, total: int | None) -> None:
+        def progress(arrived: int, total: int | None) -> None:
             bar.total = total
-            bar.update(there - bar.n)
+            bar.update(arrived - bar.n)
 
         yield progress
 

@@ -37,8 +37,8 @@ def show_summary(out: Console, summary: TextSummary) -> None:
     if summary.rare:
         by_count = groupby(summary.rare[:_MOST], key=itemgetter(1))
         listed = [f"{' '.join(symbol_of(rare) for rare, _ in group)} ({count} x)" for count, group in by_count]
-        more = f", and {len(summary.rare) - _MOST:,} more" if len(summary.rare) > _MOST else ""
-        facts["rare"] = f"{', '.join(listed)}{more}"
+        others = f", and {len(summary.rare) - _MOST:,} more" if len(summary.rare) > _MOST else ""
+        facts["rare"] = f"{', '.join(listed)}{others}"
     if summary.unknown:
         facts["unknown"] = f"{summary.unknown:,} characters share the unknown symbol"
     if summary.baseline:

@@ -67,8 +67,8 @@ class Compression:
                 if piece:
                     yield piece
             data = decompressor.unused_data.lstrip(b"\0")
-            while not data and (more := next(stored, b"")):
-                data = more.lstrip(b"\0")
+            while not data and (chunk := next(stored, b"")):
+                data = chunk.lstrip(b"\0")
 
 
 BY_SUFFIX = {

@@ -134,8 +134,8 @@ def read(
     named = [text if isinstance(text, Source) else _path(text) for text in texts]
     gathered = sources.gather(named, glob=glob, max_expansion=max_expansion)
     places = [_place(text) for text in named]
-    first = gathered[0].name if len(gathered) == 1 else Path(places[0]).name
-    name = first if len(named) == 1 else f"{first} and {len(named) - 1} more"
+    first_name = gathered[0].name if len(gathered) == 1 else Path(places[0]).name
+    name = first_name if len(named) == 1 else f"{first_name} and {len(named) - 1} more"
     origin = {"texts": places, "glob": glob, "max_expansion": max_expansion}
     key = _key(gathered, config) if sum(source.size for source in gathered) >= _CACHED_FROM else None
     ids: Ids | IdFile
@@ -242,8 +242,8 @@ def _digest(documents: Sequence[Document], config: ReadConfig) -> str:
 
 def _notes(gathered: Sequence[Source], documents: Sequence[Document]) -> list[str]:
     """What a person would want to be told of this reading."""
-    notes, used = [], {document.source for document in documents}
-    empty = [source.name for index, source in enumerate(gathered) if index not in used]
+    notes, used_sources = [], {document.source for document in documents}
+    empty = [source.name for index, source in enumerate(gathered) if index not in used_sources]
     if empty:
         notes.append(f"left out as empty: {few(empty)}")
     others: dict[str, list[str]] = {}

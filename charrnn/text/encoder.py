@@ -215,12 +215,12 @@ def _check(
     readers: Sequence[DocumentReader], documents: Sequence[Document], counts: NDArray[np.int64], config: ReadConfig
 ) -> None:
     """Raises CorpusError for what cannot be learnt from."""
-    first = readers[0].display_name
+    first_name = readers[0].display_name
     if not documents:
-        all_of = f"{first}: is" if len(readers) == 1 else f"{first} and {len(readers) - 1} more: all are"
+        all_of = f"{first_name}: is" if len(readers) == 1 else f"{first_name} and {len(readers) - 1} more: all are"
         raise CorpusError(f"{all_of} empty.", "Name a text to learn from.")
-    first = readers[documents[0].source].display_name
-    where = first if len(documents) == 1 else f"{first} and {len(documents) - 1} more"
+    first_name = readers[documents[0].source].display_name
+    where = first_name if len(documents) == 1 else f"{first_name} and {len(documents) - 1} more"
     if config.bytes and np.count_nonzero(counts) < 2:
         raise CorpusError(f"{where}: one byte over and over; there is nothing to learn.")
     nuls, total = int(counts[0]), int(counts.sum())

@@ -48,17 +48,17 @@ def _files_below(folder: Path, hidden: bool) -> tuple[list[Parts], list[CorpusEr
     pending: list[tuple[Parts, frozenset[tuple[int, int]]]] = [((), frozenset())]  # a folder and those that led to it
     while pending:
         parts, above = pending.pop()
-        here = Path(folder, *parts)
+        directory = Path(folder, *parts)
         try:
-            status = os.stat(here)
+            status = os.stat(directory)
             identity = (status.st_dev, status.st_ino)
-            entries = [] if identity in above else os.listdir(here)
+            entries = [] if identity in above else os.listdir(directory)
         except OSError as error:
-            errors.append(unreadable(here, error))
+            errors.append(unreadable(directory, error))
             continue
         for name in entries:
             if hidden or not name.startswith("."):
-                if os.path.isdir(here / name):
+                if os.path.isdir(directory / name):
                     pending.append(((*parts, name), above | {identity}))
                 else:
                     files.append((*parts, name))
@@ -67,9 +67,9 @@ def _files_below(folder: Path, hidden: bool) -> tuple[list[Parts], list[CorpusEr
 
 def _matches_decompressed(parts: Parts, pattern: Parts) -> bool:
     """Whether a path matches, with or without its compression's suffix."""
-    last = PurePath(parts[-1])
+    file_name = PurePath(parts[-1])
     return _matches(parts, pattern) or (
-        last.suffix.lower() in BY_SUFFIX and _matches((*parts[:-1], last.stem), pattern)
+        file_name.suffix.lower() in BY_SUFFIX and _matches((*parts[:-1], file_name.stem), pattern)
     )
 
 

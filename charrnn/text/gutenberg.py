@@ -75,16 +75,16 @@ def strip(pieces: Iterable[str]) -> Iterator[str]:
 
 def _lines(pieces: Iterable[str]) -> Iterator[str]:
     """The text cut anew: lines with their ends, of a long line _LONGEST characters at a time, never empty."""
-    rest = ""
+    unfinished = ""
     for piece in pieces:
-        rest += piece
+        unfinished += piece
         at = 0
-        while line := _LINE.match(rest, at):
+        while line := _LINE.match(unfinished, at):
             yield line[0]
             at = line.end()
-        rest = rest[at:]
-    if rest:
-        yield rest
+        unfinished = unfinished[at:]
+    if unfinished:
+        yield unfinished
 
 
 def _after_marker(lines: Iterator[str]) -> Iterator[str]:
@@ -120,22 +120,22 @@ def _without_credits(lines: Iterator[str]) -> Iterator[str]:
 
 def _before_end(lines: Iterable[str]) -> Iterator[str]:
     """`lines` up to the END marker, or to the footer if nothing follows that."""
-    held: list[str] = []  # a footer, unless the book goes on below it
+    footer: list[str] = []  # unless the book goes on below it
     begins = True  # whether this is a line's first part
     for line in lines:
         if begins and _END.match(line):
             return
-        if held and not _may_follow(held, line):
-            yield from held
-            held = []
-        if held or (begins and _FOOTER.match(line)):
-            held.append(line)
+        if footer and not _may_follow(footer, line):
+            yield from footer
+            footer = []
+        if footer or (begins and _FOOTER.match(line)):
+            footer.append(line)
         else:
             yield line
         begins = line[-1] in "\r\n"
 
 
-def _may_follow(held: list[str], line: str) -> bool:
+def _may_follow(footer: list[str], line: str) -> bool:
     """A footer has up to three lines and then blank ones."""
-    wrapped = len(held) < 3 and not held[-1].isspace()
-    return len(held) < _FOOTER_LINES and (line.isspace() or wrapped)
+    wrapped = len(footer) < 3 and not footer[-1].isspace()
+    return len(footer) < _FOOTER_LINES and (line.isspace() or wrapped)

@@ -137,14 +137,14 @@ def find(key: str, progress: Callable[[int], None] = lambda _: None) -> tuple[Id
     try:
         with open(path, "rb") as file:
             facts = _facts(file)
-            digest, left = hashlib.sha256(), int(facts["bytes"])
+            digest, remaining = hashlib.sha256(), int(facts["bytes"])
             file.seek(0)
-            while left:
-                piece = file.read(min(_PIECE, left))
+            while remaining:
+                piece = file.read(min(_PIECE, remaining))
                 if not piece:
                     return None
                 digest.update(piece)
-                left -= len(piece)
+                remaining -= len(piece)
                 progress(len(piece))
             if digest.hexdigest() != facts["sha256"]:
                 return None

@@ -153,8 +153,8 @@ def entry_of_url(url: str, name: str | None = None) -> KnownText:
         UsageError: The name cannot be one, or is another text's.
     """
     if name is None:
-        last = unquote(re.sub(r"[?#].*", "", url)).rstrip("/").rpartition("/")[2]
-        stem = re.sub(r"\.(txt|text|utf-?8)(?=\.|$)", "", last.lower())
+        file_name = unquote(re.sub(r"[?#].*", "", url)).rstrip("/").rpartition("/")[2]
+        stem = re.sub(r"\.(txt|text|utf-?8)(?=\.|$)", "", file_name.lower())
         name = re.sub(r"[^\w.]+", "-", stem).strip("-.")[:100]
     if not _NAME.fullmatch(name):
         allowed = "up to 100 letters, digits, '-', '_' and '.', the first a letter or digit"
@@ -182,10 +182,10 @@ def fetch(entry: KnownText, *, max_size: int = MAX_SIZE, progress: DownloadCallb
     downloaded = download.fetch(entry.url, max_size=max_size, sha256=entry.sha256, progress=progress)
     text = _checked_text(downloaded, entry)
     data = text.encode()
-    path, now = fetched_path(entry.name), datetime.now(UTC).isoformat(timespec="seconds")
+    path, fetched_at = fetched_path(entry.name), datetime.now(UTC).isoformat(timespec="seconds")
     notes = {
         "url": entry.url,
-        "fetched": now,
+        "fetched": fetched_at,
         "downloaded_sha256": hashlib.sha256(downloaded).hexdigest(),
         "stored_sha256": hashlib.sha256(data).hexdigest(),
         "characters": len(text),
@@ -197,7 +197,7 @@ def fetch(entry: KnownText, *, max_size: int = MAX_SIZE, progress: DownloadCallb
         files.replace_file(path.with_suffix(".json"), json.dumps(notes, indent=2).encode())
     except OSError as error:
         raise FetchError(f"{path}: cannot be written ({error.strerror}).", "Check the folder, or free space.") from None
-    return StoredText(entry.name, path, len(data), len(text), now, entry.url)
+    return StoredText(entry.name, path, len(data), len(text), fetched_at, entry.url)
 
 
 def _checked_text(downloaded: bytes, entry: KnownText) -> str:

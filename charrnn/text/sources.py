@@ -199,8 +199,8 @@ def _joined(errors: Sequence[CorpusError]) -> CorpusError:
     if len(errors) == 1:
         return errors[0]
     named = " ".join(error.what for error in errors[:_NAMED_AT_ONCE])
-    more = f" And {len(errors) - _NAMED_AT_ONCE} more." if len(errors) > _NAMED_AT_ONCE else ""
-    return CorpusError(f"{len(errors)} texts cannot be used: {named}{more}", "Check the paths and permissions.")
+    others = f" And {len(errors) - _NAMED_AT_ONCE} more." if len(errors) > _NAMED_AT_ONCE else ""
+    return CorpusError(f"{len(errors)} texts cannot be used: {named}{others}", "Check the paths and permissions.")
 
 
 def _of_file(path: Path, name: str, max_expansion: int) -> Source:

@@ -260,5 +260,5 @@ class Vocabulary:
         for character in unseen[:8]:
             nearest = self.nearest(character)
             parts.append(describe(character) + (f", nearest {nearest!r}" if nearest else ""))
-        more = f" and {len(unseen) - 8} more" if len(unseen) > 8 else ""
-        return VocabularyError(f"the model has never seen {'; '.join(parts)}{more}.")
+        others = f" and {len(unseen) - 8} more" if len(unseen) > 8 else ""
+        return VocabularyError(f"the model has never seen {'; '.join(parts)}{others}.")

@@ -33,14 +33,14 @@ def training_words(
         piece: characters that are decoded at once; None: each part whole.
     """
     words: set[str] = set()
-    left = len(corpus) if limit is None else limit
+    remaining = len(corpus) if limit is None else limit
     for span in spans:
-        if left <= 0:
+        if remaining <= 0:
             break
         size = piece or max(1, span.size)
-        for start in range(span.start, min(span.stop, span.start + left), size):
+        for start in range(span.start, min(span.stop, span.start + remaining), size):
             words.update(words_of(corpus.vocabulary.decode(corpus.ids[start : min(span.stop, start + size)])))
-        left -= span.size
+        remaining -= span.size
     return frozenset(words)
 
 

@@ -19,11 +19,11 @@ def mojibake(text: CheckedText) -> Findings:
     """Mojibake; where there is none, C1 controls, of which it may be made."""
     words: Counter[tuple[str, str]] = Counter()
     encodings: Counter[str] = Counter()
-    first, end = "", 0
+    first_place, end = "", 0
     if not all(character.isascii() for character in text.counts):
         for start, piece in text.slices():
             for place, word, meant in damage.garbled_words(piece):
-                first = first or (", first" + text.in_document(start + place)) * (len(text.documents) > 1)
+                first_place = first_place or (", first" + text.in_document(start + place)) * (len(text.documents) > 1)
                 words[word, meant] += 1
                 encodings[text.document_at(start + place).encoding] += 1
             end = start + len(piece)
@@ -36,7 +36,7 @@ def mojibake(text: CheckedText) -> Findings:
             repair = "repair it with ftfy (pip install ftfy; ftfy OLD -o NEW), which straightens quotes too"
             advice = f"UTF-8 was read as something else when this file was made. Find a better copy, or {repair}."
         examples = tuple(f"{word!r} for {meant!r}" for (word, meant), _ in words.most_common(3))
-        message = f"{plural(words.total(), 'garbled word')}{text.within(end)}{first}: {', '.join(examples)}"
+        message = f"{plural(words.total(), 'garbled word')}{text.within(end)}{first_place}: {', '.join(examples)}"
         yield Finding(kind="mojibake", message=message, advice=advice, count=words.total(), examples=examples)
         return
     advice = "Windows' punctuation was read as Latin-1 when this file was made. Find a better copy."
@@ -127,7 +127,7 @@ def unnormalized_characters(text: CheckedText) -> Findings:
     parts, example = 0, ""
     for _, piece in text.slices():
         if not unicodedata.is_normalized("NFC", piece):
-            parts += len(piece) - len(_nfc(piece)) + sum(piece.count(c) * more for c, more in growing.items())
+            parts += len(piece) - len(_nfc(piece)) + sum(piece.count(c) * growth for c, growth in growing.items())
             example = example or (_decomposed(piece) if parts else "")
     if parts:
         whole = sum(n for c, n in counts.items() if unicodedata.normalize("NFD", c) != c)

@@ -96,8 +96,8 @@ def mixed_newlines(text: CheckedText) -> Findings:
         advice = "Make them one kind in the files." if config.bytes else "Without --keep-newlines all are read as LF."
         crlf, cr, lf, within = 0, 0, 0, text.within(text.scanned)
         for _, piece in text.slices() if "\r" in text.counts else ():
-            both = piece.count("\r\n")
-            crlf, cr, lf = crlf + both, cr + piece.count("\r") - both, lf + piece.count("\n") - both
+            pairs = piece.count("\r\n")
+            crlf, cr, lf = crlf + pairs, cr + piece.count("\r") - pairs, lf + piece.count("\n") - pairs
     else:
         advice, within = "Harmless: all are read as LF.", ""
         crlf, cr = sum(document.crlf for document in text.documents), sum(document.cr for document in text.documents)

@@ -101,16 +101,16 @@ def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSi
     usual = _ACCELERATED if machine.accelerated else _USUAL
     most = _TOO_MANY_PARAMETERS * text.training
     if training.time is None:
-        read = dict.fromkeys(PRESETS, training.iterations * window)
+        characters_read = dict.fromkeys(PRESETS, training.iterations * window)
         most = min(most, sizes[usual])
     else:  # a character costs as much as there are parameters, nearly
         speed = machine.speed(networks[usual].completed(), training.completed())
         work = training.time * speed * sizes[usual]
-        read = {name: round(work / size) for name, size in sizes.items()}
+        characters_read = {name: round(work / size) for name, size in sizes.items()}
         most = min(most, math.sqrt(work / _ENOUGH_READING))
     if preset == "auto":
         preset = width_for(sizes, most) if model.rnn_size is AUTO else usual
-    epochs = read[preset] / text.training
+    epochs = characters_read[preset] / text.training
     model = networks[preset]
     training = _chosen(training, learning_rate=rate_for(model.rnn_size, training.batch_size))
     regularisation = regularisation_for(epochs)
@@ -126,8 +126,8 @@ def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSi
         weight_decay=weight_decay_for(training.learning_rate, text.training / window),
     )
     if training.time is not None and text.held_out and not training.follows_held_out_loss:
-        affordable = int(_EVALUATION_SHARE * read[preset] * _EVALUATION_SPEED / text.held_out)
-        snapshot_at, eval_every = watching_for(read[preset] / window, max(1, affordable))
+        affordable = int(_EVALUATION_SHARE * characters_read[preset] * _EVALUATION_SPEED / text.held_out)
+        snapshot_at, eval_every = watching_for(characters_read[preset] / window, max(1, affordable))
         training = _chosen(training, snapshot_at=snapshot_at, eval_every=eval_every)
     return Choice(preset=preset, model=model.completed(), training=training.completed(), epochs=epochs)
 

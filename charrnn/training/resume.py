@@ -124,13 +124,13 @@ def _another_text(checkpoint: Checkpoint, corpus: Corpus) -> CorpusError:
     """What is not as it was when the run began, and how to go on all the same."""
     header = checkpoint.header
     before = {name: digest for name, _, digest in header.progress.get("documents", ())}
-    now = {document.name: document.digest for document in corpus.documents[:_DOCUMENTS_LISTED]}
+    present = {document.name: document.digest for document in corpus.documents[:_DOCUMENTS_LISTED]}
     changes = [
         f"{word} {few([repr(name) for name in names])}"
         for word, names in (
-            ("changed:", [name for name in before if name in now and now[name] != before[name]]),
-            ("missing:", [name for name in before if name not in now]),
-            ("new:", [name for name in now if name not in before]),
+            ("changed:", [name for name in before if name in present and present[name] != before[name]]),
+            ("missing:", [name for name in before if name not in present]),
+            ("new:", [name for name in present if name not in before]),
         )
         if names
     ]

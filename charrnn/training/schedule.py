@@ -102,9 +102,9 @@ class LearningRateSchedule:
             return config.learning_rate
         if config.decay == "plateau":
             return config.learning_rate * max(config.final_rate, config.plateau_factor**self.reductions)
-        done = min(1.0, (iteration - warmup) / max(1, config.iterations - warmup))
-        left = (1 + math.cos(math.pi * done)) / 2 if config.decay == "cosine" else 1 - done
-        return config.learning_rate * (config.final_rate + (1 - config.final_rate) * left)
+        progress = min(1.0, (iteration - warmup) / max(1, config.iterations - warmup))
+        decayed = (1 + math.cos(math.pi * progress)) / 2 if config.decay == "cosine" else 1 - progress
+        return config.learning_rate * (config.final_rate + (1 - config.final_rate) * decayed)
 
     def observe(self, loss: float) -> None:
         """Take a held-out loss into account: `plateau_patience` of them without a new best are a plateau."""

@@ -74,10 +74,10 @@ class TimeBudget:
             self._watching_seconds = self._measure(evaluate, snapshot)
         began, seconds = self._measured_from
         per_iteration = (self.seconds - seconds) / (self.iteration - began)
-        left, total = self.config.time - self.elapsed, self.iteration + 1
+        seconds_left, total = self.config.time - self.elapsed, self.iteration + 1
         for _ in range(8):  # more iterations mean more evaluations: settles quickly
             watching = self._watching(total, *self._watching_seconds)
-            total = max(self.iteration + 1, self.iteration + round((left - watching) / per_iteration))
+            total = max(self.iteration + 1, self.iteration + round((seconds_left - watching) / per_iteration))
         self.horizon.iterations = total
         self.plans += 1
         self._measured_from = (self.iteration, self.seconds)

@@ -137,8 +137,10 @@ def _check_fit(
     compared = [field.name for field in fields(model) if field.name in _OF_EMBEDDING or not embedding_only]
     differing = [name for name in compared if name not in _WEIGHTLESS and getattr(theirs, name) != getattr(model, name)]
     if differing:
-        wanted, here = (as_typed({name: getattr(config, name) for name in differing}) for config in (theirs, model))
+        their_settings, own_settings = (
+            as_typed({name: getattr(config, name) for name in differing}) for config in (theirs, model)
+        )
         raise UsageError(
-            f"{where}: its model has {wanted}, and here it is {here}.",
-            f"{option} needs them equal: give {wanted}, or drop {option}.",
+            f"{where}: its model has {their_settings}, and here it is {own_settings}.",
+            f"{option} needs them equal: give {their_settings}, or drop {option}.",
         )

@@ -238,10 +238,10 @@ class DocumentStreams:
             )
         self.ids, self.batch_size, self.seq_length, self.shift = ids, batch_size, seq_length, shift
         self.shuffle, self.stateless, self.seed = shuffle, stateless, seed
-        every, more = divmod(self._count, batch_size)
+        every, remainder = divmod(self._count, batch_size)
         rows = np.arange(batch_size, dtype=np.int64)
-        self._begins = rows * every + np.minimum(rows, more)  # (B,) first window of each run
-        self._lengths = every + (rows < more).astype(np.int64)  # (B,) and how many it has
+        self._begins = rows * every + np.minimum(rows, remainder)  # (B,) first window of each run
+        self._lengths = every + (rows < remainder).astype(np.int64)  # (B,) and how many it has
         self.per_epoch = int(self._lengths[0])
         self._arranged: tuple[int, NDArray[np.int64], NDArray[np.int64]] | None = None  # the latest epoch's
 

@@ -145,7 +145,7 @@ def test_without_a_measurement_nothing_is_said() -> None:
             iteration=st.integers(1, 10**6),
             train=st.none() | st.floats(0, 20),
             held_out=st.floats(0, 20) | st.sampled_from([math.inf, math.nan]),
-            kept=st.booleans(),
+            has_snapshot=st.booleans(),
         ),
         unique_by=lambda point: point.iteration,
         max_size=12,
@@ -154,7 +154,7 @@ def test_without_a_measurement_nothing_is_said() -> None:
 )
 def test_it_is_the_best_that_was_kept_whatever_was_measured(measured: list[Point], finished: bool) -> None:
     found = judge(measured, finished=finished, baseline=2.0, **USUAL)
-    kept = sorted((one.held_out, one.iteration) for one in measured if one.kept and math.isfinite(one.held_out))
+    kept = sorted((one.held_out, one.iteration) for one in measured if one.has_snapshot and math.isfinite(one.held_out))
     assert found.use == (kept[0][1] if kept else None)
     if found.use is not None:
         assert f"use iteration {found.use:,}" in found.sentences[0]
@@ -178,7 +178,7 @@ def test_the_headline_says_which_and_why() -> None:
 def test_a_better_one_that_was_not_kept_is_named() -> None:
     measured = [
         Point(iteration=100, train=2.5, held_out=2.5),
-        Point(iteration=200, train=2.0, held_out=2.0, kept=False),
+        Point(iteration=200, train=2.0, held_out=2.0, has_snapshot=False),
         Point(iteration=300, train=1.5, held_out=2.02),
     ]
     found = judge(measured, **USUAL)
@@ -297,9 +297,9 @@ def test_of_a_run(tmp_path: Path) -> None:
     write_metrics(path, [(50, 2.5, 2.5), (100, 2.2, 2.2), (200, 1.8, 2.0), (400, 1.4, 2.3)], clipped=100)
     found = verdict.of_run(Run(path))
     measured = [
-        Point(iteration=50, train=2.5, held_out=2.5, kept=False),
+        Point(iteration=50, train=2.5, held_out=2.5, has_snapshot=False),
         Point(iteration=100, train=2.2, held_out=2.2),
-        Point(iteration=200, train=1.8, held_out=2.0, kept=False),
+        Point(iteration=200, train=1.8, held_out=2.0, has_snapshot=False),
         Point(iteration=400, train=1.4, held_out=2.3),
     ]
     parameters = sum(weight.size for weight in tiny.weights(tiny.header()).values())

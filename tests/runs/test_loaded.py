@@ -56,7 +56,7 @@ def test_a_report_reads_each_checkpoint_once(tmp_path: Path, whole_reads: Counte
 
 def test_what_does_not_fit_is_read_again_but_not_what_is_to_be_used(tmp_path: Path, whole_reads: Counter[str]) -> None:
     run = Run(tiny.run(tmp_path, "one", {100: 3.0, 200: 1.0, 300: 2.0, 400: None}))
-    loader = CheckpointLoader(held=0)
+    loader = CheckpointLoader(capacity=0)
     verified = loader.verified(run.snapshots)
     assert [file.header.iteration for file in verified] == [100, 200, 300, 400]
     assert set(loader._loaded) == {verified[1].path, verified[3].path}, "the best, and what was just read"
