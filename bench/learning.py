@@ -58,7 +58,9 @@ def main() -> None:
                 command = [sys.executable, "-m", "charrnn", "train", str(source), "--time", budget, "--seed", str(seed)]
                 command += ["--checkpoint-dir", str(root), "--name", name, *arguments.option]
                 began = time.perf_counter()
-                done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                done = subprocess.run(
+                    command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+                )
                 seconds = time.perf_counter() - began
                 if done.returncode:
                     sys.exit(done.stderr)

@@ -109,8 +109,10 @@ def _placeholder(match: re.Match[str]) -> str:
 
 
 def visible(text: str) -> str:
-    """`text` with everything a terminal would obey, or could not encode, replaced by a placeholder; one for one, so
-    that no length changes. Newlines and tabs stay."""
+    """`text` with everything a terminal would obey, or could not encode, replaced by a placeholder.
+
+    A character becomes a character, so that no length changes. Newlines and tabs stay.
+    """
     return _UNSAFE.sub(_placeholder, text)
 
 

@@ -96,7 +96,10 @@ def paired_difference(
 
 
 def _widening(count: int, tail: float) -> float:
-    """What the quantiles of resamples of so few blocks fall short by: their variance is that of one block fewer, and
-    the mean is distributed as Student's t, here to the first order in 1 / count."""
+    """What the quantiles of resamples of so few blocks fall short by.
+
+    Their variance is that of one block fewer, and the mean is distributed as Student's t, here to the first order in
+    1 / count.
+    """
     normal = NormalDist().inv_cdf(1 - tail)
     return math.sqrt(count / (count - 1)) * (1 + (normal**2 + 1) / (4 * (count - 1)))

@@ -180,8 +180,8 @@ def held_out_parts(text: TrainingText, length: int) -> list[tuple[str, str]]:
     """
     source, parts = text.corpus, list[tuple[str, str]]()
     spans = text.split.held_out if text.same else [HeldOutSpan(0, 0, len(source))]
-    for context, start, stop in spans:
-        stop = min(stop, start + length)
+    for context, start, end in spans:
+        stop = min(end, start + length)
         begin = max(context, start - _LEAD)
         if stop - max(start, context + 1) > 0:
             whole = source.vocabulary.decode(source.ids[begin:stop])

@@ -92,7 +92,8 @@ def _fingerprints(values: NDArray[np.uint64], length: int) -> NDArray[np.uint64]
     """Values (n,) -> the fingerprint of each run of `length` of them, (n - length + 1,), or none.
 
     That of a run is that of its first part times a power of the base, plus that of its second; by doubling, so that it
-    takes 2 log2(length) passes."""
+    takes 2 log2(length) passes.
+    """
     if len(values) < length:
         return values[:0]
     whole, done = np.zeros(len(values) + 1, dtype=np.uint64), 0  # of runs of `done`, from each place

@@ -136,8 +136,10 @@ def _read_as(vocabulary: Vocabulary, character: str) -> int:
 
 
 def _carried(inputs: int) -> Iterator[_Rows]:
-    """A long text's rows, side by side and all of one length: each but the first begins with its warm-up, or more of
-    the one before. A short text is one row."""
+    """A long text's rows, side by side and all of one length; a short text is one row.
+
+    Each row but the first begins with its warm-up, or more of the one before.
+    """
     count = max(1, min(_ROWS, (inputs - _WARMUP) // _LEAST))
     size = _WARMUP - (_WARMUP - inputs) // count  # rounded up
     yield np.arange(count, dtype=np.intp) * (inputs - size) // max(1, count - 1), size

@@ -93,8 +93,10 @@ class _Course:
 
     @property
     def fall(self) -> float:
-        """How far the held-out loss fell over the last doubling of the iterations: the slope of a line through all that
-        was measured since, and at least the last two."""
+        """How far the held-out loss fell over the last doubling of the iterations.
+
+        It is the slope of a line through all that was measured since, and at least the last two.
+        """
         late = [point for point in self.points if 2 * point.iteration >= self.last.iteration]
         late = late if len(late) > 1 else list(self.points[-2:])
         if len(late) < 2:

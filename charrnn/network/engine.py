@@ -56,10 +56,10 @@ class Engine:
     sequences; they share its weights, which nothing writes to.
 
     Attributes:
-        config: the network's settings.
+        config: The network's settings.
         input_table: (V, gates * H), what each character adds to the gates of the lowest layer.
-        input_rows: the same as a list of V rows, which gives one in a third of the time that an array takes.
-        layer_weights: for each layer, what its cell takes.
+        input_rows: The same as a list of V rows, which gives one in a third of the time that an array takes.
+        layer_weights: For each layer, what its cell takes.
         projection: (E, H + 1), or None.
         head: (V, H + 1), or (V, E + 1) after a projection.
     """
@@ -76,14 +76,15 @@ class Engine:
         """Read a text.
 
         Args:
-            ids: its characters.
-            after: the state to go on from; None is the beginning of a text.
+            ids: Its characters.
+            after: The state to go on from; None is the beginning of a text.
 
         Returns:
             The state after the last character.
 
         Raises:
-            UsageError: there is nothing to read, nor a state that it would follow."""
+            UsageError: There is nothing to read, nor a state that it would follow.
+        """
         stack, has_read = RecurrentStack(self), False
         if after:
             stack.set_state(after.layers)
@@ -103,7 +104,8 @@ class Engine:
     def input_columns(self, ids: NDArray[np.integer]) -> Array:
         """The rows of the input table for ids (B,), as a batch takes them: (gates * H, B).
 
-        From a copy that lies the other way round, because to add what lies across takes four times as long."""
+        From a copy that lies the other way round, because to add what lies across takes four times as long.
+        """
         return self._input_columns.take(ids, axis=1)
 
     def batch_decoder(self, state: State, size: int) -> BatchDecoder:
@@ -163,8 +165,9 @@ class RecurrentStack:
         """Read one character.
 
         Args:
-            wx: of one sequence `engine.input_rows[id]`, (gates * H,); of a batch `engine.input_columns(ids)`,
-                (gates * H, B)."""
+            wx: Of one sequence `engine.input_rows[id]`, (gates * H,); of a batch `engine.input_columns(ids)`,
+                (gates * H, B).
+        """
         for layer_step, output, destination, residual in self._plan:
             layer_step(wx)
             wx = None

@@ -52,11 +52,12 @@ def joint_buffers(hidden: int, layers: int, batch: BatchShape) -> list[Array]:
 
     Args:
         hidden: H.
-        layers: how many cells; 1 for a cell whose output goes elsewhere.
+        layers: How many cells; 1 for a cell whose output goes elsewhere.
         batch: () or (B,).
 
     Returns:
-        For each cell, from the lowest up, a view of one array; x and h are zero, the ones are one."""
+        For each cell, from the lowest up, a view of one array; x and h are zero, the ones are one.
+    """
     memory = np.ones(((layers + 1) * (hidden + 1), *batch), dtype=np.float32)
     for start in range(0, len(memory), hidden + 1):
         memory[start : start + hidden] = 0
@@ -89,7 +90,7 @@ class LSTMCell:
         self.state: tuple[Array, ...] = (self.h, self.c)
 
     def step(self, wx: Array | None) -> None:
-        """x (or wx), h, c -> h', c'."""
+        """From x (or wx), h and c to h' and c'."""
         gates, sigmoids, c, ig = self.gates, self.sigmoids, self.c, self.ig
         self.weights.dot(self.inputs, gates)
         if wx is not None:
@@ -128,7 +129,7 @@ class GRUCell:
         self.state: tuple[Array, ...] = (self.h,)
 
     def step(self, wx: Array | None) -> None:
-        """x (or wx), h -> h'."""
+        """From x (or wx) and h to h'."""
         r_z, n, h = self.r_z, self.n, self.h
         self.w_hh.dot(self.h_1, self.gates)
         if self.w_ih is not None:
@@ -160,7 +161,7 @@ class RNNCell:
         self.state: tuple[Array, ...] = (self.h,)
 
     def step(self, wx: Array | None) -> None:
-        """x (or wx), h -> h'."""
+        """From x (or wx) and h to h'."""
         self.weights.dot(self.inputs, self.sums)
         if wx is not None:
             np.add(self.sums, wx, self.sums)
@@ -188,7 +189,7 @@ class LayerNorm:
         self.shares = np.full(hidden, self.share, dtype=np.float32)  # x . shares is the mean, ten times faster
 
     def step(self, wx: Array | None) -> None:
-        """x -> y, of one sequence."""
+        """From x to y, of one sequence."""
         x, y = self.x, self.y
         np.subtract(x, x.dot(self.shares), y)
         np.multiply(y, 1 / math.sqrt(float(y.dot(y)) * self.share + _EPSILON), y)
@@ -198,7 +199,7 @@ class BatchedLayerNorm(LayerNorm):
     """The same for a batch, whose dot products would not be those that are wanted."""
 
     def step(self, wx: Array | None) -> None:
-        """x -> y, of every sequence."""
+        """From x to y, of every sequence."""
         x, y = self.x, self.y
         np.subtract(x, np.add.reduce(x, axis=0) * self.share, y)
         variance = np.add.reduce(np.multiply(y, y, self.squares), axis=0) * self.share
@@ -216,7 +217,7 @@ class Projection:
         self.y = np.empty((len(weights), *batch), dtype=np.float32)
 
     def step(self, wx: Array | None) -> None:
-        """x -> y."""
+        """From x to y."""
         self.weights.dot(self.x_1, self.y)
 
 
@@ -227,9 +228,10 @@ def make_cell(model: ModelConfig, weights: tuple[Array, ...], joint: Array) -> C
     """A cell over the weights of `numpy_weights.layer_weights`, which it only reads, at work in its x | 1 | h | 1.
 
     Args:
-        model: says which cell.
-        weights: the layer's matrices.
-        joint: one of `joint_buffers`, (2 H + 2, *batch)."""
+        model: Says which cell.
+        weights: The layer's matrices.
+        joint: One of `joint_buffers`, (2 H + 2, *batch).
+    """
     return _CELLS[model.nonlinearity if model.model == "rnn" else model.model](joint, *weights)
 
 

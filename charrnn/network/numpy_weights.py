@@ -29,13 +29,14 @@ def layer_weights(model: ModelConfig, layer: int, weights: Weights) -> tuple[Arr
     """Copies of a layer's matrices, as its cell takes them.
 
     Args:
-        model: the network's settings.
-        layer: which, 0 being the lowest.
-        weights: all of the network's.
+        model: The network's settings.
+        layer: Which, 0 being the lowest.
+        weights: All of the network's.
 
     Returns:
         (W_hh,) for h in the lowest layer, above it ([W_ih; b; W_hh],) for x | 1 | h. Of a GRU (W_hh,) for h | 1, and
-        above the lowest layer W_ih for x | 1 as well. Each has gates * H columns."""
+        above the lowest layer W_ih for x | 1 as well. Each has gates * H columns.
+    """
     w_ih, w_hh = (weights[f"layers.{layer}.weight_{side}_l0"] for side in ("ih", "hh"))
     b_ih, b_hh = _biases(model, layer, weights)
     if layer:
@@ -51,12 +52,13 @@ def output_weights(model: ModelConfig, weights: Weights) -> tuple[Array | None, 
     """What follows the stack.
 
     Args:
-        model: the network's settings.
-        weights: all of the network's.
+        model: The network's settings.
+        weights: All of the network's.
 
     Returns:
         The projection (E, H + 1), or None without one; and the head (V, H + 1), or (V, E + 1) after a projection. Both
-        are for their input | 1."""
+        are for their input | 1.
+    """
     top, head = model.num_layers - 1, weights["embedding.weight" if model.tied else "head.weight"]
     bias = weights["head.bias"]
     if model.projected:
@@ -69,11 +71,12 @@ def input_table(model: ModelConfig, weights: Weights) -> Array:
     """What each character, through the embedding, adds to the gates of the lowest layer: W_ih x + b_ih.
 
     Args:
-        model: the network's settings.
-        weights: all of the network's.
+        model: The network's settings.
+        weights: All of the network's.
 
     Returns:
-        (V, gates * H), a row for each id."""
+        (V, gates * H), a row for each id.
+    """
     columns = _gate_columns(model, weights["layers.0.weight_ih_l0"], _biases(model, 0, weights)[0])  # (X + 1, gates H)
     rows: Array = columns[:-1]
     if model.embedding_size:

@@ -48,10 +48,11 @@ class TiedHead(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """(V, E)"""
+        """The embedding's matrix, (V, E)."""
         return self._embedding[0].weight
 
     def forward(self, x: Tensor) -> Tensor:
+        """Outputs (..., E) to logits (..., V)."""
         return F.linear(x, self.weight, self.bias)
 
 
@@ -66,9 +67,10 @@ class CharModel(nn.Module):
         """Draw the weights.
 
         Args:
-            config: the network's settings.
+            config: The network's settings.
             vocabulary_size: V.
-            seed: what they are drawn from, without touching torch's global generator."""
+            seed: What they are drawn from, without touching torch's global generator.
+        """
         super().__init__()
         self.config, self.vocabulary_size = config, vocabulary_size
         with torch.random.fork_rng(devices=[]):
@@ -102,7 +104,8 @@ class CharModel(nn.Module):
             part: "embedding"; "layers", each with its norm; or "head", with its projection.
 
         Raises:
-            UsageError: the embedding is to be frozen, and there is none."""
+            UsageError: The embedding is to be frozen, and there is none.
+        """
         if part == "embedding" and not self.config.embedding_size:
             raise UsageError("--freeze embedding: --embedding-size 0 has none.", "Leave it out.")
         for name, parameter in self.named_parameters():
@@ -125,15 +128,16 @@ class CharModel(nn.Module):
         """Predict the character after each of a window.
 
         Args:
-            inputs: ids (B, T).
-            state: what the B streams carry into the window.
-            carry_at: after how many characters to take the state that is handed out; None is all T. Those beyond it are
-                still predicted with everything before them: for overlapping windows.
-            generator: what draws the dropout masks while training, in this order: the input's; then, from the lowest
+            inputs: Ids (B, T).
+            state: What the B streams carry into the window.
+            carry_at: After how many characters to take the state that is handed out; None is all T. Those beyond it are
+                still predicted with everything before them: For overlapping windows.
+            generator: What draws the dropout masks while training, in this order: the input's; then, from the lowest
                 layer up, that of the layer's recurrent matrix and that of its output. A share of 0 draws none.
 
         Returns:
-            Logits (B, T, V), and the state after `carry_at` characters."""
+            Logits (B, T, V), and the state after `carry_at` characters.
+        """
         config = self.config
         cut = inputs.shape[1] if carry_at is None else carry_at
         x = inputs.t()  # time-major (T, B): the order in which the kernels run
@@ -171,15 +175,16 @@ class CharModel(nn.Module):
         """Measure how well a window is predicted.
 
         Args:
-            inputs: ids (B, T).
-            targets: the ids (B, T) that follow. -100 does not count (`windows.IGNORED`, and what cross_entropy leaves
+            inputs: Ids (B, T).
+            targets: The ids (B, T) that follow. -100 does not count (`windows.IGNORED`, and what cross_entropy leaves
                 out by default). There must be others, as in every window of `windows`: a mean over nothing is NaN.
-            state: as in `forward`.
-            carry_at: as in `forward`.
-            generator: as in `forward`.
+            state: As in `forward`.
+            carry_at: As in `forward`.
+            generator: As in `forward`.
 
         Returns:
-            The mean cross-entropy in nats per character, and the state as `forward` gives it."""
+            The mean cross-entropy in nats per character, and the state as `forward` gives it.
+        """
         logits, carried = self(inputs, state, carry_at=carry_at, generator=generator)
         flat = logits.transpose(0, 1).reshape(-1, self.vocabulary_size).float()  # time-major again: no copy
         return F.cross_entropy(flat, targets.t().reshape(-1)), carried

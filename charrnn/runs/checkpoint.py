@@ -30,8 +30,11 @@ Tensors = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Checkpoint:
-    """A checkpoint in memory. `tensors` has the weights under the names of `ModelConfig.shapes` and, in a resume
-    file, the training's own under "optimizer/", "state/" and "generator/"."""
+    """A checkpoint in memory.
+
+    `tensors` has the weights under the names of `ModelConfig.shapes` and, in a resume file, the training's own under
+    "optimizer/", "state/" and "generator/".
+    """
 
     header: Header
     tensors: Tensors

@@ -35,7 +35,8 @@ def log_softmax(logits: Logits) -> LogProbs:
         Natural log-probabilities (..., V) in float64.
 
     Raises:
-        DivergedError: they have no distribution (NaN, +inf, or nothing but -inf)."""
+        DivergedError: They have no distribution (NaN, +inf, or nothing but -inf).
+    """
     if logits.ndim == 1:
         values = logits.astype(np.float64)
         largest = values[values.argmax()]  # cheaper than max(); finds NaN too
@@ -68,6 +69,7 @@ class Temperature:
         object.__setattr__(self, "_factor", np.array(1 / max(self.value, _COLDEST)))
 
     def __call__(self, log_probs: LogProbs) -> LogProbs:
+        """Log-probabilities (..., V), divided by the temperature."""
         if self.value == 0:
             only = np.full_like(log_probs, -np.inf)
             np.put_along_axis(only, log_probs.argmax(axis=-1, keepdims=True), 0.0, axis=-1)
@@ -86,6 +88,7 @@ class TopK:
             raise UsageError(f"--top-k {self.count}: it must be at least 1.", "So many characters are chosen from.")
 
     def __call__(self, log_probs: LogProbs) -> LogProbs:
+        """Log-probabilities (..., V), -inf but for the `count` likeliest."""
         if self.count >= log_probs.shape[-1]:
             return log_probs
         order = np.argsort(-log_probs, axis=-1, kind="stable")
@@ -96,8 +99,10 @@ class TopK:
 
 @dataclass(frozen=True, slots=True)
 class TopP:
-    """Leaves the likeliest that together have a probability of `share`, the one that reaches it included: the nucleus
-    (Holtzman et al., 2020). Of equals the lower ids come first."""
+    """Leaves the likeliest that together have a probability of `share`: the nucleus (Holtzman et al., 2020).
+
+    The one that reaches it is included. Of equals the lower ids come first.
+    """
 
     share: float
 
@@ -106,6 +111,7 @@ class TopP:
             raise UsageError(f"--top-p {self.share}: it must be above 0 and at most 1.", "1 leaves every character.")
 
     def __call__(self, log_probs: LogProbs) -> LogProbs:
+        """Log-probabilities (..., V), -inf outside the nucleus."""
         order = np.argsort(-log_probs, axis=-1, kind="stable")
         ranked = np.take_along_axis(log_probs, order, axis=-1)
         weights = np.exp(ranked - ranked[..., :1])  # a processor before may have left less than 1 in all
@@ -127,6 +133,7 @@ class MinP:
             raise UsageError(f"--min-p {self.share}: it must be from 0 to 1.", "0 leaves every character.")
 
     def __call__(self, log_probs: LogProbs) -> LogProbs:
+        """Log-probabilities (..., V), -inf for what is too unlikely."""
         if self.share == 0:
             return log_probs
         least = log_probs.max(axis=-1, keepdims=True) + math.log(self.share)
@@ -140,6 +147,7 @@ class Exclude:
     id: int
 
     def __call__(self, log_probs: LogProbs) -> LogProbs:
+        """Log-probabilities (..., V), -inf for the one id."""
         allowed = log_probs.copy()
         allowed[..., self.id] = -np.inf
         return allowed
@@ -152,6 +160,7 @@ class Chain:
     processors: tuple[LogitsProcessor, ...]
 
     def __call__(self, log_probs: LogProbs) -> LogProbs:
+        """Log-probabilities (..., V), after every processor."""
         for process in self.processors:
             log_probs = process(log_probs)
         return log_probs
@@ -170,16 +179,17 @@ def make_chain(
     Processors that would change nothing are left out.
 
     Args:
-        temperature: above 1 flattens, below 1 sharpens; 0 leaves the likeliest.
-        top_k: how many of the likeliest to leave; None leaves all, as below.
-        top_p: the share of the probability that the likeliest left must have together.
-        min_p: how likely, as a share of the likeliest, a character must be.
+        temperature: Above 1 flattens, below 1 sharpens; 0 leaves the likeliest.
+        top_k: How many of the likeliest to leave; None leaves all, as below.
+        top_p: The share of the probability that the likeliest left must have together.
+        min_p: How likely, as a share of the likeliest, a character must be.
 
     Returns:
         One processor for all of it.
 
     Raises:
-        UsageError: a value is outside its range."""
+        UsageError: A value is outside its range.
+    """
     processors: list[LogitsProcessor] = []
     if top_k is not None:
         processors.append(TopK(top_k))
@@ -198,10 +208,11 @@ def sample_id(log_probs: LogProbs, rng: np.random.Generator) -> int:
     Args:
         log_probs: (V,). They need not sum to one: what counts is how far they are from each other, however far below 0
             they all are.
-        rng: exactly one number is taken from it, whatever the distribution.
+        rng: Exactly one number is taken from it, whatever the distribution.
 
     Returns:
-        The id."""
+        The id.
+    """
     cumulated = np.add.accumulate(np.exp(log_probs))
     total: float = cumulated.item(-1)
     if total < _SMALLEST:
@@ -220,7 +231,8 @@ def sample_ids(log_probs: LogProbs, rngs: Sequence[np.random.Generator]) -> NDAr
         rngs: B generators, one for each row.
 
     Returns:
-        Ids (B,)."""
+        Ids (B,).
+    """
     cumulated = np.add.accumulate(np.exp(log_probs), axis=-1)
     for row in np.flatnonzero(cumulated[:, -1] < _SMALLEST):
         cumulated[row] = np.add.accumulate(np.exp(log_probs[row] - log_probs[row].max()))

@@ -20,9 +20,9 @@ class Character(NamedTuple):
     """One character that the model wrote; of a model of bytes, one byte.
 
     Attributes:
-        text: the character; of a byte "", until a character is whole.
-        id: its place in the vocabulary.
-        bits: how much it surprised the model, before any temperature.
+        text: The character; of a byte "", until a character is whole.
+        id: Its place in the vocabulary.
+        bits: How much it surprised the model, before any temperature.
     """
 
     text: str
@@ -41,21 +41,22 @@ def generate(
     """Read the prime, or go on from a state, and write new characters.
 
     Args:
-        engine: the model's.
-        vocabulary: the model's.
-        prime: what the text begins with; an empty one is the vocabulary's default. Or a state to go on from.
-        length: how many characters to write.
-        process: comes between the model's log-probabilities and the draw (`chain.make_chain`). The unknown symbol is
+        engine: The model's.
+        vocabulary: The model's.
+        prime: What the text begins with; an empty one is the vocabulary's default. Or a state to go on from.
+        length: How many characters to write.
+        process: Comes between the model's log-probabilities and the draw (`chain.make_chain`). The unknown symbol is
             ruled out before it.
-        rng: what the draws are made with, a number for each.
+        rng: What the draws are made with, a number for each.
 
     Returns:
         The characters after the prime, each made as it is asked for.
 
     Raises:
-        VocabularyError: the prime has characters that the vocabulary has not; when called.
-        UsageError: the length is below 0; when called.
-        DivergedError: the model's outputs are not numbers."""
+        VocabularyError: The prime has characters that the vocabulary has not; when called.
+        UsageError: The length is below 0; when called.
+        DivergedError: The model's outputs are not numbers.
+    """
     ids, state = _encode_prime(vocabulary, prime, length)
     process = _excluding_unknown(vocabulary, process)
 
@@ -90,21 +91,22 @@ def generate_many(
     two characters are as good as equally likely to be drawn, the two may part.
 
     Args:
-        engine: the model's.
-        vocabulary: the model's.
-        prime: what all texts begin with, or a state to go on from, as in `generate`.
-        length: how many characters to write of each.
-        processors: one for each text.
-        rngs: one for each text.
+        engine: The model's.
+        vocabulary: The model's.
+        prime: What all texts begin with, or a state to go on from, as in `generate`.
+        length: How many characters to write of each.
+        processors: One for each text.
+        rngs: One for each text.
 
     Returns:
         The characters of each text after the prime. They can be read in any order; what was made for the others waits
         for them.
 
     Raises:
-        VocabularyError: as `generate` does.
-        UsageError: as `generate` does.
-        DivergedError: as `generate` does."""
+        VocabularyError: As `generate` does.
+        UsageError: As `generate` does.
+        DivergedError: As `generate` does.
+    """
     ids, state = _encode_prime(vocabulary, prime, length)
     steps = _batch_steps(engine, ids, state, [_excluding_unknown(vocabulary, process) for process in processors], rngs)
     past_steps = list[tuple[NDArray[np.intp], NDArray[np.float64]]]()
@@ -167,16 +169,17 @@ def bits_per_character(engine: Engine, vocabulary: Vocabulary, text: str) -> flo
     `charrnn.evaluation.scoring` reads any text, also with characters that were never seen, in rows of a batch.
 
     Args:
-        engine: the model's.
-        vocabulary: the model's.
-        text: at least two characters, all of them in the vocabulary.
+        engine: The model's.
+        vocabulary: The model's.
+        text: At least two characters, all of them in the vocabulary.
 
     Returns:
         Mean bits of every character after the first, which nothing predicts.
 
     Raises:
-        CorpusError: the text is too short.
-        VocabularyError: it has characters that the vocabulary has not."""
+        CorpusError: The text is too short.
+        VocabularyError: It has characters that the vocabulary has not.
+    """
     ids: list[int] = vocabulary.encode(text).tolist()
     if len(ids) < 2:
         raise CorpusError(

@@ -59,16 +59,17 @@ class Request:
         """Begin to write the texts.
 
         Args:
-            engine: the model's.
-            vocabulary: the model's.
-            prime: what they begin with, or a state to go on from.
+            engine: The model's.
+            vocabulary: The model's.
+            prime: What they begin with, or a state to go on from.
 
         Returns:
             A text for each temperature and seed, temperature by temperature.
 
         Raises:
-            UsageError: a value is outside its range.
-            VocabularyError: the prime has characters that the vocabulary has not."""
+            UsageError: A value is outside its range.
+            VocabularyError: The prime has characters that the vocabulary has not.
+        """
         seeds = range(self.seed, self.seed + (self.count or 1))
         chains = {
             temperature: make_chain(temperature, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p)

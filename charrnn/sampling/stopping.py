@@ -19,15 +19,16 @@ def stop_after(characters: Iterable[Character], strings: Sequence[str]) -> Itera
     """The characters up to and including the first of some strings.
 
     Args:
-        characters: a text, as it is written; a character's own text may be "", as that of a byte is that completes
+        characters: A text, as it is written; a character's own text may be "", as that of a byte is that completes
             none.
-        strings: any of them ends the text. With none it goes on to its end.
+        strings: Any of them ends the text. With none it goes on to its end.
 
     Returns:
         Its beginning, each character as it is asked for.
 
     Raises:
-        UsageError: a string is empty; when called."""
+        UsageError: A string is empty; when called.
+    """
     if not all(strings):
         raise UsageError("--until: an empty string is everywhere.", "Give it something to look for.")
     longest = max(map(len, strings), default=0)
@@ -53,16 +54,17 @@ def stop_at_unit_end(
     closes it, before white space, or with its paragraph.
 
     Args:
-        characters: a text, as it is written.
-        length: how many there are at least, if the text has so many.
+        characters: A text, as it is written.
+        length: How many there are at least, if the text has so many.
         unit: "line", "sentence" or "paragraph".
-        max_overrun: how many more at most.
+        max_overrun: How many more at most.
 
     Returns:
         Its beginning, each character as it is asked for.
 
     Raises:
-        UsageError: there is no such unit; when called."""
+        UsageError: There is no such unit; when called.
+    """
     if unit not in get_args(Unit):
         raise UsageError(f"--finish {unit}: there is no such unit.", f"Choose one of {', '.join(get_args(Unit))}.")
 

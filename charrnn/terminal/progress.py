@@ -1,6 +1,7 @@
 """What a person sees of a training: a plan, a moving bar or plain lines, the snapshots, and what to do next.
 
-Snapshots go to standard output, everything else to standard error."""
+Snapshots go to standard output, everything else to standard error.
+"""
 
 from __future__ import annotations
 

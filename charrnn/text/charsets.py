@@ -100,10 +100,10 @@ def _decode_bytes(source: Source, config: ReadConfig, statistics: DecodingStatis
     ascii_is_ascii = statistics.encoding == "utf-8"
     decoder = codecs.getincrementaldecoder(statistics.encoding)(config.errors)
     offset = 0  # of the next chunk
-    for chunk in source.chunks():
-        if skip:
-            chunk, skipped = chunk[skip:], min(skip, len(chunk))
-            skip, offset = skip - skipped, offset + skipped
+    for stored in source.chunks():
+        skipped = min(skip, len(stored))
+        chunk = stored[skipped:]
+        skip, offset = skip - skipped, offset + skipped
         if ascii_is_ascii and chunk.isascii() and not decoder.getstate()[0]:
             yield chunk
         else:
@@ -191,33 +191,34 @@ def guess_encoding(source: Source, offset: int) -> str | None:
     return None if controls > len(text) // 100 else codecs.lookup(best.encoding).name
 
 
+def _with_lf(piece: Piece, statistics: DecodingStatistics) -> Piece:
+    """A piece with LF in the place of CRLF and CR, which are counted."""
+    if isinstance(piece, bytes):
+        if b"\r" not in piece:
+            return piece
+        lines = piece.replace(b"\r\n", b"\n")
+        statistics.crlf += len(piece) - len(lines)
+        statistics.cr += lines.count(b"\r")
+        return lines.replace(b"\r", b"\n")
+    if "\r" not in piece:
+        return piece
+    text = piece.replace("\r\n", "\n")
+    statistics.crlf += len(piece) - len(text)
+    statistics.cr += text.count("\r")
+    return text.replace("\r", "\n")
+
+
 def normalize_newlines(pieces: Iterable[Piece], statistics: DecodingStatistics) -> Iterator[Piece]:
     """Newline normalization: CRLF and CR become LF, and are counted."""
     ends_in_cr = False
-    for piece in pieces:
-        if not piece:
+    for original in pieces:
+        if not original:
             continue
+        piece = original
         if ends_in_cr:
-            piece = b"\r" + piece if isinstance(piece, bytes) else "\r" + piece
-        ends_in_cr = piece[-1] in (13, "\r")
-        if ends_in_cr:  # the next piece may begin with its LF
-            piece = piece[:-1]
-        if isinstance(piece, bytes):
-            if b"\r" in piece:
-                unix = piece.replace(b"\r\n", b"\n")
-                statistics.crlf, statistics.cr = (
-                    statistics.crlf + len(piece) - len(unix),
-                    statistics.cr + unix.count(b"\r"),
-                )
-                piece = unix.replace(b"\r", b"\n")
-        elif "\r" in piece:
-            lines = piece.replace("\r\n", "\n")
-            statistics.crlf, statistics.cr = (
-                statistics.crlf + len(piece) - len(lines),
-                statistics.cr + lines.count("\r"),
-            )
-            piece = lines.replace("\r", "\n")
-        yield piece
+            piece = b"\r" + original if isinstance(original, bytes) else "\r" + original
+        ends_in_cr = piece[-1] in (13, "\r")  # the next piece may begin with its LF
+        yield _with_lf(piece[:-1] if ends_in_cr else piece, statistics)
     if ends_in_cr:
         statistics.cr += 1
         yield b"\n"

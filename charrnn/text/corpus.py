@@ -214,7 +214,7 @@ def _corpus(
         all_counts[alphabet.code_points] = counts
         vocabulary = Vocabulary.of_counts(all_counts, config.min_count)
     if vocabulary.unknown:
-        merged = cast(Ids, np.full(len(alphabet), vocabulary.unknown_id, dtype=vocabulary.dtype))
+        merged = cast("Ids", np.full(len(alphabet), vocabulary.unknown_id, dtype=vocabulary.dtype))
         merged[np.isin(alphabet.code_points, vocabulary.code_points)] = np.arange(len(vocabulary) - 1)
         ids = ids.translated(merged) if isinstance(ids, IdFile) else merged[ids]
     return Corpus(

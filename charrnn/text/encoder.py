@@ -1,5 +1,7 @@
-"""Documents to ids, in one pass where the text fits in memory, and in two where it does not: the first counts its
-characters, the second, whenever it is asked for, yields the ids piece by piece."""
+"""Documents to ids, in one pass where the text fits in memory, and in two where it does not.
+
+The first pass counts its characters; the second, whenever it is asked for, yields the ids piece by piece.
+"""
 
 from __future__ import annotations
 
@@ -144,7 +146,7 @@ def encode(
     counts = counter.total()
     _check(readers, documents, counts, config)
     alphabet = Vocabulary.every_byte(int(np.argmax(counts))) if config.bytes else Vocabulary.of_counts(counts)
-    table = cast(Ids, np.zeros(0x110000, dtype=alphabet.dtype))
+    table = cast("Ids", np.zeros(0x110000, dtype=alphabet.dtype))
     table[alphabet.code_points] = np.arange(len(alphabet))
 
     return EncodedText(

@@ -88,8 +88,10 @@ def _lines(pieces: Iterable[str]) -> Iterator[str]:
 
 
 def _after_marker(lines: Iterator[str]) -> Iterator[str]:
-    """What follows the START marker that `lines` begins with. A title may wrap it, with its last *** a line or two
-    below."""
+    """What follows the START marker that `lines` begins with.
+
+    A title may wrap it, with its last *** a line or two below.
+    """
     marker = ""
     for marker in lines:  # each a part of its line, the last one with the line's end
         if marker[-1] in "\r\n":

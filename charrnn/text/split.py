@@ -33,8 +33,10 @@ class HeldOutSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Which spans of a corpus' ids are trained on and which are held out, in the order of the text. Of documents kept
-    apart each has one of both, which may be empty; a joined text is a single document."""
+    """Which spans of a corpus' ids are trained on and which are held out, in the order of the text.
+
+    Of documents kept apart each has one of both, which may be empty; a joined text is a single document.
+    """
 
     training: tuple[Span, ...]
     held_out: tuple[HeldOutSpan, ...]

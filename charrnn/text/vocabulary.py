@@ -171,8 +171,10 @@ class Vocabulary:
         return _of_bytes(_to_bytes(text)) if self.of_bytes else text
 
     def decoder(self) -> Callable[[int, bool], str]:
-        """What makes text of ids one by one, called with an id and whether it is the last. Of bytes it gives "" until
-        a character is whole."""
+        """What makes text of ids one by one, called with an id and whether it is the last.
+
+        Of bytes it gives "" until a character is whole.
+        """
         if not self.of_bytes:
             return lambda index, last: self.characters[index]
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
@@ -207,13 +209,13 @@ class Vocabulary:
         if not bool(known.all()):
             unseen = [chr(point) for point in np.unique(code_points[~known]).tolist()]
             raise self._unseen_error(unseen)
-        return cast(Ids, ids.astype(self.dtype))
+        return cast("Ids", ids.astype(self.dtype))
 
     def encode(self, text: str) -> Ids:
         """Encode text.
 
         Args:
-            text: n characters, or n bytes as text. U+FFFD is the unknown symbol, unless the text of the vocabulary had
+            text: N characters, or n bytes as text. U+FFFD is the unknown symbol, unless the text of the vocabulary had
                 it as a character.
 
         Returns:
@@ -236,8 +238,10 @@ class Vocabulary:
         return to_text(np.append(self.code_points, np.uint32(ord(UNKNOWN)))[ids])
 
     def nearest(self, character: str) -> str | None:
-        """The character of the vocabulary that a person would type instead: same letter without its accent, a
-        straight quote for a curly one, the other case; None if there is no such."""
+        """The character of the vocabulary that a person would type instead; None if there is no such.
+
+        That is the same letter without its accent, a straight quote for a curly one, or the other case.
+        """
         bare = unicodedata.normalize("NFKD", character)[0]
         for candidate in (character.translate(_LOOKALIKES), bare, character.swapcase(), bare.swapcase()):
             if len(candidate) == 1 and candidate != character and candidate in self:
@@ -245,8 +249,10 @@ class Vocabulary:
         return None
 
     def replace_unseen(self, text: str) -> str:
-        """`text` with every unseen character replaced by its nearest; where there is none, by the unknown symbol, or
-        dropped if there is no such either."""
+        """`text` with every unseen character replaced by its nearest.
+
+        Where there is none, the unknown symbol takes its place; without one it is dropped.
+        """
         missing = UNKNOWN if self.unknown else ""
         return "".join(c if c in self else self.nearest(c) or missing for c in text)
 

@@ -27,10 +27,10 @@ def training_words(
     """The words of parts of a text.
 
     Args:
-        corpus: the text.
-        spans: the parts, in order.
-        limit: characters that are read, to the end of a piece; None: all.
-        piece: characters that are decoded at once; None: each part whole.
+        corpus: The text.
+        spans: The parts, in order.
+        limit: Characters that are read, to the end of a piece; None: all.
+        piece: Characters that are decoded at once; None: each part whole.
     """
     words: set[str] = set()
     remaining = len(corpus) if limit is None else limit

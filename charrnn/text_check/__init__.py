@@ -1,5 +1,6 @@
-"""What is worth knowing of a text before a model learns it: where it is damaged, what is in it by accident, what there
-is too little of, and how far counting gets. `charrnn corpora check` shows it.
+"""What is worth knowing of a text before a model learns it. `charrnn corpora check` shows it.
+
+Where it is damaged, what is in it by accident, what there is too little of, and how far counting gets.
 
 May import: evaluation and everything below; never torch.
 """

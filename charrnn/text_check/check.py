@@ -1,5 +1,8 @@
-"""What is worth knowing of a text before training on it: its size and characters, what is odd about it, how far
-counting gets, and how long networks would take to learn it on this machine."""
+"""What is worth knowing of a text before training on it.
+
+Its size and characters, what is odd about it, how far counting gets, and how long networks would take to learn it on
+this machine.
+"""
 
 from __future__ import annotations
 
@@ -149,10 +152,10 @@ def _baseline(corpus: Corpus, split: Split) -> Baseline | None:
 def _joined(corpus: Corpus, spans: Sequence[Span], most: int) -> Ids:
     """The ids of spans one after another, (at most `most`,)."""
     pieces = [corpus.ids[:0]]
-    for start, stop in spans:
-        stop = min(stop, start + most)
+    for start, end in spans:
+        stop = min(end, start + most)
         pieces.append(corpus.ids[start:stop])
         most -= stop - start
         if not most:
             break
-    return cast(Ids, np.concatenate(pieces))
+    return cast("Ids", np.concatenate(pieces))

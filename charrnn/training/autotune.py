@@ -32,7 +32,7 @@ def begin(
     """A trainer with the settings that `resolve` chooses; the time that took is part of a time budget.
 
     Raises:
-        UsageError, CorpusError: as Trainer does.
+        UsageError, CorpusError: As Trainer does.
     """
     began = time.perf_counter()
     choice = resolve(corpus, preset, model, training, device)
@@ -43,7 +43,7 @@ def resolve(corpus: Corpus, preset: str, model: ModelConfig, training: TrainConf
     """`presets.resolve` for this text on this machine, whose speed a time budget is measured against for a second.
 
     Raises:
-        UsageError, CorpusError: as Trainer does.
+        UsageError, CorpusError: As Trainer does.
     """
     split = corpus.split(training.val_frac, training.val_max)
     where = choose_device(device)

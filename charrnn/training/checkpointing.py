@@ -22,9 +22,9 @@ def record(trainer: Trainer, run: Run, *, stop: Callable[[], bool] = lambda: Fal
     The resume file is replaced at every snapshot, every minute, at the end, and when the training is to stop.
 
     Args:
-        trainer: is trained to its end.
-        run: where snapshots, samples, metrics and the resume file are written.
-        stop: asked after every iteration whether to end there.
+        trainer: Is trained to its end.
+        run: Where snapshots, samples, metrics and the resume file are written.
+        stop: Asked after every iteration whether to end there.
     """
     if trainer.iteration == 0:  # from now on a killed run can always be resumed
         checkpoint.save(run.resume_path, *resume_point(trainer))

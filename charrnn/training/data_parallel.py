@@ -48,15 +48,16 @@ class DataParallel:
         carry_at: int | None = None,
         bfloat16: bool = False,
     ) -> None:
-        """
+        """Start the threads, if more than one is of use.
+
         Args:
-            model: computes the loss.
-            parameters: of the model, those whose gradients are wanted.
+            model: Computes the loss.
+            parameters: Of the model, those whose gradients are wanted.
             batch_size: B, rows of a window.
-            threads: that rows are divided among, at most; never more than there are rows.
-            seed: of the threads' generators, one each, which draw the dropout masks.
-            carry_at: after how many characters of a window the state is taken; None: after all.
-            bfloat16: multiply in bfloat16 instead of float32.
+            threads: That rows are divided among, at most; never more than there are rows.
+            seed: Of the threads' generators, one each, which draw the dropout masks.
+            carry_at: After how many characters of a window the state is taken; None: after all.
+            bfloat16: Multiply in bfloat16 instead of float32.
         """
         self.model, self.parameters = model, list(parameters)
         self.carry_at, self.bfloat16 = carry_at, bfloat16
@@ -73,8 +74,8 @@ class DataParallel:
         """The mean loss over all targets of a window that are not IGNORED, and its gradients.
 
         Args:
-            window: of B rows.
-            state: what the network enters with, (B, rnn_size) each.
+            window: Of B rows.
+            state: What the network enters with, (B, rnn_size) each.
         """
         counts = [int(np.count_nonzero(window.targets[rows] != IGNORED)) for rows in self.rows]
         shares = [count / sum(counts) for count in counts]
@@ -119,7 +120,7 @@ class DataParallel:
         """Go on from what `state_dict` returned. Threads more than there were begin with generators of their own.
 
         Raises:
-            KeyError: there is not even the first generator's state.
+            KeyError: There is not even the first generator's state.
         """
         for number, generator in enumerate(self.generators):
             if number == 0 or str(number) in state:

@@ -12,10 +12,10 @@ def choose_device(name: str) -> torch.device:
     """The device to train on.
 
     Args:
-        name: cpu, cuda or mps; auto: CUDA where there is one, else the CPU. MPS must be asked for.
+        name: Cpu, cuda or mps; auto: CUDA where there is one, else the CPU. MPS must be asked for.
 
     Raises:
-        UsageError: there is no such device, or not on this machine.
+        UsageError: There is no such device, or not on this machine.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -31,8 +31,8 @@ def choose_precision(name: Precision, device: torch.device) -> Precision:
     """The precision of the products in training.
 
     Args:
-        name: float32 or bfloat16; auto: bfloat16 where the device multiplies it faster (bench/settings.md).
-        device: where they are computed.
+        name: Float32 or bfloat16; auto: bfloat16 where the device multiplies it faster (bench/settings.md).
+        device: Where they are computed.
     """
     if name != "auto":
         return name

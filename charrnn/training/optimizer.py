@@ -20,11 +20,12 @@ class Optimizer:
     """Updates a model's parameters that are not frozen, and holds all that is carried from update to update."""
 
     def __init__(self, model: CharModel, config: TrainConfig, device: torch.device) -> None:
-        """
+        """Begin with no updates made.
+
         Args:
-            model: its parameters are updated in place.
-            config: the kind of optimizer and its settings, penalties and clipping.
-            device: where the parameters are.
+            model: Its parameters are updated in place.
+            config: The kind of optimizer and its settings, penalties and clipping.
+            device: Where the parameters are.
         """
         self.config = config
         self.parameters: list[Tensor] = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -63,8 +64,8 @@ class Optimizer:
         """One update: penalties are added, the norm is measured, the gradient clipped, the parameters changed.
 
         Args:
-            gradients: of the loss, one for each of `parameters` and shaped like it; clipping changes them in place.
-            rate: the learning rate of this update.
+            gradients: Of the loss, one for each of `parameters` and shaped like it; clipping changes them in place.
+            rate: The learning rate of this update.
 
         Returns:
             The norm of the whole gradient, penalties included, before clipping. Where it is not finite nothing was
@@ -140,11 +141,12 @@ class Average:
     """An exponential moving average of a model's weights (EMA), as a model of its own (Polyak and Juditsky, 1992)."""
 
     def __init__(self, model: CharModel, decay: float, device: torch.device) -> None:
-        """
+        """Begin with the model's own weights.
+
         Args:
-            model: the average begins with its weights.
-            decay: the share of the average that an update leaves.
-            device: where the average is kept.
+            model: The average begins with its weights.
+            decay: The share of the average that an update leaves.
+            device: Where the average is kept.
         """
         self.decay = decay
         self.model = CharModel(model.config, model.vocabulary_size).to(device).requires_grad_(False)

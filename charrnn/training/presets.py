@@ -79,17 +79,17 @@ def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSi
     """Choose every setting that is AUTO, by text, budget and machine; the others stand.
 
     Args:
-        preset: a PresetName.
-        model: the network's settings.
-        training: the training's; its budget is `time` in seconds, else `iterations`.
-        text: the text's size.
-        machine: asked for its speed with a time budget.
+        preset: A PresetName.
+        model: The network's settings.
+        training: The training's; its budget is `time` in seconds, else `iterations`.
+        text: The text's size.
+        machine: Asked for its speed with a time budget.
 
     Returns:
         The preset that was chosen, and settings none of which is AUTO.
 
     Raises:
-        UsageError: for an unknown preset.
+        UsageError: For an unknown preset.
     """
     if preset not in get_args(PresetName):
         raise UsageError(f"--preset {preset}: choose one of {', '.join(get_args(PresetName))}.")
@@ -184,8 +184,10 @@ _NEVER_SHOWN = {
 
 
 def options(model: ModelConfig, training: TrainConfig) -> str:
-    """The full set of options that a training's settings stand for, as they can be typed; its length, what is held out
-    and its samples are not among them, nor what is off and would be without a word."""
+    """The full set of options that a training's settings stand for, as they can be typed.
+
+    Its length, what is held out and its samples are not among them, nor what is off and would be without a word.
+    """
     shown: dict[str, Any] = {}
     for config in (model, training):
         for field in fields(config):

@@ -24,7 +24,7 @@ def resume_point(trainer: Trainer) -> tuple[Header, Tensors]:
     """All that `resumed` needs to go on as if nothing had happened. Call it after a Progress.
 
     Args:
-        trainer: stays as it is, and shares nothing with what is returned.
+        trainer: Stays as it is, and shares nothing with what is returned.
 
     Returns:
         A checkpoint's header and its tensors.
@@ -91,10 +91,10 @@ def resumed(checkpoint: Checkpoint, corpus: Corpus, *, device: str = "auto", ite
     """A training as it was when a resume file was written.
 
     Args:
-        checkpoint: the resume file.
-        corpus: the text that the training read.
-        device: auto, cpu, cuda or mps.
-        iterations: lengthens (or shortens) the run deliberately; its schedule is then that of the new length, even
+        checkpoint: The resume file.
+        corpus: The text that the training read.
+        device: One of auto, cpu, cuda and mps.
+        iterations: Lengthens (or shortens) the run deliberately; its schedule is then that of the new length, even
             where a time budget would have planned another or it had stopped early.
 
     Raises:

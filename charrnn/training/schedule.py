@@ -75,10 +75,11 @@ class LearningRateSchedule:
     """The learning rate of every iteration: warmup, then decay, or a plateau's reductions."""
 
     def __init__(self, config: TrainConfig, horizon: Horizon) -> None:
-        """
+        """Begin before the first iteration.
+
         Args:
-            config: the peak rate and how it changes; its own number of iterations does not count.
-            horizon: the number of iterations, which may become known later.
+            config: The peak rate and how it changes; its own number of iterations does not count.
+            horizon: The number of iterations, which may become known later.
         """
         self.config, self.horizon = config, horizon
         self.reductions = 0  # times that a plateau was met
@@ -125,9 +126,10 @@ class EarlyStopping:
     """Ends a training when so many held-out losses in a row were no better than the best (Prechelt, 1998)."""
 
     def __init__(self, patience: int) -> None:
-        """
+        """Begin before the first evaluation.
+
         Args:
-            patience: evaluations without improvement after which training ends; 0: never.
+            patience: Evaluations without improvement after which training ends; 0: never.
         """
         self.patience = patience
         self.stopped = False

@@ -31,11 +31,11 @@ def create_header(
 
     Args:
         kind: "snapshot" or "resume".
-        corpus: the training text.
-        model: what the network is.
-        training: how it is trained.
-        device: where.
-        values: the other fields of `Header`.
+        corpus: The training text.
+        model: What the network is.
+        training: How it is trained.
+        device: Where.
+        values: The other fields of `Header`.
     """
     return Header(
         kind=kind,
@@ -59,11 +59,11 @@ def require_finite(weights: Mapping[str, NDArray[Any]], held_out_loss: float | N
     """Make sure that a model can be kept.
 
     Args:
-        weights: the model's.
-        held_out_loss: nats per character; None if it was not measured.
+        weights: The model's.
+        held_out_loss: Nats per character; None if it was not measured.
 
     Raises:
-        DivergedError: a weight or the loss is not finite.
+        DivergedError: A weight or the loss is not finite.
     """
     largest = [float(np.abs(weight).max()) for weight in weights.values()]
     if not all(map(math.isfinite, [*largest, held_out_loss or 0.0])):
@@ -74,15 +74,16 @@ class SampleWriter:
     """Writes the samples of a training, always from the same prime and seed, so that they can be compared."""
 
     def __init__(self, corpus: Corpus, split: Split, model: ModelConfig, training: TrainConfig) -> None:
-        """
+        """Choose the prime and the seed of every sample.
+
         Args:
-            corpus: the training text.
-            split: which parts of it are trained on.
-            model: what the network is.
-            training: its `sample_` settings and `seed`.
+            corpus: The training text.
+            split: Which parts of it are trained on.
+            model: What the network is.
+            training: Its `sample_` settings and `seed`.
 
         Raises:
-            VocabularyError: the prime has a character that is not in the text.
+            VocabularyError: The prime has a character that is not in the text.
         """
         self.corpus, self.split, self.model, self.training = corpus, split, model, training
         if training.sample_prime:
@@ -92,10 +93,10 @@ class SampleWriter:
         """A sample; None if none is wanted.
 
         Args:
-            weights: the model's, under the names of `ModelConfig.shapes`.
+            weights: The model's, under the names of `ModelConfig.shapes`.
 
         Raises:
-            DivergedError: the model computes no numbers.
+            DivergedError: The model computes no numbers.
         """
         training, vocabulary = self.training, self.corpus.vocabulary
         if not training.sample_length:

@@ -36,11 +36,11 @@ def to_layer_states(arrays: Mapping[str, Any], like: LayerStates) -> LayerStates
     """The inverse of `to_arrays`.
 
     Args:
-        arrays: what it returned.
-        like: a state of the same layers and parts, on the device where the result is to be.
+        arrays: What it returned.
+        like: A state of the same layers and parts, on the device where the result is to be.
 
     Raises:
-        KeyError: one of them is missing.
+        KeyError: One of them is missing.
     """
     return tuple(
         tuple(

@@ -26,7 +26,7 @@ def require(module: str = "tensorboard") -> Any:
     """TensorBoard, or a module that needs it.
 
     Raises:
-        UsageError: it is not installed.
+        UsageError: It is not installed.
     """
     try:
         return importlib.import_module(module)
@@ -46,13 +46,13 @@ def write_events(events: Iterable[Event], run: Run, after: int) -> Iterator[Even
     taken back.
 
     Args:
-        events: of the training; the first is of the iteration `after` that one.
-        run: where they are written.
-        after: the iteration that the training is at.
+        events: Of the training; the first is of the iteration `after` that one.
+        run: Where they are written.
+        after: The iteration that the training is at.
 
     Raises:
         UsageError: TensorBoard is not installed; when called.
-        RunError: the directory cannot be written; when called, or on the way.
+        RunError: The directory cannot be written; when called, or on the way.
     """
     SummaryWriter = require("torch.utils.tensorboard").SummaryWriter
     path = directory(run)

@@ -29,7 +29,7 @@ def prepare(threads: int | None = None) -> int:
     Call it before the first import of torch; later it can only fix the number of threads, not the waiting.
 
     Args:
-        threads: how many; None: as OMP_NUM_THREADS says, or one for each core.
+        threads: How many; None: as OMP_NUM_THREADS says, or one for each core.
 
     Returns:
         The number of threads.

@@ -26,12 +26,13 @@ class TimeBudget:
     def __init__(
         self, config: TrainConfig, horizon: Horizon, *, spent: float = 0.0, clock: Clock = time.perf_counter
     ) -> None:
-        """
+        """Begin to count.
+
         Args:
-            config: its `time`, and what is evaluated and kept on the way, which takes time too.
-            horizon: each plan sets its number of iterations.
-            spent: seconds that are gone already.
-            clock: tells the time, in seconds.
+            config: Its `time`, and what is evaluated and kept on the way, which takes time too.
+            horizon: Each plan sets its number of iterations.
+            spent: Seconds that are gone already.
+            clock: Tells the time, in seconds.
         """
         self.config, self.horizon, self.clock = config, horizon, clock
         self.plans = 0  # times that the time was made a number of iterations
@@ -66,8 +67,8 @@ class TimeBudget:
         The speed is that since the plan before, for machines change theirs.
 
         Args:
-            evaluate: measures the held-out loss; called once, to know what it takes.
-            snapshot: makes a snapshot without measuring again, likewise.
+            evaluate: Measures the held-out loss; called once, to know what it takes.
+            snapshot: Makes a snapshot without measuring again, likewise.
         """
         assert self.config.time is not None
         if self._watching_seconds is None:
@@ -101,8 +102,11 @@ class TimeBudget:
         return evaluations * evaluation + len(snapshots) * snapshot
 
     def state_dict(self) -> dict[str, Any]:
-        """`seconds`, `elapsed`, `plans` and `iteration`. Every plan is told, so that resuming after the last is exact;
-        the speed is measured anew, because it may be another machine."""
+        """`seconds`, `elapsed`, `plans` and `iteration`.
+
+        Every plan is told, so that resuming after the last is exact; the speed is measured anew, because it may be
+        another machine.
+        """
         return {
             "seconds": self.seconds,
             "elapsed": self.elapsed,

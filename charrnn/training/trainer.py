@@ -44,19 +44,20 @@ class Trainer:
         spent: float = 0.0,
         clock: Clock = time.perf_counter,
     ) -> None:
-        """
+        """Prepare a training, before its first iteration.
+
         Args:
-            corpus: the text, of which `config` says what is held out.
-            model_config: what the network is.
-            config: how it is trained.
-            device: auto, cpu, cuda or mps.
-            spent: seconds of a time budget that are gone already.
-            clock: tells the time, in seconds.
+            corpus: The text, of which `config` says what is held out.
+            model_config: What the network is.
+            config: How it is trained.
+            device: One of auto, cpu, cuda and mps.
+            spent: Seconds of a time budget that are gone already.
+            clock: Tells the time, in seconds.
 
         Raises:
-            CorpusError: the text is too short.
-            UsageError: there is no such device, or what is to be frozen cannot be.
-            VocabularyError: the samples' prime has a character that is not in the text.
+            CorpusError: The text is too short.
+            UsageError: There is no such device, or what is to be frozen cannot be.
+            VocabularyError: The samples' prime has a character that is not in the text.
         """
         model_config, config = model_config.completed(), config.completed()
         self.device = choose_device(device)
@@ -120,8 +121,8 @@ class Trainer:
         """Start from other weights than random ones, before the first iteration.
 
         Args:
-            weights: of the whole model, under the names of `ModelConfig.shapes`.
-            began_from: what checkpoints will say of where they are from.
+            weights: Of the whole model, under the names of `ModelConfig.shapes`.
+            began_from: What checkpoints will say of where they are from.
         """
         self.model.load_weights(weights)
         if self.average:
@@ -136,7 +137,7 @@ class Trainer:
         """One iteration: one window, one update.
 
         Raises:
-            DivergedError: the loss or the gradient is not finite; nothing was updated.
+            DivergedError: The loss or the gradient is not finite; nothing was updated.
         """
         started, iteration = self.budget.clock(), self.iteration + 1
         window = self.streams[self.iteration]
@@ -228,7 +229,7 @@ class Trainer:
         """Weights, held-out loss and a sample as they are now. Changes nothing in the training.
 
         Raises:
-            DivergedError: the latest update left a model that computes no numbers, so that nothing is kept.
+            DivergedError: The latest update left a model that computes no numbers, so that nothing is kept.
         """
         weights = self.evaluated_model.weights()
         held_out = self.evaluate()
@@ -246,7 +247,7 @@ class Trainer:
 
         Args:
             kind: "snapshot" or "resume".
-            values: the fields of `Header` that are not the same for both.
+            values: The fields of `Header` that are not the same for both.
         """
         return snapshots.create_header(
             kind,
@@ -274,8 +275,11 @@ class Trainer:
         return parts | ({"average": self.average} if self.average else {})
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of all that changes from iteration to iteration: the model's weights, the recurrent state, counts, and
-        under its name what each part of the training keeps."""
+        """A copy of all that changes from iteration to iteration.
+
+        It has the model's weights, the recurrent state, counts, and under its name what each part of the training
+        keeps.
+        """
         return {
             "model": self.model.weights(),
             "state": to_arrays(self.state),
@@ -290,7 +294,7 @@ class Trainer:
         """Go on from what `state_dict` returned, of a training with the same text and settings.
 
         Raises:
-            KeyError, ValueError, TypeError, RuntimeError: something is missing or does not fit.
+            KeyError, ValueError, TypeError, RuntimeError: Something is missing or does not fit.
         """
         self.model.load_weights(state["model"])
         self.state = to_layer_states(state["state"], self.state)

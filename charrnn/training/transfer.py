@@ -54,8 +54,8 @@ def match(old: Vocabulary, new: Vocabulary) -> tuple[NDArray[np.intp], NDArray[n
     """The ids of what two vocabularies share: characters, and last the unknown symbol if both have it.
 
     Args:
-        old: of characters or of bytes.
-        new: of the same.
+        old: Of characters or of bytes.
+        new: Of the same.
 
     Returns:
         Their ids in the old, (n,), and in the new, (n,), in the same order.
@@ -77,18 +77,18 @@ def transferred_weights(
     """What a new model begins with, where it takes weights over from a checkpoint.
 
     Args:
-        checkpoint: whose weights are taken over.
-        vocabulary: the new model's.
-        initial: the new model's own first weights, which remain where nothing is taken over.
-        model: what the new network is.
-        embedding_only: take only the embedding over (`--embedding-from`), else everything but what belongs to
+        checkpoint: Whose weights are taken over.
+        vocabulary: The new model's.
+        initial: The new model's own first weights, which remain where nothing is taken over.
+        model: What the new network is.
+        embedding_only: Take only the embedding over (`--embedding-from`), else everything but what belongs to
             characters that the checkpoint had not (`--init-from`).
 
     Returns:
         Float32 weights, named and shaped as `model.shapes` has it, all of them copies; and how the characters match.
 
     Raises:
-        UsageError: the two do not fit: bytes and characters, another model (only dropouts may differ; with
+        UsageError: The two do not fit: bytes and characters, another model (only dropouts may differ; with
             `embedding_only` all but the embedding's width and whether it is tied), or no character in common.
     """
     old = checkpoint.header.vocabulary

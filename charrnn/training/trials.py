@@ -33,9 +33,9 @@ def trials(
     """Train the presets' networks for some real iterations each, and tell how long a training would take.
 
     Args:
-        corpus: the text.
-        training: settings to train with; by default the usual ones.
-        presets: names of PRESETS.
+        corpus: The text.
+        training: Settings to train with; by default the usual ones.
+        presets: Names of PRESETS.
 
     Yields:
         A Trial for each; nothing for a text too short to train on.
@@ -65,7 +65,7 @@ def suggestions(corpus: Corpus, budgets: Sequence[float], training: TrainConfig 
     """What `charrnn train --time` would choose for so many seconds each.
 
     Raises:
-        CorpusError: for a text too short.
+        CorpusError: For a text too short.
     """
     from charrnn.training.autotune import resolve
 

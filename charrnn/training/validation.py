@@ -33,17 +33,17 @@ def held_out_loss(model: CharModel, ids: EncodedText, spans: Spans, *, streams: 
     side.
 
     Args:
-        model: its mode and the random generators are left as they were.
-        ids: the encoded text.
-        spans: what is held out of it.
-        streams: rows that are read side by side.
-        warmup: characters that a piece reads before those that count.
+        model: Its mode and the random generators are left as they were.
+        ids: The encoded text.
+        spans: What is held out of it.
+        streams: Rows that are read side by side.
+        warmup: Characters that a piece reads before those that count.
 
     Returns:
         Nats per character, summed in float64.
 
     Raises:
-        ValueError: no character is counted.
+        ValueError: No character is counted.
     """
     context, start, stop = _counted(spans)
     count = stop - start

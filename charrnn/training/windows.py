@@ -44,10 +44,10 @@ def gather(
     """Stretches of a text as padded rows.
 
     Args:
-        ids: the encoded text.
-        starts: where each row begins, (R,).
-        lengths: how many characters of it there are, (R,), at most `width`; the rest is 0, with IGNORED targets.
-        width: of the rows.
+        ids: The encoded text.
+        starts: Where each row begins, (R,).
+        lengths: How many characters of it there are, (R,), at most `width`; the rest is 0, with IGNORED targets.
+        width: Of the rows.
 
     Returns:
         Inputs (R, width), and their targets (R, width), one character ahead.
@@ -71,9 +71,9 @@ def shuffled(places: NDArray[np.int64], count: int, seed: int, epoch: int) -> ND
 
     Args:
         places: (R,), each below `count`.
-        count: how many are ordered.
-        seed: with `epoch` it gives the order.
-        epoch: another one, another order.
+        count: How many are ordered.
+        seed: With `epoch` it gives the order.
+        epoch: Another one, another order.
 
     Returns:
         (R,), each below `count`.
@@ -129,19 +129,20 @@ class Streams:
         rotate: bool = False,
         seed: int = 0,
     ) -> None:
-        """
+        """Cut the text into streams.
+
         Args:
             ids: (n,).
             batch_size: B, streams.
             seq_length: T, characters of a window.
-            shift: how far the next window starts after this one.
-            stop: the first `stop` ids are for training; None: all.
-            stateless: see above.
-            rotate: see above.
-            seed: of the shuffle and the rotation.
+            shift: How far the next window starts after this one.
+            stop: The first `stop` ids are for training; None: all.
+            stateless: See above.
+            rotate: See above.
+            seed: Of the shuffle and the rotation.
 
         Raises:
-            CorpusError: they do not fill one window of every stream.
+            CorpusError: They do not fill one window of every stream.
         """
         length = len(ids) if stop is None else stop
         targets = length - 1  # every character but the first
@@ -209,19 +210,20 @@ class DocumentStreams:
         stateless: bool = False,
         seed: int = 0,
     ) -> None:
-        """
+        """Divide the documents' windows among the rows.
+
         Args:
             ids: (n,).
             spans: (D, 2), start and stop of what each document gives to training.
             batch_size: B, rows.
             seq_length: T, characters of a window.
-            shift: how far the next window of a document starts after this one.
-            shuffle: see above.
-            stateless: see above.
-            seed: of the shuffle.
+            shift: How far the next window of a document starts after this one.
+            shuffle: See above.
+            stateless: See above.
+            seed: Of the shuffle.
 
         Raises:
-            CorpusError: they have fewer windows than there are rows.
+            CorpusError: They have fewer windows than there are rows.
         """
         bounds = np.asarray(spans, dtype=np.int64).reshape(-1, 2)
         bounds = bounds[bounds[:, 1] - bounds[:, 0] >= 2]  # a single character predicts nothing
@@ -275,12 +277,12 @@ def streams_of(corpus: Corpus, split: Split, config: TrainConfig) -> Streams | D
     """The training text as windows.
 
     Args:
-        corpus: the text, joined or of many documents.
-        split: which spans of it are trained on.
-        config: the windows' size and order.
+        corpus: The text, joined or of many documents.
+        split: Which spans of it are trained on.
+        config: The windows' size and order.
 
     Raises:
-        CorpusError: the text does not fill one window of every stream.
+        CorpusError: The text does not fill one window of every stream.
     """
     shape = (config.batch_size, config.seq_length, config.effective_shift)
     if corpus.config.documents:

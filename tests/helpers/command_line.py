@@ -32,7 +32,7 @@ class CommandLine:
         typed = list(map(str, arguments))
         if stdin is not None:
             done = subprocess.run(
-                [sys.executable, "-m", "charrnn", *typed], input=stdin, capture_output=True, timeout=120
+                [sys.executable, "-m", "charrnn", *typed], input=stdin, capture_output=True, timeout=120, check=False
             )
             return Completed(done.returncode, done.stdout, done.stderr)
         self.monkeypatch.setattr(sys, "argv", ["charrnn", *typed])

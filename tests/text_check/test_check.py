@@ -117,6 +117,7 @@ def check(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> sub
         [sys.executable, "-m", "charrnn", "corpora", *map(str, arguments)],
         input=stdin.decode("latin-1"),
         capture_output=True,
+        check=False,
         encoding="utf-8",
         timeout=120,
         env=os.environ | {"COLUMNS": "80"} | environment,
