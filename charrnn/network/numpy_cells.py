@@ -231,6 +231,9 @@ def make_cell(model: ModelConfig, weights: tuple[Array, ...], joint: Array) -> C
         model: Says which cell.
         weights: The layer's matrices.
         joint: One of `joint_buffers`, (2 H + 2, *batch).
+
+    Returns:
+        The cell, with a state of zeros.
     """
     return _CELLS[model.nonlinearity if model.model == "rnn" else model.model](joint, *weights)
 

@@ -56,6 +56,9 @@ def decode(source: Source, config: ReadConfig, statistics: DecodingStatistics) -
         config: Its encoding, and how its characters are normalized.
         statistics: What is noticed on the way goes in here.
 
+    Returns:
+        Its pieces, one after another: str, or ASCII as it lies in the file.
+
     Raises:
         CorpusError: The encoding does not have these bytes. Names their offset and an encoding that would fit.
     """

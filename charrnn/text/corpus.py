@@ -94,6 +94,9 @@ def from_text(text: str, name: str = "text", config: ReadConfig | None = None) -
         name: What to call it.
         config: How it is normalized, and whether its bytes are modelled.
 
+    Returns:
+        The corpus, in memory.
+
     Raises:
         CorpusError: There is nothing to learn, or it is binary.
     """
@@ -124,6 +127,9 @@ def read(
         glob: Which files of folders; by default *.txt.
         max_expansion: How many times its size a compressed file may decompress to.
         progress: Called with what is being done, and how many characters or bytes more of it.
+
+    Returns:
+        The corpus; its ids are in memory, or in the cache if the text is large.
 
     Raises:
         CorpusError: A text is missing, no regular file, damaged, undecodable, empty or binary.

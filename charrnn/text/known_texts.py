@@ -149,6 +149,9 @@ def entry_of_url(url: str, name: str | None = None) -> KnownText:
         url: Its web address.
         name: What to call it; None to call it after the last part of its address.
 
+    Returns:
+        The entry, with an address and a name.
+
     Raises:
         UsageError: The name cannot be one, or is another text's.
     """
@@ -173,6 +176,9 @@ def fetch(entry: KnownText, *, max_size: int = MAX_SIZE, progress: DownloadCallb
         entry: Which text.
         max_size: Bytes of the download, at most.
         progress: Called with the bytes that have arrived, and with how many there are in all or None.
+
+    Returns:
+        The text as it lies on this machine now.
 
     Raises:
         FetchError: It cannot be had or kept, or is not the text expected.

@@ -106,6 +106,9 @@ class Vocabulary:
         Args:
             code_points: (n,) of its characters.
 
+        Returns:
+            Its different characters, in the order of their code points; none is unknown.
+
         Raises:
             CorpusError: It has fewer than two different characters.
         """
@@ -118,6 +121,9 @@ class Vocabulary:
         Args:
             counts: (at most 0x110000,), of every code point from 0 on.
             min_count: Characters that occur less often share the unknown symbol.
+
+        Returns:
+            The vocabulary; it has the unknown symbol if a character was too rare.
 
         Raises:
             CorpusError: Fewer than two characters remain.

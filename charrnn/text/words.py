@@ -31,6 +31,9 @@ def training_words(
         spans: The parts, in order.
         limit: Characters that are read, to the end of a piece; None: all.
         piece: Characters that are decoded at once; None: each part whole.
+
+    Returns:
+        The different words, in lower case.
     """
     words: set[str] = set()
     remaining = len(corpus) if limit is None else limit

@@ -83,6 +83,9 @@ def summarize(corpus: Corpus, config: TrainConfig | None = None) -> TextSummary:
         corpus: The text.
         config: Says what is held out.
 
+    Returns:
+        The figures, and what an n-gram model makes of the held-out text.
+
     Raises:
         CorpusError: Its ids cannot be read.
     """

@@ -25,6 +25,9 @@ def record(trainer: Trainer, run: Run, *, stop: Callable[[], bool] = lambda: Fal
         trainer: Is trained to its end.
         run: Where snapshots, samples, metrics and the resume file are written.
         stop: Asked after every iteration whether to end there.
+
+    Returns:
+        The events, as they come.
     """
     if trainer.iteration == 0:  # from now on a killed run can always be resumed
         checkpoint.save(run.resume_path, *resume_point(trainer))

@@ -76,6 +76,9 @@ class DataParallel:
         Args:
             window: Of B rows.
             state: What the network enters with, (B, rnn_size) each.
+
+        Returns:
+            The loss, the gradients, and the state to go on with.
         """
         counts = [int(np.count_nonzero(window.targets[rows] != IGNORED)) for rows in self.rows]
         shares = [count / sum(counts) for count in counts]

@@ -12,7 +12,10 @@ def choose_device(name: str) -> torch.device:
     """The device to train on.
 
     Args:
-        name: Cpu, cuda or mps; auto: CUDA where there is one, else the CPU. MPS must be asked for.
+        name: One of cpu, cuda and mps; or auto: CUDA where there is one, else the CPU. MPS must be asked for.
+
+    Returns:
+        A device that is there.
 
     Raises:
         UsageError: There is no such device, or not on this machine.
@@ -31,8 +34,11 @@ def choose_precision(name: Precision, device: torch.device) -> Precision:
     """The precision of the products in training.
 
     Args:
-        name: Float32 or bfloat16; auto: bfloat16 where the device multiplies it faster (bench/settings.md).
+        name: One of float32 and bfloat16; or auto: bfloat16 where the device multiplies it faster (bench/settings.md).
         device: Where they are computed.
+
+    Returns:
+        Float32 or bfloat16.
     """
     if name != "auto":
         return name

@@ -97,6 +97,9 @@ def resumed(checkpoint: Checkpoint, corpus: Corpus, *, device: str = "auto", ite
         iterations: Lengthens (or shortens) the run deliberately; its schedule is then that of the new length, even
             where a time budget would have planned another or it had stopped early.
 
+    Returns:
+        A trainer whose next iteration is the one that would have come.
+
     Raises:
         CheckpointError: `checkpoint` is no resume file, or not a whole one.
         CorpusError: `corpus` is another text.

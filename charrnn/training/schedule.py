@@ -94,6 +94,9 @@ class LearningRateSchedule:
 
         Args:
             iteration: 1 for the first update.
+
+        Returns:
+            The learning rate of that update.
         """
         config = self.config = self.horizon.applied(self.config)
         warmup = min(config.warmup, config.iterations // 10)

@@ -36,6 +36,9 @@ def create_header(
         training: How it is trained.
         device: Where.
         values: The other fields of `Header`.
+
+    Returns:
+        The header, with the time and the versions at work.
     """
     return Header(
         kind=kind,
@@ -94,6 +97,9 @@ class SampleWriter:
 
         Args:
             weights: The model's, under the names of `ModelConfig.shapes`.
+
+        Returns:
+            The sample with all that writes it again; None if `sample_length` is 0.
 
         Raises:
             DivergedError: The model computes no numbers.

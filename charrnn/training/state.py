@@ -39,6 +39,9 @@ def to_layer_states(arrays: Mapping[str, Any], like: LayerStates) -> LayerStates
         arrays: What it returned.
         like: A state of the same layers and parts, on the device where the result is to be.
 
+    Returns:
+        The state, each part on the device of its like.
+
     Raises:
         KeyError: One of them is missing.
     """

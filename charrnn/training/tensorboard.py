@@ -50,6 +50,9 @@ def write_events(events: Iterable[Event], run: Run, after: int) -> Iterator[Even
         run: Where they are written.
         after: The iteration that the training is at.
 
+    Returns:
+        The events, as they come.
+
     Raises:
         UsageError: TensorBoard is not installed; when called.
         RunError: The directory cannot be written; when called, or on the way.

@@ -248,6 +248,9 @@ class Trainer:
         Args:
             kind: "snapshot" or "resume".
             values: The fields of `Header` that are not the same for both.
+
+        Returns:
+            The header, with the iteration, the characters seen and the training loss as they are now.
         """
         return snapshots.create_header(
             kind,

@@ -281,6 +281,9 @@ def streams_of(corpus: Corpus, split: Split, config: TrainConfig) -> Streams | D
         split: Which spans of it are trained on.
         config: The windows' size and order.
 
+    Returns:
+        Windows by index: of one text's streams, or of documents kept apart.
+
     Raises:
         CorpusError: The text does not fill one window of every stream.
     """
