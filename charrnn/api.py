@@ -28,9 +28,9 @@ class Model:
     """A trained model, ready to write and to measure. It runs in NumPy; torch is never imported.
 
     Attributes:
-        header: what the checkpoint says of itself: settings, iteration, losses, the text it was trained on.
-        digest: the SHA-256 of the checkpoint.
-        path: the file, if it came from one.
+        header: What the checkpoint says of itself: settings, iteration, losses, the text it was trained on.
+        digest: The SHA-256 of the checkpoint.
+        path: The file, if it came from one.
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -53,23 +53,24 @@ class Model:
         """Write a text.
 
         Args:
-            prime: the prompt, what the text begins with; "" is a newline. Or a state to go on from.
-            length: how many new characters to write.
-            temperature: above 1 is wilder, below 1 safer; 0 always takes the likeliest character.
-            top_k: how many of the likeliest characters to choose from; None is all, as it is below.
-            top_p: choose from the likeliest that together have this share of the probability.
-            min_p: choose from those that are at least this share as likely as the likeliest.
-            until: a string, or several, after any of which the text ends.
+            prime: The prompt, what the text begins with; "" is a newline. Or a state to go on from.
+            length: How many new characters to write.
+            temperature: Above 1 is wilder, below 1 safer; 0 always takes the likeliest character.
+            top_k: How many of the likeliest characters to choose from; None is all, as it is below.
+            top_p: Choose from the likeliest that together have this share of the probability.
+            min_p: Choose from those that are at least this share as likely as the likeliest.
+            until: A string, or several, after any of which the text ends.
             finish: "line", "sentence" or "paragraph": go on beyond the length to its end.
-            seed: the same gives the same text; None is another each time.
+            seed: The same gives the same text; None is another each time.
 
         Returns:
             The new characters; the prime is not among them.
 
         Raises:
-            UsageError: a value is outside its range.
-            VocabularyError: the prime has characters that the model has never seen.
-            DivergedError: the model's outputs are not numbers."""
+            UsageError: A value is outside its range.
+            VocabularyError: The prime has characters that the model has never seen.
+            DivergedError: The model's outputs are not numbers.
+        """
         stream = self.stream(
             prime, length, temperature, top_k=top_k, top_p=top_p, min_p=min_p, until=until, finish=finish, seed=seed
         )
@@ -83,24 +84,25 @@ class Model:
         """Write a text character by character.
 
         Args:
-            prime: as in `generate`, like all the others.
-            length: how many new characters to write.
-            temperature: above 1 is wilder, below 1 safer.
-            top_k: how many of the likeliest characters to choose from.
-            top_p: the share of the probability to choose from.
-            min_p: the least likelihood, as a share of the likeliest's, to choose from.
-            until: strings after any of which the text ends.
-            finish: the unit to whose end to go on.
-            seed: the same gives the same text.
+            prime: As in `generate`, like all the others.
+            length: How many new characters to write.
+            temperature: Above 1 is wilder, below 1 safer.
+            top_k: How many of the likeliest characters to choose from.
+            top_p: The share of the probability to choose from.
+            min_p: The least likelihood, as a share of the likeliest's, to choose from.
+            until: Strings after any of which the text ends.
+            finish: The unit to whose end to go on.
+            seed: The same gives the same text.
 
         Returns:
             What `generate` writes, each character made when it is asked for, with its id and its bits: how much it
             surprised the model.
 
         Raises:
-            UsageError: as `generate` does; when called.
-            VocabularyError: as `generate` does; when called.
-            DivergedError: as `generate` does."""
+            UsageError: As `generate` does; when called.
+            VocabularyError: As `generate` does; when called.
+            DivergedError: As `generate` does.
+        """
         request = _request(length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish)
         [text] = request.generate(self._engine, self.vocabulary, prime)
         return text.characters
@@ -113,25 +115,26 @@ class Model:
         """Write several texts as a batch, in which a text takes a small part of the time that it takes alone.
 
         Args:
-            count: how many texts.
-            prime: as in `generate`, like all the others; all texts begin with it.
-            length: how many new characters to write of each.
-            temperature: above 1 is wilder, below 1 safer.
-            top_k: how many of the likeliest characters to choose from.
-            top_p: the share of the probability to choose from.
-            min_p: the least likelihood, as a share of the likeliest's, to choose from.
-            until: strings after any of which a text ends.
-            finish: the unit to whose end to go on.
-            seed: that of the first text; text i has the seed `seed` + i, and is the same whatever the count.
+            count: How many texts.
+            prime: As in `generate`, like all the others; all texts begin with it.
+            length: How many new characters to write of each.
+            temperature: Above 1 is wilder, below 1 safer.
+            top_k: How many of the likeliest characters to choose from.
+            top_p: The share of the probability to choose from.
+            min_p: The least likelihood, as a share of the likeliest's, to choose from.
+            until: Strings after any of which a text ends.
+            finish: The unit to whose end to go on.
+            seed: That of the first text; text i has the seed `seed` + i, and is the same whatever the count.
 
         Returns:
             `count` texts. Each is what `generate` writes with its seed, but where two characters are as good as equally
             likely.
 
         Raises:
-            UsageError: as `generate` does.
-            VocabularyError: as `generate` does.
-            DivergedError: as `generate` does."""
+            UsageError: As `generate` does.
+            VocabularyError: As `generate` does.
+            DivergedError: As `generate` does.
+        """
         request = _request(
             length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish, count=count
         )
@@ -141,30 +144,32 @@ class Model:
         """Read a text, to go on from it.
 
         Args:
-            text: what to read.
-            after: the state to read it after; None is the beginning of a text.
+            text: What to read.
+            after: The state to read it after; None is the beginning of a text.
 
         Returns:
             What the model knows then. It never changes: give it to `generate`, `stream`, `generate_many` or `state` as
             often as you like.
 
         Raises:
-            UsageError: there is nothing to read.
-            VocabularyError: the text has characters that the model has never seen."""
+            UsageError: There is nothing to read.
+            VocabularyError: The text has characters that the model has never seen.
+        """
         return self._engine.read(self.vocabulary.encode(text).tolist(), after)
 
     def bits_per_character(self, text: str) -> float:
         """Measure how surprising a text is.
 
         Args:
-            text: at least two characters.
+            text: At least two characters.
 
         Returns:
             The mean bits of its characters after the first, which nothing predicts.
 
         Raises:
-            CorpusError: the text is too short.
-            VocabularyError: it has characters that the model has never seen."""
+            CorpusError: The text is too short.
+            VocabularyError: It has characters that the model has never seen.
+        """
         return bits_per_character(self._engine, self.vocabulary, text)
 
 
@@ -188,14 +193,15 @@ def load(path: str | Path) -> Model:
     """Load a model.
 
     Args:
-        path: a checkpoint file; or a run directory, whose best snapshot is taken.
+        path: A checkpoint file; or a run directory, whose best snapshot is taken.
 
     Returns:
         The model, in memory.
 
     Raises:
-        RunError: there is no such run, or it has no snapshot.
-        CheckpointError: the file is no checkpoint, is damaged, or is too new."""
+        RunError: There is no such run, or it has no snapshot.
+        CheckpointError: The file is no checkpoint, is damaged, or is too new.
+    """
     return Model(load_checkpoint(find_checkpoint(Path(path))))
 
 
@@ -214,19 +220,19 @@ def train(
     """Train a model, and follow it.
 
     Args:
-        text: what `charrnn train` takes (paths of files and folders, names of known texts), a Corpus
+        text: What `charrnn train` takes (paths of files and folders, names of known texts), a Corpus
             (`charrnn.text.corpus.from_text` makes one of a string), or None for the bundled novel.
-        checkpoint_dir: where everything is kept in a run directory, as by `charrnn train`; None: nothing is written.
-        name: of the run; None: after the text, numbered.
-        device: auto, cpu, cuda or mps.
-        preset: auto, quick, small, medium or large: chooses what the settings leave open.
-        settings: those of the network, the training and, where a text is read, its reading; listed below.
+        checkpoint_dir: Where everything is kept in a run directory, as by `charrnn train`; None: nothing is written.
+        name: Of the run; None: after the text, numbered.
+        device: One of auto, cpu, cuda or mps.
+        preset: One of auto, quick, small, medium or large: chooses what the settings leave open.
+        settings: Those of the network, the training and, where a text is read, its reading; listed below.
 
     Yields:
         Progress, Evaluated and Snapshot events (`charrnn.events`) as they come; losses in nats per character.
 
     Raises:
-        CharrnnError: before the first event, for a text that cannot be read or settings that cannot be; after it, for a
+        CharrnnError: Before the first event, for a text that cannot be read or settings that cannot be; after it, for a
             loss that is no number and files that cannot be written.
 
     """

@@ -38,7 +38,8 @@ def compare(
     """Compare the snapshots of a run, or several runs and checkpoints: losses, settings that differ, samples.
 
     All samples have the same prime and seed. One run shows a sample of every snapshot; several show the best of each,
-    and are measured on one text. The best has the lowest held-out loss, in bits per character (bpc)."""
+    and are measured on one text. The best has the lowest held-out loss, in bits per character (bpc).
+    """
     from charrnn.commands.text_options import read
     from charrnn.evaluation import comparison
     from charrnn.terminal.progress_bar import share_bar

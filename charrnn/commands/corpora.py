@@ -70,7 +70,8 @@ def fetch(
 ) -> None:
     """Fetch texts, by name or from anywhere on the web.
 
-    Kept is the text alone, in UTF-8 and without Project Gutenberg's licence."""
+    Kept is the text alone, in UTF-8 and without Project Gutenberg's licence.
+    """
     from charrnn.terminal.progress_bar import download_bar
     from charrnn.text import known_texts
     from charrnn.text.catalogue import ENTRIES
@@ -106,7 +107,8 @@ def check(
 ) -> None:
     """Look a text over before training on it: characters, what is odd, how far counting gets, how long it will take.
 
-    It is read exactly as `charrnn train` with the same options reads it."""
+    It is read exactly as `charrnn train` with the same options reads it.
+    """
     from charrnn.text import known_texts
     from charrnn.text_check.check import summarize
     from charrnn.training import trials as networks

@@ -40,7 +40,8 @@ def report(
 
     It has the samples of every snapshot under a slider, the curves and a verdict on them, texts at several
     temperatures, held-out text shaded by surprise, and where each number comes from. A report is written over an
-    older one, and over nothing else."""
+    older one, and over nothing else.
+    """
     from charrnn.report import page, picture
     from charrnn.report.collect import collect
     from charrnn.sampling.request import Request

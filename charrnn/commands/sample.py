@@ -102,7 +102,8 @@ def _temperatures(sampling: SamplingConfig, candidates: CandidatesConfig) -> tup
 def _checkpoints(named: Path | None, checkpoint_dir: Path, *, every_snapshot: bool) -> Iterator[Checkpoint]:
     """The checkpoints to sample, each loaded when it is its turn.
 
-    Raises RunError, CheckpointError."""
+    Raises RunError, CheckpointError.
+    """
     from charrnn.runs.checkpoint import load
     from charrnn.runs.find import find_checkpoint, find_run, newest_run
 

@@ -110,7 +110,8 @@ class NoveltySearch:
     def __init__(self, checkpoint: Checkpoint, text: Path | None, min_length: int) -> None:
         """`text` is where to look instead; stretches have at least `min_length` characters.
 
-        Raises UsageError if it is not known where the text is, CorpusError if it cannot be read."""
+        Raises UsageError if it is not known where the text is, CorpusError if it cannot be read.
+        """
         from charrnn.commands import text_options
         from charrnn.runs.training_text import find_training_text
 

@@ -52,7 +52,8 @@ def score(
 ) -> None:
     """Measure how surprising a text is to a model, in bits per character; of several models, which explains it best.
 
-    The text is read as each model's own was, and a character that it has never seen is charged 20.1 bits."""
+    The text is read as each model's own was, and a character that it has never seen is charged 20.1 bits.
+    """
     use_threads(threads)
     from charrnn.evaluation.scoring import most_surprising
     from charrnn.report.score_page import page
@@ -94,8 +95,11 @@ class _ReadableText:
             self.sources = [*sources.gather([typed])]
 
     def reading(self, own: ReadConfig) -> ReadConfig:
-        """How it is read for a model: as the model's own text, except that no character is too rare to be told, that
-        documents are joined, and that its encoding is its own."""
+        """How it is read for a model whose own text was read in this way.
+
+        In the same way, except that no character is too rare to be told, that documents are joined, and that its
+        encoding is its own.
+        """
         whole = dataclasses.replace(own, min_count=1, documents=False)
         return whole if whole.bytes else dataclasses.replace(whole, encoding=self.encoding)
 
@@ -129,7 +133,8 @@ def _scored(
 ) -> list[ModelScore]:
     """What each checkpoint makes of the text, the best first. What cannot be used is skipped and told in `problems`.
 
-    Raises the first such error if nothing is left; CorpusError and UsageError for the text."""
+    Raises the first such error if nothing is left; CorpusError and UsageError for the text.
+    """
     from charrnn.runs.checkpoint import load
     from charrnn.runs.find import find_checkpoint
     from charrnn.terminal.scores import ModelScore

@@ -78,13 +78,13 @@ class Output:
             BrokenPipeError: Nobody reads any longer.
         """
         parts, before = [], ""
-        for text, style in pieces:
+        for text, wanted_style in pieces:
             if not text:
                 continue
             self.last = text[-1]
             if self.styled:
                 # A style that reached over the end of a line would colour the rest of the next one.
-                style = "" if text == "\n" else style
+                style = "" if text == "\n" else wanted_style
                 if style != before:
                     parts.append(f"\x1b[0;{style}m" if style and before else f"\x1b[{style or '0'}m")
                     before = style

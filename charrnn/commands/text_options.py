@@ -25,10 +25,17 @@ Texts = Annotated[
 
 
 def read(texts: Sequence[str | Source], reading: ReadConfig, *, check: bool = False, **files: Any) -> Corpus:
-    """Read, with a bar on a terminal if it takes long, and say on standard error what should be known of it: with
-    `check` also that it has a licence in it, which nobody wants to train on.
+    """Read texts, with a bar on a terminal if it takes long, and say on standard error what should be known of them.
 
-    `files` are the other arguments of `corpus.read`. Raises CorpusError."""
+    Args:
+        texts: As in `corpus.read`.
+        reading: How they are read.
+        check: Whether to say that there is a licence in them, too, which nobody wants to train on.
+        files: The other arguments of `corpus.read`.
+
+    Raises:
+        CorpusError: They cannot be read.
+    """
     from charrnn.formatting import visible
     from charrnn.terminal.progress_bar import stage_bars
     from charrnn.text import corpus
@@ -37,7 +44,7 @@ def read(texts: Sequence[str | Source], reading: ReadConfig, *, check: bool = Fa
 
     with stage_bars() as progress:
         source = corpus.read(texts, reading, progress=progress, **files)
-    licence = [f"{one.message}. {one.advice}" for one in documents.boilerplate(CheckedText(source))] if check else []
-    for note in [*source.notes, *licence]:
+    findings = documents.boilerplate(CheckedText(source)) if check else ()
+    for note in [*source.notes, *(f"{finding.message}. {finding.advice}" for finding in findings)]:
         print(f"charrnn: {visible(note)}", file=sys.stderr)
     return source

@@ -93,7 +93,8 @@ class ModelConfig(Config):
     def shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
         """Every weight's name and shape, in the order of the file. Names are those of torch's one-layer modules.
 
-        A tied matrix is there once, as the embedding's."""
+        A tied matrix is there once, as the embedding's.
+        """
         hidden, rows = self.rnn_size, self.gates * self.rnn_size
         shapes: dict[str, tuple[int, ...]] = {}
         if self.embedding_size:

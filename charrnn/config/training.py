@@ -272,5 +272,5 @@ class TrainConfig(SnapshotConfig, StoppingConfig, OptimizerConfig, ScheduleConfi
     def snapshot_iterations(self) -> tuple[int, ...]:
         """When snapshots are kept, ascending: the list and the multiples, clipped to the run, and its end."""
         every = range(self.snapshot_every, self.iterations + 1, self.snapshot_every) if self.snapshot_every else ()
-        kept = {iteration for iteration in (*self.snapshot_at, *every) if iteration <= self.iterations}
-        return tuple(sorted(kept | {self.iterations}))
+        iterations = {iteration for iteration in (*self.snapshot_at, *every) if iteration <= self.iterations}
+        return tuple(sorted(iterations | {self.iterations}))
