@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -239,8 +240,9 @@ def train(
     known = {config: {setting.name for setting in settings_of(config)} for config in _CONFIGS}
     unknown = sorted(set(settings).difference(*known.values()))
     if unknown:
-        names = ", ".join(config.__name__ for config in _CONFIGS)
-        raise UsageError(f"unknown settings: {', '.join(unknown)}.", f"They are the fields of {names}.")
+        near = difflib.get_close_matches(unknown[0], sorted(set().union(*known.values())), n=1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise UsageError(f"unknown settings: {', '.join(unknown)}.", f"{hint}help(charrnn.train) lists them.")
     model, training, reading = ModelConfig.pick(settings), TrainConfig.pick(settings), ReadConfig.pick(settings)
     if isinstance(text, corpus.Corpus) and (said := sorted(known[ReadConfig] & set(settings))):
         raise UsageError(f"{', '.join(said)}: how a text is read; this one has been.", "Give it to from_text.")

@@ -14,24 +14,27 @@ import typer
 
 from charrnn.commands.main import app
 from charrnn.config import (
-    ModelConfig,
-    ReadConfig,
-    RunConfig,
-    SamplingConfig,
-    SourceConfig,
-    StartConfig,
-    TrainConfig,
+    Config,
     settings_of,
 )
 
 TARGET = Path(__file__).with_name("cli.md")
-_CONFIGS = (SourceConfig, ReadConfig, ModelConfig, TrainConfig, StartConfig, RunConfig, SamplingConfig)
-_RANGES = {setting.name: setting.option.bounds() for config in _CONFIGS for setting in settings_of(config)}
 _HEAD = """# The command line
 
-Made from the code by `make docs`. Options may be written with dashes or underscores, and `--help` after any verb shows
-the same. A setting's name with underscores is its name in the Python API, too.
+Made from the code by `make docs`. Options may be written with dashes or underscores; `--help` after any verb shows the
+same, but for the ranges. Of the network, the training and the reading of texts, a setting's name with underscores is
+its name in the Python API, too.
 """
+
+
+def _ranges(config: type[Config]) -> dict[str, str]:
+    """The range of every setting of the configs below one."""
+    below = [_ranges(subclass) for subclass in config.__subclasses__()]
+    own = {setting.name: setting.option.bounds() for setting in settings_of(config)}
+    return {name: bounds for ranges in [own, *below] for name, bounds in ranges.items()}
+
+
+_RANGES = _ranges(Config)
 
 
 def reference() -> str:
@@ -67,7 +70,7 @@ def _row(option: Any, context: Any) -> str:
     takes = (
         "" if option.is_flag else f" `{option.metavar or option.display_type(context).strip('<>')}`".replace("|", "\\|")
     )
-    bounds = _RANGES.get(option.name, "")
+    bounds = _RANGES.get(option.name, "") or ("" if option.min is None else f"at least {option.min}")
     return f"| {names}{takes} | {option.help}{f' Range: {bounds}.' if bounds else ''}{_default(option)} |"
 
 

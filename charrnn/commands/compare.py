@@ -19,7 +19,7 @@ def compare(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUN|CHECKPOINT]...", show_default="the newest run", help="Runs, by name or path, or files."
+            metavar="RUN|CHECKPOINT", show_default="the newest run", help="Runs, by name or path, or files."
         ),
     ] = None,
     sampling: SamplingConfig = _SAMPLING,
@@ -37,7 +37,7 @@ def compare(
 ) -> None:
     """Compare the snapshots of a run, or several runs and checkpoints: losses, settings that differ, samples.
 
-    All samples have the same prime and seed. One run shows a sample of every snapshot; several show the best of each,
+    All samples have the same prompt and seed. One run shows a sample of every snapshot; several show the best of each,
     and are measured on one text. The best has the lowest held-out loss, in bits per character (bpc).
     """
     from charrnn.commands.text_options import read

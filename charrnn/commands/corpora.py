@@ -70,7 +70,7 @@ def fetch(
 ) -> None:
     """Fetch texts, by name or from anywhere on the web.
 
-    Kept is the text alone, in UTF-8 and without Project Gutenberg's licence.
+    Only the text is kept, in UTF-8 and without Project Gutenberg's licence.
     """
     from charrnn.terminal.progress_bar import download_bar
     from charrnn.text import known_texts

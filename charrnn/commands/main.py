@@ -30,8 +30,13 @@ def main() -> None:
         line = visible(str(error)).replace("\n", "␊")  # it may name a file that others named
         print(f"charrnn: {line}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
         from charrnn.files import discard_stdout
 
-        discard_stdout()
-        sys.exit(0)
+        discard_stdout()  # what is left in Python's buffer must have somewhere to go at exit
+        if isinstance(error, BrokenPipeError):  # the reader (`| head`) has all it wanted
+            sys.exit(0)
+        print(f"charrnn: standard output: cannot be written ({error.strerror}). Free space?", file=sys.stderr)
+        sys.exit(1)

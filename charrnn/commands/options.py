@@ -91,7 +91,7 @@ def _option(setting: Setting, default: Any) -> inspect.Parameter:
         shown = ",".join(map(str, default))
     names = option.names or ((setting.flag,) if option.switch else ())
     described: dict[str, Any] = {
-        "help": option.help,
+        "help": f"{option.help} ({', '.join(setting.choices)})" if setting.choices else option.help,
         "rich_help_panel": option.panel,
         "show_default": True if shown is None or default != setting.default else shown,
         "metavar": option.metavar,
@@ -99,10 +99,17 @@ def _option(setting: Setting, default: Any) -> inspect.Parameter:
     if option.parse is not None:  # what it makes of the words is never a default: those come from the config
         described |= {"parser": option.parse, "show_default": shown or False}
         default = None
-    kind = str if option.parse is not None else setting.type
+    if setting.choices:  # which the config checks, as it does all ranges
+        described |= {"metavar": "CHOICE", "autocompletion": _completion(setting.choices)}
+    kind = str if option.parse is not None or setting.choices else setting.type
     if default is None:
         kind |= None
     return _parameter(setting.name, Annotated[kind, typer.Option(*names, **described)], default)
+
+
+def _completion(choices: tuple[str, ...]) -> Callable[[str], list[str]]:
+    """What the shell may complete a word to."""
+    return lambda incomplete: [choice for choice in choices if choice.startswith(incomplete)]
 
 
 def use_threads(threads: int) -> None:

@@ -25,7 +25,7 @@ def report(
     *,
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[RUN]...", show_default="the newest run", help="Runs, by name or path."),
+        typer.Argument(metavar="RUN", show_default="the newest run", help="Runs, by name or path."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
     png: Annotated[
@@ -47,8 +47,11 @@ def report(
     from charrnn.sampling.request import Request
     from charrnn.terminal.progress_bar import share_bar
 
-    for file in filter(None, (output, png, svg)):
-        _check(file)
+    targets = [path for path in (output, png, svg) if path]
+    if len({path.resolve() for path in targets}) < len(targets):
+        raise UsageError("--output, --png and --svg name one file twice.", "Give each a name of its own.")
+    for path in targets:
+        _check(path)
     if png:
         picture.renderer()  # raises before anything is read
     request = Request(
@@ -58,13 +61,13 @@ def report(
         collected = collect(
             paths or [], request, root=checkpoint_dir, prime=sampling.prime, text_length=text_length, progress=progress
         )
-    _write(output, page.render(collected).encode())
-    if png or svg:
+    contents = [(output, page.render(collected).encode())]
+    if svg or png:
         curves = picture.svg(collected)
-        if png:
-            _write(png, picture.png(curves))
-        if svg:
-            _write(svg, curves.encode())
+        contents += [(svg, curves.encode())] if svg else []
+        contents += [(png, picture.png(curves))] if png else []
+    for path, content in contents:
+        _write(path, content)
     tell_skipped(list(collected.problems))
 
 

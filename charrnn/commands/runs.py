@@ -42,7 +42,7 @@ def show(
     context: typer.Context,
     checkpoint: Annotated[
         Path | None,
-        typer.Argument(metavar="[CHECKPOINT|RUN]", show_default="the newest run", help="A run stands for its best."),
+        typer.Argument(metavar="CHECKPOINT|RUN", show_default="the newest run", help="A run stands for its best."),
     ] = None,
     checkpoint_dir: Annotated[
         Path | None, typer.Option(show_default=str(CHECKPOINT_DIR), help="Where runs are kept.")

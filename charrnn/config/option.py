@@ -53,10 +53,9 @@ class Option:
         return "" if self.above is None else f"above {self.above:g}"
 
     def allows(self, value: float) -> bool:
-        """Whether a number is finite and within the bounds."""
+        """Whether a finite number is within the bounds."""
         return (
-            math.isfinite(value)
-            and (self.low is None or value >= self.low)
+            (self.low is None or value >= self.low)
             and (self.high is None or value <= self.high)
             and (self.above is None or value > self.above)
             and (self.below is None or value < self.below)
@@ -94,6 +93,8 @@ class Setting:
             raise UsageError(f"{self.flag} {value!r}: not of type {self.accepted[0].__name__}.")
         if self.choices and value not in self.choices:
             raise UsageError(f"{self.flag} {value}: choose one of {', '.join(self.choices)}.")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"{self.flag} {value}: not a finite number.")
         bounds = self.option.bounds()
         if bounds and isinstance(value, int | float) and not self.option.allows(value):
             raise UsageError(f"{self.flag} {value}: {bounds}.")
@@ -118,7 +119,7 @@ class Config:
         """Raises UsageError for a value outside its range. Subclasses add what settings must be to each other."""
         for setting in settings_of(type(self)):
             value = getattr(self, setting.name)
-            if value is not None:
+            if value is not None or setting.default is not None:
                 setting.check(value)
 
     @classmethod
@@ -129,7 +130,10 @@ class Config:
             raise CheckpointError(
                 f"unknown settings {', '.join(unknown)}: written by a newer charrnn?", "Upgrade charrnn."
             )
-        config = cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        try:
+            config = cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        except UsageError as error:
+            raise CheckpointError(f"its settings are damaged ({error.what})", "Use another checkpoint.") from None
         if config != config.completed():
             raise CheckpointError("settings are missing.", "Use another checkpoint.")
         return config

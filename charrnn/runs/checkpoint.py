@@ -140,7 +140,7 @@ def read_header(path: Path) -> Header:
         What the file says of itself.
 
     Raises:
-        CheckpointError: It cannot be read, is no checkpoint, or its header is damaged or of a newer format.
+        CheckpointError: It cannot be read, is no checkpoint, or its header is damaged or of another format.
     """
     try:
         with open(path, "rb") as file:

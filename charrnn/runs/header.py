@@ -79,13 +79,15 @@ class Header:
             The header.
 
         Raises:
-            CheckpointError: It is of a newer format, or has settings that this version does not know.
+            CheckpointError: It is of another format, or has settings that this version does not know.
             KeyError, TypeError, ValueError: It is damaged.
         """
         values = json.loads(text, parse_float=_finite, parse_constant=_finite)
         version = values.pop("format")
-        if not isinstance(version, int) or version > FORMAT:
-            raise CheckpointError(f"has format {version}; this charrnn reads up to {FORMAT}.", "Upgrade charrnn.")
+        if version != FORMAT:
+            raise CheckpointError(
+                f"has format {version!r}; this charrnn reads format {FORMAT}.", "Use the charrnn that wrote it."
+            )
         vocabulary = values["vocabulary"]
         values["vocabulary"] = Vocabulary(
             np.asarray(vocabulary["code_points"], dtype=np.uint32),

@@ -248,7 +248,7 @@ def remove(name: str) -> Path:
     if name == _BUNDLED_NAME:
         raise CorpusError(f"{name}: comes with charrnn, and stays.")
     if not _NAME.fullmatch(name) or not path.is_file():
-        raise CorpusError(f"{name}: has not been fetched.", "What has been, shows: charrnn corpora")
+        raise CorpusError(f"{name}: has not been fetched.", "charrnn corpora lists what has been.")
     try:
         path.with_suffix(".json").unlink(missing_ok=True)
         path.unlink()

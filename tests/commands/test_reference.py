@@ -32,13 +32,13 @@ def test_every_verb_and_option_is_documented(path: str) -> None:
     command = COMMANDS[path]
     assert command.help or path == "charrnn"
     for parameter in command.params:
-        assert parameter.name == "help" or parameter.help.endswith("."), f"{path}: {parameter.name}"
+        assert parameter.name == "help" or parameter.help.endswith((".", ")")), f"{path}: {parameter.name}"
 
 
 def test_it_shows_choices_ranges_and_defaults() -> None:
     reference = MAKE_CLI.reference()
     for row in (
-        "| `--model` `lstm\\|gru\\|rnn` | Kind of recurrent cell. Default: `lstm`. |",
+        "| `--model` `CHOICE` | Kind of recurrent cell. (lstm, gru, rnn) Default: `lstm`. |",
         "Range: from 0 up to, not including, 1. Default: by epochs. |",
         "| `--residual`, `--no-residual` |",
     ):

@@ -263,7 +263,7 @@ def test_novelty_says_when_the_text_has_changed(trained: Path) -> None:
             "top-p": st.floats(-0.5, 1.5),
             "min-p": st.floats(-0.5, 1.5),
             "until": st.text(max_size=2),
-            "finish": st.sampled_from(["line", "sentence", "paragraph"]),
+            "finish": st.sampled_from(["line", "sentence", "paragraph", "page"]),
         },
     ),
     shown=st.sets(st.sampled_from(["--json", "--no-echo", "--every-snapshot", "--color=bits"])),

@@ -398,6 +398,9 @@ BAD = {
     "no size": (["ships.txt", "--rnn-size", "-1"], 2, "--rnn-size"),
     "all dropped": (["ships.txt", "--dropout", "1"], 2, "--dropout"),
     "not a number": (["ships.txt", "--learning-rate", "nan"], 2, "--learning-rate"),
+    "an unknown cell": (["ships.txt", "--model", "transformer"], 2, "transformer"),
+    "an unknown clipping": (["ships.txt", "--grad-clip-mode", "scale"], 2, "--grad-clip-mode"),
+    "an unknown preset": (["ships.txt", "--preset", "huge"], 2, "quick, small"),
     "a shift that skips": (["ships.txt", "--shift", "999"], 2, "--shift"),
     "a list that is none": (["ships.txt", "--snapshot-at", "100,then"], 2, "100,then"),
     "an unknown device": (["ships.txt", "--device", "toaster"], 2, "toaster"),
@@ -430,9 +433,6 @@ def test_bad_input_is_one_line_and_leaves_nothing(
         ["--rnn-size", "many"],
         ["--threads", "0"],
         ["--name"],
-        ["--model", "transformer"],
-        ["--grad-clip-mode", "scale"],
-        ["--preset", "huge"],
     ],
 )
 def test_what_the_parser_refuses_is_a_usage_error(tmp_path: Path, call: Call, arguments: list[str]) -> None:

@@ -456,3 +456,11 @@ def test_a_report_needs_no_torch_and_nothing_that_draws() -> None:
     code = "import charrnn.report.page, sys; print([m for m in ('torch', 'resvg_py', 'rich') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_page_and_a_picture_are_never_one_file(tmp_path: Path) -> None:
+    telling.run(tmp_path / "checkpoints")
+    done = charrnn("report", "novel-1", "-o", "x.html", "--svg", "./x.html", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "name one file twice" in done.stderr
+    assert not (tmp_path / "x.html").exists()

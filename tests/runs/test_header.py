@@ -31,9 +31,10 @@ def test_losses_that_are_no_numbers_are_kept_as_none(tmp_path: Path) -> None:
     assert kept.held_out_loss is None
 
 
-def test_newer_format_says_to_upgrade(tmp_path: Path) -> None:
-    assert "Upgrade" in tiny.refused(rewritten(tmp_path / "n.safetensors", lambda v: v.update(format=FORMAT + 1)))
-    assert "Upgrade" in tiny.refused(rewritten(tmp_path / "s.safetensors", lambda v: v["model"].update(memory=9)))
+@pytest.mark.parametrize("version", [FORMAT - 1, FORMAT + 1, str(FORMAT), None])
+def test_another_format_is_named(tmp_path: Path, version: object) -> None:
+    said = tiny.refused(rewritten(tmp_path / "n.safetensors", lambda values: values.update(format=version)))
+    assert f"has format {version!r}; this charrnn reads format {FORMAT}." in said
 
 
 @pytest.mark.parametrize("name", ["reading", "model", "vocabulary", "format", "kind"])
