@@ -64,3 +64,7 @@ BROKEN: dict[str, Any] = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_header_of_wrong_types_is_refused(tmp_path: Path, name: str) -> None:
     tiny.refused(rewritten(tmp_path / "one.safetensors", lambda values: values.update({name.strip(): BROKEN[name]})))
+
+
+def test_settings_of_a_newer_charrnn_say_to_upgrade(tmp_path: Path) -> None:
+    assert "Upgrade" in tiny.refused(rewritten(tmp_path / "s.safetensors", lambda v: v["model"].update(memory=9)))
