@@ -22,7 +22,7 @@ AUTO: Any = None
 """The default of a setting that `presets.resolve` chooses by text, budget and machine."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Option:
     """What there is to know of a setting beside its name, type and default."""
 
@@ -62,7 +62,7 @@ class Option:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Setting:
     """A field of a config, as its option describes it."""
 

@@ -1,7 +1,5 @@
 """How files become one text, and the text characters."""
 
-from __future__ import annotations
-
 import codecs
 from dataclasses import dataclass
 from typing import Annotated, Literal

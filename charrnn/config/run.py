@@ -1,7 +1,5 @@
 """What a training starts from, and where it is kept."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,7 +13,7 @@ PresetName = Literal["auto", "quick", "small", "medium", "large"]
 CHECKPOINT_DIR = Path("checkpoints")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class StartConfig(Config):
     """What a training starts from."""
 
@@ -49,7 +47,7 @@ class StartConfig(Config):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class RunConfig(Config):
     """Where a training is kept, and whether it goes on with an earlier one."""
 

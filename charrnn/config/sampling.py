@@ -1,7 +1,5 @@
 """What is written with a trained model."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,7 +18,7 @@ SHOWN = "What is shown"
 TEMPERATURE = 0.8  # where none is said
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class SamplingConfig(Config):
     """What every verb that writes can be told."""
 
@@ -71,7 +69,7 @@ class SamplingConfig(Config):
         return usual or (TEMPERATURE,) if self.temperature is None else (self.temperature,)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class CandidatesConfig(Config):
     """Which characters are drawn from: top-k, top-p and min-p, in this order, by the model's own probabilities."""
 
@@ -91,7 +89,7 @@ class CandidatesConfig(Config):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class BoundsConfig(Config):
     """Where a text begins and ends."""
 
@@ -128,7 +126,7 @@ class BoundsConfig(Config):
     ] = "error"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class SeveralConfig(Config):
     """How many texts are written."""
 
@@ -143,7 +141,7 @@ class SeveralConfig(Config):
     ] = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class ColorConfig(Config):
     """How characters are coloured."""
 
@@ -155,7 +153,7 @@ class ColorConfig(Config):
     ] = "none"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class NoveltyConfig(Config):
     """What is said of a text's novelty."""
 

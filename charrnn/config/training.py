@@ -1,7 +1,5 @@
 """How the network is trained. All counts are iterations (optimizer updates)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -22,7 +20,8 @@ WATCHING = "Watching it learn"
 PLACE = "Place and machine"
 
 
-@dataclass(frozen=True, kw_only=True)
+# Parts of TrainConfig, which alone is made: what else a dataclass has would only cost time at every start.
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class DataConfig(Config):
     """Which text is trained on, and in which windows."""
 
@@ -81,7 +80,7 @@ class DataConfig(Config):
         return self.seq_length if self.shift is None else self.shift
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class OptimizerConfig(Config):
     """From gradients to updates."""
 
@@ -142,7 +141,7 @@ class OptimizerConfig(Config):
         require(set(self.freeze) < set(PARTS), "--freeze: nothing is left to train. Leave a part out.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class ScheduleConfig(Config):
     """How long, and with which learning rate at each iteration."""
 
@@ -175,7 +174,7 @@ class ScheduleConfig(Config):
     ] = 0.5
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class StoppingConfig(Config):
     """When training ends before its last iteration."""
 
@@ -189,7 +188,7 @@ class StoppingConfig(Config):
     ] = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class SnapshotConfig(Config):
     """When the held-out text is evaluated and snapshots are kept, and what their samples are like."""
 
