@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -63,23 +64,33 @@ COMMANDS = [
 ]
 
 
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the texts and runs that the documents speak of, small ones."""
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path_factory.mktemp("stock")
+    for name in ("book", "letters", "letter", "war-and-peace", "chapters/one", "notes/a", "notes/b"):
+        path = folder / f"{name}{'.md' if name.startswith('notes') else '.txt'}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(NOVEL[:3000] if name != "letter" else NOVEL[:300], "utf-8")
+    (folder / "letters.txt.gz").write_bytes(gzip.compress(NOVEL[:2000].encode()))
+    for name in ("war-and-peace-1", "war-and-peace-10m-1", "war-and-peace-30m-1", "shakespeare-1"):
+        telling.run(folder / "checkpoints", name, {100: 3.0, 300: 2.5}, text=NOVEL)
+    settings = {"iterations": 2, "rnn_size": 6, "batch_size": 2, "seq_length": 8, "sample_length": 4}
+    events = charrnn.train(folder / "book.txt", name="book-1", checkpoint_dir=folder / "checkpoints", **settings)
+    next(events)  # and no more: it can be resumed
+    return folder
+
+
+@pytest.fixture
+def desk(stock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it to work in."""
+    desk = tmp_path / "desk"
+    shutil.copytree(stock, desk)
+    monkeypatch.chdir(desk)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(trials, "_SECONDS", 0.01)
     monkeypatch.setattr(autotune, "_TRIAL_SECONDS", 0.01)
-    for name in ("book", "letters", "letter", "war-and-peace", "chapters/one", "notes/a", "notes/b"):
-        path = tmp_path / f"{name}{'.md' if name.startswith('notes') else '.txt'}"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(NOVEL[:3000] if name != "letter" else NOVEL[:300], "utf-8")
-    (tmp_path / "letters.txt.gz").write_bytes(gzip.compress(NOVEL[:2000].encode()))
-    for name in ("war-and-peace-1", "war-and-peace-10m-1", "war-and-peace-30m-1", "shakespeare-1"):
-        telling.run(tmp_path / "checkpoints", name, {100: 3.0, 300: 2.5}, text=NOVEL)
-    next(iter(charrnn.train("book.txt", iterations=2, rnn_size=6, batch_size=2, seq_length=8, sample_length=4,
-                            name="book-1", checkpoint_dir="checkpoints")))  # fmt: skip
-    return tmp_path
+    return desk
 
 
 def quickened(words: list[str]) -> list[str]:
