@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,37 +91,50 @@ def measure(
     """
     if length < 2:
         raise UsageError(f"--text-length {length}: at least 2 characters.")
-    parts: list[tuple[str, str]] = []
-    first_text: TrainingText | None = None  # that of the first model
+    texts = _texts(paths, text, read, load)
+    named = next(
+        (source for source in texts if source.same), texts[0]
+    )  # a text that one was trained on is split as there
+    parts = held_out_parts(named, length)
     measured: list[_ModelBits] = []
-    readings: dict[Any, TrainingText] = {}
-    for path in paths:
-        loaded = load(path)
-        header = loaded.header
-        key = (header.reading, header.corpus.get("digest"), header.training.val_frac, header.training.val_max)
-        if key not in readings:
-            readings[key] = find_training_text(path, header, text, read)
-        source = readings[key]
-        first_text = first_text or source
-        if text is None and not source.same:
-            raise UsageError(f"{source.corpus.name}: is not what {path} was trained on.", "Name it: --text FILE")
-        own_parts = held_out_parts(source, length)
-        parts = parts or own_parts
-        if own_parts != parts:
+    for path, source in zip(paths, texts, strict=True):
+        if held_out_parts(source if source.same else _split_like(source, named), length) != parts:
             raise UsageError("these models were trained on, or read, different texts.", "Name one for all: --text FILE")
-        measured.append(_bits(loaded, path, parts, _share(progress, 2 * len(paths) * len(parts))))
-    assert first_text is not None
+        measured.append(_bits(load(path), path, parts, _share(progress, 2 * len(paths) * len(parts))))
     best = min(measured, key=lambda model: model.carried.mean())
-    order, ngrams = _counting(first_text, parts) if first_text.same else (None, None)
+    order, ngrams = _counting(named, parts) if named.same else (None, None)
     return Measurement(
-        text=first_text.corpus.name,
-        held_out=first_text.same,
+        text=named.corpus.name,
+        held_out=named.same,
         characters=len(best.carried),
         models=tuple(_beside(model, best) for model in measured),
         best=best.path,
         order=order,
         ngrams=ngrams,
     )
+
+
+def _texts(
+    paths: Sequence[Path], text: str | None, read: Read, load: Callable[[Path], Checkpoint]
+) -> list[TrainingText]:
+    """The text as each checkpoint has it read. Raises UsageError where that is to be its own, and has changed."""
+    readings: dict[Any, TrainingText] = {}
+    texts = []
+    for path in paths:
+        header = load(path).header
+        key = (header.reading, header.corpus.get("digest"), header.training.val_frac, header.training.val_max)
+        if key not in readings:
+            readings[key] = find_training_text(path, header, text, read)
+        texts.append(readings[key])
+        if text is None and not texts[-1].same:
+            raise UsageError(f"{texts[-1].corpus.name}: is not what {path} was trained on.", "Name it: --text FILE")
+    return texts
+
+
+def _split_like(source: TrainingText, named: TrainingText) -> TrainingText:
+    """A text that its model was not trained on, with what another model held out of it."""
+    fits = named.same and len(source.corpus) == len(named.corpus)
+    return replace(source, same=True, split=named.split) if fits else source
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -87,6 +87,20 @@ def test_on_another_text_whatever_their_vocabularies(tmp_path: Path, text: Path)
     assert found.models[1].carried > 6 * UNSEEN_BITS / 20
 
 
+def test_on_the_text_of_one_of_them(tmp_path: Path, text: Path) -> None:
+    """In whatever order they are named, all are measured on what that one held out."""
+    (tmp_path / "other.txt").write_text(TEXT[::-1], "utf-8")
+    own, other = (
+        tiny.run_on(tmp_path, name, path, seed) / "iteration-000010.safetensors"
+        for seed, (name, path) in enumerate((("own", text), ("foreign", tmp_path / "other.txt")))
+    )
+    for paths in ([own, other], [other, own]):
+        found = measure(paths, str(text))
+        assert (found.text, found.held_out, found.characters) == ("ships.txt", True, len(TEXT) - START)
+        expected = [bits(path, TEXT[START - 512 :], 512).mean() for path in paths]
+        assert [model.carried for model in found.models] == [pytest.approx(mean) for mean in expected]
+
+
 def test_what_differs_is_not_measured_as_one(tmp_path: Path, text: Path) -> None:
     lower = tiny.run_on(tmp_path, "lower", text, read=ReadConfig(lowercase=True)) / "iteration-000010.safetensors"
     plain = tiny.run_on(tmp_path, "plain", text) / "iteration-000010.safetensors"
