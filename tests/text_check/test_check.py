@@ -13,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from charrnn.commands.main import app
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.evaluation import ngrams
 from charrnn.text import corpus, id_cache
 from charrnn.text_check import check as text_check
-from charrnn.training import trials
+from charrnn.training import autotune, trials
 
 TEXT = "".join(f"{n} sheep went over the stile, said Ann; {n * n} came back.\n" for n in range(200))
 
@@ -124,12 +126,15 @@ def check(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> sub
     )
 
 
-def test_check_tells_what_a_careful_friend_would(tmp_path: Path) -> None:
+def test_check_tells_what_a_careful_friend_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(trials, "_SECONDS", 0.01)
+    monkeypatch.setattr(autotune, "_TRIAL_SECONDS", 0.01)
     for name in ("a.txt", "copy.txt"):
         (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + (TEXT.replace("stile", "cafÃ©") + "\x1b[31m[bold]").encode())
     (tmp_path / "b.txt").write_bytes(TEXT.replace("\n", "\r\n").encode())
-    done = check("check", tmp_path)
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(app, ["corpora", "check", str(tmp_path)])
+    assert done.exit_code == 0, done.output
     assert "\x1b" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     for said in ("documents", "bits per character held out", "'cafÃ©,' for 'café,'", "copy.txt", "CRLF"):
