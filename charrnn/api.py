@@ -243,6 +243,10 @@ def train(
         near = difflib.get_close_matches(unknown[0], sorted(set().union(*known.values())), n=1)
         hint = f"Did you mean {near[0]}? " if near else ""
         raise UsageError(f"unknown settings: {', '.join(unknown)}.", f"{hint}help(charrnn.train) lists them.")
+    if "time" in settings and "iterations" in settings:
+        raise UsageError("time and iterations contradict each other.", "Give one of them.")
+    if name is not None and checkpoint_dir is None:
+        raise UsageError(f"name {name!r}: is that of a run, and none is kept.", "Give a checkpoint_dir, too.")
     model, training, reading = ModelConfig.pick(settings), TrainConfig.pick(settings), ReadConfig.pick(settings)
     if isinstance(text, corpus.Corpus) and (said := sorted(known[ReadConfig] & set(settings))):
         raise UsageError(f"{', '.join(said)}: how a text is read; this one has been.", "Give it to from_text.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pydoc
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -176,6 +177,20 @@ def test_loading_and_writing_do_not_import_torch(run: Path) -> None:
     assert text == here.generate(length=30, seed=1)
     assert bits == pytest.approx(here.bits_per_character("1 ship"))
     assert not torch_is_there
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"time": 1.0, "iterations": 3}, "time and iterations contradict each other"),
+        ({"name": "ships"}, "none is kept"),
+        ({"rnnsize": 3}, "Did you mean rnn_size?"),
+        ({"seed": None}, "--seed None: not of type int"),
+    ],
+)
+def test_what_cannot_be_asked_of_train_is_said_before_the_first_event(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        charrnn.train(corpus.from_text(TEXT), **settings)
 
 
 def test_the_settings_of_train_are_documented() -> None:

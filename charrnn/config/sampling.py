@@ -51,9 +51,10 @@ class SamplingConfig(Config):
             parse=parsing.temperatures,
         ),
     ] = None
-    seed: Annotated[int | None, Option("Random seed: the same seed writes the same text.", panel=SAMPLING, low=0)] = (
-        None
-    )
+    seed: Annotated[
+        int | None,
+        Option("Random seed: the same seed writes the same text.", panel=SAMPLING, low=0, default="a random one"),
+    ] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from charrnn._version import __version__
 from charrnn.config import ModelConfig, TrainConfig
-from charrnn.errors import DivergedError
+from charrnn.errors import DivergedError, VocabularyError
 from charrnn.network.engine import Engine
 from charrnn.runs.header import Header, Sample
 from charrnn.sampling import chain
@@ -89,8 +89,12 @@ class SampleWriter:
             VocabularyError: The prime has a character that is not in the text.
         """
         self.corpus, self.split, self.model, self.training = corpus, split, model, training
-        if training.sample_prime:
-            corpus.vocabulary.encode(training.sample_prime)  # names unseen characters before training begins
+        try:  # before training begins
+            corpus.vocabulary.encode(training.sample_prime or "")
+        except VocabularyError as error:
+            raise VocabularyError(
+                f"--sample-prime: {error.what}", "Begin the samples with characters of the text."
+            ) from None
 
     def write(self, weights: Mapping[str, NDArray[Any]]) -> Sample | None:
         """A sample; None if none is wanted.
