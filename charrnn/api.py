@@ -248,8 +248,8 @@ def train(
     if name is not None and checkpoint_dir is None:
         raise UsageError(f"name {name!r}: is that of a run, and none is kept.", "Give a checkpoint_dir, too.")
     model, training, reading = ModelConfig.pick(settings), TrainConfig.pick(settings), ReadConfig.pick(settings)
-    if isinstance(text, corpus.Corpus) and (said := sorted(known[ReadConfig] & set(settings))):
-        raise UsageError(f"{', '.join(said)}: how a text is read; this one has been.", "Give it to from_text.")
+    if isinstance(text, corpus.Corpus) and (names := sorted(known[ReadConfig] & set(settings))):
+        raise UsageError(f"{', '.join(names)}: how a text is read; this one has been.", "Give it to from_text.")
 
     from charrnn.training import autotune
     from charrnn.training.checkpointing import record
