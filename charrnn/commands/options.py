@@ -65,7 +65,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def parsed(context: typer.Context, **values: Any) -> None:
-        typed = {name: value for name, value in values.items() if _was_typed(context, name)}
+        typed = {name: value for name, value in values.items() if was_typed(context, name)}
         arguments = {name: values.get(name, Typed(typed)) for name in hints if name != "return"}
         for name, config in usual.items():
             arguments[name] = typed_over(typed, config)
@@ -75,7 +75,8 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     return parsed
 
 
-def _was_typed(context: typer.Context, name: str) -> bool:
+def was_typed(context: typer.Context, name: str) -> bool:
+    """Whether a parameter was typed, be it as it would be anyway."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 

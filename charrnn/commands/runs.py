@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from charrnn.commands.options import CheckpointDir, Json, print_json, report
+from charrnn.commands.options import CheckpointDir, Json, print_json, report, was_typed
 from charrnn.config import CHECKPOINT_DIR
 
 runs_app = typer.Typer(help="List the runs, newest first.", invoke_without_command=True)
@@ -44,17 +44,16 @@ def show(
         Path | None,
         typer.Argument(metavar="CHECKPOINT|RUN", show_default="the newest run", help="A run stands for its best."),
     ] = None,
-    checkpoint_dir: Annotated[
-        Path | None, typer.Option(show_default=str(CHECKPOINT_DIR), help="Where runs are kept.")
-    ] = None,
+    checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
     as_json: Json = False,
 ) -> None:
     """Show where a checkpoint comes from: text, settings, losses, sample; and verify its checksum."""
     from charrnn.runs import listing
     from charrnn.runs.find import find_checkpoint
 
-    outer_dir, outer_json = context.obj
-    facts = listing.provenance(find_checkpoint(checkpoint, checkpoint_dir or outer_dir))
+    outer_dir, outer_json = context.obj  # the options may stand before the verb, too
+    root = checkpoint_dir if was_typed(context, "checkpoint_dir") else outer_dir
+    facts = listing.provenance(find_checkpoint(checkpoint, root))
     if as_json or outer_json:
         print_json(facts)
     else:

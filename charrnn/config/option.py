@@ -1,6 +1,6 @@
 """A setting, written once: a dataclass field whose annotation says all that people and programs need to know of it.
 
-    rnn_size: Annotated[int, Option("Units in each layer.", panel=NETWORK, low=1)] = 256
+    rnn_size: Annotated[int, Option("Width of a layer.", panel=NETWORK, low=1)] = 256
 
 From it come the option of the command line with its help, choices and completion (`commands.options.with_options`), the
 range check wherever a config is made, the documentation of the Python API and `docs/cli.md`. No typer here.

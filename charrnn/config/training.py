@@ -76,7 +76,7 @@ class DataConfig(Config):
 
     @property
     def effective_shift(self) -> int:
-        """How far the next window starts after this one."""
+        """`shift`, or the whole window where none is given."""
         return self.seq_length if self.shift is None else self.shift
 
 

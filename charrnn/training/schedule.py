@@ -139,11 +139,6 @@ class EarlyStopping:
         self._best = BestLoss()
 
     @property
-    def best_loss(self) -> float:
-        """The lowest held-out loss so far, nats per character; infinite before there is any."""
-        return self._best.loss
-
-    @property
     def evaluations_since_best(self) -> int:
         """How many held-out losses in a row were no better than the best."""
         return self._best.evaluations_since

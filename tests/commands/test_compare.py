@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from helpers import tiny
+from helpers.terminals import on_terminal
 
 from charrnn.config import TrainConfig
 
@@ -181,26 +182,10 @@ def test_characters_the_terminal_lacks_are_replaced(root: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}])
 def test_colour_on_a_terminal_unless_not_wanted(root: Path, environment: dict[str, str]) -> None:
-    import pty
-
     plain = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "TERM")}
-    leader, follower = pty.openpty()
-    command = [sys.executable, "-m", "charrnn", "compare", "--checkpoint-dir", str(root), "-n", "0"]
-    with subprocess.Popen(
-        command, stdout=follower, stderr=follower, env=plain | {"TERM": "xterm-256color"} | environment
-    ) as process:
-        os.close(follower)
-        shown = b""
-        while True:
-            try:
-                piece = os.read(leader, 65536)
-            except OSError:  # Linux's end of a terminal
-                break
-            if not piece:
-                break
-            shown += piece
-    os.close(leader)
-    assert process.returncode == 0
+    variables = plain | {"TERM": "xterm-256color"} | environment
+    shown, code = on_terminal("compare", "--checkpoint-dir", root, "-n", "0", environment=variables, with_stderr=True)
+    assert code == 0
     assert b"* best" in shown
     assert (b"\x1b[" in shown) == (not environment)
 

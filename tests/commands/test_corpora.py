@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from helpers.serving import Handler, Server, serving, status, whole
+from helpers.terminals import on_terminal
 from typer.testing import CliRunner
 
 from charrnn.commands.main import app
@@ -138,10 +138,6 @@ def test_texts_are_fetched_by_their_names(
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_bar_on_a_terminal(server: Server, environment: dict[str, str], fails: bool) -> None:
-    import fcntl
-    import pty
-    import struct
-    import termios
 
     def endless(handler: Handler) -> None:
         handler.head(200)
@@ -150,17 +146,9 @@ def test_a_bar_on_a_terminal(server: Server, environment: dict[str, str], fails:
 
     if fails:
         server.answers["/book.txt"] = endless
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    command = [sys.executable, "-m", "charrnn", "corpora", "fetch", server.url("/book.txt"), "--max-size", "1"]
-    with subprocess.Popen(command, stdout=follower, stderr=follower, env=environment) as process:
-        os.close(follower)
-        shown = b""
-        with suppress(OSError):  # Linux's end of a terminal
-            while piece := os.read(leader, 65536):
-                shown += piece
-    os.close(leader)
-    assert process.returncode == fails
+    arguments = ("corpora", "fetch", server.url("/book.txt"), "--max-size", "1")
+    shown, code = on_terminal(*arguments, environment=environment, with_stderr=True, columns=80)
+    assert code == fails
     bar, _, line = shown.rpartition(b" \r")  # wiped with blanks
     assert b"B/s]" in bar
     assert line.startswith(b"charrnn: http" if fails else b"book: 105,000 characters")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 from helpers.scripts import load
 
+import charrnn
 from charrnn.commands.main import app
 
 MAKE_CLI = load("docs/make_cli.py")
@@ -43,3 +45,11 @@ def test_it_shows_choices_ranges_and_defaults() -> None:
         "| `--residual`, `--no-residual` |",
     ):
         assert row in reference
+
+
+def test_no_option_is_described_twice_in_the_code() -> None:
+    """A help text that several verbs show stands once."""
+    code = "".join(path.read_text("utf-8") for path in Path(charrnn.__file__).parent.rglob("*.py"))
+    texts = {parameter.help for command in COMMANDS.values() for parameter in command.params if parameter.help}
+    assert len(texts) > 60
+    assert [text for text in texts if code.count(f'"{text}"') > 1] == []

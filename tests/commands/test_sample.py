@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.terminals import text_on_terminal
 from typer.testing import CliRunner
 
 from charrnn.commands.main import app
@@ -285,22 +285,9 @@ def test_a_full_disk_is_one_line(model: Path) -> None:
 
 
 def on_terminal(*arguments: str | Path, **environment: str) -> str:
-    """What a terminal is sent, its own carriage returns taken out."""
-    pty = pytest.importorskip("pty")
-    ours, theirs = pty.openpty()
+    """What `charrnn sample` sends to a terminal that has colours, unless the environment says otherwise."""
     variables = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | {"TERM": "xterm", "PYTHONUTF8": "1"}
-    command = [sys.executable, "-m", "charrnn", "sample", *map(str, arguments)]
-    with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL, env=variables | environment
-    ) as process:
-        os.close(theirs)
-        received = b""
-        with contextlib.suppress(OSError):  # Linux: EIO once the other side is closed
-            while data := os.read(ours, 65536):
-                received += data
-        os.close(ours)
-        assert process.wait(60) == 0
-    return received.decode().replace("\r\n", "\n")
+    return text_on_terminal("sample", *arguments, environment=variables | environment)
 
 
 def test_a_terminal_shows_the_prime_first_and_ends_on_a_line(model: Path) -> None:

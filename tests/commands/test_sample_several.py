@@ -6,14 +6,13 @@ import json
 import math
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers import tiny
+from helpers.terminals import text_on_terminal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -152,22 +151,9 @@ def test_a_line_of_json_for_each_text(run: Path) -> None:
 
 
 def on_terminal(*arguments: str | Path, **environment: str) -> str:
-    """What a terminal of 80 columns is sent, its own carriage returns taken out."""
-    pty = pytest.importorskip("pty")
-    ours, theirs = pty.openpty()
+    """What `charrnn sample` sends to a terminal that has colours, unless the environment says otherwise."""
     variables = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | {"TERM": "xterm", "PYTHONUTF8": "1"}
-    command = [sys.executable, "-m", "charrnn", "sample", *map(str, arguments)]
-    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, env=variables | environment) as process:
-        os.close(theirs)
-        received = b""
-        try:
-            while data := os.read(ours, 65536):
-                received += data
-        except OSError:  # Linux: EIO once the other side is closed
-            pass
-        os.close(ours)
-        assert process.wait(60) == 0
-    return received.decode().replace("\r\n", "\n")
+    return text_on_terminal("sample", *arguments, environment=variables | environment)
 
 
 SHADES = {6: "30;48;5;203", 4: "30;48;5;215", 2: "30;48;5;222", 1: "30;48;5;230"}

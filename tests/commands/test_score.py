@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import tiny
+from helpers.terminals import text_on_terminal
 from typer.testing import CliRunner
 
 from charrnn.commands.main import app
@@ -300,20 +301,8 @@ SHADES = {6: "30;48;5;203", 4: "30;48;5;215", 2: "30;48;5;222", 1: "30;48;5;230"
 
 
 def on_terminal(*arguments: str | Path, **changes: str) -> str:
-    """What a terminal of 80 columns is sent, its own carriage returns taken out."""
-    pty = pytest.importorskip("pty")
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "charrnn", "score", *map(str, arguments)]
-    variables = environment(TERM="xterm-256color", **changes)
-    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, env=variables) as process:
-        os.close(theirs)
-        received = b""
-        with contextlib.suppress(OSError):  # Linux: EIO once the other side is closed
-            while data := os.read(ours, 65536):
-                received += data
-        os.close(ours)
-        assert process.wait(60) == 0
-    return received.decode().replace("\r\n", "\n")
+    """What `charrnn score` sends to a terminal of 80 columns."""
+    return text_on_terminal("score", *arguments, environment=environment(TERM="xterm-256color", **changes))
 
 
 def test_each_character_is_shaded_on_a_terminal_alone(root: Path, text: Path) -> None:

@@ -155,7 +155,7 @@ def test_what_ended_early_stays_so_unless_it_is_lengthened(tmp_path: Path) -> No
     longer = resumed(point, training.corpus, device="cpu", iterations=10)
     assert not longer.complete
     stopping = longer.early_stopping
-    assert (stopping.best_loss, stopping.evaluations_since_best, stopping.stopped) == (2.0, 2, False)
+    assert (stopping.state_dict()["best_loss"], stopping.evaluations_since_best, stopping.stopped) == (2.0, 2, False)
     assert longer.schedule.reductions == 2
     finish(longer)
     assert longer.iteration == 10

@@ -92,7 +92,7 @@ def test_a_schedule_follows_its_horizon_and_stays_at_its_peak_while_that_is_unkn
 def test_early_stopping_counts_the_evaluations_since_the_best() -> None:
     stopping = EarlyStopping(patience=2)
     assert [stopping.observe(loss) for loss in (3.0, 3.0, 2.0, 2.5)] == [True, False, True, False]
-    assert (stopping.best_loss, stopping.evaluations_since_best, stopping.stopped) == (2.0, 1, False)
+    assert (stopping.state_dict()["best_loss"], stopping.evaluations_since_best, stopping.stopped) == (2.0, 1, False)
     again = EarlyStopping(patience=2)
     again.load_state_dict(stopping.state_dict())
     for patient in (stopping, again):
