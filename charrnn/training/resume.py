@@ -14,6 +14,7 @@ from charrnn.formatting import few
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.runs.header import Header
 from charrnn.text.corpus import Corpus
+from charrnn.training.snapshots import create_header
 from charrnn.training.time_budget import TimeBudget
 from charrnn.training.trainer import Trainer
 
@@ -52,7 +53,8 @@ def resume_point(trainer: Trainer) -> tuple[Header, Tensors]:
         "origin": dict(trainer.corpus.origin),
         "documents": [[document.name, document.characters, document.digest] for document in documents],
     }
-    return trainer.header("resume", held_out_loss=trainer.latest_held_out_loss, progress=progress), tensors
+    held_out_loss = trainer.evaluator.latest_held_out_loss
+    return create_header(trainer, "resume", held_out_loss=held_out_loss, progress=progress), tensors
 
 
 def _state(checkpoint: Checkpoint) -> dict[str, Any]:

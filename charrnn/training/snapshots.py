@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,35 +23,38 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.split import Split
 from charrnn.text.words import known_words, training_words
 
+if TYPE_CHECKING:
+    from charrnn.training.trainer import Trainer
 
-def create_header(
-    kind: str, *, corpus: Corpus, model: ModelConfig, training: TrainConfig, device: torch.device, **values: Any
-) -> Header:
+
+def create_header(trainer: Trainer, kind: str, **values: Any) -> Header:
     """A checkpoint's header, made now, on this machine.
 
     Args:
+        trainer: The training, whose iteration, characters seen and training loss are as they are now.
         kind: "snapshot" or "resume".
-        corpus: The training text.
-        model: What the network is.
-        training: How it is trained.
-        device: Where.
-        values: The other fields of `Header`.
+        values: The fields of `Header` that are not the same for both.
 
     Returns:
         The header, with the time and the versions at work.
     """
+    corpus = trainer.corpus
     return Header(
         kind=kind,
-        model=model,
-        training=training,
+        model=trainer.model.config,
+        training=trainer.config,
         vocabulary=corpus.vocabulary,
+        iteration=trainer.iteration,
+        characters=trainer.characters,
+        train_loss=trainer.smoothed_loss if trainer.iteration else None,
         corpus=corpus.describe(),
         reading=corpus.config,
+        began_from=trainer.began_from,
         created=datetime.now(UTC).isoformat(timespec="microseconds"),
         made_with={
             "charrnn": __version__,
             "torch": torch.__version__,
-            "device": device.type,
+            "device": trainer.device.type,
             "threads": torch.get_num_threads(),
         },
         **values,

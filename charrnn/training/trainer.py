@@ -15,17 +15,16 @@ from numpy.typing import NDArray
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergedError, UsageError
 from charrnn.network.torch_model import CharModel, LayerStates, entering
-from charrnn.runs.header import Header
 from charrnn.text.corpus import Corpus
-from charrnn.training import snapshots
 from charrnn.training.data_parallel import DataParallel
 from charrnn.training.devices import choose_device, choose_precision
-from charrnn.training.events import Evaluated, Event, Progress, Snapshot
+from charrnn.training.evaluator import Evaluator
+from charrnn.training.events import Event, Progress
 from charrnn.training.optimizer import Average, Optimizer
 from charrnn.training.schedule import EarlyStopping, Horizon, LearningRateSchedule
+from charrnn.training.snapshots import SampleWriter
 from charrnn.training.state import Stateful, to_arrays, to_layer_states
 from charrnn.training.time_budget import Clock, TimeBudget
-from charrnn.training.validation import held_out_loss
 from charrnn.training.windows import IGNORED, streams_of
 
 _SMOOTHING = 0.02  # weight of the newest loss in the smoothed one: about the last 50 iterations
@@ -68,7 +67,7 @@ class Trainer:
         self.corpus, self.vocabulary, self.ids = corpus, corpus.vocabulary, corpus.ids
         self.split = corpus.split(config.val_frac, config.val_max)
         self.streams = streams_of(corpus, self.split, config)
-        self._sample_writer = snapshots.SampleWriter(corpus, self.split, model_config, config)
+        sample_writer = SampleWriter(corpus, self.split, model_config, config)
         self.model = _model(model_config, config, len(self.vocabulary)).to(self.device)
         self.optimizer = Optimizer(self.model, config, self.device)
         self.average = Average(self.model, config.average, self.device) if config.average else None
@@ -88,8 +87,7 @@ class Trainer:
         self.characters = 0  # trained on so far, overlaps counted again
         self.smoothed_loss = 0.0
         self.began_from: Mapping[str, Any] = {}  # the checkpoint that weights were taken from
-        self.held_out_loss: float | None = None
-        self._held_out_at = -1  # the iteration whose loss that is
+        self.evaluator = Evaluator(self, sample_writer)
 
     @property
     def config(self) -> TrainConfig:
@@ -175,32 +173,21 @@ class Trainer:
     def _require_finite(self, name: str, value: float, rate: float) -> None:
         if not math.isfinite(value):
             what = f"the {name} is {value}; stopped before it could spoil the weights."
-            raise self._diverged(self.iteration + 1, what, rate)
+            raise self.diverged(self.iteration + 1, what, rate)
 
-    def _diverged(self, iteration: int, what: str, rate: float) -> DivergedError:
+    def diverged(self, iteration: int, what: str, rate: float) -> DivergedError:
+        """The error for an iteration that left no numbers.
+
+        Args:
+            iteration: Which.
+            what: What is not finite, and what became of it.
+            rate: The learning rate of its update.
+        """
         clipping = "" if self._config.grad_clip else " or clipping (--grad-clip 5)"
         return DivergedError(
             f"iteration {iteration}: {what}",
             f"Try a lower --learning-rate (now {rate:g} at this iteration){clipping}.",
         )
-
-    def evaluate(self) -> float | None:
-        """The held-out loss now. Changes nothing in the training.
-
-        Returns:
-            Nats per character; None without held-out text.
-        """
-        if self._held_out_at != self.iteration:
-            self.held_out_loss = (
-                held_out_loss(self.evaluated_model, self.ids, self.split.held_out) if self.held_out else None
-            )
-            self._held_out_at = self.iteration
-        return self.held_out_loss
-
-    @property
-    def latest_held_out_loss(self) -> float | None:
-        """The held-out loss of the present weights, if it has been measured."""
-        return self.held_out_loss if self._held_out_at == self.iteration else None
 
     def events(self) -> Iterator[Event]:
         """Train to the end. At each iteration: Evaluated and Snapshot if they are due, then Progress, which closes it.
@@ -210,60 +197,9 @@ class Trainer:
         while not self.complete:
             progress = self.step()
             if self.budget.plan_is_due():
-                self.budget.plan(self.evaluate, self.snapshot)
-            at, config = self.iteration, self.config
-            evaluation_due = config.eval_every > 0 and at % config.eval_every == 0
-            snapshot_due, best = config.snapshot_due(at), False
-            if evaluation_due or snapshot_due:
-                loss = self.evaluate()
-                if loss is not None:
-                    yield Evaluated(at, loss, self.smoothed_loss)
-                    if evaluation_due:  # not by snapshots: when they are kept must change nothing in the training
-                        self.schedule.observe(loss)
-                        best = self.early_stopping.observe(loss)
-            if snapshot_due or (config.patience and best) or self.early_stopping.stopped:
-                yield self.snapshot()
+                self.budget.plan(self.evaluator.evaluate, self.evaluator.snapshot)
+            yield from self.evaluator.events()
             yield progress
-
-    def snapshot(self) -> Snapshot:
-        """Weights, held-out loss and a sample as they are now. Changes nothing in the training.
-
-        Raises:
-            DivergedError: The latest update left a model that computes no numbers, so that nothing is kept.
-        """
-        weights = self.evaluated_model.weights()
-        held_out = self.evaluate()
-        try:
-            snapshots.require_finite(weights, held_out)
-            sample = self._sample_writer.write(weights)
-        except DivergedError:
-            rate = self.schedule.rate(max(1, self.iteration))
-            what = "its update left weights that compute no numbers; no snapshot was kept."
-            raise self._diverged(self.iteration, what, rate) from None
-        return Snapshot(self.header("snapshot", held_out_loss=held_out, sample=sample), dict(weights))
-
-    def header(self, kind: str, **values: Any) -> Header:
-        """The header of a checkpoint of this iteration.
-
-        Args:
-            kind: "snapshot" or "resume".
-            values: The fields of `Header` that are not the same for both.
-
-        Returns:
-            The header, with the iteration, the characters seen and the training loss as they are now.
-        """
-        return snapshots.create_header(
-            kind,
-            corpus=self.corpus,
-            model=self.model.config,
-            training=self.config,
-            device=self.device,
-            iteration=self.iteration,
-            characters=self.characters,
-            train_loss=self.smoothed_loss if self.iteration else None,
-            began_from=self.began_from,
-            **values,
-        )
 
     @property
     def _parts(self) -> dict[str, Stateful]:

@@ -66,15 +66,15 @@ def finish(training: Trainer) -> dict[str, NDArray[Any]]:
 
 def with_held_out_losses(training: Trainer, losses: Iterable[float]) -> list[Event]:
     """A training's events, where the held-out losses are given."""
-    given = iter(losses)
+    given, evaluator = iter(losses), training.evaluator
 
     def evaluate() -> float:
-        if training._held_out_at != training.iteration:
-            training.held_out_loss, training._held_out_at = next(given), training.iteration
-        assert training.held_out_loss is not None
-        return training.held_out_loss
+        if evaluator._held_out_at != training.iteration:
+            evaluator.held_out_loss, evaluator._held_out_at = next(given), training.iteration
+        assert evaluator.held_out_loss is not None
+        return evaluator.held_out_loss
 
-    training.evaluate = evaluate  # type: ignore[method-assign]
+    evaluator.evaluate = evaluate  # type: ignore[method-assign]
     return list(training.events())
 
 

@@ -76,7 +76,7 @@ def test_threads_learn_what_one_does() -> None:
     torch.set_num_threads(1)
     alone = make(batch_size=5, iterations=20)
     finish(alone)
-    assert several.evaluate() == pytest.approx(alone.evaluate(), rel=1e-3)
+    assert several.evaluator.evaluate() == pytest.approx(alone.evaluator.evaluate(), rel=1e-3)
 
 
 def test_documents_that_end_are_no_trouble(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_bfloat16_learns_what_float32_does() -> None:
     for training in trained:
         finish(training)
         assert {value.dtype for value in training.model.weights().values()} == {np.dtype(np.float32)}
-        losses.append(training.evaluate())
+        losses.append(training.evaluator.evaluate())
     assert losses[0] != losses[1]
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
 

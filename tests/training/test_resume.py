@@ -203,7 +203,7 @@ def test_resume_refuses_another_text_and_leaves_the_file_alone(tmp_path: Path) -
 def test_a_snapshot_cannot_be_resumed(tmp_path: Path) -> None:
     training = make()
     training.step()
-    snapshot = training.snapshot()
+    snapshot = training.evaluator.snapshot()
     saved = stored(tmp_path / "iteration-000001.safetensors", (snapshot.header, snapshot.tensors))
     with pytest.raises(CheckpointError, match="snapshot"):
         resumed(saved, training.corpus, device="cpu")

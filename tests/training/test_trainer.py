@@ -349,8 +349,8 @@ def test_training_learns() -> None:
     training = make(TEXT, iterations=300, rnn_size=32, batch_size=8, seq_length=16)
     uniform = np.log(len(training.vocabulary))
     finish(training)
-    assert training.held_out_loss is not None
-    assert training.held_out_loss < 0.5 * uniform
+    assert training.evaluator.held_out_loss is not None
+    assert training.evaluator.held_out_loss < 0.5 * uniform
 
 
 # -- documents --------------------------------------------------------------------------------------------------------
@@ -409,7 +409,7 @@ def test_held_out_loss_of_documents_is_measured_in_each(tmp_path: Path) -> None:
             ids = source.ids[first:stop]
             total += validation.held_out_loss(training.model, ids, tail, streams=1) * (stop - max(start, first + 1))
             count += stop - max(start, first + 1)
-    assert training.evaluate() == pytest.approx(total / count, rel=1e-6)
+    assert training.evaluator.evaluate() == pytest.approx(total / count, rel=1e-6)
 
 
 # -- a text too large for memory --------------------------------------------------------------------------------------

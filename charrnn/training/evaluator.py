@@ -1,0 +1,85 @@
+"""A training as it is at some iteration: how well it does on held-out text, and a snapshot of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from charrnn.errors import DivergedError
+from charrnn.training import snapshots
+from charrnn.training.events import Evaluated, Event, Snapshot
+from charrnn.training.validation import held_out_loss
+
+if TYPE_CHECKING:
+    from charrnn.training.trainer import Trainer
+
+
+class Evaluator:
+    """Evaluates a training and takes its snapshots."""
+
+    def __init__(self, trainer: Trainer, sample_writer: snapshots.SampleWriter) -> None:
+        """Begin before the first iteration.
+
+        Args:
+            trainer: The training, which stays as it is but for what held-out losses decide of its schedule.
+            sample_writer: Writes the samples of its snapshots.
+        """
+        self.trainer, self.sample_writer = trainer, sample_writer
+        self.held_out_loss: float | None = None
+        self._held_out_at = -1  # the iteration whose loss that is
+
+    def evaluate(self) -> float | None:
+        """The held-out loss now, measured once an iteration.
+
+        Returns:
+            Nats per character; None without held-out text.
+        """
+        trainer = self.trainer
+        if self._held_out_at != trainer.iteration:
+            self.held_out_loss = (
+                held_out_loss(trainer.evaluated_model, trainer.ids, trainer.split.held_out)
+                if trainer.held_out
+                else None
+            )
+            self._held_out_at = trainer.iteration
+        return self.held_out_loss
+
+    @property
+    def latest_held_out_loss(self) -> float | None:
+        """The held-out loss of the present weights, if it has been measured."""
+        return self.held_out_loss if self._held_out_at == self.trainer.iteration else None
+
+    def events(self) -> Iterator[Event]:
+        """What is due at this iteration: Evaluated, whose loss schedule and early stopping go by, then Snapshot."""
+        trainer = self.trainer
+        at, config = trainer.iteration, trainer.config
+        evaluation_due = config.eval_every > 0 and at % config.eval_every == 0
+        snapshot_due, best = config.snapshot_due(at), False
+        if evaluation_due or snapshot_due:
+            loss = self.evaluate()
+            if loss is not None:
+                yield Evaluated(at, loss, trainer.smoothed_loss)
+                if evaluation_due:  # not by snapshots: when they are kept must change nothing in the training
+                    trainer.schedule.observe(loss)
+                    best = trainer.early_stopping.observe(loss)
+        if snapshot_due or (config.patience and best) or trainer.early_stopping.stopped:
+            yield self.snapshot()
+
+    def snapshot(self) -> Snapshot:
+        """Weights, held-out loss and a sample as they are now. Changes nothing in the training.
+
+        Raises:
+            DivergedError: The latest update left a model that computes no numbers, so that nothing is kept.
+        """
+        trainer = self.trainer
+        weights = trainer.evaluated_model.weights()
+        held_out = self.evaluate()
+        try:
+            snapshots.require_finite(weights, held_out)
+            sample = self.sample_writer.write(weights)
+        except DivergedError:
+            rate = trainer.schedule.rate(max(1, trainer.iteration))
+            what = "its update left weights that compute no numbers; no snapshot was kept."
+            raise trainer.diverged(trainer.iteration, what, rate) from None
+        header = snapshots.create_header(trainer, "snapshot", held_out_loss=held_out, sample=sample)
+        return Snapshot(header, dict(weights))
