@@ -7,6 +7,7 @@ training and the held-out text are sorted and named together, and only the train
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -55,6 +56,30 @@ def kneser_ney(train: Ids, held_out: Ids, vocabulary_size: int, *, max_order: in
     Raises:
         CorpusError: Either text is empty.
     """
+    bits: list[float] = []
+    for surprise in surprises(train, held_out, vocabulary_size, max_order):
+        bits.append(float(surprise.mean()))
+        if len(bits) - 1 - int(np.argmin(bits)) >= patience:
+            break
+    best = int(np.argmin(bits))
+    return Baseline(best + 1, bits[best], tuple(bits), len(train), len(held_out))
+
+
+def surprises(train: Ids, held_out: Ids, vocabulary_size: int, max_order: int) -> Iterator[Floats]:
+    """How surprising each held-out character is to the models of `kneser_ney`.
+
+    Args:
+        train: As there.
+        held_out: As there.
+        vocabulary_size: As there.
+        max_order: The last order; N if that is less.
+
+    Yields:
+        Bits of each held-out character, (H,), for orders 1, 2, ...
+
+    Raises:
+        CorpusError: Either text is empty.
+    """
     for name, ids in (("training", train), ("held-out", held_out)):
         if len(ids) == 0:
             raise CorpusError(f"the {name} text is empty: there are no n-grams to measure.", "Give a longer text.")
@@ -65,7 +90,6 @@ def kneser_ney(train: Ids, held_out: Ids, vocabulary_size: int, *, max_order: in
     below: Floats = np.full(
         held_out_size, 1 / vocabulary_size
     )  # P of the held-out characters by continuations, an order down
-    bits: list[float] = []
     for order in range(1, min(max_order, len(train)) + 1):
         longer = grams.extended(text)
         counts = np.bincount(
@@ -76,11 +100,7 @@ def kneser_ney(train: Ids, held_out: Ids, vocabulary_size: int, *, max_order: in
             before = np.bincount(longer.suffixes[counts > 0], minlength=len(grams))
             below = grams.smoothed(before, grams.names[-held_out_size:], below)
         grams = longer
-        bits.append(float(-np.log2(grams.smoothed(counts, grams.names[-held_out_size:], below)).mean()))
-        if order - 1 - int(np.argmin(bits)) >= patience:
-            break
-    best = int(np.argmin(bits))
-    return Baseline(best + 1, bits[best], tuple(bits), len(train), held_out_size)
+        yield -np.log2(grams.smoothed(counts, grams.names[-held_out_size:], below))
 
 
 @dataclass(frozen=True, eq=False, slots=True)

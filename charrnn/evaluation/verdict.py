@@ -14,6 +14,7 @@ from typing import Literal
 
 from charrnn.runs import history
 from charrnn.runs.run import Run
+from charrnn.text.finding import Finding
 
 # What one and the same training measures on another day, or with another seed, differs by some 0.01.
 NOISE = 0.01  # what is nearer than this is a tie
@@ -69,6 +70,7 @@ class _Course:
     density: float  # parameters for each character of the training text
     finished: bool
     clipped_share: float
+    findings: tuple[Finding, ...] = ()  # of the text, the most important first
 
     @property
     def last(self) -> Point:
@@ -135,6 +137,7 @@ def judge(
     finished: bool = True,
     clipped_share: float | None = None,
     baseline: float | None = None,
+    findings: Sequence[Finding] = (),
 ) -> Verdict:
     """The verdict on a training.
 
@@ -147,6 +150,7 @@ def judge(
         finished: Whether the training came to its end.
         clipped_share: Of the gradients, how many were clipped; None where it is not known.
         baseline: Bits per character that the best n-gram model takes for the same held-out text; None: not known.
+        findings: What makes the held-out loss say little on this text; advised on before the network.
 
     Returns:
         The verdict.
@@ -161,6 +165,7 @@ def judge(
         density=parameters / max(1, characters),
         finished=finished,
         clipped_share=clipped_share or 0.0,
+        findings=tuple(findings),
     )
     usable = [point for point in course.points if point.has_snapshot]
     use = min(usable, key=lambda point: point.held_out, default=None)
@@ -206,6 +211,9 @@ def _advice(course: _Course) -> str:
         went = "the loss was no number" if course.broken else f"the loss ended {course.rise:.2f} bits up"
         clipped = f", {course.clipped_share:.0%} clipped" if course.clipped_share > CLIPPED else ""
         return f"Try half the --learning-rate: {went}{clipped}."
+    if course.findings and outcome != "too short to say" and (course.finished or outcome == "memorising"):
+        finding = course.findings[0]
+        return f"Look at the text first: {finding.message}. {finding.advice}"
     if outcome == "memorising":
         return _against_learning_by_heart(course)
     if not course.finished:
@@ -271,4 +279,5 @@ def of_run(run: Run, baseline: float | None = None) -> Verdict | None:
         finished=header.iteration >= training.iterations or header.progress.get("stopped") is True,
         clipped_share=curves.clipped_share,
         baseline=baseline,
+        findings=header.findings,
     )

@@ -13,6 +13,7 @@ import numpy as np
 
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.errors import CheckpointError
+from charrnn.text.finding import Finding
 from charrnn.text.vocabulary import Vocabulary
 
 FORMAT = 1
@@ -44,6 +45,7 @@ class Header:
     corpus: Mapping[str, Any]  # name, path, digest, characters
     reading: ReadConfig = field(default_factory=ReadConfig)
     began_from: Mapping[str, Any] = field(default_factory=dict)  # the checkpoint that weights were taken from
+    findings: tuple[Finding, ...] = ()  # what the held-out loss is worth on this text; none in older ones
     sample: Sample | None = None
     created: str = ""  # ISO 8601, UTC
     made_with: Mapping[str, Any] = field(default_factory=dict)  # charrnn, torch, device, threads
@@ -56,6 +58,7 @@ class Header:
         values["model"] = dataclasses.asdict(self.model)
         values["training"] = dataclasses.asdict(self.training)
         values["reading"] = dataclasses.asdict(self.reading)
+        values["findings"] = [dataclasses.asdict(finding) for finding in self.findings]
         values["vocabulary"] = {
             "code_points": self.vocabulary.code_points.tolist(),
             "most_frequent": self.vocabulary.most_frequent,
@@ -98,6 +101,7 @@ class Header:
         values["model"] = ModelConfig.from_dict(values["model"])
         values["training"] = TrainConfig.from_dict(values["training"])
         values["reading"] = ReadConfig.from_dict(values["reading"])
+        values["findings"] = tuple(map(Finding.from_dict, values.get("findings", ())))
         values["sample"] = Sample(**values["sample"]) if values["sample"] else None
         header = cls(**values)
         # Listings sort and show these before any checksum was verified.

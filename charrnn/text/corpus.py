@@ -24,6 +24,7 @@ from charrnn.formatting import few
 from charrnn.text import charsets, id_cache, known_texts, sources
 from charrnn.text.charsets import DecodingStatistics, Piece
 from charrnn.text.encoder import Document, DocumentReader, EncodedText, ReadingCallback, encode
+from charrnn.text.finding import Finding
 from charrnn.text.id_cache import IdFile
 from charrnn.text.sources import Source
 from charrnn.text.split import HeldOutSpan, Span, Split
@@ -46,6 +47,7 @@ class Corpus:
     config: ReadConfig
     origin: Mapping[str, Any] = field(default_factory=dict)  # the arguments of `read` that find the files again
     notes: tuple[str, ...] = ()  # what a person should know of the reading
+    findings: tuple[Finding, ...] = ()  # of what is held out of it: what its measure is worth
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -6,10 +6,11 @@ import re
 import unicodedata
 from collections import Counter
 
+from charrnn.text.finding import Finding
 from charrnn.text.vocabulary import UNKNOWN, describe
 from charrnn.text_check import damage
 from charrnn.text_check.documents import SHORT
-from charrnn.text_check.findings import CheckedText, Finding, Findings, character_finding, label_of, percentage, plural
+from charrnn.text_check.findings import CheckedText, Findings, character_finding, label_of, percentage, plural
 
 _ENOUGH = 5000  # different damaged words; then it is known how things stand
 _FEW = 10  # of one kind of quotation marks or dashes beside another

@@ -16,10 +16,11 @@ from charrnn.config import TrainConfig
 from charrnn.evaluation import ngrams
 from charrnn.evaluation.ngrams import Baseline
 from charrnn.text.corpus import Corpus
+from charrnn.text.finding import Finding
 from charrnn.text.split import Span, Split
 from charrnn.text.vocabulary import Ids
 from charrnn.text_check import characters, documents
-from charrnn.text_check.findings import CheckedText, Finding, Findings
+from charrnn.text_check.findings import CheckedText, Findings
 
 _COUNTED = 5_000_000  # characters of training text that n-grams are counted in: those before the held-out text
 _MEASURED = 1_000_000  # characters of held-out text that n-grams are measured on

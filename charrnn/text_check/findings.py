@@ -10,26 +10,15 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 
 from charrnn import formatting
 from charrnn.text.corpus import Corpus
 from charrnn.text.encoder import Document
+from charrnn.text.finding import Finding
 from charrnn.text.vocabulary import describe
 
 SCANNED = 50_000_000  # characters of running text that are looked at: seconds, however long the text
 _SLICE = 1 << 20
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One thing about a text that is worth knowing."""
-
-    kind: str  # never changes, for programs
-    message: str  # what, how often and where: one line that any terminal can show
-    advice: str  # what to do about it; "" if nothing needs doing
-    count: int
-    examples: tuple[str, ...] = ()
 
 
 Findings = Iterator[Finding]

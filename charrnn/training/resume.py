@@ -7,6 +7,7 @@ The file's names are given here and nowhere else: a tensor of a part of the trai
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from charrnn.errors import CheckpointError, CorpusError
@@ -112,6 +113,7 @@ def resumed(checkpoint: Checkpoint, corpus: Corpus, *, device: str = "auto", ite
     before = (header.corpus["digest"], header.reading, header.vocabulary)
     if (corpus.digest, corpus.config, corpus.vocabulary) != before:
         raise _another_text(checkpoint, corpus)
+    corpus = replace(corpus, findings=header.findings)
     trainer = Trainer(corpus, header.model, header.training, device=device)
     try:
         state = _state(checkpoint)

@@ -50,6 +50,7 @@ def create_header(trainer: Trainer, kind: str, **values: Any) -> Header:
         corpus=corpus.describe(),
         reading=corpus.config,
         began_from=trainer.began_from,
+        findings=corpus.findings,
         created=datetime.now(UTC).isoformat(timespec="microseconds"),
         made_with={
             "charrnn": __version__,

@@ -21,6 +21,7 @@ from charrnn.config import TrainConfig
 from charrnn.evaluation import sample_statistics, verdict
 from charrnn.evaluation.verdict import Point, Verdict, judge
 from charrnn.runs.run import Run
+from charrnn.text.finding import Finding
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "verdict.md"
 Curve = Callable[[float], tuple[float, float]]  # the share of the training that is done -> train, held out
@@ -385,3 +386,17 @@ def test_the_documentation_has_every_rule_and_every_option_it_advises() -> None:
     options = set(re.findall(r"--[a-z-]+[a-z]", source))
     assert options
     assert {option for option in options if f"`{option}`" not in text} == set()
+
+
+SORTED = Finding(kind="sorted-lines", message="the lines are in order", advice="Try --shuffle lines.", count=9)
+
+
+@pytest.mark.parametrize("curve", [learning, memorising, settled])
+def test_what_is_wrong_with_the_text_is_said_before_the_network(curve: Curve) -> None:
+    found = judge(points(curve), findings=[SORTED], **USUAL)
+    assert advice(found) == "Look at the text first: the lines are in order. Try --shuffle lines."
+    assert found.outcome == judge(points(curve), **USUAL).outcome
+
+
+def test_no_text_is_to_blame_for_a_loss_that_exploded() -> None:
+    assert judge(points(unstable), findings=[SORTED], **USUAL) == judge(points(unstable), **USUAL)

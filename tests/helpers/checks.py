@@ -8,8 +8,8 @@ from typing import Any
 from charrnn.config import ReadConfig
 from charrnn.text import corpus
 from charrnn.text.corpus import Corpus
+from charrnn.text.finding import Finding
 from charrnn.text_check.check import diagnose
-from charrnn.text_check.findings import Finding
 
 BOOK = (Path(__file__).parents[2] / "corpora" / "the-tidewater-bank.txt").read_text(encoding="utf-8")[:150_000].rsplit(
     "\n", 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from helpers import tiny
 from safetensors.numpy import save as serialize
 
 from charrnn.runs import checkpoint
-from charrnn.runs.header import FORMAT
+from charrnn.runs.header import FORMAT, Header
+from charrnn.text.finding import Finding
 
 
 def rewritten(path: Path, change: Any) -> Path:
@@ -68,3 +70,12 @@ def test_a_header_of_wrong_types_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_settings_of_a_newer_charrnn_say_to_upgrade(tmp_path: Path) -> None:
     assert "Upgrade" in tiny.refused(rewritten(tmp_path / "s.safetensors", lambda v: v["model"].update(memory=9)))
+
+
+def test_findings_are_kept_and_an_older_header_has_none() -> None:
+    found = Finding(kind="sorted-lines", message="in order", advice="--shuffle lines", count=3, examples=("a", "b"))
+    header = dataclasses.replace(tiny.header(), findings=(found,))
+    assert Header.from_json(header.to_json()).findings == (found,)
+    values = json.loads(header.to_json())
+    del values["findings"]
+    assert Header.from_json(json.dumps(values)).findings == ()
