@@ -6,7 +6,8 @@ import itertools
 import math
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
@@ -30,6 +31,33 @@ def bits(nats: float | NDArray[np.float64] | None) -> float | NDArray[np.float64
         The same in bits; None for None.
     """
     return None if nats is None else nats / math.log(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a model reads and writes one by one, and what its losses are told by: characters, or bytes."""
+
+    one: str
+    many: str
+    short: str  # of bits per one of them
+
+    @property
+    def bits_per(self) -> str:
+        """What a loss is measured in, in words."""
+        return f"bits per {self.one}"
+
+    def key(self, loss: str) -> str:
+        """The name that a loss in bits has in JSON: `held_out_bpc`, of a model of bytes `held_out_bpb`."""
+        return f"{loss}_{self.short}"
+
+
+CHARACTER, BYTE = Unit("character", "characters", "bpc"), Unit("byte", "bytes", "bpb")
+
+
+def common_unit(units: Iterable[Unit]) -> Unit | None:
+    """The unit of all; None where they differ, or there are none."""
+    distinct = set(units)
+    return distinct.pop() if len(distinct) == 1 else None
 
 
 SHADES = (1.0, 2.0, 4.0, 6.0)  # bits from which on a character is shown one shade darker
@@ -100,6 +128,9 @@ def as_typed(settings: Mapping[str, Any]) -> str:
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")  # bytes as Python's "surrogateescape" has them
+
+
 def _placeholder(match: re.Match[str]) -> str:
     """What is shown for a character that is not."""
     point = ord(match[0])
@@ -116,6 +147,12 @@ def visible(text: str) -> str:
     return _UNSAFE.sub(_placeholder, text)
 
 
+def hex_bytes(text: str) -> str:
+    r"""`text` in which a byte that is no character is \x9b."""
+    return _ESCAPED_BYTE.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", text)
+
+
 def one_line(text: str) -> str:
-    """`text` as it would be typed in Python: newlines and controls as escapes."""
-    return visible(text.translate({ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}))
+    r"""`text` as it would be typed in Python: newlines and controls as escapes, a byte that is no character as \x9b."""
+    escaped = text.translate({ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"})
+    return visible(hex_bytes(escaped))

@@ -168,7 +168,7 @@ def _origin(checkpoint: Checkpoint) -> str:
 
     header = checkpoint.header
     loss = header.held_out_loss
-    measured = "" if loss is None else f", held out {bits(loss):.3f} bits per character"
+    measured = "" if loss is None else f", held out {bits(loss):.3f} {header.vocabulary.unit.bits_per}"
     path = visible(str(checkpoint.path)).replace("\n", "␊")
     return f"{path}, iteration {header.iteration:,}{measured}, sha256 {checkpoint.digest[:12]}"
 

@@ -86,12 +86,15 @@ def _json_line(
     overlap: Overlap | None,
 ) -> str:
     """All there is to know of a text, as a line of JSON."""
+    from charrnn.text.vocabulary import utf8_size
+
     text = _joined(characters)
     bits = sum(character.bits for character in characters)
     facts = {
         "text": text,
         "prime": prime,
         "bits_per_character": bits / len(text) if text else None,
+        "bits_per_byte": bits / utf8_size(text) if text else None,
         "seed": generated.seed,
         "temperature": generated.temperature,
         **{name: getattr(request, name) for name in ("top_k", "top_p", "min_p", "length", "until", "finish", "count")},

@@ -214,6 +214,7 @@ def _facts(model: ModelScore, best: Score, count: int) -> dict[str, Any]:
         "characters": len(model.score.text),
         "unseen": int(model.score.unseen.sum()),
         "bits_per_character": mean,
+        "bits_per_byte": model.score.bits_per_byte,
         "above_best": mean - best.bits_per_character,
         "surprising": [dataclasses.asdict(place) for place in most_surprising(model.score, count)],
     }

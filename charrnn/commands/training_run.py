@@ -37,7 +37,8 @@ def follow(training: Trainer, run: Run, preset: str | None = None, *, tensorboar
             if tensorboard:
                 from charrnn.training.tensorboard import write_events
 
-                events = write_events(events, run, after=training.iteration)
+                unit = training.vocabulary.unit
+                events = write_events(events, run, after=training.iteration, unit=unit)
             for event in events:
                 display.show(event)
     finally:

@@ -15,12 +15,14 @@ from charrnn.errors import CorpusError, UsageError
 from charrnn.evaluation.bootstrap import Difference, paired_difference
 from charrnn.evaluation.ngrams import kneser_ney
 from charrnn.evaluation.scoring import ShareCallback, score
+from charrnn.formatting import BYTE, CHARACTER, Unit, common_unit
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.training_text import Read, TrainingText, find_training_text
 from charrnn.text import corpus
 from charrnn.text.split import HeldOutSpan
+from charrnn.text.vocabulary import utf8_size
 
 _LEAD = 512  # characters read before the first that counts, where there are any
 COUNTED = 20_000_000  # characters of a text, of which n-grams are counted and words collected in seconds, in memory
@@ -30,7 +32,7 @@ Bits = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelMeasurement:
-    """One model on the text. In bits per character."""
+    """One model on the text. In bits per unit of the measurement."""
 
     path: Path
     carried: float  # the state carried from character to character
@@ -52,14 +54,22 @@ class Measurement:
     text: str
     held_out: bool  # whether it is the held-out part of a text they were trained on
     characters: int
+    bytes: int  # that they are in UTF-8
+    unit: Unit  # what all figures are bits per: a byte if all models are of bytes, else a character
     models: tuple[ModelMeasurement, ...]  # in the order asked for
     best: Path
     order: int | None  # of the best n-gram model of the training text
-    ngrams: float | None  # its bits per character
+    ngrams: float | None  # its bits
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
-        return asdict(self) | {"best": str(self.best), "models": [model.to_dict() for model in self.models]}
+        models = [model.to_dict() for model in self.models]
+        return asdict(self) | {"best": str(self.best), "unit": self.unit.one, "models": models}
+
+    @property
+    def count(self) -> int:
+        """How many characters or bytes were measured."""
+        return self.bytes if self.unit == BYTE else self.characters
 
 
 def measure(
@@ -82,7 +92,7 @@ def measure(
         progress: Is told what share of the work has been done since it was last told.
 
     Returns:
-        Bits per character of each, and by how much the best is better.
+        Bits per character of each (per byte, if all models are of bytes), and by how much the best is better.
 
     Raises:
         UsageError: The models would read different characters, or the text is not to be found or has changed.
@@ -96,21 +106,27 @@ def measure(
         (source for source in texts if source.same), texts[0]
     )  # a text that one was trained on is split as there
     parts = held_out_parts(named, length)
+    unit = common_unit(load(path).header.vocabulary.unit for path in paths) or CHARACTER
+    counted = "".join(part if lead else part[1:] for lead, part in parts)
+    characters, size = len(counted), utf8_size(counted)
+    scale = characters / size if unit == BYTE else 1.0  # makes of bits per character what is told
     measured: list[_ModelBits] = []
     for path, source in zip(paths, texts, strict=True):
         if held_out_parts(source if source.same else _split_like(source, named), length) != parts:
             raise UsageError("these models were trained on, or read, different texts.", "Name one for all: --text FILE")
-        measured.append(_bits(load(path), path, parts, _share(progress, 2 * len(paths) * len(parts))))
+        measured.append(_bits(load(path), path, parts, scale, _share(progress, 2 * len(paths) * len(parts))))
     best = min(measured, key=lambda model: model.carried.mean())
     order, ngrams = _counting(named, parts) if named.same else (None, None)
     return Measurement(
         text=named.corpus.name,
         held_out=named.same,
-        characters=len(best.carried),
+        characters=characters,
+        bytes=size,
+        unit=unit,
         models=tuple(_beside(model, best) for model in measured),
         best=best.path,
         order=order,
-        ngrams=ngrams,
+        ngrams=None if ngrams is None else ngrams * scale,
     )
 
 
@@ -139,7 +155,7 @@ def _split_like(source: TrainingText, named: TrainingText) -> TrainingText:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _ModelBits:
-    """The bits of every measured character by one model."""
+    """The bits of every measured character by one model; per byte, if those are told, their share of a character's."""
 
     path: Path
     carried: Bits
@@ -147,8 +163,10 @@ class _ModelBits:
     unseen: int  # how many it had never seen
 
 
-def _bits(loaded: Checkpoint, path: Path, parts: Sequence[tuple[str, str]], progress: ShareCallback) -> _ModelBits:
-    """What a model makes of the parts of a text, each after what leads to it."""
+def _bits(
+    loaded: Checkpoint, path: Path, parts: Sequence[tuple[str, str]], scale: float, progress: ShareCallback
+) -> _ModelBits:
+    """What a model makes of the parts of a text, each after what leads to it; its bits times `scale`."""
     engine, vocabulary = Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary
     carried = [
         score(engine, vocabulary, lead + part, lead=max(1, len(lead)), progress=progress) for lead, part in parts
@@ -156,8 +174,8 @@ def _bits(loaded: Checkpoint, path: Path, parts: Sequence[tuple[str, str]], prog
     cold = [score(engine, vocabulary, lead[-1:] + part, window=COLD_WINDOW, progress=progress) for lead, part in parts]
     return _ModelBits(
         path,
-        np.concatenate([scored.bits for scored in carried]),
-        np.concatenate([scored.bits for scored in cold]),
+        np.concatenate([scored.bits for scored in carried]) * scale,
+        np.concatenate([scored.bits for scored in cold]) * scale,
         sum(int(scored.unseen.sum()) for scored in carried),
     )
 
@@ -207,11 +225,11 @@ def held_out_parts(text: TrainingText, length: int) -> list[tuple[str, str]]:
 
 
 def _counting(text: TrainingText, parts: list[tuple[str, str]]) -> tuple[int | None, float | None]:
-    """The order and bits of the best n-gram model; none of a text too long to be counted, or in several documents."""
+    """The order and the bits per character of the best n-gram model; none of a long text, or of several documents."""
     source = text.corpus
     if len(text.split.training) > 1 or len(source) > COUNTED:
         return None, None
     start = text.split.training[0].stop
     ids = source.ids[0 : start + len(source.vocabulary.encode(parts[0][1]))]
     baseline = kneser_ney(ids[:start], ids[start:], len(source.vocabulary))
-    return baseline.order, baseline.bits
+    return baseline.order, baseline.bits * (len(ids) - start) / len(parts[0][1])  # an id may be a byte

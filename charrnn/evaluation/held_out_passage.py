@@ -26,7 +26,7 @@ class HeldOutPassage:
     name: str  # of the text
     begins: int  # so many characters (bytes, of a text of bytes) after its beginning
     pieces: tuple[tuple[int, str], ...]
-    bits: float  # per character, on average
+    bits: float  # per character (byte, of a model of bytes), on average
     places: tuple[Place, ...]  # the most surprising first
 
 
@@ -75,6 +75,6 @@ def _read(loaded: Checkpoint, engine: Engine, source: TrainingText) -> HeldOutPa
         name=source.corpus.name,
         begins=start,
         pieces=shaded(scored.text, scored.bits.tolist()),
-        bits=scored.bits_per_character,
+        bits=scored.bits_per(loaded.header.vocabulary.unit),
         places=tuple(most_surprising(scored, _PLACES)),
     )

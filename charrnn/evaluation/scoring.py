@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
-from charrnn.formatting import bits
+from charrnn.formatting import BYTE, Unit, bits
 from charrnn.network.engine import Engine, RecurrentStack
 from charrnn.sampling.chain import log_softmax
-from charrnn.text.vocabulary import Vocabulary, to_code_points
+from charrnn.text.vocabulary import Vocabulary, to_code_points, utf8_size
 
 UNSEEN_BITS = math.log2(0x110000)  # some 20.09, as if any of Unicode's code points could have come
 # A long text is read in rows side by side, in a third of the time. Each begins with a zero state and a warm-up, as in
@@ -49,6 +49,15 @@ class Score:
     def bits_per_character(self) -> float:
         """The mean over the characters scored."""
         return float(self.bits.mean())
+
+    @property
+    def bits_per_byte(self) -> float:
+        """The same over the bytes that the characters are in UTF-8: what the losses of a model of bytes are."""
+        return float(self.bits.sum()) / utf8_size(self.text)
+
+    def bits_per(self, unit: Unit) -> float:
+        """The mean over characters or bytes."""
+        return self.bits_per_byte if unit == BYTE else self.bits_per_character
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from charrnn.formatting import common_unit
 from charrnn.report import svg_chart
 from charrnn.report.collect import RunReport
 from charrnn.report.svg_chart import Line
@@ -52,7 +53,8 @@ def charts(runs: Sequence[RunReport]) -> list[TitledChart]:
 
 
 def _losses(runs: Sequence[RunReport]) -> TitledChart | None:
-    """Bits per character of the held-out and of the training text."""
+    """The losses of the held-out and of the training text, in bits."""
+    unit = common_unit(run.unit for run in runs)
     lines: list[Line] = []
     for number, run in enumerate(runs):
         style, curves = number % STYLES, run.curves
@@ -69,7 +71,7 @@ def _losses(runs: Sequence[RunReport]) -> TitledChart | None:
     return TitledChart(
         chart=chart,
         name="Loss",
-        unit="bits per character",
+        unit=unit.bits_per if unit else "bits per character, or byte",
         note="Solid: the held-out text, its lowest point ringed. Dashed: the training text, as it was being learnt.",
         legend=legend,
         tall=True,
@@ -83,9 +85,12 @@ def _loss_in_words(run: RunReport) -> str:
         return "nothing was held out, or not measured yet."
     at, lowest = curves.best
     first_iteration, first_loss = curves.held_out[0]
-    words = f"lowest {lowest:.3f} at iteration {at:,}"
+    words = f"lowest {lowest:.3f} {run.unit.short} at iteration {at:,}"
     if first_iteration < at:
-        words = f"{first_loss:.3f} bits held out at iteration {first_iteration:,}, {words}"
+        words = (
+            f"{first_loss:.3f} {run.unit.short} held out at iteration {first_iteration:,}, "
+            f"lowest {lowest:.3f} at iteration {at:,}"
+        )
     trained = next((value for iteration, value in reversed(curves.train) if iteration <= at), None)
     if trained is not None:
         words += f", where the training text takes {trained:.3f}"

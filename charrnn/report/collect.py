@@ -19,6 +19,7 @@ from charrnn.evaluation.held_out_passage import HeldOutPassage, held_out_passage
 from charrnn.evaluation.scoring import ShareCallback
 from charrnn.evaluation.settings import differing_settings, text_key
 from charrnn.evaluation.verdict import Verdict
+from charrnn.formatting import CHARACTER, Unit, common_unit
 from charrnn.network.engine import Engine
 from charrnn.runs import history
 from charrnn.runs.checkpoint import Checkpoint
@@ -84,6 +85,11 @@ class RunReport:
         return self.curves.name
 
     @property
+    def unit(self) -> Unit:
+        """What its losses are per."""
+        return self.checkpoint.header.vocabulary.unit if self.checkpoint else CHARACTER
+
+    @property
     def iterations(self) -> int:
         """The furthest it has come."""
         return max(self.curves.iterations, self.checkpoint.row.iteration if self.checkpoint else 0)
@@ -102,6 +108,11 @@ class Report:
     text_length: int
     prime: str | None  # as it was asked for
     problems: tuple[str, ...]  # what was left out, and why
+
+    @property
+    def unit(self) -> Unit | None:
+        """What the losses of all runs are per; None where they differ."""
+        return common_unit(run.unit for run in self.runs)
 
     @property
     def title(self) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from charrnn.formatting import duration, one_line, size, visible
+from charrnn.formatting import duration, hex_bytes, one_line, size, visible
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -59,12 +59,13 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "bpc": lambda value: _or_dash(value, "{:.3f}"),
+        "loss": lambda value: _or_dash(value, "{:.3f}"),
         "count": lambda value: _or_dash(value, "{:,}"),
         "share": lambda value: _or_dash(value, "{:.0%}"),
         "duration": lambda value: "–" if value is None else duration(value),
         "size": size,
         "one_line": one_line,
+        "hex_bytes": hex_bytes,
         "setting": _setting,
         "pairs": lambda values: ", ".join(f"{name} {_setting(value)}" for name, value in values.items()),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from charrnn.formatting import bits
+from charrnn.formatting import CHARACTER, Unit, bits
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint_file import CheckpointFile, best_of
 from charrnn.runs.find import list_runs
@@ -16,18 +16,19 @@ from charrnn.runs.run import Run
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckpointRow:
-    """One checkpoint's measurements, as tables have them. Losses in bits per character."""
+    """One checkpoint's measurements, as tables have them. Losses in bits per `unit`."""
 
     name: str  # the file's, without its ending
     run: str  # "" for a file that lies in no run
     path: Path
     iteration: int
     characters: int  # seen in training
-    train_bpc: float | None
-    held_out_bpc: float | None
+    train_bits: float | None
+    held_out_bits: float | None
     best: bool  # lowest held-out loss of those it may be compared with
     known_words: float | None  # share of the words of the sample made in training, 0 to 1
     size: int  # bytes
+    unit: Unit  # a character, or of a model of bytes a byte
 
     @classmethod
     def of(cls, file: CheckpointFile, run: str, best: bool) -> CheckpointRow:
@@ -48,11 +49,12 @@ class CheckpointRow:
             path=file.path,
             iteration=header.iteration,
             characters=header.characters,
-            train_bpc=bits(header.train_loss),
-            held_out_bpc=bits(header.held_out_loss),
+            train_bits=bits(header.train_loss),
+            held_out_bits=bits(header.held_out_loss),
             best=best,
             known_words=header.sample.known_words if header.sample else None,
             size=file.size,
+            unit=header.vocabulary.unit,
         )
 
     @property
@@ -61,8 +63,9 @@ class CheckpointRow:
         return f"{self.run}, iteration {self.iteration:,}" if self.run else f"{self.name}, iteration {self.iteration:,}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return dataclasses.asdict(self) | {"path": str(self.path)}
+        """Everything, ready for JSON: losses as `train_bpc`, of a model of bytes `train_bpb`, and so on."""
+        values = dataclasses.asdict(self) | {"path": str(self.path), "unit": self.unit.one}
+        return {self.unit.key(name[:-5]) if name.endswith("_bits") else name: value for name, value in values.items()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +78,11 @@ class RunSummary:
     iterations: int  # the furthest checkpoint's, the resume file included
     size: int  # bytes
 
+    @property
+    def unit(self) -> Unit:
+        """What its losses are told by; a character where there is nothing yet."""
+        return next((file.header.vocabulary.unit for file in self.run.checkpoints), CHARACTER)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         return {
@@ -84,7 +92,8 @@ class RunSummary:
             "snapshots": len(self.run.snapshots),
             "iterations": self.iterations,
             "size": self.size,
-            "best_held_out_bpc": self.best.held_out_bpc if self.best else None,
+            self.unit.key("best_held_out"): self.best.held_out_bits if self.best else None,
+            "unit": self.unit.one,
             "resumable": self.run.resumable is not None,
             "checkpoints": [row.to_dict() for row in self.rows],
             "problems": list(self.run.problems),
@@ -127,13 +136,13 @@ def provenance(path: Path) -> dict[str, Any]:
         path: The checkpoint.
 
     Returns:
-        Values for JSON by name. Losses in bits per character.
+        Values for JSON by name: losses as `train_bpc`, of a model of bytes `train_bpb`, and so on.
 
     Raises:
         CheckpointError: It cannot be read, or is damaged.
     """
     loaded = checkpoint.load(path)
-    header = loaded.header
+    header, unit = loaded.header, loaded.header.vocabulary.unit
     weights = sum(tensor.size for tensor in loaded.weights.values())
     return {
         "path": str(path),
@@ -144,8 +153,9 @@ def provenance(path: Path) -> dict[str, Any]:
         "made_with": dict(header.made_with),
         "iteration": header.iteration,
         "characters": header.characters,
-        "train_bpc": bits(header.train_loss),
-        "held_out_bpc": bits(header.held_out_loss),
+        "unit": unit.one,
+        unit.key("train"): bits(header.train_loss),
+        unit.key("held_out"): bits(header.held_out_loss),
         "corpus": dict(header.corpus),
         "reading": dataclasses.asdict(header.reading),
         "began_from": dict(header.began_from),

@@ -182,7 +182,7 @@ class Run:
         for snapshot in Run(self.path).snapshots:
             header, sample = snapshot.header, snapshot.header.sample
             losses = [
-                f"{word} {bits(loss):.3f} bits per character"
+                f"{word} {bits(loss):.3f} {header.vocabulary.unit.bits_per}"
                 for word, loss in (("train", header.train_loss), ("held out", header.held_out_loss))
                 if loss is not None
             ]

@@ -174,19 +174,22 @@ def bits_per_character(engine: Engine, vocabulary: Vocabulary, text: str) -> flo
         text: At least two characters, all of them in the vocabulary.
 
     Returns:
-        Mean bits of every character after the first, which nothing predicts.
+        Mean bits of every character after the first, which nothing predicts; of a model of bytes, all the bytes of a
+        character count as its.
 
     Raises:
         CorpusError: The text is too short.
         VocabularyError: It has characters that the vocabulary has not.
     """
     ids: list[int] = vocabulary.encode(text).tolist()
-    if len(ids) < 2:
+    if len(text) < 2:
         raise CorpusError(
             "A text of at least two characters is needed: nothing predicts the first.", "Give a longer text."
         )
+    first = len(vocabulary.encode(text[0]))  # of a model of bytes, a character may be several
     stack, nats = RecurrentStack(engine), 0.0
-    for index, following in itertools.pairwise(ids):
+    for place, (index, following) in enumerate(itertools.pairwise(ids), 1):
         stack.step(engine.input_rows[index])
-        nats -= float(log_softmax(stack.logits())[following])
-    return bits(nats / (len(ids) - 1))
+        if place >= first:
+            nats -= float(log_softmax(stack.logits())[following])
+    return bits(nats / (len(text) - 1))

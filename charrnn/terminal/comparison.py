@@ -13,22 +13,25 @@ from charrnn.evaluation.compared_samples import ComparedSample
 from charrnn.evaluation.comparison import Comparison, TrainingCost
 from charrnn.evaluation.head_to_head import Measurement
 from charrnn.evaluation.sample_statistics import SampleStatistics, interpretation
-from charrnn.formatting import duration, size
+from charrnn.formatting import common_unit, duration, size
 from charrnn.runs.listing import CheckpointRow
-from charrnn.terminal.console import body, bpc, open_table, plain, setting, share, show_text
+from charrnn.terminal.console import body, loss, open_table, plain, setting, share, show_text
 
 _NARROWEST = 36  # characters of a column of samples; below it they are shown one under another
 _MOST_COLUMNS = 3
-_FIGURES = ("Iteration", "Characters", "Train\nbpc", "Held-out\nbpc", "Known\nwords")
 
 
 def show_rows(out: Console, rows: Sequence[CheckpointRow]) -> None:
     """The measurements, one checkpoint a line; the run in a column of its own if there are several."""
     several = len({row.run for row in rows}) > 1 or not rows[0].run
-    table = open_table(*(("Run",) if several else ()), *_FIGURES, "", right=_FIGURES)
+    unit = common_unit(row.unit for row in rows)
+    bits, seen = (unit.short, unit.many.capitalize()) if unit else ("bits", "Seen")
+    figures = ("Iteration", seen, f"Train\n{bits}", f"Held-out\n{bits}", *(() if unit else ("per",)), "Known\nwords")
+    table = open_table(*(("Run",) if several else ()), *figures, "", right=figures)
     above = None
     for row in rows:
-        cells = [f"{row.iteration:,}", f"{row.characters:,}", bpc(row.train_bpc), bpc(row.held_out_bpc)]
+        cells = [f"{row.iteration:,}", f"{row.characters:,}", loss(row.train_bits), loss(row.held_out_bits)]
+        cells += [] if unit else [row.unit.one]
         cells += [share(row.known_words), "* best" if row.best else ""]
         name = [plain("" if row.run and row.run == above else row.run or row.name)] if several else []
         table.add_row(*name, *map(plain, cells), style="bold green" if row.best else "")
@@ -57,7 +60,7 @@ def show_settings(out: Console, groups: Sequence[str], settings: Mapping[str, Se
 
 def show_costs(out: Console, groups: Sequence[str], costs: Sequence[TrainingCost]) -> None:
     """How large the networks are and how long they were trained."""
-    figures = ("Parameters", "Characters", "Time", "Size")
+    figures = ("Parameters", "Seen", "Time", "Size")
     table = open_table("", *figures, right=figures)
     for group, cost in zip(groups, costs, strict=True):
         seconds = "-" if cost.seconds is None else duration(cost.seconds)
@@ -68,25 +71,25 @@ def show_costs(out: Console, groups: Sequence[str], costs: Sequence[TrainingCost
 def show_measurement(out: Console, measurement: Measurement, rows: Sequence[CheckpointRow]) -> None:
     """Models on one text, and in words by how much one is better than another."""
     rows_by_path = {row.path: row for row in rows}
-    unit = "held-out characters" if measurement.held_out else "characters"
-    out.print(plain(f"Measured on {measurement.characters:,} {unit} of {measurement.text}", "bold"))
+    unit, held_out = measurement.unit, "held-out " if measurement.held_out else ""
+    out.print(plain(f"Measured on {measurement.count:,} {held_out}{unit.many} of {measurement.text}", "bold"))
     out.print()
-    figures = ("Iteration", "Carried\nbpc", "Cold\nbpc", "Unseen", "Behind the best")
+    figures = ("Iteration", f"Carried\n{unit.short}", f"Cold\n{unit.short}", "Unseen", "Behind the best")
     table = open_table("", *figures, right=figures)
     for model in measurement.models:
         row, difference = rows_by_path[model.path], model.difference
-        cells = [row.run or row.name, f"{row.iteration:,}", bpc(model.carried), bpc(model.cold), f"{model.unseen:,}"]
+        cells = [row.run or row.name, f"{row.iteration:,}", loss(model.carried), loss(model.cold), f"{model.unseen:,}"]
         cells.append(f"{difference.mean:+.3f} ± {difference.half:.3f}" if difference else "* best")
         table.add_row(*map(plain, cells), style="" if difference else "bold green")
     if measurement.ngrams is not None:
-        table.add_row(plain(f"n-grams of order {measurement.order}"), "", plain(bpc(measurement.ngrams)))
+        table.add_row(plain(f"n-grams of order {measurement.order}"), "", plain(loss(measurement.ngrams)))
     out.print(table)
     best = rows_by_path[measurement.best].label
     for model in measurement.models:
         if difference := model.difference:
             out.print()
             sure = "" if difference.clear else ", which may be chance"
-            by = f"by {difference.mean:.3f} ± {difference.half:.3f} bits per character{sure}."
+            by = f"by {difference.mean:.3f} ± {difference.half:.3f} {unit.bits_per}{sure}."
             out.print(plain(f"{best} is better than {rows_by_path[model.path].label} {by}"))
 
 

@@ -45,8 +45,8 @@ def plain(text: object, style: str = "") -> Text:
     return Text(visible(str(text)), style=style)
 
 
-def bpc(value: float | None) -> str:
-    """Bits per character for people."""
+def loss(value: float | None) -> str:
+    """A loss in bits, for people."""
     return "-" if value is None else f"{value:.3f}"
 
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from charrnn.evaluation import verdict
 from charrnn.files import discard_stdout
-from charrnn.formatting import bits, duration, visible
+from charrnn.formatting import BYTE, bits, duration, visible
 from charrnn.runs.run import Run
 from charrnn.training import presets, tensorboard
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
@@ -33,7 +33,7 @@ _PLAIN_EVERY = 10.0  # seconds between two plain lines
 def text_line(training: Trainer) -> str:
     """What was read and how it is divided, in one line."""
     corpus, vocabulary = training.corpus, training.vocabulary
-    count, unit = len(corpus.documents), "bytes" if vocabulary.of_bytes else "characters"
+    count, unit = len(corpus.documents), vocabulary.unit.many
     if count == 1:
         joined = ""
     elif corpus.config.documents:
@@ -54,6 +54,7 @@ class Display:
     def __init__(self, training: Trainer, run: Run, preset: str | None = None) -> None:
         """`preset` is that by which a new training's settings were chosen."""
         self.training, self.run, self.preset = training, run, preset
+        self.unit = training.vocabulary.unit
         self.began_at = training.iteration
         self.moving = sys.stderr.isatty()
         self.bar: tqdm[Any] | None = None
@@ -86,7 +87,7 @@ class Display:
             device = f"{count} CPU thread{'s' * (count > 1)}"
         self._say(f"text    {text_line(training)}")
         self._say(f"model   {shape}: {training.parameters:,} parameters, {device}")
-        reading = f"{reading} x {config.seq_length} characters{shift}"
+        reading = f"{reading} x {config.seq_length} {self.unit.many}{shift}"
         if self.total is None:
             self._say(f"train   {duration(config.time or 0)}, of {reading}")
         else:
@@ -126,7 +127,7 @@ class Display:
                 if not self.training.config.snapshot_due(event.iteration):  # the snapshot that follows says the same
                     self._say(
                         f"iteration {event.iteration:,}: train {bits(event.smoothed_loss):.3f}, "
-                        f"held out {bits(event.held_out_loss):.3f} bits per character"
+                        f"held out {bits(event.held_out_loss):.3f} {self.unit.bits_per}"
                     )
             case Snapshot():
                 self._snapshot(event)
@@ -134,16 +135,23 @@ class Display:
     def _progress(self, event: Progress) -> None:
         speed = self._speed(event)
         if self.bar is not None:
-            rate = f"{speed:,.0f} char/s" if speed else "measuring"
-            loss = event.smoothed_loss
-            self.bar.set_postfix_str(f"loss {loss:.3f}, {bits(loss):.3f} bpc, {rate}", refresh=False)
+            rate = f"{self._rate(speed)}" if speed else "measuring"
+            self.bar.set_postfix_str(f"{self._loss(event)}, {rate}", refresh=False)
             self.bar.update()
         elif speed and self.total is not None and time.monotonic() - self._spoke >= _PLAIN_EVERY:
             seconds_left = self._seconds_left(event)
             self._say(
-                f"iteration {event.iteration:,}/{self.total:,}: loss {event.smoothed_loss:.3f}, "
-                f"{bits(event.smoothed_loss):.3f} bpc, {speed:,.0f} char/s, {duration(seconds_left)} left"
+                f"iteration {event.iteration:,}/{self.total:,}: {self._loss(event)}, {self._rate(speed)}, "
+                f"{duration(seconds_left)} left"
             )
+
+    def _loss(self, event: Progress) -> str:
+        """The training loss, as everywhere that people look."""
+        return f"train {bits(event.smoothed_loss):.3f} {self.unit.short}"
+
+    def _rate(self, speed: float) -> str:
+        """How many characters or bytes a second."""
+        return f"{speed:,.0f} {'byte' if self.unit == BYTE else 'char'}/s"
 
     def _speed(self, event: Progress) -> float | None:
         """Characters trained on per second of training, lately; None until it has been measured for long enough."""
@@ -163,7 +171,7 @@ class Display:
         if not self._estimated and self.total is not None:
             self._estimated = True
             time_left = duration(self._seconds_left(event))
-            self._say(f"speed   {speed:,.0f} characters a second: about {time_left} of training to go")
+            self._say(f"speed   {speed:,.0f} {self.unit.many} a second: about {time_left} of training to go")
         return speed
 
     def _seconds_left(self, event: Progress) -> float:
@@ -176,12 +184,10 @@ class Display:
     def _snapshot(self, event: Snapshot) -> None:
         header, sample = event.header, event.header.sample
         facts = [f"iteration {header.iteration:,}"]
-        if header.train_loss is not None:
-            facts.append(f"train {bits(header.train_loss):.3f}")
-        if header.held_out_loss is not None:
-            facts.append(f"held out {bits(header.held_out_loss):.3f} bits per character")
-        else:
-            facts[-1] += " bits per character"
+        losses = (("train", header.train_loss), ("held out", header.held_out_loss))
+        measured = [f"{name} {bits(loss):.3f}" for name, loss in losses if loss is not None]
+        if measured:
+            facts.append(f"{', '.join(measured)} {self.unit.short}")
         if sample is not None and sample.known_words is not None:
             facts.append(f"{sample.known_words:.0%} known words")
         title = f"--- {', '.join(facts)} ---"

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from charrnn.formatting import one_line, size
+from charrnn.formatting import BYTE, CHARACTER, one_line, size
 from charrnn.runs.listing import RunSummary
-from charrnn.terminal.console import body, bpc, moment, open_table, plain, setting, share, show_text
+from charrnn.terminal.console import body, loss, moment, open_table, plain, setting, share, show_text
 
 
 def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
@@ -23,15 +23,14 @@ def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
         facts = [f"{count} snapshot{'' if count == 1 else 's'}", f"{summary.iterations:,} iterations"]
         facts.append(size(summary.size))
         if summary.best:
-            facts.append(f"best {bpc(summary.best.held_out_bpc)} bpc held out")
+            facts.append(f"best {loss(summary.best.held_out_bits)} {summary.unit.short} held out")
         out.print(plain("  " + ", ".join(facts)))
         if not summary.rows:
             continue
-        table = open_table(
-            "", "Iteration", "Held-out bpc", "Size", "File", "", right=("Iteration", "Held-out bpc", "Size")
-        )
+        held_out = f"Held-out {summary.unit.short}"
+        table = open_table("", "Iteration", held_out, "Size", "File", "", right=("Iteration", held_out, "Size"))
         for row in summary.rows:
-            cells = [f"{row.iteration:,}", bpc(row.held_out_bpc), size(row.size), row.path.name]
+            cells = [f"{row.iteration:,}", loss(row.held_out_bits), size(row.size), row.path.name]
             cells.append("* best" if row.best else "")
             table.add_row(" ", *map(plain, cells), style="bold green" if row.best else "")
         out.print(table)
@@ -40,6 +39,7 @@ def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
 def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
     """Everything that `listing.provenance` tells, the sample last."""
     vocabulary, sample = facts["vocabulary"], facts["sample"]
+    unit = BYTE if vocabulary["of_bytes"] else CHARACTER
     out.print(plain(facts["path"], "bold"), soft_wrap=True)  # a path can be copied only in one piece
     lines: dict[str, Any] = {
         "kind": facts["kind"],
@@ -49,9 +49,9 @@ def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
         "created": moment(facts["created"]),
         "made with": _pairs(facts["made_with"]),
         "iteration": f"{facts['iteration']:,}",
-        "seen": f"{facts['characters']:,} characters",
-        "train": f"{bpc(facts['train_bpc'])} bits per character",
-        "held out": f"{bpc(facts['held_out_bpc'])} bits per character",
+        "seen": f"{facts['characters']:,} {unit.many}",
+        "train": f"{loss(facts[unit.key('train')])} {unit.bits_per}",
+        "held out": f"{loss(facts[unit.key('held_out')])} {unit.bits_per}",
         "corpus": _pairs(facts["corpus"]),
         "reading": _pairs(facts["reading"]),
         **({"began from": _pairs(facts["began_from"])} if facts["began_from"] else {}),

@@ -13,7 +13,7 @@ from rich.text import Text
 from charrnn.config import ReadConfig
 from charrnn.evaluation.scoring import UNSEEN_BITS, Place, Score
 from charrnn.formatting import one_line
-from charrnn.terminal.console import bpc, open_table, plain
+from charrnn.terminal.console import loss, open_table, plain
 
 PLACE = ("Line", "Bits", "Place")
 
@@ -33,7 +33,13 @@ class ModelScore:
 def columns(scored: Sequence[ModelScore]) -> list[str]:
     """The heads of `cells`: a name, then figures."""
     several = ["Above\nthe best"] if len(scored) > 1 else []
-    return ["Model", "Iteration", "Characters", "Bits per\ncharacter", "Never\nseen", *several]
+    per_byte = ["Bits per\nbyte"] if _any_of_bytes(scored) else []
+    return ["Model", "Iteration", "Characters", "Bits per\ncharacter", *per_byte, "Never\nseen", *several]
+
+
+def _any_of_bytes(scored: Sequence[ModelScore]) -> bool:
+    """Whether one of the models is of bytes, whose training is told in bits per byte."""
+    return any(model.reading.bytes for model in scored)
 
 
 def cells(scored: Sequence[ModelScore]) -> Iterator[list[str]]:
@@ -43,7 +49,8 @@ def cells(scored: Sequence[ModelScore]) -> Iterator[list[str]]:
         mean = model.score.bits_per_character
         several = ["best" if model is scored[0] else f"{mean - best:.3f}"] if len(scored) > 1 else []
         counts = f"{model.iteration:,}", f"{len(model.score.text):,}"
-        yield [model.name, *counts, bpc(mean), f"{np.count_nonzero(model.score.unseen):,}", *several]
+        per_byte = [loss(model.score.bits_per_byte)] if _any_of_bytes(scored) else []
+        yield [model.name, *counts, loss(mean), *per_byte, f"{np.count_nonzero(model.score.unseen):,}", *several]
 
 
 def remarks(scored: Sequence[ModelScore], window: int | None) -> list[str]:
@@ -51,6 +58,8 @@ def remarks(scored: Sequence[ModelScore], window: int | None) -> list[str]:
     lines = ["The state was carried over the whole text."]
     if window is not None:
         lines = [f"Cold: the state began at zero every {window:,} characters."]
+    if _any_of_bytes(scored):
+        lines.append("A model of bytes is trained on bits per byte; per character, all the bytes of one are counted.")
     if any(model.score.unseen.any() for model in scored):
         lines.append(f"A character that a model has never seen is charged {UNSEEN_BITS:.1f} bits.")
     if len({model.score.before + model.score.text for model in scored}) > 1:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError, VocabularyError
+from charrnn.formatting import BYTE, CHARACTER, Unit
 
 CodePoints = NDArray[np.uint32]
 Ids = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
@@ -38,12 +39,25 @@ def to_text(code_points: NDArray[np.uint32]) -> str:
     return code_points.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
+def utf8_size(text: str) -> int:
+    """How many bytes characters are in UTF-8; a lone surrogate that stands for a byte is that one.
+
+    >>> utf8_size("aé€𝄞" + chr(0xDC9B))
+    11
+    """
+    points = to_code_points(text)
+    sizes = 1 + (points >= 0x80).astype(np.intp) + (points >= 0x800) + (points >= 0x10000)
+    return int(np.where((points >= 0xDC80) & (points <= 0xDCFF), 1, sizes).sum())
+
+
 def describe(character: str) -> str:
     """A character as it can be shown in any message.
 
     >>> describe("é"), describe(chr(160))
     ("'é' (U+00E9)", 'NO-BREAK SPACE (U+00A0)')
     """
+    if "\udc80" <= character <= "\udcff":  # a byte as "surrogateescape" has it
+        return f"the byte 0x{ord(character) - 0xDC00:02X}"
     shown = repr(character) if character.isprintable() else unicodedata.name(character, "control")
     return f"{shown} (U+{ord(character):04X})"
 
@@ -185,6 +199,11 @@ class Vocabulary:
             return lambda index, last: self.characters[index]
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         return lambda index, last: decoder.decode(index.to_bytes(), last)
+
+    @property
+    def unit(self) -> Unit:
+        """What an id is: a character or a byte."""
+        return BYTE if self.of_bytes else CHARACTER
 
     @property
     def default_prime(self) -> str:

@@ -1,7 +1,8 @@
 """A training's figures as TensorBoard event files, in its run directory beside the metrics.
 
 By the standard writer, which needs the package `tensorboard`: charrnn's extra of that name. Losses are in bits per
-character, as everywhere that people look.
+character, as everywhere that people look; those of a model of bytes are bits per byte, and have tags of their own, so
+that no chart has both.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.errors import RunError, UsageError
-from charrnn.formatting import bits
+from charrnn.formatting import CHARACTER, Unit, bits
 from charrnn.runs.header import Sample
 from charrnn.runs.run import Run
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
@@ -39,7 +40,7 @@ def directory(run: Run) -> Path:
     return run.path / "tensorboard"
 
 
-def write_events(events: Iterable[Event], run: Run, after: int) -> Iterator[Event]:
+def write_events(events: Iterable[Event], run: Run, after: int, unit: Unit = CHARACTER) -> Iterator[Event]:
     """Pass a training's events on, each after its figures were written. Changes nothing in the training.
 
     A resumed run goes on in the same directory, and what had been written of iterations that are now trained again is
@@ -49,6 +50,7 @@ def write_events(events: Iterable[Event], run: Run, after: int) -> Iterator[Even
         events: Of the training; the first is of the iteration `after` that one.
         run: Where they are written.
         after: The iteration that the training is at.
+        unit: What the losses are per.
 
     Returns:
         The events, as they come.
@@ -58,7 +60,7 @@ def write_events(events: Iterable[Event], run: Run, after: int) -> Iterator[Even
         RunError: The directory cannot be written; when called, or on the way.
     """
     SummaryWriter = require("torch.utils.tensorboard").SummaryWriter
-    path = directory(run)
+    path, loss = directory(run), "loss" if unit == CHARACTER else f"loss_{unit.short}"
     with _explaining_errors(path):
         writer = SummaryWriter(str(path), purge_step=after + 1, flush_secs=_FLUSH_SECONDS)
 
@@ -67,7 +69,7 @@ def write_events(events: Iterable[Event], run: Run, after: int) -> Iterator[Even
         try:
             for event in events:
                 with _explaining_errors(path):
-                    point = _write(writer, event, point)
+                    point = _write(writer, event, loss, point)
                 yield event
         finally:
             with _explaining_errors(path):
@@ -86,18 +88,21 @@ def _explaining_errors(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _write(writer: Any, event: Event, point: Progress | None) -> Progress | None:
-    """Write one event. Returns the Progress from which the next speed is measured, as `point` is for this one."""
+def _write(writer: Any, event: Event, loss: str, point: Progress | None) -> Progress | None:
+    """Write one event, its loss under this tag.
+
+    Returns the Progress from which the next speed is measured, as `point` is for this one.
+    """
     match event:
         case Snapshot(header=header):
             if header.sample is not None:
                 writer.add_text("sample", _code_block(header.sample), header.iteration)
         case Evaluated():
-            writer.add_scalar("loss/held_out", bits(event.held_out_loss), event.iteration)
+            writer.add_scalar(f"{loss}/held_out", bits(event.held_out_loss), event.iteration)
         case Progress():
             if event.iteration % _EVERY:
                 return point or event
-            writer.add_scalar("loss/train", bits(event.smoothed_loss), event.iteration)
+            writer.add_scalar(f"{loss}/train", bits(event.smoothed_loss), event.iteration)
             writer.add_scalar("grad_norm", event.grad_norm, event.iteration)
             writer.add_scalar("learning_rate", event.learning_rate, event.iteration)
             if point is not None and event.seconds > point.seconds:

@@ -43,10 +43,10 @@ def best_iterations(result: comparison.Comparison) -> list[tuple[str, int]]:
 def test_rows_are_in_bits(tmp_path: Path) -> None:
     result = compare([tiny.run(tmp_path, "one", {300: 2.5, 100: None})], length=0)
     first, second = result.rows
-    assert (first.iteration, first.held_out_bpc, first.best) == (100, None, False)
+    assert (first.iteration, first.held_out_bits, first.best) == (100, None, False)
     assert (second.run, second.name, second.iteration) == ("one", "iteration-000300", 300)
-    assert second.train_bpc == pytest.approx(2)
-    assert second.held_out_bpc == pytest.approx(2.5)
+    assert second.train_bits == pytest.approx(2)
+    assert second.held_out_bits == pytest.approx(2.5)
     assert (second.characters, second.known_words, second.best) == (307_200, 0.25, True)
     assert second.size == second.path.stat().st_size
     assert result.samples == ()

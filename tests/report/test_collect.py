@@ -225,7 +225,7 @@ def test_the_curves_are_in_the_page_with_their_words(tmp_path: Path) -> None:
         "Gradient norm by iteration",
     ]
     loss, rate, norm = parsed.texts("desc")
-    assert loss.startswith("3.000 bits held out at iteration 100, lowest 2.500 at iteration 300, where the training")
+    assert loss.startswith("3.000 bpc held out at iteration 100, lowest 2.500 at iteration 300, where the training")
     assert "2.750 at iteration 500, its last." in loss
     assert rate == "0.0098 at its highest, 2e-05 at iteration 500."
     assert norm == "2 of 500 iterations (0.4%) clipped at 5, the last by iteration 20."

@@ -1,0 +1,103 @@
+"""A model of bytes is told in bits per byte, everywhere; and where characters are what is compared, both are named."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+from helpers.command_line import SHORT, CommandLine
+
+from charrnn.runs import checkpoint
+from charrnn.text.vocabulary import describe, utf8_size
+
+# All of one length, so that a held-out part of bytes begins with a character.
+TEXT = "".join("абвгдежз"[(number * number) % 8] for number in range(2000))
+
+
+@pytest.fixture
+def run_charrnn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> CommandLine:
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text(TEXT, "utf-8")
+    Path("held-out.txt").write_text(TEXT[1000:], "utf-8")
+    command = CommandLine(monkeypatch, capfdbinary)
+    options = ("--iterations", "20", "--snapshot-at", "20", "--eval-every", "10", "--val-frac", "0.5", "--name")
+    said = command.train("text.txt", "--bytes", *SHORT, *options, "bytes")
+    assert "iteration 10: train " in said
+    assert said.count("bits per byte") == 1
+    assert "per character" not in said
+    command.train("text.txt", *SHORT, *options, "characters")
+    return command
+
+
+def test_every_verb_says_the_unit(run_charrnn: CommandLine) -> None:
+    snapshot = "checkpoints/bytes/iteration-000020.safetensors"
+    kept = checkpoint.read_header(Path(snapshot))
+    assert kept.held_out_loss is not None
+    figure = f"{kept.held_out_loss / math.log(2):.3f}"
+    for arguments, said in [
+        (("compare", "bytes", "--length", "0"), f"{figure}"),
+        (("runs",), f"best {figure} bpb held out"),
+        (("runs", "show", snapshot), f"{figure} bits per byte"),
+        (("sample", "bytes", "--length", "10", "--seed", "1"), f"held out {figure} bits per byte"),
+    ]:
+        done = run_charrnn(*arguments)
+        shown = (done.stdout + done.stderr).decode(errors="replace")
+        assert said in shown
+        assert arguments[0] == "runs" or not {"bpc", "per character"} & set(shown.split())
+        assert "bits per character" not in shown
+    assert "bits per byte" in Path("checkpoints/bytes/samples.md").read_text("utf-8")
+    run_charrnn("report", "bytes", "-o", "page.html", "--svg", "curves.svg")
+    for name in ("page.html", "curves.svg"):
+        assert f"{figure} bpb" in (page := Path(name).read_text("utf-8"))
+        assert "bits per character" not in page
+    listed = {run["name"]: run for run in json.loads(run_charrnn("runs", "--json").stdout)["runs"]}
+    assert listed["bytes"]["unit"] == "byte"
+    assert f"{listed['bytes']['best_held_out_bpb']:.3f}" == figure
+    assert listed["characters"]["checkpoints"][0].keys() >= {"train_bpc", "held_out_bpc"}
+    assert listed["bytes"]["checkpoints"][0].keys() >= {"train_bpb", "held_out_bpb"}
+
+
+def test_train_and_score_agree(run_charrnn: CommandLine) -> None:
+    header = checkpoint.read_header(Path("checkpoints/bytes/iteration-000020.safetensors"))
+    assert header.held_out_loss is not None
+    per_byte = header.held_out_loss / math.log(2)
+    scored = json.loads(run_charrnn("score", "bytes", "held-out.txt", "--json").stdout)["scores"][0]
+    assert scored["bits_per_byte"] == pytest.approx(per_byte, rel=0.01)  # the text before was not read here
+    assert scored["bits_per_character"] == pytest.approx(2 * scored["bits_per_byte"], rel=1e-9)
+    table = run_charrnn("score", "bytes", "held-out.txt").stdout.decode()
+    for figure in ("bits_per_byte", "bits_per_character"):
+        assert f" {scored[figure]:.3f} " in table
+    assert "bits per byte; per character, all the bytes of one are counted" in " ".join(table.split())
+    assert "byte" not in run_charrnn("score", "characters", "held-out.txt").stdout.decode()
+
+
+def test_both_kinds_in_one_comparison(run_charrnn: CommandLine) -> None:
+    mixed, alone = (
+        json.loads(run_charrnn("compare", *runs, "--json", "--text", "held-out.txt").stdout)
+        for runs in (("bytes", "characters"), ("bytes",))
+    )
+    assert (mixed["measurement"]["unit"], alone["measurement"]["unit"]) == ("character", "byte")
+    assert (alone["measurement"]["characters"], alone["measurement"]["bytes"]) == (999, 1998)
+    [one] = alone["measurement"]["models"]
+    assert one["carried"] == pytest.approx(mixed["measurement"]["models"][0]["carried"] / 2, rel=1e-9)
+    assert one["carried"] == pytest.approx(alone["rows"][0]["held_out_bpb"], rel=0.01)
+    shown = run_charrnn("compare", "bytes", "characters", "--length", "0").stdout.decode()
+    assert re.search(r"^bytes .* byte ", shown, re.M)
+    assert re.search(r"^characters .* character ", shown, re.M)
+    own = json.loads(run_charrnn("compare", "bytes", "--json", "--text", "text.txt").stdout)["measurement"]
+    assert own["ngrams"] < 1.5  # bits per byte: every other byte says nothing
+
+
+def test_a_sample_has_both_figures(run_charrnn: CommandLine) -> None:
+    facts = json.loads(run_charrnn("sample", "bytes", "--json", "--seed", "3", "--length", "40").stdout)
+    assert facts["bits_per_byte"] * 40 == pytest.approx(facts["bits_per_character"] * len(facts["text"]))
+
+
+def test_bytes_are_named_as_bytes() -> None:
+    assert describe("\udc9b") == "the byte 0x9B"
+    assert utf8_size("aé€𝄞\udc9b") == 1 + 2 + 3 + 4 + 1
