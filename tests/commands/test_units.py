@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
 from helpers.command_line import SHORT, CommandLine
 
+from charrnn.commands.main import main
 from charrnn.runs import checkpoint
 from charrnn.text.vocabulary import describe, utf8_size
 
@@ -17,21 +20,36 @@ from charrnn.text.vocabulary import describe, utf8_size
 TEXT = "".join("абвгдежз"[(number * number) % 8] for number in range(2000))
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a text and two runs on it, one of bytes."""
+    directory = tmp_path_factory.mktemp("units")
+    (directory / "text.txt").write_text(TEXT, "utf-8")
+    (directory / "held-out.txt").write_text(TEXT[1000:], "utf-8")
+    options = ("--iterations", "20", "--snapshot-at", "20", "--eval-every", "10", "--val-frac", "0.5", "--threads", "1")
+    with pytest.MonkeyPatch.context() as patch, (directory / "said.txt").open("w") as said, redirect_stderr(said):
+        patch.chdir(directory)
+        for name, more in (("bytes", ("--bytes",)), ("characters", ())):
+            patch.setattr(sys, "argv", ["charrnn", "train", "text.txt", *SHORT, *options, *more, "--name", name])
+            with pytest.raises(SystemExit) as left:
+                main()
+            assert not left.value.code
+            said.write("next run\n")
+    return directory
+
+
 @pytest.fixture
-def run_charrnn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    Path("text.txt").write_text(TEXT, "utf-8")
-    Path("held-out.txt").write_text(TEXT[1000:], "utf-8")
-    command = CommandLine(monkeypatch, capfdbinary)
-    options = ("--iterations", "20", "--snapshot-at", "20", "--eval-every", "10", "--val-frac", "0.5", "--name")
-    said = command.train("text.txt", "--bytes", *SHORT, *options, "bytes")
-    assert "iteration 10: train " in said
-    assert said.count("bits per byte") == 1
-    assert "per character" not in said
-    command.train("text.txt", *SHORT, *options, "characters")
-    return command
+def run_charrnn(place: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> CommandLine:
+    monkeypatch.chdir(place)
+    return CommandLine(monkeypatch, capfdbinary)
+
+
+def test_a_training_says_the_unit(place: Path) -> None:
+    of_bytes, of_characters, _ = (place / "said.txt").read_text().split("next run\n")
+    assert "bits per byte\n" in of_bytes
+    assert " x 16 bytes" in of_bytes
+    assert "character" not in of_bytes
+    assert "bits per character\n" in of_characters
 
 
 def test_every_verb_says_the_unit(run_charrnn: CommandLine) -> None:
@@ -53,7 +71,8 @@ def test_every_verb_says_the_unit(run_charrnn: CommandLine) -> None:
     assert "bits per byte" in Path("checkpoints/bytes/samples.md").read_text("utf-8")
     run_charrnn("report", "bytes", "-o", "page.html", "--svg", "curves.svg")
     for name in ("page.html", "curves.svg"):
-        assert f"{figure} bpb" in (page := Path(name).read_text("utf-8"))
+        assert " bpb held out" in (page := Path(name).read_text("utf-8"))
+        assert figure in page
         assert "bits per character" not in page
     listed = {run["name"]: run for run in json.loads(run_charrnn("runs", "--json").stdout)["runs"]}
     assert listed["bytes"]["unit"] == "byte"
