@@ -13,34 +13,29 @@ from typing import Any
 import typer
 
 from charrnn.commands.main import app
-from charrnn.config import (
-    Config,
-    settings_of,
-)
+from charrnn.config import synonyms
 
 TARGET = Path(__file__).with_name("cli.md")
 _HEAD = """# The command line
 
 Made from the code by `make docs`. Options may be written with dashes or underscores; `--help` after any verb shows the
 same, but for the ranges. Of the network, the training and the reading of texts, a setting's name with underscores is
-its name in the Python API, too.
+its name in the Python API, too. [Names of other programs](#names-of-other-programs) work as well.
 """
+_SYNONYMS = """## Names of other programs
 
+What char-rnn, torch-rnn, textgenrnn, makemore, nanoGPT, Keras and transformers call a setting works too, with two
+dashes, where it means the same; for their other names, and for verbs, the command says what to write instead. From
+Python they do not work, but `charrnn.train` says which name is meant.
 
-def _ranges(config: type[Config]) -> dict[str, str]:
-    """The range of every setting of the configs below one."""
-    below = [_ranges(subclass) for subclass in config.__subclasses__()]
-    own = {setting.name: setting.option.bounds() for setting in settings_of(config)}
-    return {name: bounds for ranges in [own, *below] for name, bounds in ranges.items()}
-
-
-_RANGES = _ranges(Config)
+| option | is also |
+|---|---|"""
 
 
 def reference() -> str:
     """The whole page, in Markdown."""
     root: Any = typer.main.get_command(app)
-    return "\n".join([_HEAD, *_sections(root, "charrnn")])
+    return "\n".join([_HEAD, *_sections(root, "charrnn"), _SYNONYMS, *_synonyms(root)])
 
 
 def _sections(command: Any, path: str) -> Iterator[str]:
@@ -58,19 +53,39 @@ def _sections(command: Any, path: str) -> Iterator[str]:
             yield ""
         for panel in dict.fromkeys(option.rich_help_panel for option in options):
             yield f"| {panel or 'Options'} | |\n|---|---|"
-            yield from (_row(option, context) for option in options if option.rich_help_panel == panel)
+            yield from (_row(option, command, context) for option in options if option.rich_help_panel == panel)
             yield ""
     for name, subcommand in getattr(command, "commands", {}).items():
         yield from _sections(subcommand, f"{path} {name}")
 
 
-def _row(option: Any, context: Any) -> str:
+def _synonyms(root: Any) -> Iterator[str]:
+    """A row for each option that has other names."""
+    for setting in dict.fromkeys(name for command in _commands(root) for name in _long_names(command)):
+        if others := synonyms.other_names(setting):
+            yield f"| `--{setting}` | {', '.join(f'`--{name}`' for name in others)} |"
+    yield ""
+
+
+def _commands(command: Any) -> Iterator[Any]:
+    """A command and all below it."""
+    yield command
+    for below in getattr(command, "commands", {}).values():
+        yield from _commands(below)
+
+
+def _long_names(command: Any) -> list[str]:
+    """The long names of its options, without dashes."""
+    return [name[2:] for parameter in command.params for name in parameter.opts if name.startswith("--")]
+
+
+def _row(option: Any, command: Any, context: Any) -> str:
     """An option's names, what it takes and what it means, as a row of a table."""
     names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
-    takes = (
-        "" if option.is_flag else f" `{option.metavar or option.display_type(context).strip('<>')}`".replace("|", "\\|")
-    )
-    bounds = _RANGES.get(option.name, "") or ("" if option.min is None else f"at least {option.min}")
+    metavar = (option.metavar or option.display_type(context)).strip("<>").replace("|", "\\|")
+    takes = "" if option.is_flag else f" `{metavar}`"
+    setting = getattr(command.callback, "settings", {}).get(option.name)
+    bounds = setting.option.bounds() if setting else ""
     return f"| {names}{takes} | {option.help}{f' Range: {bounds}.' if bounds else ''}{_default(option)} |"
 
 

@@ -8,9 +8,11 @@ import typer
 
 from charrnn._version import __version__
 from charrnn.commands import compare, corpora, report, runs, sample, score, train
+from charrnn.commands.arguments import Command, Group
 
 app = typer.Typer(
     name="charrnn",
+    cls=Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={
@@ -30,13 +32,13 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def charrnn(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Learn to write like any text, one character at a time, and watch it learn."""
 
 
 for verb in (train.train, sample.sample, compare.compare, report.report, score.score):
-    app.command()(verb)
+    app.command(cls=Command)(verb)
 app.add_typer(runs.runs_app, name="runs")
 app.add_typer(corpora.corpora_app, name="corpora")

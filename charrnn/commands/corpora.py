@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.commands import text_options, training_setup
+from charrnn.commands.arguments import Command, Group
 from charrnn.commands.options import Json, TrainingThreads, print_json, with_options
-from charrnn.config import ReadConfig, SourceConfig, TrainConfig
+from charrnn.config import Option, ReadConfig, SourceConfig, TrainConfig
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 _TRAIN = TrainConfig()
 _BUDGETS = (60.0, 300.0, 1800.0)  # seconds that a network is suggested for
 
-corpora_app = typer.Typer(help="List the texts that are known by name, and fetch more.", invoke_without_command=True)
+corpora_app = typer.Typer(
+    cls=Group, help="List the texts that are known by name, and fetch more.", invoke_without_command=True
+)
 
 
 @corpora_app.callback()
@@ -59,11 +62,13 @@ def _offered(entry: KnownText) -> dict[str, object]:
     return {name: getattr(entry, name) for name in names}
 
 
-@corpora_app.command()
+@corpora_app.command(cls=Command)
+@with_options
 def fetch(
+    *,
     texts: Annotated[list[str], typer.Argument(metavar="NAME|URL", help="Names of the list, or web addresses.")],
     force: Annotated[bool, typer.Option("--force", help="Fetch again what is here already.")] = False,
-    max_size: Annotated[int, typer.Option(min=1, metavar="MB", help="The most to download of each.")] = 200,
+    max_size: Annotated[int, Option("The most to download of each.", low=1, metavar="MB")] = 200,
     name: Annotated[
         str | None, typer.Option(show_default="after the address", help="What to call the text of a URL.")
     ] = None,
@@ -93,14 +98,16 @@ def fetch(
     _say(f"Learn it: charrnn train {entries[-1].name}")
 
 
-@corpora_app.command()
+@corpora_app.command(cls=Command)
 @with_options
 def check(
     *,
     texts: text_options.Texts = None,
     source: SourceConfig,
     reading: ReadConfig,
-    val_frac: Annotated[float, typer.Option(help="Validation share that is held out, at the end.")] = _TRAIN.val_frac,
+    val_frac: Annotated[
+        float, Option("Validation share that is held out, at the end.", low=0, below=1)
+    ] = _TRAIN.val_frac,
     threads: TrainingThreads = None,
     trials: Annotated[bool, typer.Option(help="Train networks for a moment, to tell how long they take.")] = True,
     as_json: Json = False,
@@ -132,7 +139,7 @@ def check(
         show_trials(console(), tried, suggested)
 
 
-@corpora_app.command()
+@corpora_app.command(cls=Command)
 def clear() -> None:
     """Clear the cache of encoded texts; they are encoded anew when they are next read."""
     from charrnn import files
@@ -142,7 +149,7 @@ def clear() -> None:
     _say(f"cleared {size(id_cache.clear())} of encoded texts in {files.cache_dir()}")
 
 
-@corpora_app.command()
+@corpora_app.command(cls=Command)
 def remove(names: Annotated[list[str], typer.Argument(metavar="NAME", help="Fetched texts.")]) -> None:
     """Remove fetched texts from this machine."""
     from charrnn.text import known_texts

@@ -10,11 +10,12 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NewType, get_type_hints
+from typing import Annotated, Any, NewType, get_args, get_origin, get_type_hints
 
 import typer
 
-from charrnn.config import Config, Setting, settings_of
+from charrnn.config import Config, Option, Setting, parsing, settings_of
+from charrnn.config.option import setting_of
 from charrnn.config.training import PLACE
 from charrnn.formatting import visible
 
@@ -26,19 +27,15 @@ Json = Annotated[bool, typer.Option("--json", help="Write JSON to standard outpu
 JsonLines = Annotated[
     bool, typer.Option("--json", help="A line of JSON for each text: what was written, by what, how likely.")
 ]
-TextLength = Annotated[
-    int, typer.Option(min=0, help="Compare several runs on so many held-out characters, at most; 0: do not.")
-]
-TrainingThreads = Annotated[
-    int | None, typer.Option(min=1, show_default="all cores", help="CPU threads to train with.", rich_help_panel=PLACE)
-]
+TextLength = Annotated[int, Option("Compare several runs on so many held-out characters, at most; 0: do not.", low=0)]
+TrainingThreads = Annotated[int | None, Option("CPU threads to train with.", panel=PLACE, low=1, default="all cores")]
 SamplingThreads = Annotated[
     int,
-    typer.Option(
-        min=1,
-        help="CPU threads. More are faster for wide models on an idle machine, far slower on a busy one, and round "
+    Option(
+        "CPU threads. More are faster for wide models on an idle machine, far slower on a busy one, and round "
         "differently, so that a seed may write another text.",
-        rich_help_panel=PLACE,
+        panel=PLACE,
+        low=1,
     ),
 ]
 
@@ -47,32 +44,65 @@ Typed = NewType("Typed", dict[str, Any])
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose parameters that are annotated as a Config become options, one for each of the config's settings.
+    """A command whose parameters that are annotated as settings become options.
 
-    The command is called with a config that has what was typed, and otherwise what the parameter's default has. A
-    parameter annotated `Typed` is given all that was typed. The other parameters are Typer's own.
+    A parameter annotated as a Config becomes an option for each of the config's settings, and is given a config that
+    has what was typed, and otherwise what the parameter's default has; one annotated with an `Option` is a setting
+    itself. A parameter annotated `Typed` is given all that was typed. The other parameters are Typer's own.
     """
     hints = get_type_hints(command, include_extras=True)
     usual: dict[str, Config] = {}
+    settings: dict[str, Setting] = {}
     parameters = [_parameter("context", typer.Context)]
     for name, parameter in inspect.signature(command).parameters.items():
         kind = hints[name]
         if inspect.isclass(kind) and issubclass(kind, Config):
             usual[name] = kind() if parameter.default is parameter.empty else parameter.default
+            settings |= {setting.name: setting for setting in settings_of(kind)}
             parameters += [_option(setting, getattr(usual[name], setting.name)) for setting in settings_of(kind)]
+        elif any(isinstance(part, Option) for part in get_args(kind)):
+            settings[name] = setting_of(name, kind, parameter.default)
+            parameters.append(_option(settings[name], parameter.default))
         elif kind is not Typed:
             parameters.append(_parameter(name, kind, parameter.default))
 
     @functools.wraps(command)
     def parsed(context: typer.Context, **values: Any) -> None:
-        typed = {name: value for name, value in values.items() if was_typed(context, name)}
-        arguments = {name: values.get(name, Typed(typed)) for name in hints if name != "return"}
+        typed = {
+            name: _read(settings[name], value) if name in settings else value
+            for name, value in values.items()
+            if was_typed(context, name)
+        }
+        arguments = {name: Typed(typed) if kind is Typed else values.get(name) for name, kind in hints.items()}
+        arguments.pop("return", None)
+        for name in arguments.keys() & settings.keys():
+            arguments[name] = typed.get(name, settings[name].default)
+            if name in typed:
+                settings[name].check(typed[name])
         for name, config in usual.items():
             arguments[name] = typed_over(typed, config)
         command(**arguments)
 
     parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    parsed.settings = settings  # type: ignore[attr-defined]
     return parsed
+
+
+def _read(setting: Setting, typed: str | list[str] | bool) -> Any:
+    """The value that was typed, and on standard error how its escapes are understood if that may surprise.
+
+    Raises UsageError.
+    """
+    if isinstance(typed, bool):
+        return typed
+    parts = typed if isinstance(typed, list) else [typed]
+    if setting.option.escapes is not None:
+        note = parsing.mistakable if setting.option.escapes else parsing.literal
+        for part in parts:
+            if said := note(part):
+                print(f"charrnn: {setting.flag}: {visible(said)}", file=sys.stderr)
+    values = [setting.read(part) for part in parts]
+    return values if isinstance(typed, list) else values[0]
 
 
 def was_typed(context: typer.Context, name: str) -> bool:
@@ -86,26 +116,28 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
 
 
 def _option(setting: Setting, default: Any) -> inspect.Parameter:
-    """A setting as Typer takes it."""
+    """A setting as Typer takes it: as text, which the setting reads, or as a switch."""
     option, shown = setting.option, setting.option.default
-    if option.parse is not None and default and shown is None:
-        shown = ",".join(map(str, default))
     names = option.names or ((setting.flag,) if option.switch else ())
+    kind: Any = setting.type if setting.type is bool or get_origin(setting.type) is list else str
+    if shown is None and kind is str and default is not None:
+        default = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+    elif shown is not None and default == setting.default:
+        default = None
     described: dict[str, Any] = {
         "help": f"{option.help} ({', '.join(setting.choices)})" if setting.choices else option.help,
         "rich_help_panel": option.panel,
-        "show_default": True if shown is None or default != setting.default else shown,
-        "metavar": option.metavar,
+        "show_default": True if shown is None or default is not None else shown,
+        "metavar": option.metavar or ("CHOICE" if setting.choices else _METAVARS.get(setting.type)),
     }
-    if option.parse is not None:  # what it makes of the words is never a default: those come from the config
-        described |= {"parser": option.parse, "show_default": shown or False}
-        default = None
-    if setting.choices:  # which the config checks, as it does all ranges
-        described |= {"metavar": "CHOICE", "autocompletion": _completion(setting.choices)}
-    kind = str if option.parse is not None or setting.choices else setting.type
+    if setting.choices:
+        described["autocompletion"] = _completion(setting.choices)
     if default is None:
         kind |= None
     return _parameter(setting.name, Annotated[kind, typer.Option(*names, **described)], default)
+
+
+_METAVARS = {int: "<int>", float: "<float>", Path: "<path>"}
 
 
 def _completion(choices: tuple[str, ...]) -> Callable[[str], list[str]]:

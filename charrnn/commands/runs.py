@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
+from charrnn.commands.arguments import Command, Group
 from charrnn.commands.options import CheckpointDir, Json, print_json, report, was_typed
 from charrnn.config import CHECKPOINT_DIR
 
-runs_app = typer.Typer(help="List the runs, newest first.", invoke_without_command=True)
+runs_app = typer.Typer(cls=Group, help="List the runs, newest first.", invoke_without_command=True)
 
 
 @runs_app.callback()
@@ -37,7 +38,7 @@ def runs(context: typer.Context, checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
     report([problem for summary in listed for problem in summary.run.problems])
 
 
-@runs_app.command()
+@runs_app.command(cls=Command)
 def show(
     context: typer.Context,
     checkpoint: Annotated[

@@ -23,7 +23,6 @@ from charrnn.config import (
     SeveralConfig,
     Unseen,
 )
-from charrnn.config.parsing import unescaped
 from charrnn.errors import CharrnnError, UsageError, VocabularyError
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def sample(
         top_k=candidates.top_k,
         top_p=candidates.top_p,
         min_p=candidates.min_p,
-        until=tuple(map(unescaped, bounds.until or ())),
+        until=tuple(bounds.until or ()),
         finish=bounds.finish,
         seed=random_seed() if sampling.seed is None else sampling.seed,
         count=several.count,

@@ -13,7 +13,7 @@ import typer
 from charrnn.commands import text_options
 from charrnn.commands.options import CheckpointDir, Json, SamplingThreads, print_json, report, use_threads, with_options
 from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
-from charrnn.config import CHECKPOINT_DIR, COLD_WINDOW, ColorConfig, ReadConfig
+from charrnn.config import CHECKPOINT_DIR, COLD_WINDOW, ColorConfig, Option, ReadConfig
 from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError, VocabularyError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def score(
     cold: Annotated[
         bool, typer.Option("--cold", help=f"Forget everything every {COLD_WINDOW} characters, as a short context does.")
     ] = False,
-    count: Annotated[int, typer.Option(min=0, help="Show so many of the most surprising places.")] = 5,
+    count: Annotated[int, Option("Show so many of the most surprising places.", low=0)] = 5,
     color: ColorConfig,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with all this and the text shaded, to look at.")

@@ -14,8 +14,10 @@ import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
+from charrnn.config import parsing
 from charrnn.errors import CheckpointError, UsageError
 
 AUTO: Any = None
@@ -36,8 +38,9 @@ class Option:
     default: str | None = None  # what help says of a default that is AUTO, or None, or otherwise no value to show
     names: tuple[str, ...] = ()  # on the command line, instead of the field's name; the first is the usual one
     metavar: str | None = None  # what is typed, where its type does not say it
-    parse: Callable[[str], Any] | None = None  # what is typed -> the value. Raises UsageError
+    parse: Callable[[str], Any] | None = None  # what is typed -> the value. Raises ValueError with what would do
     switch: bool = False  # of a bool: whether it can only be turned on
+    escapes: bool | None = None  # of a text: whether \\n is a newline in it; None: it is a name or a path
 
     def bounds(self) -> str:
         """The range in words; "" if there is none."""
@@ -86,6 +89,35 @@ class Setting:
         """The types of a value: an int will do for a float, and a bool is no number."""
         kind = str if self.choices else get_origin(self.type) or self.type
         return (float, int) if kind is float else (kind,)
+
+    def read(self, typed: str) -> Any:
+        """The value that was typed; of a list, one of its parts. Its range is checked where a config is made.
+
+        Raises:
+            UsageError: It is of another type.
+        """
+        try:
+            return self._parse(typed)
+        except ValueError as error:
+            raise UsageError(f"{self.flag} {typed}: {error}") from None
+
+    def of_any(self, value: Any) -> Any:
+        """A value that Python code gave: a string is read as if typed, a list taken for a tuple. Raises UsageError."""
+        if isinstance(value, str) and self.type is not str and self.type is not bool:
+            return self.read(value)
+        return tuple(value) if isinstance(value, list) and tuple in self.accepted else value
+
+    def _parse(self, typed: str) -> Any:
+        if self.option.parse is not None:
+            return self.option.parse(typed)
+        if self.choices:
+            return choice if (choice := typed.strip().lower()) in self.choices else typed
+        if self.type is int:
+            return parsing.whole_number(typed)
+        if self.type is float:
+            return parsing.number(typed)
+        text = parsing.unescaped(typed) if self.option.escapes else typed
+        return Path(text) if self.type is Path else text
 
     def check(self, value: Any) -> None:
         """Raises UsageError for a value of another type, that is none of the choices, or outside the bounds."""
@@ -140,8 +172,9 @@ class Config:
 
     @classmethod
     def pick(cls, values: Mapping[str, Any]) -> Self:
-        """The config of those values that are named as its settings. Raises UsageError."""
-        return cls(**{setting.name: values[setting.name] for setting in settings_of(cls) if setting.name in values})
+        """The config of those values that are named as its settings; strings are read as typed. Raises UsageError."""
+        named = (setting for setting in settings_of(cls) if setting.name in values)
+        return cls(**{setting.name: setting.of_any(values[setting.name]) for setting in named})
 
     def completed(self) -> Self:
         """The same with the usual value of every setting that a preset would have chosen, and none has."""
@@ -168,12 +201,16 @@ def _settings_of(config: Any) -> tuple[Setting, ...]:
     for field in dataclasses.fields(config):
         annotation = hints[field.name]
         assert get_origin(annotation) is Annotated, f"{config.__name__}.{field.name} has no Option"
-        kind, option = get_args(annotation)
-        without_none = [part for part in get_args(kind) if part is not type(None)]
-        if type(None) in get_args(kind):
-            kind = without_none[0]
-        settings.append(Setting(field.name, kind, field.default, option))
+        settings.append(setting_of(field.name, annotation, field.default))
     return tuple(settings)
+
+
+def setting_of(name: str, annotation: Any, default: Any) -> Setting:
+    """The setting that `Annotated[type, Option(...)]` makes."""
+    kind, option = get_args(annotation)
+    if type(None) in get_args(kind):
+        kind = next(part for part in get_args(kind) if part is not type(None))
+    return Setting(name, kind, default, option)
 
 
 def describe(*configs: type[Config]) -> str:

@@ -1,16 +1,83 @@
-"""What is typed for a setting, where its type does not say how to read it."""
+"""What is typed for a setting, read. What cannot be is a ValueError that says what would do."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from charrnn.errors import UsageError
+ESCAPES: Mapping[str, str] = {r"\n": "\n", r"\t": "\t", r"\r": "\r", r"\\": "\\"}
+_ESCAPE = re.compile(r"\\[ntr\\]")
+_NAMES = {"\n": "a newline", "\t": "a tab", "\r": "a carriage return"}
 
 
 def unescaped(typed: str) -> str:
     r"""What is typed on a command line, where \n, \t, \r and \\ stand for characters."""
-    escapes = {r"\n": "\n", r"\t": "\t", r"\r": "\r", r"\\": "\\"}
-    return re.sub(r"\\[ntr\\]", lambda match: escapes[match[0]], typed)
+    return _ESCAPE.sub(lambda match: ESCAPES[match[0]], typed)
+
+
+def mistakable(typed: str) -> str:
+    r"""How the escapes in what was typed are understood, if that may not be what was meant: letters follow one.
+
+    Args:
+        typed: As on the command line.
+
+    Returns:
+        A sentence; "" if nothing needs to be said.
+
+    >>> mistakable(r"\n\n"), mistakable(r"\\noindent"), mistakable("a word")
+    ('', '', '')
+    >>> print(mistakable(r"\noindent"))
+    understood as a newline and "oindent". For a backslash write two: '\\noindent'.
+    """
+    escapes = [(match.start(), match.end()) for match in _ESCAPE.finditer(typed)]
+    doubtful = [stop for start, stop in escapes if typed[start + 1] != "\\" and typed[stop : stop + 1].isalpha()]
+    if not doubtful:
+        return ""
+    parts = [_NAMES.get(part) or f'"{part}"' for part in re.split("([\n\t\r])", unescaped(typed)) if part]
+    starts = {stop - 2 for stop in doubtful}
+    doubled = "".join("\\" * (place in starts) + char for place, char in enumerate(typed))
+    return f"understood as {' and '.join(parts)}. For a backslash write two: '{doubled}'."
+
+
+def literal(typed: str) -> str:
+    r"""What to know of escapes in a text that is taken as it was typed.
+
+    Args:
+        typed: As on the command line.
+
+    Returns:
+        A sentence; "" for a text that has none.
+
+    >>> print(literal(r"A\n"))
+    \n is taken as it stands, a backslash and a letter. For a newline write $'A\n'.
+    """
+    found = re.search(r"\\[ntr]", typed)
+    if found is None:
+        return ""
+    quoted = typed.replace("'", r"\'")
+    meant = _NAMES[ESCAPES[found[0]]]
+    return f"{found[0]} is taken as it stands, a backslash and a letter. For {meant} write $'{quoted}'."
+
+
+def whole_number(typed: str) -> int:
+    """`2000`, `1e4`. Raises ValueError."""
+    try:
+        return int(typed)
+    except ValueError:
+        pass
+    value = number(typed, "a whole number")
+    if not value.is_integer():
+        raise ValueError("a whole number is needed.")
+    return int(value)
+
+
+def number(typed: str, kind: str = "a number") -> float:
+    """`0.5`, `1e-3`. Raises ValueError, which calls for `kind`."""
+    try:
+        return float(typed)
+    except ValueError:
+        hint = " Write it without commas." if re.fullmatch(r"[\d.]+(,[\d.]+)+", typed) else ""
+        raise ValueError(f"{kind} is needed.{hint}") from None
 
 
 def names(typed: str) -> tuple[str, ...]:
@@ -19,23 +86,23 @@ def names(typed: str) -> tuple[str, ...]:
 
 
 def iterations(typed: str) -> tuple[int, ...]:
-    """`100,300` -> those numbers. Raises UsageError."""
+    """`100,300` -> those numbers. Raises ValueError."""
     try:
         return tuple(map(int, names(typed)))
     except ValueError:
-        raise UsageError(f"--snapshot-at {typed}: a list of iterations, such as 100,300,500.") from None
+        raise ValueError("a list of iterations, such as 100,300,500.") from None
 
 
 def temperatures(typed: str) -> tuple[float, ...]:
-    """`0.2,0.5` -> those numbers. Raises UsageError."""
+    """`0.2,0.5` -> those numbers. Raises ValueError."""
     try:
         return tuple(map(float, typed.split(",")))
     except ValueError:
-        raise UsageError(f"--temperatures {typed}: numbers with commas between them, as in 0.2,0.5,0.8.") from None
+        raise ValueError("numbers with commas between them, as in 0.2,0.5,0.8.") from None
 
 
 def seconds(typed: str) -> float:
-    """`90`, `90s`, `5m` or `1h30m` in seconds. Raises UsageError."""
+    """`90`, `90s`, `5m` or `1h30m` in seconds. Raises ValueError."""
     units = {"h": 3600, "m": 60, "s": 1}
     parts = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m(?:in)?)?(?:([\d.]+)s?)?", typed.replace(" ", ""))
     try:
@@ -43,5 +110,5 @@ def seconds(typed: str) -> float:
     except ValueError:
         amounts = []
     if not sum(amounts) > 0:
-        raise UsageError(f"--time {typed}: a time such as 90s, 5m or 1h30m.")
+        raise ValueError("a time such as 90s, 5m or 1h30m.")
     return sum(amount * unit for amount, unit in zip(amounts, units.values(), strict=True))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from charrnn.config.option import Config, Option, require, settings_of
-from charrnn.config.parsing import unescaped
 from charrnn.errors import UsageError
 
 DecodingErrors = Literal["strict", "replace"]
@@ -40,10 +39,10 @@ class ReadConfig(Config):
     separator: Annotated[
         str,
         Option(
-            r"What joins documents that are not kept apart; \n and \t are understood.",
+            r"What joins documents that are not kept apart; \n and \t are understood, \\ is a backslash.",
             panel=FILES,
             default=r"\n\n",
-            parse=unescaped,
+            escapes=True,
         ),
     ] = "\n\n"
     encoding: Annotated[

@@ -28,6 +28,7 @@ class SamplingConfig(Config):
             "Prompt: the text that every sample goes on from.",
             panel=SAMPLING,
             names=("--prompt", "--prime", "-p", "--primetext", "--start-text", "--start"),
+            escapes=False,
             default="a newline",
         ),
     ] = None
@@ -97,8 +98,9 @@ class BoundsConfig(Config):
     until: Annotated[
         list[str] | None,
         Option(
-            "Stop string: end after this; may be given several times. \\n is a newline.",
+            r"Stop string: end after this; may be given several times. \n is a newline, \\ a backslash.",
             panel=BOUNDS,
+            escapes=True,
             names=("--until", "--stop"),
             metavar="STRING",
         ),

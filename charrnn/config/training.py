@@ -234,6 +234,7 @@ class SnapshotConfig(Config):
             "Prompt of the samples.",
             panel=WATCHING,
             names=("--sample-prime", "--prime", "--prompt", "-p"),
+            escapes=False,
             default="a newline",
         ),
     ] = None

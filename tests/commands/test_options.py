@@ -89,7 +89,7 @@ def test_help_shows_choices_and_defaults(monkeypatch: pytest.MonkeyPatch) -> Non
         "[default: filled]",
         "--name",
         "Sides of it.",
-        "(1,2)",
+        "[default: 1,2]",
     ):
         assert part in shown
 

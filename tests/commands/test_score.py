@@ -260,7 +260,7 @@ def test_what_cannot_be(root: Path, text: Path, tmp_path: Path) -> None:
         assert "the text comes last" in refused(UsageError, austen, typed, "--checkpoint-dir", root)
     nowhere = tmp_path / "no" / "page.html"
     assert "page.html: cannot be written" in refused(CharrnnError, austen, text, "--html", nowhere)
-    assert CliRunner().invoke(app, ["score"]).exit_code == 2
+    assert "TEXT: is missing" in refused(UsageError)
 
 
 def test_a_wrong_path_is_one_line(text: Path) -> None:

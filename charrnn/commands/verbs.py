@@ -1,0 +1,70 @@
+"""Verbs that there are not, and words that a verb has no place for: what was meant."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+
+from charrnn.config import CHECKPOINT_DIR
+
+_MEANT: Mapping[str, str] = {
+    "charrnn sample": "generate gen write predict infer inference text complete completion prompt run chat talk",
+    "charrnn train": "learn fit finetune fine-tune resume start new begin continue",
+    "charrnn compare": "diff versus vs",
+    "charrnn report": "plot graph html visualize visualise chart page",
+    "charrnn score": "eval evaluate test perplexity ppl loss measure bpc",
+    "charrnn runs": "list ls models checkpoints snapshots history status",
+    "charrnn runs show": "show info inspect describe",
+    "charrnn runs delete": "delete remove rm del clean",
+    "charrnn corpora": "texts datasets data corpus books text",
+    "charrnn corpora check": "check analyze analyse stats lint",
+    "charrnn corpora fetch": "download fetch get pull",
+    "charrnn --version": "version",
+}
+
+
+def meant(typed: str, path: str, spelled: str | None) -> str:
+    """What was meant by a verb that there is not.
+
+    Args:
+        typed: The verb.
+        path: The verbs before it: `charrnn corpora`.
+        spelled: A verb there that is spelled much like it, if there is one.
+
+    Returns:
+        A sentence; "" if nothing is like it.
+    """
+    if spelled is not None:
+        return f"Did you mean {path} {spelled}?"
+    if os.path.exists(typed) or (CHECKPOINT_DIR / typed).exists():
+        verb = _verb_for(typed, path)
+        return f"A verb comes first: {verb} {shlex.quote(typed)}"
+    wanted = [verb for verb, names in _MEANT.items() if typed.lower() in names.split()]
+    wanted = [verb for verb in wanted if verb.startswith(path)] or wanted
+    return f"Did you mean {wanted[0]}?" if wanted else ""
+
+
+def _verb_for(name: str, path: str) -> str:
+    """What is likely to be done with something that is there: a run or a checkpoint, or a text."""
+    is_model = (CHECKPOINT_DIR / name).exists() or name.endswith(".safetensors") or name.startswith(str(CHECKPOINT_DIR))
+    if is_model:
+        return "charrnn runs show" if path == "charrnn runs" else "charrnn sample"
+    return "charrnn corpora check" if path == "charrnn corpora" else "charrnn train"
+
+
+def surplus(path: str, typed: str) -> str:
+    """What to do with words that a verb has no place for.
+
+    Args:
+        path: The verb: `charrnn sample`.
+        typed: The words.
+
+    Returns:
+        A sentence.
+    """
+    if os.path.exists(typed) or (CHECKPOINT_DIR / typed).exists():
+        return "Name one at a time."
+    if path == "charrnn sample":
+        return f"For a prompt write --prompt {shlex.quote(typed)}"
+    return f"Help: {path} --help"

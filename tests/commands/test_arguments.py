@@ -1,0 +1,191 @@
+"""What is typed after a verb: names of other programs, one dash for two, what is forgotten and what is too much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from helpers import tiny
+from helpers.command_line import CommandLine
+
+from charrnn.commands.main import app
+from charrnn.config import synonyms
+
+ROOT: Any = typer.main.get_command(app)
+
+
+@pytest.fixture
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> CommandLine:
+    monkeypatch.chdir(tmp_path)
+    tiny.run(Path("checkpoints"), "novel-1", {10: 3.0})
+    Path("novel.txt").write_text(tiny.TEXT * 40)
+    return CommandLine(monkeypatch, capfdbinary)
+
+
+def refused(line: CommandLine, typed: str | list[str]) -> str:
+    done = line(*(typed.split() if isinstance(typed, str) else typed))
+    message = done.stderr.decode()
+    assert done.returncode == 2, message
+    assert done.stdout == b""
+    assert message.startswith("charrnn: ")
+    assert message.count("\n") == 1
+    return message
+
+
+def names_of(verb: str) -> set[str]:
+    options = ROOT.commands[verb].params
+    return {name for option in options for name in (*option.opts, *option.secondary_opts) if name.startswith("--")}
+
+
+@pytest.mark.parametrize("verb", ROOT.commands)
+def test_every_long_name_behind_one_dash_is_refused(line: CommandLine, verb: str) -> None:
+    for number, name in enumerate(sorted(names_of(verb))):
+        one_dash = f"-{name[2:]}"
+        typed = ([one_dash], [one_dash, "3"], [f"-{name[2:].replace('-', '_')}=3"])[number % 3]
+        assert f"write {name}." in refused(line, [verb, *typed])
+
+
+@pytest.mark.parametrize("typed", ["-n 20 -t 0.5 -p W", "-n20 -t0.5 -pW", "-n=20 -t=0.5 -p=W"])
+def test_single_letters_take_values_however_attached(line: CommandLine, typed: str) -> None:
+    own = "--length 20 --temperature 0.5 --prompt W"
+    plain = line("sample", "novel-1", "--seed", "1", *own.split())
+    assert line("sample", "novel-1", "--seed", "1", *typed.split()).stdout == plain.stdout
+    assert len(plain.stdout.decode()) == 21
+
+
+def test_a_misspelt_long_name_behind_one_dash_is_refused(line: CommandLine) -> None:
+    assert "Did you mean --temperature?" in refused(line, "sample novel-1 -tempreature 0.5")
+    assert "Did you mean --prompt?" in refused(line, "sample novel-1 -promt W")
+    assert "write --rnn-size." in refused(line, "train -hidden_size 64")
+    assert "Did you mean --prompt?" not in line("sample", "novel-1", "-pPrince", "-n", "1").stderr.decode()
+
+
+@pytest.mark.parametrize("typed", ["--top-k -1", "--temperature -0.5", "-t -0.5", "--min-p=-1", "-n -3", "-n-3"])
+def test_negative_numbers_are_values(line: CommandLine, typed: str) -> None:
+    assert (
+        ": at least 0." in (said := refused(line, f"sample novel-1 {typed}")) or "least 1" in said or "from 0" in said
+    )
+
+
+def test_an_option_is_no_value(line: CommandLine) -> None:
+    for typed in ("--prompt --greedy", "--prompt -n 20", "-p --seed 3", "--until --length 3"):
+        assert "needs a value, and an option follows" in refused(line, f"sample novel-1 {typed}")
+    assert "needs a value" in refused(line, "sample novel-1 -n")
+    done = line("sample", "novel-1", "--prompt=--greedy", "--unknown", "drop", "-n", "1")
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("sample novel-1 -n abc", "--length abc: a whole number is needed."),
+        ("sample novel-1 -n 1.5", "--length 1.5: a whole number is needed."),
+        ("sample novel-1 -t hot", "--temperature hot: a number is needed."),
+        ("sample novel-1 --threads x", "--threads x: a whole number is needed."),
+        ("sample novel-1 --threads 0", "--threads 0: at least 1."),
+        ("train --iterations 1,000", "--iterations 1,000: a whole number is needed. Write it without commas."),
+        ("train --time soon", "--time soon: a time such as 90s, 5m or 1h30m."),
+        ("train --learning-rate nan", "--learning-rate nan: not a finite number."),
+        ("corpora fetch x --max-size 0", "--max-size 0: at least 1."),
+        ("corpora check --val-frac 1", "--val-frac 1.0: from 0 up to, not including, 1."),
+        ("score novel-1 novel.txt --count few", "--count few: a whole number is needed."),
+        ("compare novel-1 --text-length -1", "--text-length -1: at least 0."),
+        ("corpora fetch", "NAME|URL: is missing."),
+        ("sample --json=yes", "--json yes: a switch takes no value."),
+        ("train --tied true", "a switch takes no value. Write --tied or --no-tied."),
+        ("train --no-residual false", "Write --no-residual or --residual."),
+    ],
+)
+def test_values_are_refused_in_the_same_words_everywhere(line: CommandLine, typed: str, said: str) -> None:
+    assert said in refused(line, typed)
+
+
+def test_a_whole_number_may_be_written_as_one_is(line: CommandLine) -> None:
+    assert len(line("sample", "novel-1", "-n", "1e1").stdout) == 10
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("--lr 0.1 --steps 2 --layers 1 --hidden 8 --embed 4 --bs 2 --block-size 8 --output-dir runs", "1 x 8"),
+        ("--learning_rate 0.1 --max-iters 2 --num_units=8 --n-layer 1 --seq-len 8 --out-dir runs", "1 x 8"),
+        ("--epochs 0.5 --hidden-size 8 --cell GRU --depth 1 --save-dir runs --optim AdamW", "GRU 1 x 8"),
+    ],
+)
+def test_names_of_other_programs_work(line: CommandLine, typed: str, said: str) -> None:
+    assert said in line.train("novel.txt", *typed.split(), "--sample-length", "0", "--run-name", "mine")
+    assert Path("runs/mine").is_dir()
+
+
+def test_names_of_other_programs_sample(line: CommandLine) -> None:
+    own = "--length 20 --temperature 0.5 --prompt W --seed 1 --top-k 3"
+    theirs = "--max-tokens 20 --temp 0.5 --prefix W --random-state 1 --topk=3"
+    assert line("sample", "novel-1", *theirs.split()).stdout == line("sample", "novel-1", *own.split()).stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("train --gpuid 0", "Write --device cuda."),
+        ("train --train-frac 0.9", "--val-frac"),
+        ("train --hidden-neurons 8", "Did you mean --rnn-size?"),
+        ("train --number-of-steps 8", "Did you mean --iterations?"),
+        ("train --learning-rat 8", "Did you mean --learning-rate?"),
+        ("train --data novel.txt", "charrnn train TEXT"),
+        ("sample --model novel-1", "charrnn sample RUN"),
+        ("sample --rnn-size 8", "It is one of charrnn train: --rnn-size."),
+        ("sample --epochs 8", "It is one of charrnn train: --max-epochs."),
+        ("sample -T 0.5", "Did you mean --temperature?"),
+        ("--lr 3", "charrnn train --learning-rate"),
+        ("-temperature 3", "--temperature"),
+        ("sample --xyzzy", "Help: charrnn sample --help"),
+        ("generate novel-1", "Did you mean charrnn sample?"),
+        ("smaple novel-1", "Did you mean charrnn sample?"),
+        ("list", "Did you mean charrnn runs?"),
+        ("download", "Did you mean charrnn corpora fetch?"),
+        ("novel.txt", "charrnn train novel.txt"),
+        ("novel-1", "charrnn sample novel-1"),
+        ("runs novel-1", "charrnn runs show novel-1"),
+        ("corpora novel.txt", "charrnn corpora check novel.txt"),
+        ("sample novel-1 hello", "--prompt hello"),
+        ("sample novel-1 --prompt Well now then", "--prompt 'Well now then'"),
+        ("sample --seed 3 novel-1 hello", "--prompt hello"),
+        ("sample novel-1 novel.txt", "Name one at a time."),
+        ("runs show novel-1 other", "has no place for it"),
+        ("corpora clear now", "has no place for it"),
+    ],
+)
+def test_what_is_not_known_is_told_by_meaning(line: CommandLine, typed: str, said: str) -> None:
+    assert said in refused(line, typed)
+
+
+def test_names_with_blanks_need_quotes(line: CommandLine) -> None:
+    Path("My long Book.txt").write_text(tiny.TEXT)
+    for typed in ("train My long Book.txt", "score novel-1 My long Book.txt", "corpora check My long Book.txt --json"):
+        assert "Put it in quotes: 'My long Book.txt'" in refused(line, typed)
+    assert "'My long Book.txt'" in refused(line, "sample novel-1 --prompt-file My long Book.txt")
+    assert "quotes" not in line("corpora", "check", "My long Book.txt", "--no-trials").stderr.decode()
+
+
+def test_a_list_and_help_are_had_as_elsewhere(line: CommandLine) -> None:
+    assert line("help").stdout == line("--help").stdout
+    assert line("help", "runs", "show").stdout == line("runs", "show", "--help").stdout
+    assert line("runs", "list", "--json").stdout == line("runs", "--json").stdout
+    assert line("corpora", "list").stdout == line("corpora").stdout
+    assert line("-V").stdout == line("--version").stdout
+    assert line("help", "nothing").returncode == 2
+
+
+def test_words_after_two_dashes_are_no_options(line: CommandLine) -> None:
+    assert "-n: no such run" in line("sample", "--", "-n").stderr.decode()
+
+
+def test_another_programs_name_means_one_thing_in_a_verb() -> None:
+    """No name is an option already, and every setting that a name stands for is there."""
+    verbs = [ROOT.commands[verb] for verb in ("train", "sample", "report", "score")]
+    settings = {name[2:] for verb in verbs for option in verb.params for name in option.opts}
+    for name in synonyms.KNOWN:
+        assert synonyms.setting_called(name, settings) or synonyms.advice(name, settings), name
+    assert not [name for name in synonyms.KNOWN if synonyms.setting_called(name, settings) == name]
