@@ -60,6 +60,17 @@ def common_unit(units: Iterable[Unit]) -> Unit | None:
     return distinct.pop() if len(distinct) == 1 else None
 
 
+def known_share(words: float | None, trigrams: float | None) -> str | None:
+    """How much of a sample the training text has, of whichever was told; None if neither was.
+
+    >>> known_share(0.93, None), known_share(None, 0.4), known_share(None, None)
+    ('93% known words', '40% known character trigrams', None)
+    """
+    if words is not None:
+        return f"{words:.0%} known words"
+    return None if trigrams is None else f"{trigrams:.0%} known character trigrams"
+
+
 SHADES = (1.0, 2.0, 4.0, 6.0)  # bits from which on a character is shown one shade darker
 
 

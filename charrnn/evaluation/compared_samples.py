@@ -18,7 +18,7 @@ from charrnn.runs.listing import CheckpointRow
 from charrnn.runs.loaded import CheckpointLoader
 from charrnn.runs.training_text import Read, TrainingText, find_training_text
 from charrnn.sampling.request import Request
-from charrnn.text.words import training_words
+from charrnn.text.lexicon import Lexicon
 
 _PASSAGES = 20  # of real text, over which its statistics are a mean: those of one go up and down
 _UNKNOWN = SampleStatistics(known_words=None, verbatim=None, repetition=None)
@@ -166,19 +166,20 @@ def beside_real_text(samples: Sequence[str], source: TrainingText) -> tuple[list
     """
     passages: list[str] = []
     shares: list[float | None] = [None] * len(samples)
-    known: frozenset[str] | None = None  # the words of the training text
+    lexicon: Lexicon | None = None
     if source.same and samples and len(source.corpus) <= COUNTED:
         corpus, length = source.corpus, max(1, sum(map(len, samples)) // len(samples))
         text = "".join(part for _, part in held_out_parts(source, _PASSAGES * length))
         passages = [text[at : at + length] for at in range(0, len(text) - length + 1, length)]
         shares = [overlap.share for overlap in novelty.find([*samples, *passages], corpus, source.training)]
-        known = training_words(corpus, source.training, limit=None, piece=None)
+        lexicon = Lexicon.of(corpus, source.training, source.split.held_out, limit=None, piece=None)
     statistics = [
-        SampleStatistics.of(text, known, share) for text, share in zip([*samples, *passages], shares, strict=True)
+        SampleStatistics.of(text, lexicon, share) for text, share in zip([*samples, *passages], shares, strict=True)
     ]
     real = statistics[len(samples) :]
     return statistics[: len(samples)], SampleStatistics(
         known_words=_mean([passage.known_words for passage in real]),
+        known_trigrams=_mean([passage.known_trigrams for passage in real]),
         verbatim=_mean([passage.verbatim for passage in real]),
         repetition=_mean([passage.repetition for passage in real]),
     )

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from charrnn.formatting import duration, hex_bytes, one_line, size, visible
+from charrnn.formatting import duration, hex_bytes, known_share, one_line, size, visible
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -69,6 +69,7 @@ def environment() -> Environment:
         "setting": _setting,
         "pairs": lambda values: ", ".join(f"{name} {_setting(value)}" for name, value in values.items()),
     }
+    environment.globals["known_share"] = known_share
     return environment
 
 

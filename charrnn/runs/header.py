@@ -27,7 +27,8 @@ class Sample:
     text: str  # what follows the prime
     seed: int
     temperature: float
-    known_words: float | None  # share of its words that occur in the training text; None without words
+    known_words: float | None  # share of its words that occur in the training text; None where there are none
+    known_trigrams: float | None = None  # the same of three characters in a row, where words cannot be told
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +131,7 @@ _SAMPLE_TYPES: dict[str, type | tuple[type, ...]] = {
     "seed": int,
     "temperature": (float, int),
     "known_words": _NUMBER_OR_NONE,
+    "known_trigrams": _NUMBER_OR_NONE,
 }
 
 

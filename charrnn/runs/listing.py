@@ -27,6 +27,7 @@ class CheckpointRow:
     held_out_bits: float | None
     best: bool  # lowest held-out loss of those it may be compared with
     known_words: float | None  # share of the words of the sample made in training, 0 to 1
+    known_trigrams: float | None = None  # the same of three characters in a row, where words cannot be told
     size: int  # bytes
     unit: Unit  # a character, or of a model of bytes a byte
 
@@ -53,6 +54,7 @@ class CheckpointRow:
             held_out_bits=bits(header.held_out_loss),
             best=best,
             known_words=header.sample.known_words if header.sample else None,
+            known_trigrams=header.sample.known_trigrams if header.sample else None,
             size=file.size,
             unit=header.vocabulary.unit,
         )

@@ -21,7 +21,7 @@ from typing import Any
 
 from charrnn.errors import CheckpointError, RunError
 from charrnn.files import replace_file
-from charrnn.formatting import bits
+from charrnn.formatting import bits, known_share
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint_file import CheckpointFile, best_or_last
 
@@ -190,8 +190,8 @@ class Run:
             if losses:
                 parts.append(f"{'; '.join(losses)}.\n")
             if sample is not None:
-                if sample.known_words is not None:
-                    parts.append(f"{sample.known_words:.0%} of its words occur in the training text.\n")
+                if known := known_share(sample.known_words, sample.known_trigrams):
+                    parts.append(f"{known}: they occur in the training text.\n")
                 body = (sample.prime + sample.text).strip("\n")
                 parts.append("".join(f"    {line}\n" for line in body.split("\n")))
         _replace(self.samples_path, "\n".join(parts))

@@ -17,6 +17,7 @@ from charrnn.formatting import common_unit, duration, size
 from charrnn.runs.listing import CheckpointRow
 from charrnn.terminal.console import body, loss, open_table, plain, setting, share, show_text
 
+_KNOWN_WORDS, _KNOWN_TRIGRAMS = "Known\nwords", "Known\ntrigrams"
 _NARROWEST = 36  # characters of a column of samples; below it they are shown one under another
 _MOST_COLUMNS = 3
 
@@ -26,13 +27,14 @@ def show_rows(out: Console, rows: Sequence[CheckpointRow]) -> None:
     several = len({row.run for row in rows}) > 1 or not rows[0].run
     unit = common_unit(row.unit for row in rows)
     bits, seen = (unit.short, unit.many.capitalize()) if unit else ("bits", "Seen")
-    figures = ("Iteration", seen, f"Train\n{bits}", f"Held-out\n{bits}", *(() if unit else ("per",)), "Known\nwords")
+    figures = ("Iteration", seen, f"Train\n{bits}", f"Held-out\n{bits}", *(() if unit else ("per",)))
+    figures = (*figures, *_known_heads(rows))
     table = open_table(*(("Run",) if several else ()), *figures, "", right=figures)
     above = None
     for row in rows:
         cells = [f"{row.iteration:,}", f"{row.characters:,}", loss(row.train_bits), loss(row.held_out_bits)]
         cells += [] if unit else [row.unit.one]
-        cells += [share(row.known_words), "* best" if row.best else ""]
+        cells += [*_known_cells(row, figures), "* best" if row.best else ""]
         name = [plain("" if row.run and row.run == above else row.run or row.name)] if several else []
         table.add_row(*name, *map(plain, cells), style="bold green" if row.best else "")
         above = row.run
@@ -40,6 +42,19 @@ def show_rows(out: Console, rows: Sequence[CheckpointRow]) -> None:
         out.print(plain(rows[0].run, "bold"))
         out.print()
     out.print(table)
+
+
+def _known_heads(made: Sequence[CheckpointRow | SampleStatistics]) -> list[str]:
+    """A column for known words, or for the trigrams that were looked up in their place, or for both."""
+    trigrams = any(one.known_trigrams is not None for one in made)
+    words = not trigrams or any(one.known_words is not None for one in made)
+    return [*([_KNOWN_WORDS] if words else []), *([_KNOWN_TRIGRAMS] if trigrams else [])]
+
+
+def _known_cells(one: CheckpointRow | SampleStatistics, heads: Sequence[str]) -> list[str]:
+    """The cells below those heads."""
+    shares = {_KNOWN_WORDS: one.known_words, _KNOWN_TRIGRAMS: one.known_trigrams}
+    return [share(value) for head, value in shares.items() if head in heads]
 
 
 def show_settings(out: Console, groups: Sequence[str], settings: Mapping[str, Sequence[Any]]) -> None:
@@ -103,16 +118,17 @@ def show_verdicts(out: Console, verdicts: Mapping[str, Sequence[str]]) -> None:
 def show_statistics(out: Console, samples: Sequence[ComparedSample], real: SampleStatistics) -> None:
     """What the samples are made of, beside real text, and what to make of that."""
     several = len({sample.temperature for sample in samples}) > 1
-    figures = ("Iteration", *(("Temperature",) if several else ()), "Known\nwords", "Word for\nword", "Repeated")
+    heads = _known_heads([real, *(sample.statistics for sample in samples)])
+    figures = ("Iteration", *(("Temperature",) if several else ()), *heads, "Word for\nword", "Repeated")
     table = open_table("", *figures, "", right=figures)
     for sample in samples:
         row, its = sample.row, sample.statistics
         cells = [row.run or row.name, f"{row.iteration:,}", *([f"{sample.temperature:g}"] if several else [])]
-        cells += map(share, (its.known_words, its.verbatim, its.repetition))
+        cells += [*_known_cells(its, heads), share(its.verbatim), share(its.repetition)]
         table.add_row(*map(plain, [*cells, interpretation(its, real) or ""]))
-    shares = (real.known_words, real.verbatim, real.repetition)
-    if any(value is not None for value in shares):
-        table.add_row(*map(plain, ["held-out text", *[""] * (1 + several), *map(share, shares), ""]))
+    if any(value is not None for value in real.to_dict().values()):
+        shares = [*_known_cells(real, heads), share(real.verbatim), share(real.repetition)]
+        table.add_row(*map(plain, ["held-out text", *[""] * (1 + several), *shares, ""]))
     out.print(table)
     out.print()
 

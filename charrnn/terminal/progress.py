@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from charrnn.evaluation import verdict
 from charrnn.files import discard_stdout
-from charrnn.formatting import BYTE, bits, duration, visible
+from charrnn.formatting import BYTE, bits, duration, known_share, visible
 from charrnn.runs.run import Run
 from charrnn.training import presets, tensorboard
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
@@ -188,8 +188,8 @@ class Display:
         measured = [f"{name} {bits(loss):.3f}" for name, loss in losses if loss is not None]
         if measured:
             facts.append(f"{', '.join(measured)} {self.unit.short}")
-        if sample is not None and sample.known_words is not None:
-            facts.append(f"{sample.known_words:.0%} known words")
+        if sample is not None and (known := known_share(sample.known_words, sample.known_trigrams)):
+            facts.append(known)
         title = f"--- {', '.join(facts)} ---"
         if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
             title = f"\x1b[1m{title}\x1b[0m"

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from charrnn.formatting import BYTE, CHARACTER, one_line, size
+from charrnn.formatting import BYTE, CHARACTER, known_share, one_line, size
 from charrnn.runs.listing import RunSummary
-from charrnn.terminal.console import body, loss, moment, open_table, plain, setting, share, show_text
+from charrnn.terminal.console import body, loss, moment, open_table, plain, setting, show_text
 
 
 def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
@@ -70,7 +70,8 @@ def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
     out.print(table)
     if sample is None:
         return
-    how = f"seed {sample['seed']}, temperature {sample['temperature']:g}, known words {share(sample['known_words'])}"
+    known = known_share(sample["known_words"], sample["known_trigrams"])
+    how = ", ".join([f"seed {sample['seed']}", f"temperature {sample['temperature']:g}", *([known] if known else [])])
     out.print()
     show_text(out, f"sample: {how}", body(sample["prime"], sample["text"]))
 

@@ -1,54 +1,76 @@
-"""Words, and how many of a sample's are real: the story of a training in one number."""
+"""The words of a text, in any script that sets spaces between them."""
 
 from __future__ import annotations
 
+import functools
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 
-from charrnn.text.corpus import Corpus
-from charrnn.text.split import Span
-
-WORDS_FROM = 10_000_000  # characters of training text whose words are known: three seconds' reading, and most words
-PIECE = 1_000_000  # characters decoded at once; a word at such a border is cut in two, which moves no figure
+# Scripts that set no spaces between words, by how Unicode's names of their letters begin.
+_UNSPACED = (
+    *("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HALFWIDTH KATAKANA", "BOPOMOFO", "YI ", "NUSHU", "TANGUT"),
+    *("THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "NEW TAI", "TAI ", "JAVANESE", "BALINESE"),
+)
+_JOINERS = "\u00ad\u200c\u200d"  # that show nothing inside a word: soft hyphen, zero width non-joiner and joiner
+_INNER = "'’·‧׳״"  # that may stand between two letters of a word
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text: runs of letters, with apostrophes inside, in lower case.
+    """The words of a text: runs of letters, with their marks and any digits, and with apostrophes inside.
+
+    Marks are letters' accents and the vowel signs of scripts such as Devanagari. Words are composed (NFC) and in lower
+    case, their apostrophes straight, so that one word is the same however it was typed.
 
     >>> words_of("Don't stop 3 times, Élise!")
     ["don't", 'stop', 'times', 'élise']
     """
-    return [word.lower() for word in re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", text)]
+    text = normalized(text)
+    return re.findall(_pattern(marks_of(text)), text)
 
 
-def training_words(
-    corpus: Corpus, spans: Iterable[Span], *, limit: int | None = WORDS_FROM, piece: int | None = PIECE
-) -> frozenset[str]:
-    """The words of parts of a text.
+def normalized(text: str) -> str:
+    """Composed, in lower case, with straight apostrophes and nothing that does not show."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).translate({ord("’"): "'", **dict.fromkeys(map(ord, _JOINERS))})
+    return text.lower()
 
-    Args:
-        corpus: The text.
-        spans: The parts, in order.
-        limit: Characters that are read, to the end of a piece; None: all.
-        piece: Characters that are decoded at once; None: each part whole.
 
-    Returns:
-        The different words, in lower case.
+def marks_of(text: str) -> str:
+    """The different marks in a text, in order."""
+    return "" if text.isascii() else "".join(sorted(c for c in set(text) if unicodedata.category(c)[0] == "M"))
+
+
+@functools.lru_cache(maxsize=8)
+def _pattern(marks: str) -> re.Pattern[str]:
+    """What finds words in a text with these marks: runs with a letter, none of them digits alone."""
+    follows = f"[^\\W_]|[{re.escape(marks)}]" if marks else r"[^\W_]"
+    return re.compile(rf"(?=\d*[^\W\d_])[^\W_](?:{follows})*(?:[{_INNER}][^\W_](?:{follows})*)*")
+
+
+def letters_in(word: str) -> int:
+    """How many letters and digits a word has: neither its marks nor its apostrophes."""
+    return len(word) if word.isascii() and word.isalnum() else sum(map(str.isalnum, word))
+
+
+def is_unspaced(text: str) -> bool:
+    """Whether most letters of a text are of scripts that set no spaces between words: Chinese, Japanese, Thai ...
+
+    >>> is_unspaced("春眠不觉晓"), is_unspaced("봄잠에 새벽을"), is_unspaced("12")
+    (True, False, False)
     """
-    words: set[str] = set()
-    remaining = len(corpus) if limit is None else limit
-    for span in spans:
-        if remaining <= 0:
-            break
-        size = piece or max(1, span.size)
-        for start in range(span.start, min(span.stop, span.start + remaining), size):
-            words.update(words_of(corpus.vocabulary.decode(corpus.ids[start : min(span.stop, start + size)])))
-        remaining -= span.size
-    return frozenset(words)
+    if text.isascii():
+        return False
+    letters = {character: count for character, count in Counter(text).items() if character.isalpha()}
+    unspaced = sum(n for c, n in letters.items() if unicodedata.name(c, "").startswith(_UNSPACED))
+    return 2 * unspaced > sum(letters.values())
 
 
 def known_words(sample: str, text_words: Iterable[str]) -> float | None:
     """The share of a sample's words that a text has too.
+
+    Words of a single letter do not count: a text has nearly every letter alone, so they would be known in any noise.
 
     Args:
         sample: What a model wrote. Its last word, which its end may have cut, is not counted.
@@ -61,7 +83,8 @@ def known_words(sample: str, text_words: Iterable[str]) -> float | None:
     True
     """
     words = words_of(sample)
-    if words and sample and not sample[-1].isspace() and (sample[-1].isalpha() or sample[-1] in "'’"):
+    if words and normalized(sample).rstrip(_INNER).endswith(words[-1]):
         words = words[:-1]
+    words = [word for word in words if letters_in(word) > 1]
     known = text_words if isinstance(text_words, frozenset) else frozenset(text_words)
     return sum(word in known for word in words) / len(words) if words else None

@@ -20,8 +20,8 @@ from charrnn.runs.header import Header, Sample
 from charrnn.sampling import chain
 from charrnn.sampling.generate import generate
 from charrnn.text.corpus import Corpus
+from charrnn.text.lexicon import Lexicon
 from charrnn.text.split import Split
-from charrnn.text.words import known_words, training_words
 
 if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
@@ -126,14 +126,16 @@ class SampleWriter:
                 np.random.default_rng(training.seed),
             )
             text = "".join(character.text for character in characters)
+        known = self._lexicon.shares(prime + text)
         return Sample(
             prime=prime,
             text=text,
             seed=training.seed,
             temperature=training.sample_temperature,
-            known_words=known_words(prime + text, self._training_words),
+            known_words=known.words,
+            known_trigrams=known.trigrams,
         )
 
     @cached_property
-    def _training_words(self) -> frozenset[str]:
-        return training_words(self.corpus, self.split.training)
+    def _lexicon(self) -> Lexicon:
+        return Lexicon.of(self.corpus, self.split.training, self.split.held_out)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from charrnn.evaluation import novelty
 from charrnn.evaluation.sample_statistics import LEAST, SampleStatistics, interpretation, repetition
 from charrnn.text import corpus, known_texts
+from charrnn.text.lexicon import Lexicon
 from charrnn.text.words import words_of
 
 REAL = SampleStatistics(known_words=0.95, verbatim=0.02, repetition=0.01)
@@ -52,11 +53,13 @@ def test_repetition_is_a_share_and_agrees_with_a_search(words: list[str]) -> Non
 
 def test_statistics_go_as_far_as_there_is_something_to_look_up() -> None:
     text = "The sea was calm. "
-    assert SampleStatistics.of(text, {"the", "sea", "was"}, 0.25) == SampleStatistics(
+    assert SampleStatistics.of(text, Lexicon(frozenset({"the", "sea", "was"})), 0.25) == SampleStatistics(
         known_words=0.75, verbatim=0.25, repetition=None
     )
     assert SampleStatistics.of(text, None, None) == SampleStatistics(known_words=None, verbatim=None, repetition=None)
-    assert SampleStatistics.of("123", {"the"}, 0.0) == SampleStatistics(known_words=None, verbatim=0.0, repetition=None)
+    assert SampleStatistics.of("123", Lexicon(frozenset({"the"})), 0.0) == SampleStatistics(
+        known_words=None, verbatim=0.0, repetition=None
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,7 @@ def test_prose_and_what_is_not_like_it() -> None:
     source = corpus.read(known_texts.bundled())
     whole, [(first, end)] = source.text, source.split(0.1).training
     parts = [(first, end)]
-    known = frozenset(words_of(whole[:end]))
+    known = Lexicon(frozenset(words_of(whole[:end])))
     passages = [whole[at : at + 400] for at in range(end, len(whole) - 400, 400)]
     real, *others = passages
     spoilt = {

@@ -212,9 +212,7 @@ def test_the_page_has_every_sample_in_order_and_the_best_is_marked(tmp_path: Pat
     assert (slider["min"], slider["max"], slider["type"]) == ("0", "2", "range")
     assert not any("hidden" in found for found in parsed.attributes("article"))  # without a script all can be read
     [measured] = [text for text in parsed.texts("p") if "512,000 characters seen" in text]
-    assert " ".join(measured.split()).startswith(
-        "train 2.000, held out 2.750 bits per character, 25% of its words known"
-    )
+    assert " ".join(measured.split()).startswith("train 2.000, held out 2.750 bits per character, 25% known words")
 
 
 def test_the_curves_are_in_the_page_with_their_words(tmp_path: Path) -> None:

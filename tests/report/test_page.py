@@ -59,7 +59,7 @@ def test_the_slider_shows_one_snapshot_after_another_by_keyboard(opened: Callabl
     one.page.keyboard.press("ArrowRight")
     assert one.shown() == ["Iteration 300", first]
     assert output.inner_text() == "Iteration 300"
-    assert "25% of its words known" in (slider.get_attribute("aria-valuetext") or "")
+    assert "25% known words" in (slider.get_attribute("aria-valuetext") or "")
     assert (slider.get_attribute("aria-valuetext") or "").startswith("Iteration 300: ")
     one.page.keyboard.press("End")
     assert one.shown() == [last, first]

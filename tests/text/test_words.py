@@ -1,27 +1,35 @@
 from __future__ import annotations
 
+import random
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.text import corpus
-from charrnn.text.split import Span
-from charrnn.text.words import known_words, training_words, words_of
+from charrnn.text.words import is_unspaced, known_words, words_of
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("The cat, THE dog!", ["the", "cat", "the", "dog"]),
-        ("don't 'quoted' l’été", ["don't", "quoted", "l’été"]),
-        ("abc123 snake_case 42", ["abc", "snake", "case"]),
+        ("don't 'quoted' l’été", ["don't", "quoted", "l'été"]),
+        ("abc123 4th snake_case 42", ["abc123", "4th", "snake", "case"]),
         ("Пьер и Наташа", ["пьер", "и", "наташа"]),
+        ("हिन्दी में लिखना", ["हिन्दी", "में", "लिखना"]),  # vowel signs and viramas are marks
+        ("தமிழ் மொழி", ["தமிழ்", "மொழி"]),
+        ("e\u0301te\u0301 cafe\u0301s", ["été", "cafés"]),  # typed as letter and accent
+        ("שָׁלוֹם עֲלֵיכֶם", ["שָׁלוֹם", "עֲלֵיכֶם"]),
+        ("می\u200cخواهم so\u00adfort", ["میخواهم", "sofort"]),  # what shows nothing is nothing
+        ("col·lecció צה״ל", ["col·lecció", "צה״ל"]),
+        ("\u0301 \u0301x", ["x"]),  # a mark alone is no word
         ("... 12 —", []),
         ("", []),
     ],
 )
 def test_words_by_hand(text: str, words: list[str]) -> None:
-    assert words_of(text) == words
+    assert words_of(text) == [unicodedata.normalize("NFC", word) for word in words]
 
 
 @pytest.mark.parametrize(
@@ -33,14 +41,16 @@ def test_words_by_hand(text: str, words: list[str]) -> None:
         ("the zz cat\n", 2 / 3),
         ("the cat'", 1.0),  # cat' may have become cat's
         ("zz, qq.", 0.0),
+        ("the x q a I s.", 1.0),  # a letter alone says nothing
+        ("a\nb\nc\nd\n", None),
         ("cat", None),
         ("12 34", None),
         ("", None),
     ],
 )
 def test_known_share_by_hand(sample: str, share: float | None) -> None:
-    assert known_words(sample, ["the", "cat", "sat"]) == share
-    assert known_words(sample, frozenset(["the", "cat", "sat"])) == share
+    assert known_words(sample, ["the", "cat", "sat", "a", "x"]) == share
+    assert known_words(sample, frozenset(["the", "cat", "sat", "a", "x"])) == share
 
 
 @settings(deadline=None)
@@ -50,18 +60,38 @@ def test_a_text_knows_its_own_words(text: str) -> None:
     assert known_words(text, []) in (0.0, None)
 
 
-def test_training_words_are_those_of_the_spans() -> None:
-    source = corpus.from_text("Anna came. Boris went; Clara stayed")
-    spans = [Span(0, 10), Span(23, 35)]
-    assert training_words(source, spans) == {"anna", "came", "clara", "stayed"}
-    assert training_words(source, [*spans, Span(5, 5)], limit=None, piece=None) == {"anna", "came", "clara", "stayed"}
+@settings(deadline=None)
+@given(st.text(st.characters(categories=["L", "M", "Zs", "P"])))
+def test_a_word_is_the_same_however_it_was_typed(text: str) -> None:
+    decomposed = unicodedata.normalize("NFD", text)
+    assert words_of(decomposed) == words_of(unicodedata.normalize("NFC", text))
 
 
-def test_training_words_are_read_in_pieces_up_to_a_limit() -> None:
-    source = corpus.from_text("aa bb cc dd ee ff gg")
-    whole = [Span(0, 20)]
-    assert training_words(source, whole, piece=6) == {"aa", "bb", "cc", "dd", "ee", "ff", "gg"}
-    assert training_words(source, whole, piece=4) == {"aa", "b", "cc", "dd", "ee", "f", "gg"}  # cut at the borders
-    assert training_words(source, whole, limit=7, piece=6) == {"aa", "bb", "cc", "dd"}  # to the end of a piece
-    assert training_words(source, [Span(0, 6), Span(6, 12), Span(12, 20)], limit=9, piece=6) == {"aa", "bb", "cc", "dd"}
-    assert training_words(source, [Span(0, 6), Span(6, 12)], limit=6, piece=6) == {"aa", "bb"}
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_has_few_known_words(seed: int) -> None:
+    """Every letter alone, and a hundred short words: what a text of any length has."""
+    rng = random.Random(seed)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    known = {*letters, *rng.sample([a + b for a in letters for b in letters], 60), "the", "and", "was"}
+    noise = "".join(rng.choices(letters + "      \n,.", k=4000))
+    assert (known_words(noise, known) or 0.0) < 0.06
+
+
+@pytest.mark.parametrize(
+    ("text", "unspaced"),
+    [
+        ("春眠不觉晓，处处闻啼鸟。", True),
+        ("これはテストです。", True),
+        ("ภาษาไทยไม่เว้นวรรค", True),
+        ("ພາສາລາວ", True),
+        ("ភាសាខ្មែរ", True),
+        ("မြန်မာဘာသာ", True),
+        ("བོད་སྐད་", True),
+        ("한국어는 띄어 쓴다", False),
+        ("हिन्दी", False),
+        ("a word of 中文 in English", False),
+        ("12 — …", False),
+    ],
+)
+def test_scripts_without_spaces(text: str, unspaced: bool) -> None:
+    assert is_unspaced(text) is unspaced
