@@ -1,0 +1,110 @@
+"""What the learning rate should do when a finished training goes on: ways side by side, over several seeds.
+
+    python bench/lengthening.py tinyshakespeare.txt --iterations 400 --longer 800 --seeds 3
+
+Each training of `--iterations` is finished, saved, and from there resumed to `--longer` by every way. `planned` had
+known the longer length from its first iteration, which is the least that could be hoped for. The loss is of the last
+model, over the last tenth of the text. `charrnn.training.schedule` has what was chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from charrnn.training import threads
+
+Rate = Callable[[int], float]  # of an update, by its iteration, as a share of the peak
+
+
+def ways(began: int, end: int, warmup: int, final: float) -> dict[str, Rate]:
+    """Every way, by name, from iteration `began` to `end`."""
+
+    def cosine(progress: float) -> float:
+        return (1 + math.cos(math.pi * progress)) / 2
+
+    def part(iteration: int) -> float:
+        return (iteration - began) / (end - began)
+
+    def above(height: float) -> float:
+        return final + (1 - final) * height
+
+    rates: dict[str, Rate] = {
+        "the present rate, kept": lambda iteration: final,
+        "the longer cosine, as if planned": lambda iteration: above(cosine((iteration - warmup) / (end - warmup))),
+        "cosine from the peak": lambda iteration: above(cosine(part(iteration))),
+    }
+    for share in (0.1, 0.25, 0.5, 0.75):
+        done = math.acos(2 * share - 1) / math.pi  # where the first cosine had this height
+        rates[f"cosine from {share:g} of it"] = lambda iteration, share=share: above(share * cosine(part(iteration)))
+        rates[f"rest of the cosine from {share:g} of it"] = lambda iteration, done=done: above(
+            cosine(done + (1 - done) * part(iteration))
+        )
+        rates[f"line from {share:g} of it"] = lambda iteration, share=share: above(share * (1 - part(iteration)))
+    return rates
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text")
+    parser.add_argument("--iterations", type=int, default=400)
+    parser.add_argument("--longer", type=int, default=800)
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--layers", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--threads", type=int)
+    arguments = parser.parse_args()
+    count = threads.prepare(arguments.threads)
+    import torch
+
+    torch.set_num_threads(count)
+    torch.set_flush_denormal(True)
+    from charrnn.config import ModelConfig, TrainConfig
+    from charrnn.runs import checkpoint
+    from charrnn.text import corpus
+    from charrnn.training.resume import resume_point, resumed
+    from charrnn.training.trainer import Trainer
+    from charrnn.training.validation import held_out_loss
+
+    text = corpus.read(arguments.text)
+    model = ModelConfig(num_layers=arguments.layers, rnn_size=arguments.width)
+    quiet: dict[str, Any] = {"eval_every": 0, "snapshot_at": (), "sample_length": 0}
+    losses: dict[str, list[float]] = {}
+
+    def finish(training: Trainer, name: str) -> None:
+        while not training.complete:
+            training.step()
+        loss = held_out_loss(training.evaluated_model, training.ids, training.split.held_out)
+        losses.setdefault(name, []).append(loss)
+        print(f"seed {training.config.seed}, {name}: {loss:.4f}", flush=True)
+
+    for seed in range(1, arguments.seeds + 1):
+        short, planned = (
+            Trainer(text, model, TrainConfig(iterations=iterations, seed=seed, **quiet), device="cpu")
+            for iterations in (arguments.iterations, arguments.longer)
+        )
+        finish(short, "not lengthened")
+        finish(planned, "planned")
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch, "resume.safetensors")
+            checkpoint.save(path, *resume_point(short))
+            saved = checkpoint.load(path)
+        config = short.config
+        warmup = min(config.warmup, arguments.longer // 10)
+        for name, rate in ways(short.iteration, arguments.longer, warmup, config.final_rate).items():
+            longer = resumed(saved, text, device="cpu", iterations=arguments.longer)
+            longer.schedule.rate = lambda iteration, rate=rate: config.learning_rate * rate(iteration)  # type: ignore[method-assign]
+            finish(longer, name)
+    print(f"\n| the rate from iteration {arguments.iterations} to {arguments.longer} | held out, nats | seed by seed |")
+    print("|---|---|---|")
+    for name, of_seeds in losses.items():
+        print(f"| {name} | {statistics.mean(of_seeds):.4f} | {', '.join(f'{loss:.4f}' for loss in of_seeds)} |")
+
+
+if __name__ == "__main__":
+    main()
