@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.text.corpus import Corpus
 from charrnn.training import presets
 from charrnn.training.devices import choose_device
 from charrnn.training.presets import Choice, Machine, TextSize
+from charrnn.training.time_budget import WorkClock
 from charrnn.training.trainer import Trainer
 
 _WARMUP_ITERATIONS = 3  # that set memory and threads up
@@ -20,8 +19,8 @@ def seconds_per_iteration(trainer: Trainer, least: float) -> float:
     """The mean over at least `least` seconds of iterations that `trainer` then makes."""
     for _ in range(_WARMUP_ITERATIONS):
         trainer.step()
-    began, at = time.perf_counter(), trainer.iteration
-    while (passed := time.perf_counter() - began) < least or trainer.iteration - at < _FEWEST_ITERATIONS:
+    clock, at = WorkClock(), trainer.iteration
+    while (passed := clock()) < least or trainer.iteration - at < _FEWEST_ITERATIONS:
         trainer.step()
     return passed / (trainer.iteration - at)
 
@@ -34,9 +33,9 @@ def begin(
     Raises:
         UsageError, CorpusError: As Trainer does.
     """
-    began = time.perf_counter()
+    clock = WorkClock()
     choice = resolve(corpus, preset, model, training, device)
-    return Trainer(corpus, choice.model, choice.training, device=device, spent=time.perf_counter() - began), choice
+    return Trainer(corpus, choice.model, choice.training, device=device, spent=clock()), choice
 
 
 def resolve(corpus: Corpus, preset: str, model: ModelConfig, training: TrainConfig, device: str) -> Choice:

@@ -12,7 +12,6 @@ from charrnn.training.events import Evaluated, Event, Progress, Snapshot
 from charrnn.training.resume import resume_point
 from charrnn.training.trainer import Trainer
 
-_LOG_EVERY = 10  # iterations between two lines of progress in metrics.jsonl
 _SAVE_EVERY = 60.0  # seconds of work that a killed process may lose
 
 
@@ -42,7 +41,7 @@ def record(trainer: Trainer, run: Run, *, stop: Callable[[], bool] = lambda: Fal
             case Evaluated():
                 run.append_metrics(_evaluated(event) | {"characters": trainer.characters})
             case Progress():
-                if event.iteration % _LOG_EVERY == 0:
+                if event.logged:
                     run.append_metrics(_progress(event))
                 stopping = stop()
                 if new_snapshot or stopping or time.monotonic() - saved_at >= _SAVE_EVERY:
@@ -70,8 +69,10 @@ def _progress(event: Progress) -> dict[str, Any]:
         "loss": event.loss,
         "train_loss": event.smoothed_loss,
         "grad_norm": event.grad_norm,
+        "max_gradient_norm": event.max_gradient_norm,
         "learning_rate": event.learning_rate,
         "characters": event.characters,
         "seconds": round(event.seconds, 3),
         "clipped": event.clipped,
+        "newly_clipped": event.newly_clipped,
     }

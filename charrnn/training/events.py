@@ -20,6 +20,9 @@ class Progress:
     characters: int  # seen so far, overlaps counted again
     seconds: float  # of training so far, over all its sessions
     clipped: int  # iterations so far whose gradient was clipped
+    max_gradient_norm: float  # of the iterations since the last line of the log, this one included
+    newly_clipped: int  # of them
+    logged: bool = False  # whether this one is a line of the log: every tenth, and the last
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,27 @@ class Optimizer:
             whole["state"].setdefault(int(index), {})[kind] = torch.from_numpy(np.array(value))
         self._torch_optimizer.load_state_dict(whole)
         self.clipped = int(state["clipped"])
+
+
+@dataclass(slots=True)
+class UnloggedGradients:
+    """What the log has not said yet of gradients, since it has a line for some iterations only."""
+
+    largest: float = 0.0  # norm, before clipping
+    clipped: int = 0
+
+    def observe(self, norm: float, clipped: bool) -> None:
+        """Take one more into account."""
+        self.largest = max(self.largest, norm)
+        self.clipped += clipped
+
+    def state_dict(self) -> dict[str, Any]:
+        """`largest` and `clipped`."""
+        return {"largest": self.largest, "clipped": self.clipped}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.largest, self.clipped = float(state["largest"]), int(state["clipped"])
 
 
 class Average:

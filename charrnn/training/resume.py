@@ -6,17 +6,18 @@ The file's names are given here and nowhere else: a tensor of a part of the trai
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from charrnn.errors import CheckpointError, CorpusError
-from charrnn.formatting import few
+from charrnn.config import TrainConfig
+from charrnn.errors import CheckpointError, CorpusError, UsageError
+from charrnn.formatting import duration, few
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.runs.header import Header
 from charrnn.text.corpus import Corpus
 from charrnn.training.snapshots import create_header
-from charrnn.training.time_budget import TimeBudget
 from charrnn.training.trainer import Trainer
 
 _DOCUMENTS_LISTED = 1000  # in a resume file, to say what differs
@@ -45,12 +46,15 @@ def resume_point(trainer: Trainer) -> tuple[Header, Tensors]:
         "seconds": budget["seconds"],
         "elapsed": budget["elapsed"],
         "plans": budget["plans"],
+        "budget_began": budget["began"],
+        "turn": state["horizon"]["turn"],
         "best_loss": stopping["best_loss"],
         "stale": stopping["stale"],
         "stopped": stopping["stopped"],
         "lowered": state["schedule"]["lowered"],
         "smoothed_loss": state["smoothed_loss"],
         "clipped": state["optimizer"]["clipped"],
+        "unlogged": state["unlogged"],
         "origin": dict(trainer.corpus.origin),
         "documents": [[document.name, document.characters, document.digest] for document in documents],
     }
@@ -58,11 +62,18 @@ def resume_point(trainer: Trainer) -> tuple[Header, Tensors]:
     return create_header(trainer, "resume", held_out_loss=held_out_loss, progress=progress), tensors
 
 
-def _state(checkpoint: Checkpoint) -> dict[str, Any]:
-    """A trainer's `state_dict`, of what `resume_point` wrote. Raises KeyError for what is missing."""
+def _state(checkpoint: Checkpoint, training: TrainConfig) -> dict[str, Any]:
+    """The `state_dict` of a trainer with these settings, of what `resume_point` wrote.
+
+    Raises:
+        KeyError: Something is missing.
+    """
     header, tensors, progress = checkpoint.header, checkpoint.tensors, checkpoint.header.progress
     best = {name: progress[name] for name in ("best_loss", "stale")}  # of the schedule's plateaus and early stopping
     unplanned = header.training.time is not None and progress["plans"] == 0
+    stopped = progress["stopped"]
+    if training.patience != header.training.patience:
+        stopped = 0 < training.patience <= progress["stale"]
     return {
         "model": checkpoint.weights,
         "optimizer": {"moments": _named_after("optimizer", tensors), "clipped": progress["clipped"]},
@@ -70,13 +81,17 @@ def _state(checkpoint: Checkpoint) -> dict[str, Any]:
         "state": _named_after("state", tensors),
         "data_parallel": _named_after("generator", tensors),
         "schedule": best | {"lowered": progress["lowered"]},
-        "early_stopping": best | {"stopped": progress["stopped"]},
-        "horizon": {"iterations": None if unplanned else header.training.iterations},
+        "early_stopping": best | {"stopped": stopped},
+        "horizon": {
+            "iterations": None if unplanned else header.training.iterations,
+            "turn": progress.get("turn"),  # older files have neither this nor the others that may be missing
+        },
         "time_budget": {name: progress[name] for name in ("seconds", "elapsed", "plans")}
-        | {"iteration": header.iteration},
+        | {"iteration": header.iteration, "began": progress.get("budget_began", 0.0)},
         "iteration": header.iteration,
         "characters": header.characters,
         "smoothed_loss": progress["smoothed_loss"],
+        "unlogged": progress.get("unlogged", {"largest": 0.0, "clipped": 0}),
         "began_from": header.began_from,
     }
 
@@ -90,15 +105,31 @@ def _named_after(part: str, tensors: Tensors) -> Tensors:
     return {name.removeprefix(f"{part}/"): tensors[name] for name in tensors if name.startswith(f"{part}/")}
 
 
-def resumed(checkpoint: Checkpoint, corpus: Corpus, *, device: str = "auto", iterations: int | None = None) -> Trainer:
+def resumed(
+    checkpoint: Checkpoint,
+    corpus: Corpus,
+    *,
+    device: str = "auto",
+    iterations: int | None = None,
+    max_epochs: float | None = None,
+    time: float | None = None,
+    watching: Mapping[str, Any] | None = None,
+) -> Trainer:
     """A training as it was when a resume file was written.
+
+    Given another length than it had, a training that is lengthened starts its decay again from the peak learning rate
+    (a warm restart: bench/lengthening.md), whether it had come to its end, had stopped early or had not; one that is
+    shortened, or that gets a budget of time instead of a number of iterations, spreads the rest of its decay over what
+    is left.
 
     Args:
         checkpoint: The resume file.
         corpus: The text that the training read.
         device: One of auto, cpu, cuda and mps.
-        iterations: Lengthens (or shortens) the run deliberately; its schedule is then that of the new length, even
-            where a time budget would have planned another or it had stopped early.
+        iterations: The number of all iterations, those made before included.
+        max_epochs: The same as times to read the text.
+        time: The seconds of all its sessions together.
+        watching: Settings that change no weight, in place of those it had: those of `SnapshotConfig`, `patience`.
 
     Returns:
         A trainer whose next iteration is the one that would have come.
@@ -106,6 +137,7 @@ def resumed(checkpoint: Checkpoint, corpus: Corpus, *, device: str = "auto", ite
     Raises:
         CheckpointError: `checkpoint` is no resume file, or not a whole one.
         CorpusError: `corpus` is another text.
+        UsageError: The length is not beyond what has been trained.
     """
     header = checkpoint.header
     if header.kind != "resume":
@@ -114,17 +146,58 @@ def resumed(checkpoint: Checkpoint, corpus: Corpus, *, device: str = "auto", ite
     if (corpus.digest, corpus.config, corpus.vocabulary) != before:
         raise _another_text(checkpoint, corpus)
     corpus = replace(corpus, findings=header.findings)
-    trainer = Trainer(corpus, header.model, header.training, device=device)
+    counted = iterations is not None or max_epochs is not None
+    training = replace(header.training, time=None if counted else time or header.training.time, **watching or {})
+    trainer = Trainer(corpus, header.model, training, device=device)
     try:
-        state = _state(checkpoint)
-        if iterations is not None:
-            state["horizon"]["iterations"] = iterations
-            state["time_budget"]["plans"] = TimeBudget.FINAL_PLAN
-            state["early_stopping"]["stopped"] = False
-        trainer.load_state_dict(state)
+        trainer.load_state_dict(_state(checkpoint, training))
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{checkpoint.path}: cannot be resumed ({error}).") from None
+    if max_epochs is not None:
+        iterations = trainer.iterations_of(max_epochs)
+    if iterations is not None:
+        _train_until(trainer, iterations)
+    elif time is not None and time != header.training.time:
+        _train_for(trainer, time, header.training.time)
     return trainer
+
+
+def _train_until(trainer: Trainer, iterations: int) -> None:
+    """Let a training that goes on end at an iteration. Raises UsageError for one that lies behind it."""
+    at, horizon = trainer.iteration, trainer.horizon
+    if iterations == horizon.iterations:
+        return
+    if iterations <= at:
+        raise UsageError(
+            f"--iterations {iterations:,}: {at:,} are made already.", "It counts all iterations: give more."
+        )
+    if horizon.iterations is None or iterations < horizon.iterations:
+        horizon.move(iterations, at)
+    else:
+        horizon.restart(iterations, at)
+    _start_patience_anew(trainer)
+
+
+def _train_for(trainer: Trainer, time: float, before: float | None) -> None:
+    """Let a training that goes on have so many seconds in all. Raises UsageError for no more than are gone."""
+    elapsed = trainer.budget.elapsed
+    if time <= elapsed:
+        raise UsageError(
+            f"--time {duration(time)}: it has trained for {duration(elapsed)} already.",
+            "It is the time of all sessions together: give more.",
+        )
+    if trainer.complete or (before is not None and time > before):
+        trainer.horizon.restart(None, trainer.iteration)
+    else:
+        trainer.horizon.move(None, trainer.iteration)
+    trainer.budget.renew()
+    _start_patience_anew(trainer)
+
+
+def _start_patience_anew(trainer: Trainer) -> None:
+    """Count evaluations without improvement from here on. The best loss stays what it is."""
+    for part in (trainer.schedule, trainer.early_stopping):
+        part.load_state_dict(part.state_dict() | {"stale": 0, "stopped": False})
 
 
 def _another_text(checkpoint: Checkpoint, corpus: Corpus) -> CorpusError:
@@ -145,5 +218,12 @@ def _another_text(checkpoint: Checkpoint, corpus: Corpus) -> CorpusError:
     return CorpusError(
         f"{corpus.name}: is not the text this run was trained on ({header.corpus['name']}, "
         f"{header.corpus['characters']:,} characters; now {len(corpus):,}): {what}.",
-        "Restore it to resume; or train on with this one in a new run: charrnn train TEXT --init-from RUN",
+        f"Restore it to resume; or train on with this one in a new run: {_new_run_command(checkpoint, corpus)}",
     )
+
+
+def _new_run_command(checkpoint: Checkpoint, corpus: Corpus) -> str:
+    """What to type to train on with another text, from a run's weights."""
+    texts = [shlex.quote(text) for text in corpus.origin.get("texts", ["TEXT"])]
+    run = shlex.quote(str(checkpoint.path.parent if checkpoint.path else "RUN"))
+    return f"charrnn train {' '.join(texts)} --init-from {run}"

@@ -16,34 +16,71 @@ _FAR = 10**9
 
 @dataclass(slots=True)
 class Horizon:
-    """The number of iterations after which a training ends; None as long as a time budget has not been planned.
+    """The iteration at which a training ends, and how far the decay of its learning rate has come at each before.
 
     Trainer, schedule and time budget share one object, so that a new plan is at once known to all of them.
     """
 
-    iterations: int | None
+    iterations: int | None  # None as long as a time budget has not been planned
+    longest_warmup: int = 0
+    # Where the end became another one: the iteration, and how far the decay had come. From there what is left of the
+    # decay is spread over what is left of the training, so that the rate neither jumps nor rises.
+    turn: tuple[int, float] | None = None
 
     @classmethod
     def of(cls, config: TrainConfig) -> Horizon:
         """That of a new training."""
-        return cls(config.iterations if config.time is None else None)
+        return cls(config.iterations if config.time is None else None, config.warmup)
+
+    @property
+    def end(self) -> int:
+        """The last iteration; while that is unknown one so far away that a decay never begins."""
+        return _FAR if self.iterations is None else self.iterations
+
+    @property
+    def warmup(self) -> int:
+        """The iterations over which the rate rises."""
+        return 0 if self.turn else min(self.longest_warmup, self.end // 10)
 
     def reached(self, iteration: int) -> bool:
         """Whether `iteration` is the last, or beyond it."""
         return self.iterations is not None and iteration >= self.iterations
 
+    def progress(self, iteration: int) -> float:
+        """How far the decay has come at an iteration: 0 at the end of the warmup, 1 at the last iteration."""
+        began, done = self.turn or (self.warmup, 0.0)
+        part = (iteration - began) / max(1, self.end - began)
+        return min(1.0, max(0.0, done + (1 - done) * part))
+
+    def move(self, iterations: int | None, at: int) -> None:
+        """Let the training end elsewhere; what is left of the decay is stretched or shortened.
+
+        Args:
+            iterations: The new last one; None: a time budget will tell.
+            at: The present one.
+        """
+        if self.iterations is not None and iterations != self.iterations and at > self.warmup:
+            self.turn = (at, self.progress(at))
+        self.iterations = iterations
+
+    def restart(self, iterations: int | None, at: int) -> None:
+        """Let the training end later, with a decay from the peak rate over what is left (warm restart)."""
+        if at > self.warmup:
+            self.turn = (at, 0.0)
+        self.iterations = iterations
+
     def applied(self, config: TrainConfig) -> TrainConfig:
         """The settings with this number of iterations."""
-        iterations = _FAR if self.iterations is None else self.iterations
-        return config if config.iterations == iterations else replace(config, iterations=iterations)
+        return config if config.iterations == self.end else replace(config, iterations=self.end)
 
     def state_dict(self) -> dict[str, Any]:
-        """`iterations`."""
-        return {"iterations": self.iterations}
+        """`iterations` and `turn`."""
+        return {"iterations": self.iterations, "turn": self.turn}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
-        self.iterations = state["iterations"]
+        self.iterations, turn = state["iterations"], state["turn"]
+        self.turn = (int(turn[0]), float(turn[1])) if turn else None
 
 
 @dataclass(slots=True)
@@ -89,8 +126,9 @@ class LearningRateSchedule:
         """The rate of an update.
 
         It rises linearly over `warmup` iterations (at most a tenth of the run), then falls to `final_rate` of its peak
-        at the last iteration: along half a cosine (Loshchilov and Hutter, 2017, eq. 5, without restarts), linearly, or
-        not at all; or on plateaus, each time by `plateau_factor`, never below `final_rate`.
+        at the last iteration: along half a cosine (Loshchilov and Hutter, 2017, eq. 5), linearly, or not at all; or on
+        plateaus, each time by `plateau_factor`, never below `final_rate`. Where the last iteration became another one
+        on the way, as time budgets do it, the rest of the decay is spread over the rest of the iterations.
 
         Args:
             iteration: 1 for the first update.
@@ -98,15 +136,14 @@ class LearningRateSchedule:
         Returns:
             The learning rate of that update.
         """
-        config = self.config = self.horizon.applied(self.config)
-        warmup = min(config.warmup, config.iterations // 10)
+        config, warmup = self.config, self.horizon.warmup
         if iteration <= warmup:
             return config.learning_rate * iteration / warmup
         if config.decay == "constant":
             return config.learning_rate
         if config.decay == "plateau":
             return config.learning_rate * max(config.final_rate, config.plateau_factor**self.reductions)
-        progress = min(1.0, (iteration - warmup) / max(1, config.iterations - warmup))
+        progress = self.horizon.progress(iteration)
         decayed = (1 + math.cos(math.pi * progress)) / 2 if config.decay == "cosine" else 1 - progress
         return config.learning_rate * (config.final_rate + (1 - config.final_rate) * decayed)
 

@@ -19,7 +19,6 @@ from charrnn.runs.header import Sample
 from charrnn.runs.run import Run
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
 
-_EVERY = 10  # iterations between two points of a curve, as in metrics.jsonl
 _FLUSH_SECONDS = 30  # seconds after which a point is in the file at the latest: as often as TensorBoard looks
 
 
@@ -100,10 +99,11 @@ def _write(writer: Any, event: Event, loss: str, point: Progress | None) -> Prog
         case Evaluated():
             writer.add_scalar(f"{loss}/held_out", bits(event.held_out_loss), event.iteration)
         case Progress():
-            if event.iteration % _EVERY:
+            if not event.logged:
                 return point or event
             writer.add_scalar(f"{loss}/train", bits(event.smoothed_loss), event.iteration)
             writer.add_scalar("grad_norm", event.grad_norm, event.iteration)
+            writer.add_scalar("max_gradient_norm", event.max_gradient_norm, event.iteration)
             writer.add_scalar("learning_rate", event.learning_rate, event.iteration)
             if point is not None and event.seconds > point.seconds:
                 speed = (event.characters - point.characters) / (event.seconds - point.seconds)

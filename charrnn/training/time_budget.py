@@ -14,8 +14,32 @@ _MEASURED_OVER = 20  # iterations that the seconds an iteration takes are measur
 # When a time budget is made a number of iterations, and when that is corrected: share of it, and at most seconds.
 _PLANS = ((0.1, 10.0), (0.3, math.inf), (0.5, math.inf), (0.7, math.inf), (0.85, math.inf))
 _FULL = 0.95  # of the time, from which a training may end
+_ANNEALING = 0.1  # of the iterations so far, that a decay which is cut short gets, as far as it is not done
+
+_PAUSE = 2.0  # seconds between two looks at a clock, from which there may have been a pause
+_IDLE = 0.1  # processors in use, below which it was one
 
 Clock = Callable[[], float]  # seconds since some moment
+
+
+class WorkClock:
+    """Tells seconds at work: a process that is stopped, or on a computer that sleeps, has no use of the processor.
+
+    Of a stretch that is long and in which next to none was used only what was used counts.
+    """
+
+    def __init__(self) -> None:
+        """Begin at 0."""
+        self._seconds = 0.0
+        self._looked = (time.perf_counter(), time.process_time())
+
+    def __call__(self) -> float:
+        """Seconds at work so far."""
+        before, self._looked = self._looked, (time.perf_counter(), time.process_time())
+        passed, used = (now - then for now, then in zip(self._looked, before, strict=True))
+        paused = passed > _PAUSE and used < _IDLE * passed
+        self._seconds += used if paused else passed
+        return self._seconds
 
 
 class TimeBudget:
@@ -24,7 +48,7 @@ class TimeBudget:
     FINAL_PLAN = len(_PLANS)  # the value of `plans` after which there are no more
 
     def __init__(
-        self, config: TrainConfig, horizon: Horizon, *, spent: float = 0.0, clock: Clock = time.perf_counter
+        self, config: TrainConfig, horizon: Horizon, *, spent: float = 0.0, clock: Clock | None = None
     ) -> None:
         """Begin to count.
 
@@ -32,12 +56,14 @@ class TimeBudget:
             config: Its `time`, and what is evaluated and kept on the way, which takes time too.
             horizon: Each plan sets its number of iterations.
             spent: Seconds that are gone already.
-            clock: Tells the time, in seconds.
+            clock: Tells the time, in seconds; None: a WorkClock.
         """
+        clock = clock or WorkClock()
         self.config, self.horizon, self.clock = config, horizon, clock
         self.plans = 0  # times that the time was made a number of iterations
         self.seconds = 0.0  # in iterations
         self.iteration = 0  # the latest
+        self.began = 0.0  # seconds that were gone when this budget was given: of a training that goes on for longer
         self._elapsed, self._resumed_at = spent, clock()  # in all, before a moment
         self._measured_from = (0, 0.0)  # iteration and seconds from which the speed is measured
         self._watching_seconds: tuple[float, float] | None = None  # of an evaluation, and of a snapshot beside it
@@ -58,8 +84,9 @@ class TimeBudget:
         if total is None or self.plans == self.FINAL_PLAN or self.iteration - self._measured_from[0] < _MEASURED_OVER:
             return False
         share, most = _PLANS[self.plans]
-        early = self.horizon.reached(self.iteration) and self.elapsed < _FULL * total  # the machine has become faster
-        return early or self.elapsed >= min(share * total, most)
+        total, elapsed = total - self.began, self.elapsed - self.began
+        early = self.horizon.reached(self.iteration) and elapsed < _FULL * total  # the machine has become faster
+        return early or elapsed >= min(share * total, most)
 
     def plan(self, evaluate: Callable[[], object], snapshot: Callable[[], object]) -> None:
         """Set the horizon to the number of iterations that all in all will take `config.time` seconds.
@@ -79,8 +106,22 @@ class TimeBudget:
         for _ in range(8):  # more iterations mean more evaluations: settles quickly
             watching = self._watching(total, *self._watching_seconds)
             total = max(self.iteration + 1, self.iteration + round((seconds_left - watching) / per_iteration))
-        self.horizon.iterations = total
         self.plans += 1
+        if total < (least := self.iteration + self._annealing):
+            total, self.plans = least, self.FINAL_PLAN
+        self.horizon.move(total, self.iteration)
+        self._measured_from = (self.iteration, self.seconds)
+
+    @property
+    def _annealing(self) -> int:
+        """Iterations that are made whatever time is left, because weights at a high rate are worth little."""
+        if self.config.decay not in ("cosine", "linear"):
+            return 1
+        return max(1, math.ceil(_ANNEALING * (1 - self.horizon.progress(self.iteration)) * self.iteration))
+
+    def renew(self) -> None:
+        """Plan anew, because `config.time` is another than when the training began."""
+        self.plans, self.began = 0, self.elapsed
         self._measured_from = (self.iteration, self.seconds)
 
     def _measure(self, evaluate: Callable[[], object], snapshot: Callable[[], object]) -> tuple[float, float]:
@@ -102,7 +143,7 @@ class TimeBudget:
         return evaluations * evaluation + len(snapshots) * snapshot
 
     def state_dict(self) -> dict[str, Any]:
-        """`seconds`, `elapsed`, `plans` and `iteration`.
+        """`seconds`, `elapsed`, `plans`, `began` and `iteration`.
 
         Every plan is told, so that resuming after the last is exact; the speed is measured anew, because it may be
         another machine.
@@ -111,12 +152,13 @@ class TimeBudget:
             "seconds": self.seconds,
             "elapsed": self.elapsed,
             "plans": self.plans,
+            "began": self.began,
             "iteration": self.iteration,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned; of the time since then only that of this object counts."""
         self.seconds, self.iteration = float(state["seconds"]), int(state["iteration"])
-        self.plans = int(state["plans"])
+        self.plans, self.began = int(state["plans"]), float(state["began"])
         self._elapsed = float(state["elapsed"])
         self._measured_from = (self.iteration, self.seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,13 +19,14 @@ from charrnn.training.data_parallel import DataParallel
 from charrnn.training.devices import choose_device, choose_precision
 from charrnn.training.evaluator import Evaluator
 from charrnn.training.events import Event, Progress
-from charrnn.training.optimizer import Average, Optimizer
+from charrnn.training.optimizer import Average, Optimizer, UnloggedGradients
 from charrnn.training.schedule import EarlyStopping, Horizon, LearningRateSchedule
 from charrnn.training.snapshots import SampleWriter
 from charrnn.training.state import Stateful, to_arrays, to_layer_states
 from charrnn.training.time_budget import Clock, TimeBudget
 from charrnn.training.windows import IGNORED, streams_of
 
+_LOG_EVERY = 10  # iterations between two lines of the log
 _SMOOTHING = 0.02  # weight of the newest loss in the smoothed one: about the last 50 iterations
 
 
@@ -41,7 +41,7 @@ class Trainer:
         *,
         device: str = "auto",
         spent: float = 0.0,
-        clock: Clock = time.perf_counter,
+        clock: Clock | None = None,
     ) -> None:
         """Prepare a training, before its first iteration.
 
@@ -51,7 +51,7 @@ class Trainer:
             config: How it is trained.
             device: One of auto, cpu, cuda and mps.
             spent: Seconds of a time budget that are gone already.
-            clock: Tells the time, in seconds.
+            clock: Tells the time, in seconds; None: that at work.
 
         Raises:
             CorpusError: The text is too short.
@@ -86,6 +86,7 @@ class Trainer:
         self.iteration = 0
         self.characters = 0  # trained on so far, overlaps counted again
         self.smoothed_loss = 0.0
+        self.unlogged = UnloggedGradients()
         self.began_from: Mapping[str, Any] = {}  # the checkpoint that weights were taken from
         self.evaluator = Evaluator(self, sample_writer)
 
@@ -129,7 +130,11 @@ class Trainer:
 
     def train_for(self, epochs: float) -> None:
         """Let the training end after so many readings of its text, instead of a number of iterations."""
-        self.horizon.iterations = max(1, round(epochs * self.streams.per_epoch))
+        self.horizon.iterations = self.iterations_of(epochs)
+
+    def iterations_of(self, epochs: float) -> int:
+        """How many iterations read the text so often."""
+        return max(1, round(epochs * self.streams.per_epoch))
 
     def step(self) -> Progress:
         """One iteration: one window, one update.
@@ -143,8 +148,10 @@ class Trainer:
         rate = self.schedule.rate(iteration)
         backward = self.data_parallel.backward(window, state)
         self._require_finite("loss", backward.loss, rate)
+        clipped_before = self.optimizer.clipped
         norm = self.optimizer.step(backward.gradients, rate)
         self._require_finite("gradient's norm", norm, rate)
+        self.unlogged.observe(norm, self.optimizer.clipped > clipped_before)
         if self.average:
             self.average.update(self.model, iteration)
         self.state, self.iteration = backward.state, iteration
@@ -161,6 +168,8 @@ class Trainer:
             characters=self.characters,
             seconds=self.budget.seconds,
             clipped=self.optimizer.clipped,
+            max_gradient_norm=self.unlogged.largest,
+            newly_clipped=self.unlogged.clipped,
         )
 
     def _reset(self, iteration: int) -> NDArray[np.bool_]:
@@ -199,6 +208,9 @@ class Trainer:
             if self.budget.plan_is_due():
                 self.budget.plan(self.evaluator.evaluate, self.evaluator.snapshot)
             yield from self.evaluator.events()
+            if self.iteration % _LOG_EVERY == 0 or self.complete:
+                progress = replace(progress, logged=True)
+                self.unlogged = UnloggedGradients()
             yield progress
 
     @property
@@ -210,6 +222,7 @@ class Trainer:
             "horizon": self.horizon,
             "time_budget": self.budget,
             "data_parallel": self.data_parallel,
+            "unlogged": self.unlogged,
         }
         return parts | ({"average": self.average} if self.average else {})
 

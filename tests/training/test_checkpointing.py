@@ -75,7 +75,7 @@ def test_metrics_are_what_happened(finished: Run) -> None:
     rows = rows_of(finished)
     assert [(row["event"], row["iteration"]) for row in rows] == [
         *[("evaluated", 4), ("evaluated", 5), ("evaluated", 10), ("progress", 10), ("evaluated", 12)],
-        *[("evaluated", 15), ("evaluated", 20), ("progress", 20), ("evaluated", 25)],
+        *[("evaluated", 15), ("evaluated", 20), ("progress", 20), ("evaluated", 25), ("progress", 25)],
     ]
     events = {("progress", e.iteration): e for e in make().events() if isinstance(e, Progress)}
     for row in rows:

@@ -24,7 +24,7 @@ from helpers.trainings import (
 )
 
 from charrnn.config import ReadConfig
-from charrnn.errors import CheckpointError, CorpusError
+from charrnn.errors import CheckpointError, CorpusError, UsageError
 from charrnn.text import corpus
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
 from charrnn.training.resume import resume_point, resumed
@@ -155,7 +155,7 @@ def test_what_ended_early_stays_so_unless_it_is_lengthened(tmp_path: Path) -> No
     longer = resumed(point, training.corpus, device="cpu", iterations=10)
     assert not longer.complete
     stopping = longer.early_stopping
-    assert (stopping.state_dict()["best_loss"], stopping.evaluations_since_best, stopping.stopped) == (2.0, 2, False)
+    assert (stopping.state_dict()["best_loss"], stopping.evaluations_since_best, stopping.stopped) == (2.0, 0, False)
     assert longer.schedule.reductions == 2
     finish(longer)
     assert longer.iteration == 10
@@ -179,14 +179,124 @@ def test_a_resume_point_is_a_copy() -> None:
     assert {name: tensor.tobytes() for name, tensor in tensors.items()} == before
 
 
-def test_resumed_for_longer_goes_on_with_the_longer_schedule(tmp_path: Path) -> None:
-    training = make()
+def rates_of(training: Trainer) -> list[float]:
+    return [event.learning_rate for event in training.events() if isinstance(event, Progress)]
+
+
+def trained_until(iteration: int, **settings: Any) -> Trainer:
+    training = make(**{"warmup": 1, "learning_rate": 1.0, "final_rate": 0.0, "decay": "linear"} | settings)
+    for _ in range(iteration):
+        training.step()
+    return training
+
+
+@pytest.mark.parametrize(
+    ("trained", "of", "length", "rates"),
+    [
+        # An update's rate is what is left of the decay after it: of 11 the tenth has 1 / 10 with one update of warmup.
+        (11, 11, {"iterations": 15}, [0.75, 0.5, 0.25, 0.0]),  # a finished one: a decay of its own, from the peak
+        (6, 11, {"iterations": 16}, [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0]),  # so too before its end
+        (6, 11, {"iterations": 8}, [0.25, 0.0]),  # shortened: what is left of the decay, over what is left
+        (6, 11, {"iterations": 11}, [0.4, 0.3, 0.2, 0.1, 0.0]),  # no change
+    ],
+)
+def test_the_rate_of_another_length(
+    tmp_path: Path, trained: int, of: int, length: dict[str, Any], rates: list[float]
+) -> None:
+    training = trained_until(trained, iterations=of)
+    point = stored(tmp_path / "resume.safetensors", resume_point(training))
+    longer = resumed(point, training.corpus, device="cpu", **length)
+    assert rates_of(longer) == pytest.approx(rates)
+    assert longer.iteration == length["iterations"]
+
+
+def test_a_training_that_was_lengthened_is_resumed_exactly_too(tmp_path: Path) -> None:
+    training = make(dropout=0.2, decay="cosine", eval_every=5, patience=3)
     finish(training)
-    saved = stored(tmp_path / "resume.safetensors", resume_point(training))
-    longer = resumed(saved, training.corpus, device="cpu", iterations=20)
-    rates = [event.learning_rate for event in longer.events() if isinstance(event, Progress)]
-    reference = make(iterations=20)
-    assert rates == [e.learning_rate for e in reference.events() if isinstance(e, Progress)][12:]
+    point = stored(tmp_path / "finished.safetensors", resume_point(training))
+    check_resumed_anywhere_later(resumed(point, training.corpus, device="cpu", iterations=20), tmp_path)
+
+
+def check_resumed_anywhere_later(training: Trainer, path: Path) -> None:
+    """The same for a training that is under way."""
+    points, rates = [], []
+    for event in training.events():
+        if isinstance(event, Progress):
+            points.append(resume_point(training))
+            rates.append(event.learning_rate)
+    for number, point in enumerate(points[:-1], start=1):
+        again = resumed(stored(path / "resume.safetensors", point), training.corpus, device="cpu")
+        assert rates_of(again) == rates[number:]
+        assert_same(resume_point(again)[1], points[-1][1])
+
+
+def test_epochs_are_a_length_too(tmp_path: Path) -> None:
+    training = make()
+    point = stored(tmp_path / "resume.safetensors", resume_point(training))
+    longer = resumed(point, training.corpus, device="cpu", max_epochs=2.0)
+    assert longer.horizon.iterations == 2 * training.streams.per_epoch
+
+
+def test_a_finished_training_goes_on_for_a_time(tmp_path: Path) -> None:
+    training = trained_until(30, iterations=30)
+    point = stored(tmp_path / "resume.safetensors", resume_point(training))
+    passed = {"elapsed": 10.0, "seconds": 9.0}
+    point = dataclasses.replace(
+        point, header=dataclasses.replace(point.header, progress=dict(point.header.progress) | passed)
+    )
+    with pytest.raises(UsageError, match="--time 8 s: it has trained for 10 s already"):
+        resumed(point, training.corpus, device="cpu", time=8.0)
+    longer = resumed(point, training.corpus, device="cpu", time=3600.0)
+    assert longer.horizon.iterations is None
+    assert longer.config.time == 3600.0
+    assert not longer.complete
+    assert [longer.step().learning_rate for _ in range(2)] == pytest.approx([1.0, 1.0], rel=1e-5)
+    longer.budget.record(longer.iteration, 1.0)
+    again = resumed(stored(tmp_path / "again.safetensors", resume_point(longer)), training.corpus, device="cpu")
+    assert again.horizon == longer.horizon
+    assert again.budget.began == pytest.approx(10.0, abs=1.0)
+    by_number = resumed(point, training.corpus, device="cpu", iterations=35)
+    assert (by_number.config.time, by_number.horizon.iterations) == (None, 35)
+
+
+def test_no_length_that_is_behind(tmp_path: Path) -> None:
+    training = trained_until(6, iterations=11)
+    point = stored(tmp_path / "resume.safetensors", resume_point(training))
+    with pytest.raises(UsageError, match="6 are made already"):
+        resumed(point, training.corpus, device="cpu", iterations=6)
+
+
+def test_what_is_watched_may_change_and_the_weights_do_not(tmp_path: Path) -> None:
+    training = make(dropout=0.2)
+    for _ in range(4):
+        training.step()
+    point = stored(tmp_path / "resume.safetensors", resume_point(training))
+    watching = {"snapshot_at": (6, 9), "eval_every": 2, "sample_length": 5, "sample_temperature": 0.0}
+    again = resumed(point, training.corpus, device="cpu", watching=watching)
+    kept = [event.header.sample for event in again.events() if isinstance(event, Snapshot)]
+    assert [len(sample.text) for sample in kept if sample is not None] == [5, 5, 5]
+    assert {name: getattr(again.config, name) for name in watching} == watching
+    assert_same(again.model.weights(), finish(training))
+
+
+def test_what_ended_early_goes_on_with_more_patience(tmp_path: Path) -> None:
+    training = make(patience=2, eval_every=2, iterations=100)
+    with_held_out_losses(training, [3.0, 2.0, 2.5, 2.0])
+    point = stored(tmp_path / "r.safetensors", resume_point(training))
+    for patience, complete in ((2, True), (1, True), (3, False), (0, False)):
+        again = resumed(point, training.corpus, device="cpu", watching={"patience": patience})
+        assert again.complete is complete
+
+
+def test_a_file_of_an_older_charrnn_is_resumed(tmp_path: Path) -> None:
+    training = make(dropout=0.2)
+    for _ in range(4):
+        training.step()
+    header, tensors = resume_point(training)
+    later = {"turn", "budget_began", "unlogged"}  # what it had not
+    older = dataclasses.replace(header, progress={k: v for k, v in header.progress.items() if k not in later})
+    again = resumed(stored(tmp_path / "r.safetensors", (older, tensors)), training.corpus, device="cpu")
+    assert_same(finish(again), finish(training))
 
 
 def test_resume_refuses_another_text_and_leaves_the_file_alone(tmp_path: Path) -> None:

@@ -70,19 +70,20 @@ def weights_of(path: Path) -> dict[str, bytes]:
 def test_every_curve_is_what_happened_in_bits(tmp_path: Path) -> None:
     run = create_run(tmp_path, "run", "text")
     events = train(make(), run)
-    progress = {event.iteration: event for event in events if isinstance(event, Progress) and event.iteration % 10 == 0}
+    progress = {event.iteration: event for event in events if isinstance(event, Progress) and event.logged}
     held_out = {event.iteration: event.held_out_loss / math.log(2) for event in events if isinstance(event, Evaluated)}
-    assert list(progress) == [10, 20, 30]
+    assert list(progress) == [10, 20, 30, 35]
     single = {"rel": 1e-6}  # event files keep single precision
     assert scalars(run, "loss/held_out") == pytest.approx(held_out, **single)
     for tag, values in {
         "loss/train": {at: event.smoothed_loss / math.log(2) for at, event in progress.items()},
         "grad_norm": {at: event.grad_norm for at, event in progress.items()},
+        "max_gradient_norm": {at: event.max_gradient_norm for at, event in progress.items()},
         "learning_rate": {at: event.learning_rate for at, event in progress.items()},
     }.items():
         assert scalars(run, tag) == pytest.approx(values, **single)
     speed = scalars(run, "characters_per_second")
-    assert list(speed) == [10, 20, 30]
+    assert list(speed) == [10, 20, 30, 35]
     seconds = progress[30].seconds - progress[20].seconds
     assert speed[30] == pytest.approx(10 * 3 * 8 / seconds, **single)
 
@@ -139,7 +140,7 @@ def test_a_run_that_is_resumed_goes_on_in_the_same_files(tmp_path: Path) -> None
     assert len(list((stopped.path / "tensorboard").iterdir())) == 2
     for tag in ("loss/train", "loss/held_out", "grad_norm", "learning_rate"):
         assert scalars(stopped, tag) == scalars(whole, tag)
-    assert list(scalars(stopped, "characters_per_second")) == [10, 20, 30]
+    assert list(scalars(stopped, "characters_per_second")) == [10, 20, 30, 35]
 
 
 @installed

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from helpers.trainings import assert_same, finish, make, stored
 
-from charrnn.config import TrainConfig
+from charrnn.config import Decay, TrainConfig
 from charrnn.errors import UsageError
 from charrnn.training.events import Progress
 from charrnn.training.resume import resume_point, resumed
-from charrnn.training.schedule import Horizon
-from charrnn.training.time_budget import TimeBudget
+from charrnn.training.schedule import Horizon, LearningRateSchedule
+from charrnn.training.time_budget import TimeBudget, WorkClock
 
 
 class Clock:
@@ -78,7 +84,7 @@ def test_saved_before_the_plan_it_goes_on_as_if_it_had_never_stopped(tmp_path: P
     longer = resumed(point, training.corpus, device="cpu", iterations=12)  # a number given by hand is not planned over
     finish(longer)
     assert longer.iteration == 12
-    assert longer.budget.plans == TimeBudget.FINAL_PLAN
+    assert (longer.config.time, longer.budget.plans) == (None, 0)
 
 
 def test_the_plan_fits_what_was_measured() -> None:
@@ -118,7 +124,10 @@ def test_a_plan_leaves_time_to_watch_and_goes_by_the_latest_speed() -> None:
     clock.now += 100.0
     budget.record(400, 90.0)
     budget.plan(evaluate, snapshot)
-    assert budget.horizon.iterations == 401  # the time is up
+    # The time is up, and a quarter of the cosine left: a quarter of a tenth of 400 iterations.
+    assert budget.horizon.progress(400) == pytest.approx(0.748, abs=0.001)
+    assert budget.horizon.iterations == 411
+    assert budget.plans == TimeBudget.FINAL_PLAN
 
 
 @pytest.mark.parametrize(
@@ -185,7 +194,7 @@ def test_a_budget_goes_on_where_it_was_left() -> None:
     budget.plan(nothing, nothing)
     clock.now += 2.0
     left = budget.state_dict()
-    assert left == {"seconds": 9.0, "elapsed": 14.0, "plans": 1, "iteration": 30}
+    assert left == {"seconds": 9.0, "elapsed": 14.0, "plans": 1, "began": 0.0, "iteration": 30}
     clock.now += 1e6  # nobody trains meanwhile
     again = budget_of(config, clock)
     again.load_state_dict(left | {"iteration": 40})
@@ -213,3 +222,124 @@ def test_a_budget_too_small_still_ends() -> None:
 def test_a_budget_is_above_zero(value: float) -> None:
     with pytest.raises(UsageError, match="--time"):
         TrainConfig(time=value)
+
+
+# -- pauses ----------------------------------------------------------------------------------------------------------
+
+
+def test_time_without_use_of_the_processor_is_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [5000.0, 70.0]  # of the day, and of the processor
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(time, "process_time", lambda: now[1])
+    clock = WorkClock()
+
+    def look(passed: float, used: float) -> float:
+        now[0] += passed
+        now[1] += used
+        return clock()
+
+    assert clock() == 0.0
+    assert look(1.0, 0.0) == 1.0  # too short to tell: it may have waited for a disk
+    assert look(3.0, 5.5) == 4.0  # two threads
+    assert look(10.0, 2.0) == 14.0  # beside others
+    assert look(8 * 3600.0, 0.5) == 14.5  # a night with the lid closed, in the middle of half a second of work
+    assert look(0.25, 0.25) == 14.75
+
+
+STOPPED = """
+import sys, time
+from charrnn.training.time_budget import WorkClock
+clock, began = WorkClock(), time.perf_counter()
+for line in sys.stdin:
+    used = time.process_time()
+    while time.process_time() - used < 0.2:
+        pass
+    print(clock(), time.perf_counter() - began, flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_a_stopped_process_does_not_work() -> None:
+    """Ctrl-Z for three seconds."""
+    with subprocess.Popen([sys.executable, "-c", STOPPED], stdin=-1, stdout=-1, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+
+        def figures() -> list[float]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            return [float(figure) for figure in process.stdout.readline().split()]
+
+        before = figures()
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(3.0)
+        process.send_signal(signal.SIGCONT)
+        after = figures()
+        process.stdin.close()
+    worked, passed = (later - earlier for later, earlier in zip(after, before, strict=True))
+    assert passed > 3.0
+    assert worked < passed - 2.0
+
+
+def rates_of(config: TrainConfig, speeds: list[float]) -> tuple[list[float], list[int]]:
+    """The rate of every iteration, and the plans, of a training of which iteration i takes `speeds[i]` seconds, or the
+    last of them."""
+    clock = Clock()
+    budget = budget_of(config, clock)
+    schedule, rates, plans = LearningRateSchedule(config, budget.horizon), [], []
+    while not budget.horizon.reached(len(rates)):
+        iteration = len(rates) + 1
+        rates.append(schedule.rate(iteration))
+        seconds = speeds[min(len(rates), len(speeds)) - 1]
+        clock.now += seconds
+        budget.record(iteration, seconds)
+        if budget.plan_is_due():
+            budget.plan(nothing, nothing)
+            assert budget.horizon.iterations is not None
+            plans.append(budget.horizon.iterations)
+    return rates, plans
+
+
+FASTER, SLOWER = [0.2] * 150 + [0.05], [0.05] * 300 + [0.25]  # of a hundred seconds: a machine that changes its speed
+STALLED = [0.1] * 400 + [80.0] + [0.1]  # and one that hangs for most of them
+
+
+@pytest.mark.parametrize("decay", ["cosine", "linear"])
+@pytest.mark.parametrize(
+    "speeds", [FASTER, SLOWER, STALLED, [0.1, 0.2] * 600], ids=["faster", "slower", "stalled", "?"]
+)
+def test_a_rate_never_rises_after_the_warmup_and_always_comes_down(decay: Decay, speeds: list[float]) -> None:
+    config = TrainConfig(time=100.0, eval_every=0, snapshot_at=(), warmup=20, decay=decay, learning_rate=0.01)
+    rates, plans = rates_of(config, speeds)
+    assert len(set(plans)) > 1
+    assert rates[:20] == pytest.approx([0.01 * at / 20 for at in range(1, 21)])
+    falling = rates[20:]
+    assert all(later <= earlier * (1 + 1e-9) for earlier, later in pairwise(falling))
+    assert falling[-1] == pytest.approx(config.final_rate * config.learning_rate)
+    # Nor does it fall by leaps, though there be little time left.
+    assert max(earlier - later for earlier, later in pairwise(falling)) < 0.01 / 10
+
+
+def test_a_budget_that_is_raised_is_planned_like_one_of_what_was_added() -> None:
+    clock = Clock()
+    budget = budget_of(TrainConfig(time=200.0, eval_every=0, snapshot_at=(), warmup=10), clock)
+    budget.load_state_dict({"seconds": 90.0, "elapsed": 100.0, "plans": 5, "began": 0.0, "iteration": 1000})
+    budget.horizon.restart(None, 1000)
+    budget.renew()
+    due = []
+    for iteration in range(1001, 3000):
+        clock.now += 0.1
+        budget.record(iteration, 0.1)
+        if budget.plan_is_due():
+            due.append(round(budget.elapsed))
+            budget.plan(nothing, nothing)
+            assert budget.horizon.iterations == 2000
+        if budget.horizon.reached(iteration):
+            break
+    assert due == [110, 130, 150, 170, 185]
+    assert budget.elapsed == pytest.approx(200.0)
+    again = budget_of(budget.config, clock)
+    again.load_state_dict(budget.state_dict())
+    assert again.began == 100.0
