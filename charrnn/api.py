@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.config import ModelConfig, ReadConfig, TrainConfig, describe, settings_of
+from charrnn.config import ModelConfig, ReadConfig, TrainConfig, describe, settings_of, synonyms
 from charrnn.errors import UsageError
 from charrnn.network.engine import Engine, State
 from charrnn.runs.checkpoint import Checkpoint
@@ -240,9 +239,8 @@ def train(
     known = {config: {setting.name for setting in settings_of(config)} for config in _CONFIGS}
     unknown = sorted(set(settings).difference(*known.values()))
     if unknown:
-        near = difflib.get_close_matches(unknown[0], sorted(set().union(*known.values())), n=1)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        raise UsageError(f"unknown settings: {', '.join(unknown)}.", f"{hint}help(charrnn.train) lists them.")
+        hint = synonyms.python_advice(unknown[0], set().union(*known.values()))
+        raise UsageError(f"unknown settings: {', '.join(unknown)}.", f"{hint} help(charrnn.train) lists them.".lstrip())
     if "time" in settings and "iterations" in settings:
         raise UsageError("time and iterations contradict each other.", "Give one of them.")
     if name is not None and checkpoint_dir is None:

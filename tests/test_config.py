@@ -21,6 +21,7 @@ from charrnn.config import (
     StartConfig,
     TrainConfig,
     settings_of,
+    synonyms,
 )
 from charrnn.errors import CharrnnError, CheckpointError, UsageError
 
@@ -251,3 +252,27 @@ def test_bounds_in_words_are_those_that_are_checked() -> None:
 def test_configs_do_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
         ModelConfig().rnn_size = 3  # type: ignore[misc]
+
+
+def test_strings_from_python_are_read_as_typed() -> None:
+    values = {"time": "3m", "snapshot_at": "100,200", "iterations": "1e3", "decay": "Cosine", "freeze": ["embedding"]}
+    training = TrainConfig.pick(values)
+    assert (training.time, training.snapshot_at, training.iterations) == (180.0, (100, 200), 1000)
+    assert (training.decay, training.freeze) == ("cosine", ("embedding",))
+    assert ModelConfig.pick({"model": "GRU"}).model == "gru"
+    assert ReadConfig.pick({"separator": r"\n"}).separator == r"\n"
+    with pytest.raises(UsageError, match="--time soon: a time such as"):
+        TrainConfig.pick({"time": "soon"})
+    with pytest.raises(UsageError, match="--rnn-size wide: a whole number is needed"):
+        ModelConfig.pick({"rnn_size": "wide"})
+    with pytest.raises(UsageError, match="not of type bool"):
+        ModelConfig.pick({"residual": "yes"})
+
+
+def test_names_of_other_programs_are_named_in_python() -> None:
+    settings = {"learning_rate", "rnn_size", "max_epochs", "final_rate"}
+    assert synonyms.python_advice("lr", settings) == "Did you mean learning_rate?"
+    assert synonyms.python_advice("hidden_size", settings) == "Did you mean rnn_size?"
+    assert synonyms.python_advice("learning_rat", settings) == "Did you mean learning_rate?"
+    assert "final_rate" in synonyms.python_advice("min_lr", settings)
+    assert synonyms.python_advice("xyzzy", settings) == ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.commands.options import CheckpointDir, Device, JsonLines, SamplingThreads, use_threads, with_options
+from charrnn.commands.options import CheckpointDir, Device, JsonLines, SamplingThreads, Typed, use_threads, with_options
 from charrnn.commands.sample_output import NoveltySearch, TextPrinter
 from charrnn.commands.stdout import Output, to_the_end
 from charrnn.config import (
@@ -53,6 +53,7 @@ def sample(
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
     device: Device = "cpu",
     threads: SamplingThreads = 1,
+    typed: Typed,
 ) -> None:
     """Write new text with a trained model.
 
@@ -77,13 +78,16 @@ def sample(
     models = _checkpoints(checkpoint, checkpoint_dir, every_snapshot=several.every_snapshot)
     printer = TextPrinter(as_json, color.color, bounds.echo, headings=several.every_snapshot or request.several)
     search: NoveltySearch | None = None
+    searched = novelty.novelty or not typed.keys().isdisjoint(("text", "novelty_length"))
+    told: set[str] = set()
     with to_the_end():
         for model in models:
             vocabulary = model.header.vocabulary
             known_prime = _in_known_characters(typed_prime, vocabulary, bounds.unseen)
             texts = request.generate(_engine(model, device), vocabulary, known_prime)
             print(f"charrnn: {_origin(model)}; {_seeds(texts)}", file=sys.stderr)
-            if novelty.novelty and search is None:  # the snapshots of a run have one text
+            _tell_impossible(request.until, vocabulary, told)
+            if searched and search is None:  # the snapshots of a run have one text
                 search = NoveltySearch(model, novelty.text, novelty.novelty_length)
             for text in texts:
                 printer.print(Output(vocabulary.of_bytes), model, request, known_prime, text, search)
@@ -159,6 +163,19 @@ def _in_known_characters(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> 
             f"--prompt: {error.what}", "Change it, or use --unknown replace or --unknown drop."
         ) from None
     return prime
+
+
+def _tell_impossible(strings: tuple[str, ...], vocabulary: Vocabulary, told: set[str]) -> None:
+    """Say on standard error, once, which stop strings cannot come, as the model lacks a character."""
+    from charrnn.formatting import one_line
+
+    for string in strings:
+        try:
+            vocabulary.encode(string)
+        except VocabularyError as error:
+            if (line := f"--until {one_line(string)}: cannot come: {error.what}") not in told:
+                print(f"charrnn: {line}", file=sys.stderr)
+                told.add(line)
 
 
 def _origin(checkpoint: Checkpoint) -> str:

@@ -173,5 +173,10 @@ class NoveltyConfig(Config):
     ] = 30
     text: Annotated[
         Path | None,
-        Option("Look for them in this text.", panel=SHOWN, metavar="FILE", default="what the run was trained on"),
+        Option(
+            "Look for them in this text; implies --novelty, as --novelty-length does.",
+            panel=SHOWN,
+            metavar="FILE",
+            default="what the run was trained on",
+        ),
     ] = None

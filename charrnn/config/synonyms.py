@@ -6,6 +6,7 @@ A name that means the same as a setting works. One that means something near is 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Mapping
 
 # A setting, and its other names. Of a name in several rows it is the first setting that a verb has.
@@ -140,6 +141,22 @@ def setting_called(name: str, settings: Collection[str]) -> str | None:
 def other_names(setting: str) -> list[str]:
     """What other programs call a setting, and works for it."""
     return _NAMES.get(setting, "").split()
+
+
+def python_advice(name: str, settings: Collection[str]) -> str:
+    """What to write in Python instead of a name that is no setting's.
+
+    Args:
+        name: As written: `hidden_size`.
+        settings: Those that there are, with underscores.
+
+    Returns:
+        A sentence; "" if nothing is like it.
+    """
+    options, option = {setting.replace("_", "-") for setting in settings}, name.replace("_", "-")
+    meant = setting_called(option, options)
+    sentence = f"Did you mean --{meant}?" if meant else advice(option, options)
+    return re.sub(r"--([a-z][a-z0-9-]*)", lambda match: match[1].replace("-", "_"), sentence)
 
 
 def advice(name: str, settings: Collection[str]) -> str:

@@ -103,7 +103,7 @@ def test_values_are_refused_in_the_same_words_everywhere(line: CommandLine, type
 
 
 def test_a_whole_number_may_be_written_as_one_is(line: CommandLine) -> None:
-    assert len(line("sample", "novel-1", "-n", "1e1").stdout) == 10
+    assert len(line("sample", "novel-1", "-n", "1e1").stdout.decode()) == 10
 
 
 @pytest.mark.parametrize(
@@ -189,3 +189,34 @@ def test_another_programs_name_means_one_thing_in_a_verb() -> None:
     for name in synonyms.KNOWN:
         assert synonyms.setting_called(name, settings) or synonyms.advice(name, settings), name
     assert not [name for name in synonyms.KNOWN if synonyms.setting_called(name, settings) == name]
+
+
+def test_how_escapes_are_understood_is_said(line: CommandLine) -> None:
+    said = line("sample", "novel-1", "-n", "5", "--until", r"\noindent", "--stop", r"\n").stderr.decode()
+    assert "--until: understood as a newline and \"oindent\". For a backslash write two: '\\\\noindent'." in said
+    assert said.count("understood") == 1
+    said = line("corpora", "check", "novel.txt", "novel.txt", "--separator", r"\newpage", "--no-trials").stderr.decode()
+    assert '--separator: understood as a newline and "ewpage"' in said
+
+
+def test_a_stop_string_that_cannot_come_is_said(line: CommandLine) -> None:
+    done = line("sample", "novel-1", "-n", "5", "--until", "Ж", "--until", r"\\noindent", "--until", "W")
+    said = done.stderr.decode()
+    assert "--until Ж: cannot come: the model has never seen 'Ж' (U+0416)" in said
+    assert r"--until \\noindent: cannot come" in said
+    assert said.count("cannot come") == 2
+    assert done.returncode == 0
+
+
+def test_a_prompt_with_a_backslash_names_the_shells_way(line: CommandLine) -> None:
+    for verb, *model in (("sample", "novel-1"), ("compare", "novel-1"), ("train", "novel.txt", "--iterations", "1")):
+        assert "--prompt" in (said := line(verb, *model, "--prime", r"W\n").stderr.decode()) or "--sample-prime" in said
+        assert r"For a newline write $'W\n'." in said
+
+
+def test_a_text_to_search_and_a_length_imply_the_search(line: CommandLine) -> None:
+    for typed in (["--text", "novel.txt"], ["--text", "novel.txt", "--novelty-length", "3"]):
+        done = line("sample", "novel-1", "-n", "20", *typed)
+        assert "of it is in stretches of" in done.stderr.decode()
+    assert "Name it: --text FILE" in line("sample", "novel-1", "--novelty-length", "3").stderr.decode()
+    assert "stretches" not in line("sample", "novel-1", "-n", "20").stderr.decode()
