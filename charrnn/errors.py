@@ -51,4 +51,10 @@ class RunError(CharrnnError):
 
 
 class DivergedError(CharrnnError):
-    """A loss or gradient that is no longer finite; nothing was updated with it."""
+    """A loss or gradient that is no longer finite; nothing was updated with it.
+
+    Attributes:
+        iteration: Of a training, the one that came to it; None elsewhere.
+    """
+
+    iteration: int | None = None

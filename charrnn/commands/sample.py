@@ -186,6 +186,8 @@ def _origin(checkpoint: Checkpoint) -> str:
     loss = header.held_out_loss
     measured = "" if loss is None else f", held out {bits(loss):.3f} {header.vocabulary.unit.bits_per}"
     path = visible(str(checkpoint.path)).replace("\n", "␊")
+    if header.iteration == 0:
+        measured = ", untrained (no snapshot was kept yet): what it writes is noise"
     return f"{path}, iteration {header.iteration:,}{measured}, sha256 {checkpoint.digest[:12]}"
 
 

@@ -17,6 +17,7 @@ from charrnn.evaluation.head_to_head import Measurement, measure
 from charrnn.evaluation.sample_statistics import SampleStatistics
 from charrnn.evaluation.scoring import ShareCallback
 from charrnn.evaluation.settings import differing_settings, text_key
+from charrnn.evaluation.verdict import Verdict
 from charrnn.runs.checkpoint_file import CheckpointFile, best_of, best_or_last
 from charrnn.runs.find import find_checkpoint
 from charrnn.runs.listing import CheckpointRow
@@ -45,7 +46,7 @@ class Comparison:
     groups: tuple[str, ...]  # the runs (or lone files) of `settings`, in order
     settings: Mapping[str, Sequence[Any]]  # those that differ: one value for each group
     costs: tuple[TrainingCost, ...]  # of each of `groups`, in order
-    verdicts: Mapping[str, Sequence[str]]  # sentences on each run (charrnn.evaluation.verdict)
+    verdicts: Mapping[str, Verdict]  # on each run
     measurement: Measurement | None  # of the checkpoints that wrote, on one text
     samples: tuple[ComparedSample, ...]
     real: SampleStatistics  # of held-out text, beside that of the samples
@@ -63,7 +64,8 @@ class Comparison:
                 "differing": {name: list(values) for name, values in self.settings.items()},
             },
             "took": [dataclasses.asdict(cost) for cost in self.costs],
-            "verdicts": {run: list(sentences) for run, sentences in self.verdicts.items()},
+            "verdicts": {run: list(verdict.sentences) for run, verdict in self.verdicts.items()},
+            "next": {run: verdict.command for run, verdict in self.verdicts.items()},
             "measurement": self.measurement.to_dict() if self.measurement else None,
             "samples": [sample.to_dict() for sample in self.samples],
             "real": self.real.to_dict(),
@@ -198,7 +200,7 @@ def _cost(run: LoadedRun) -> TrainingCost:
     )
 
 
-def _verdicts(runs: Sequence[LoadedRun]) -> dict[str, Sequence[str]]:
-    """The sentences on each run; of a file that lies in none there is nothing to say."""
+def _verdicts(runs: Sequence[LoadedRun]) -> dict[str, Verdict]:
+    """The verdict on each run; of a file that lies in none there is nothing to say."""
     verdicts = {run.name: verdict.of_run(run.run) for run in runs if run.run}
-    return {name: judged.sentences for name, judged in verdicts.items() if judged}
+    return {name: judged for name, judged in verdicts.items() if judged}

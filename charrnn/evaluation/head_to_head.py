@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from charrnn.config import COLD_WINDOW, COMPARED_LENGTH
 from charrnn.errors import CorpusError, UsageError
 from charrnn.evaluation.bootstrap import Difference, paired_difference
-from charrnn.evaluation.ngrams import kneser_ney
+from charrnn.evaluation.ngrams import Baseline, kneser_ney
 from charrnn.evaluation.scoring import ShareCallback, score
 from charrnn.formatting import BYTE, CHARACTER, Unit, common_unit
 from charrnn.network.engine import Engine
@@ -116,7 +116,7 @@ def measure(
             raise UsageError("these models were trained on, or read, different texts.", "Name one for all: --text FILE")
         measured.append(_bits(load(path), path, parts, scale, _share(progress, 2 * len(paths) * len(parts))))
     best = min(measured, key=lambda model: model.carried.mean())
-    order, ngrams = _counting(named, parts) if named.same else (None, None)
+    baseline = counting(named, len(named.corpus.vocabulary.encode(parts[0][1]))) if named.same else None
     return Measurement(
         text=named.corpus.name,
         held_out=named.same,
@@ -125,8 +125,8 @@ def measure(
         unit=unit,
         models=tuple(_beside(model, best) for model in measured),
         best=best.path,
-        order=order,
-        ngrams=None if ngrams is None else ngrams * scale,
+        order=baseline.order if baseline else None,
+        ngrams=baseline.bits * baseline.measured_on / len(parts[0][1]) * scale if baseline else None,
     )
 
 
@@ -224,12 +224,20 @@ def held_out_parts(text: TrainingText, length: int) -> list[tuple[str, str]]:
     return parts
 
 
-def _counting(text: TrainingText, parts: list[tuple[str, str]]) -> tuple[int | None, float | None]:
-    """The order and the bits per character of the best n-gram model; none of a long text, or of several documents."""
-    source = text.corpus
-    if len(text.split.training) > 1 or len(source) > COUNTED:
-        return None, None
-    start = text.split.training[0].stop
-    ids = source.ids[0 : start + len(source.vocabulary.encode(parts[0][1]))]
-    baseline = kneser_ney(ids[:start], ids[start:], len(source.vocabulary))
-    return baseline.order, baseline.bits * (len(ids) - start) / len(parts[0][1])  # an id may be a byte
+def counting(text: TrainingText, length: int | None = None) -> Baseline | None:
+    """What counting alone achieves on the held-out part of a text.
+
+    Args:
+        text: The very text of a training.
+        length: Ids that are predicted, at most; None: all that is held out.
+
+    Returns:
+        The best n-gram model and its bits per id, a character or a byte; none of a text too long to be counted, or in
+        several parts.
+    """
+    source, split = text.corpus, text.split
+    if len(split.training) > 1 or len(source) > COUNTED or not split.held_out_size or not split.training_size:
+        return None
+    start, stop = split.training[0].stop, split.held_out[0].stop
+    ids = source.ids[0 : stop if length is None else min(stop, start + length)]
+    return kneser_ney(ids[:start], ids[start:], len(source.vocabulary))

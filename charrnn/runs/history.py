@@ -11,9 +11,20 @@ from typing import Any
 from charrnn.formatting import bits
 from charrnn.runs.run import Run
 
+EXPLOSION = 1.0  # bits by which a loss rises that explodes: no text is so much harder than what came before it
 _EARLY = 0.05  # of the iterations, in which losses fall so fast that the rest would be a flat line below them
 
 Series = tuple[tuple[int, float], ...]  # (iteration, value), by ascending iteration, each iteration once
+
+
+@dataclass(frozen=True, slots=True)
+class Explosion:
+    """A loss that rose as no text explains. In bits per character."""
+
+    iteration: int  # where it was highest
+    before: float  # the lowest before that
+    peak: float
+    ended: bool  # whether it had not come back at the end
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,23 +34,50 @@ class Curves:
     name: str
     train: Series  # as the training itself had them: dropout at work, and smoothed over the latest iterations
     held_out: Series
+    loss: Series  # the training's at single iterations, of their windows alone
     learning_rate: Series
     grad_norm: Series  # before clipping
     clipped: Series  # iterations so far whose gradient was clipped
     characters: int  # seen so far, overlaps counted again
     seconds: float | None  # of training so far, over all its sessions
     rows: int  # lines of metrics.jsonl that could be read
+    uniform: float | None = None  # bits of a character where all are equally likely; None where no checkpoint is
+    broken: int | None = None  # the first iteration at which a loss, or the weights, were no numbers
 
     @property
     def iterations(self) -> int:
         """The furthest that anything was measured at; 0 where nothing was."""
         ends = [series[-1][0] for series in (self.train, self.held_out, self.grad_norm, self.clipped) if series]
-        return max(ends, default=0)
+        return max([*ends, self.broken or 0])
 
     @property
     def best(self) -> tuple[int, float] | None:
         """Where the held-out loss is lowest, the earlier of equals, and what it is there."""
         return min(self.held_out, key=lambda point: point[1], default=None)
+
+    @property
+    def explosion(self) -> Explosion | None:
+        """Where the training loss rose by EXPLOSION or more above its lowest, or above that of no model at all.
+
+        So does a held-out loss that rose as much, unless the training loss went on falling: what is learnt by heart.
+        """
+        ends = [series[-1][1] for series in (self.train, self.held_out, self.loss) if series]
+        explosions = [_explosion(series, self.uniform, ends) for series in (self.train, self.held_out)]
+        train, (rise, best) = dict(self.train), (explosions[1], self.best)
+        if rise and best:
+            before, then = train.get(best[0]), train.get(rise.iteration)
+            if before is not None and then is not None and then < before:
+                explosions[1] = None
+        found = [explosion for explosion in explosions if explosion]
+        return max(found, key=lambda explosion: explosion.peak, default=None)
+
+    @property
+    def diverged(self) -> int | None:
+        """The iteration at which the training came to numbers that are none, or at which its loss exploded for good."""
+        if self.broken is not None:
+            return self.broken
+        explosion = self.explosion
+        return explosion.iteration if explosion and explosion.ended else None
 
     @property
     def clipped_share(self) -> float | None:
@@ -73,13 +111,37 @@ def read(run: Run, name: str | None = None) -> Curves:
         name=run.name if name is None else name,
         train=_in_bits(_merged(train, _series(rows, "train_loss"))),
         held_out=_in_bits(_merged(held_out, _series(rows, "held_out_loss"))),
+        loss=_in_bits(_series(rows, "loss")),
         learning_rate=_series(rows, "learning_rate"),
         grad_norm=_series(rows, "grad_norm"),
         clipped=_series(rows, "clipped"),
         characters=max(characters, default=0),
         seconds=seconds[-1][1] if seconds else None,
         rows=len(rows),
+        uniform=next((math.log2(len(file.header.vocabulary)) for file in run.checkpoints), None),
+        broken=min((int(row["iteration"]) for row in rows if _is_broken(row)), default=None),
     )
+
+
+def _is_broken(row: dict[str, Any]) -> bool:
+    """Whether a line of the metrics tells of a number that is none: JSON has null for it."""
+    if not _is_number(row.get("iteration")):
+        return False
+    losses = [row[name] for name in ("loss", "held_out_loss") if name in row]
+    return row.get("event") == "diverged" or None in losses
+
+
+def _explosion(series: Series, uniform: float | None, ends: Sequence[float]) -> Explosion | None:
+    """The largest rise of a loss above its lowest so far, or above that of a uniform model, if it is an explosion.
+
+    It has come back if any of the losses that were measured last is what it was: a mean over many lags behind.
+    """
+    before, largest = math.inf if uniform is None else uniform, None
+    for at, value in series:
+        if value - before >= EXPLOSION and (largest is None or value > largest.peak):
+            largest = Explosion(at, before, value, ended=min(ends) - before >= EXPLOSION)
+        before = min(before, value)
+    return largest
 
 
 def _series(rows: Sequence[dict[str, Any]], name: str) -> Series:

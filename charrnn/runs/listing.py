@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.formatting import CHARACTER, Unit, bits
-from charrnn.runs import checkpoint
+from charrnn.runs import checkpoint, history
 from charrnn.runs.checkpoint_file import CheckpointFile, best_of
 from charrnn.runs.find import list_runs
 from charrnn.runs.run import Run
@@ -79,6 +79,7 @@ class RunSummary:
     best: CheckpointRow | None
     iterations: int  # the furthest checkpoint's, the resume file included
     size: int  # bytes
+    diverged: int | None = None  # the iteration at which it did
 
     @property
     def unit(self) -> Unit:
@@ -97,6 +98,7 @@ class RunSummary:
             self.unit.key("best_held_out"): self.best.held_out_bits if self.best else None,
             "unit": self.unit.one,
             "resumable": self.run.resumable is not None,
+            "diverged": self.diverged,
             "checkpoints": [row.to_dict() for row in self.rows],
             "problems": list(self.run.problems),
         }
@@ -126,6 +128,7 @@ def listing(root: Path) -> list[RunSummary]:
                 best=next((row for row in rows if row.best), None),
                 iterations=max((file.header.iteration for file in everything), default=0),
                 size=run.size,
+                diverged=history.read(run).diverged,
             )
         )
     return listed

@@ -13,6 +13,7 @@ from charrnn.evaluation.compared_samples import ComparedSample
 from charrnn.evaluation.comparison import Comparison, TrainingCost
 from charrnn.evaluation.head_to_head import Measurement
 from charrnn.evaluation.sample_statistics import SampleStatistics, interpretation
+from charrnn.evaluation.verdict import Verdict
 from charrnn.formatting import common_unit, duration, size
 from charrnn.runs.listing import CheckpointRow
 from charrnn.terminal.console import body, loss, open_table, plain, setting, share, show_text
@@ -108,11 +109,13 @@ def show_measurement(out: Console, measurement: Measurement, rows: Sequence[Chec
             out.print(plain(f"{best} is better than {rows_by_path[model.path].label} {by}"))
 
 
-def show_verdicts(out: Console, verdicts: Mapping[str, Sequence[str]]) -> None:
-    """What is to be said of each run; of several only the first sentence."""
-    for run, sentences in verdicts.items():
+def show_verdicts(out: Console, verdicts: Mapping[str, Verdict]) -> None:
+    """What is to be said of each run, and the command that follows; of several only the first sentence."""
+    for run, verdict in verdicts.items():
         several = len(verdicts) > 1
-        out.print(plain(f"{run}: {sentences[0]}" if several else " ".join(sentences)))
+        out.print(plain(f"{run}: {verdict.sentences[0]}" if several else " ".join(verdict.sentences)))
+        if verdict.command and not several:
+            out.print(plain(verdict.command), soft_wrap=True)  # can be copied only in one piece
 
 
 def show_statistics(out: Console, samples: Sequence[ComparedSample], real: SampleStatistics) -> None:

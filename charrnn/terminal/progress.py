@@ -248,6 +248,8 @@ class Display:
             for sentence in judged.sentences:
                 self._say(textwrap.fill(sentence, 80, initial_indent=label, subsequent_indent=" " * 8))
                 label = " " * 8
+            if judged.command:
+                self._say(f"        {judged.command}")
         self._say(f"kept    {self.run.path} (samples.md has every sample)")
         self._say(f"next    charrnn sample {path} --temperature 0.7")
         self._say(f"        charrnn compare {path}")

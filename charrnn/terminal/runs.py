@@ -24,6 +24,8 @@ def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
         facts.append(size(summary.size))
         if summary.best:
             facts.append(f"best {loss(summary.best.held_out_bits)} {summary.unit.short} held out")
+        if summary.diverged is not None:
+            facts.append(f"diverged at iteration {summary.diverged:,}")
         out.print(plain("  " + ", ".join(facts)))
         if not summary.rows:
             continue

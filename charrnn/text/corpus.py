@@ -57,9 +57,17 @@ class Corpus:
         """All of it, in memory."""
         return self.vocabulary.decode(self.ids[0 : len(self)])
 
+    @property
+    def entropy(self) -> float:
+        """Bits per character that a model takes which knows how frequent each of `vocabulary` is, and no more."""
+        known = np.isin(self.alphabet.code_points, self.vocabulary.code_points)
+        shares = np.append(self.counts[known], self.counts[~known].sum()) / max(1, int(self.counts.sum()))
+        shares = shares[shares > 0]
+        return float(-(shares * np.log2(shares)).sum()) + 0.0  # of one character 0, and not -0
+
     def describe(self) -> dict[str, Any]:
         """What a checkpoint remembers of it."""
-        facts = {"name": self.name, "digest": self.digest, "characters": len(self)}
+        facts = {"name": self.name, "digest": self.digest, "characters": len(self), "entropy": round(self.entropy, 4)}
         return facts if len(self.documents) == 1 else facts | {"documents": len(self.documents)}
 
     def split(self, val_frac: float, val_max: int = 0) -> Split:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from charrnn.errors import DivergedError
 from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
@@ -32,7 +33,7 @@ def record(trainer: Trainer, run: Run, *, stop: Callable[[], bool] = lambda: Fal
         checkpoint.save(run.resume_path, *resume_point(trainer))
     saved_at = time.monotonic()
     new_snapshot = False
-    for event in trainer.events():
+    for event in _noting_divergence(trainer, run):
         match event:
             case Snapshot(header=header, tensors=tensors):
                 checkpoint.save(run.snapshot_path(header.iteration), header, tensors)
@@ -51,6 +52,15 @@ def record(trainer: Trainer, run: Run, *, stop: Callable[[], bool] = lambda: Fal
                     yield event
                     return
         yield event
+
+
+def _noting_divergence(trainer: Trainer, run: Run) -> Iterator[Event]:
+    """The events of a training; where it comes to numbers that are none, its metrics say so."""
+    try:
+        yield from trainer.events()
+    except DivergedError as error:
+        run.append_metrics({"event": "diverged", "iteration": error.iteration, "reason": error.what})
+        raise
 
 
 def _evaluated(event: Evaluated) -> dict[str, Any]:

@@ -193,10 +193,12 @@ class Trainer:
             rate: The learning rate of its update.
         """
         clipping = "" if self._config.grad_clip else " or clipping (--grad-clip 5)"
-        return DivergedError(
+        error = DivergedError(
             f"iteration {iteration}: {what}",
             f"Try a lower --learning-rate (now {rate:g} at this iteration){clipping}.",
         )
+        error.iteration = iteration
+        return error
 
     def events(self) -> Iterator[Event]:
         """Train to the end. At each iteration: Evaluated and Snapshot if they are due, then Progress, which closes it.

@@ -1,0 +1,83 @@
+"""The command that follows an advice, whole, as it can be pasted into a shell."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from charrnn.config import CHECKPOINT_DIR, Config, settings_of
+from charrnn.evaluation.advice import Advice
+from charrnn.formatting import as_typed, one_line
+from charrnn.runs.header import Header
+from charrnn.runs.run import Run
+
+_OWN = {"time", "iterations"}  # said as iterations: what a time comes to differs from day to day
+_WATCHING = {"eval_every", "snapshot_at"}  # chosen by a preset, but no weight depends on them
+_CHOSEN_BY = {"rnn_size": {"learning_rate", "weight_decay"}, "learning_rate": {"weight_decay"}}  # left to the preset
+_STDIN = "-"
+
+
+def next_command(run: Run, header: Header, advice: Advice) -> str | None:
+    """The command that does what is advised.
+
+    Args:
+        run: The run that was judged.
+        header: Of its latest checkpoint.
+        advice: What to try.
+
+    Returns:
+        The command, quoted for a POSIX shell; None where the advice is about something else than a training. TEXT
+        stands for a text that nothing tells the place of: one from standard input, or from memory.
+    """
+    resume = run.resumable
+    origin: Mapping[str, Any] = dict(resume.header.progress.get("origin") or {}) if resume else {}
+    texts = [str(text) for text in origin.get("texts") or ()]
+    known = bool(texts) and _STDIN not in texts
+    if advice.resumed:
+        if resume is None:
+            return None
+        length = [] if advice.iterations is None else ["--iterations", str(advice.iterations)]
+        return " ".join(["charrnn train", *([] if known else ["TEXT"]), "--resume", _path(run.path), *length])
+    if advice.checks_text:
+        return " ".join(["charrnn corpora check", *map(_path, map(Path, texts))]) if known else None
+    if not advice.changes:
+        return None
+    named = [_path(Path(text)) for text in texts] if known else ["TEXT"]
+    settings = _settings(run, header, origin)
+    for name in advice.changes:
+        for chosen in _CHOSEN_BY.get(name, ()):
+            settings.pop(chosen, None)
+    return " ".join(["charrnn train", *named, as_typed(settings | dict(advice.changes))])
+
+
+def _path(path: Path) -> str:
+    """A path as it is typed: from the working directory if it lies below."""
+    typed = str(path)
+    if path.is_absolute():
+        below = os.path.relpath(path) if path.anchor == Path.cwd().anchor else typed
+        typed = typed if below.startswith(os.pardir) else below
+    return shlex.quote(os.path.join(os.curdir, typed) if typed.startswith("-") else typed)
+
+
+def _settings(run: Run, header: Header, origin: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a training that are not what they are where nothing is said."""
+    files = {name: value for name in ("glob",) if (value := origin.get(name)) is not None}
+    settings = files | dict(_said(header.reading)) | dict(_said(header.model)) | dict(_said(header.training))
+    settings["iterations"] = header.training.iterations
+    if path := header.began_from.get("path"):
+        settings["init_from" if header.began_from.get("what") == "network" else "embedding_from"] = path
+    if run.path.parent != CHECKPOINT_DIR:
+        settings["checkpoint_dir"] = run.path.parent
+    return settings
+
+
+def _said(config: Config) -> Iterator[tuple[str, Any]]:
+    """The settings of a config that must be said: what differs from its default, and what a preset would choose."""
+    for setting in settings_of(type(config)):
+        value, usual = getattr(config, setting.name), setting.option.usual
+        if setting.name in _OWN or value == (usual if setting.name in _WATCHING else setting.default):
+            continue
+        yield setting.name, one_line(value) if isinstance(value, str) else value
