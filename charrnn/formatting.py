@@ -135,6 +135,30 @@ def as_typed(settings: Mapping[str, Any]) -> str:
     return " ".join(options)
 
 
+def folded_command(command: str, width: int) -> str:
+    r"""A command in lines that a shell reads as one: each but the last ends with a backslash.
+
+    Args:
+        command: As it is typed in a POSIX shell.
+        width: Characters of a line; a longer word has a line of its own.
+
+    Returns:
+        The lines, the second and later ones indented.
+
+    >>> print(folded_command("charrnn train 'my book.txt' --rnn-size 96", 30))
+    charrnn train 'my book.txt' \
+      --rnn-size 96
+    """
+    lines, line = [], ""
+    for word in map(shlex.quote, shlex.split(command)):
+        longer = f"{line} {word}" if line else word
+        if line.strip() and len(longer) + 2 > width:  # a space and a backslash end it
+            lines.append(f"{line} \\")
+            longer = f"  {word}"
+        line = longer
+    return "\n".join([*lines, line])
+
+
 # C0 but tab and newline, DEL, C1; and what reorders a line or hides in it: bidi marks, embeddings, overrides, isolates.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 

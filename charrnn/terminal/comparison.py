@@ -14,7 +14,7 @@ from charrnn.evaluation.comparison import Comparison, TrainingCost
 from charrnn.evaluation.head_to_head import Measurement
 from charrnn.evaluation.sample_statistics import SampleStatistics, interpretation
 from charrnn.evaluation.verdict import Verdict
-from charrnn.formatting import common_unit, duration, size
+from charrnn.formatting import common_unit, duration, folded_command, size
 from charrnn.runs.listing import CheckpointRow
 from charrnn.terminal.console import body, loss, open_table, plain, setting, share, show_text
 
@@ -115,7 +115,7 @@ def show_verdicts(out: Console, verdicts: Mapping[str, Verdict]) -> None:
         several = len(verdicts) > 1
         out.print(plain(f"{run}: {verdict.sentences[0]}" if several else " ".join(verdict.sentences)))
         if verdict.command and not several:
-            out.print(plain(verdict.command), soft_wrap=True)  # can be copied only in one piece
+            out.print(plain(folded_command(verdict.command, out.width)), soft_wrap=True)
 
 
 def show_statistics(out: Console, samples: Sequence[ComparedSample], real: SampleStatistics) -> None:

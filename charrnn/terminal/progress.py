@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from charrnn.evaluation import verdict
 from charrnn.files import discard_stdout
-from charrnn.formatting import BYTE, bits, duration, known_share, visible
+from charrnn.formatting import BYTE, bits, duration, folded_command, known_share, visible
 from charrnn.runs.run import Run
 from charrnn.training import presets, tensorboard
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
@@ -249,7 +249,7 @@ class Display:
                 self._say(textwrap.fill(sentence, 80, initial_indent=label, subsequent_indent=" " * 8))
                 label = " " * 8
             if judged.command:
-                self._say(f"        {judged.command}")
+                self._say(textwrap.indent(folded_command(judged.command, 72), " " * 8))
         self._say(f"kept    {self.run.path} (samples.md has every sample)")
         self._say(f"next    charrnn sample {path} --temperature 0.7")
         self._say(f"        charrnn compare {path}")

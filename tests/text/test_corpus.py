@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import lzma
+import math
 import os
 import re
 import struct
@@ -90,7 +91,8 @@ def test_read_by_hand(tmp_path: Path) -> None:
     assert read.counts.tolist() == [1, 1, 1, 1, 1]
     assert (read.name, read.documents[0].path, read.notes) == ("text.txt", path, ())
     assert read.digest == hashlib.sha256("né 🐍\n".encode()).hexdigest()
-    assert read.describe() == {"name": "text.txt", "digest": read.digest, "characters": 5}
+    facts = {"name": "text.txt", "digest": read.digest, "characters": 5}
+    assert read.describe() == facts | {"entropy": pytest.approx(math.log2(5), abs=1e-4)}
     assert same(read, corpus.from_text("né 🐍\n"))
 
 

@@ -12,7 +12,7 @@ import pytest
 import charrnn
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergedError
-from charrnn.runs import checkpoint
+from charrnn.runs import checkpoint, history
 from charrnn.runs.run import Run, create_run
 from charrnn.text import corpus
 from charrnn.training.checkpointing import record
@@ -179,7 +179,7 @@ def test_stop_ends_after_the_present_iteration_with_everything_kept(tmp_path: Pa
     }
 
 
-def test_divergence_keeps_what_was_kept_and_adds_nothing(tmp_path: Path) -> None:
+def test_divergence_keeps_what_was_kept_and_is_noted(tmp_path: Path) -> None:
     run = create_run(tmp_path, "run", "text")
     training = make()
     before: dict[str, bytes] = {}
@@ -197,10 +197,17 @@ def test_divergence_keeps_what_was_kept_and_adds_nothing(tmp_path: Path) -> None
 
     with pytest.raises(DivergedError, match="iteration 9"):
         follow()
-    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+    after = {path.name: path.read_bytes() for path in run.path.iterdir()}
+    metrics = after.pop("metrics.jsonl")
+    assert metrics.startswith(before.pop("metrics.jsonl"))
+    assert after == before
     assert [snapshot.header.iteration for snapshot in Run(run.path).snapshots] == [4]
     assert checkpoint.load(run.resume_path).header.iteration == 4
-    rows_of(run)
+    last = rows_of(run)[-1]
+    assert (last["event"], last["iteration"]) == ("diverged", 9)
+    assert history.read(Run(run.path)).diverged == 9
+    run.rewind(4)
+    assert history.read(Run(run.path)).diverged is None
 
 
 def test_a_snapshot_of_weights_that_are_not_numbers_is_not_kept(tmp_path: Path) -> None:
