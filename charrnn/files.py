@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import platformdirs
+
+_TEMPORARY = ".tmp"
+_PATIENCE = 2.0  # seconds in which what is held by another program is tried again
+# What waiting does not mend.
+_LASTING = {
+    *(errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EXDEV, errno.ENAMETOOLONG, errno.ENOTEMPTY),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS),
+}
 
 
 def cache_dir() -> Path:
@@ -34,6 +45,9 @@ def discard_stdout() -> None:
 def replace_file(path: Path, data: bytes) -> None:
     """Write a file whole or not at all: temporary sibling, fsync, rename, fsync of the directory.
 
+    A virus scanner or a program that synchronises folders may hold a file for a moment; the renaming is tried again for
+    two seconds.
+
     Args:
         path: The file, which need not exist; its directory must.
         data: What is in it afterwards.
@@ -41,7 +55,7 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises:
         OSError: It cannot be written; what was there is there still.
     """
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_TEMPORARY, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -50,14 +64,64 @@ def replace_file(path: Path, data: bytes) -> None:
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes 0600
-        os.replace(temporary, path)
+        _patiently(os.replace, temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            _patiently(os.unlink, temporary)
         raise
     if os.name == "posix":
-        directory = os.open(path.parent, os.O_RDONLY)
+        with contextlib.suppress(OSError):  # the file is there; some file systems of networks cannot do this
+            directory = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+
+
+def _patiently(do: Callable[..., object], *arguments: str | Path) -> None:
+    """Call until it succeeds, for two seconds at most. Raises OSError."""
+    deadline, pause = time.monotonic() + _PATIENCE, 0.01
+    while True:
         try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+            do(*arguments)
+            return
+        except OSError as error:
+            if error.errno in _LASTING or time.monotonic() + pause > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, 0.25)
+
+
+def append_to_file(path: Path, data: bytes) -> None:
+    """Write at the end of a file all of this or nothing.
+
+    Args:
+        path: The file, made if it is not there.
+        data: What is added.
+
+    Raises:
+        OSError: It cannot be written; what was there is there still, and nothing more.
+    """
+    with open(path, "ab", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+        except BaseException:
+            with contextlib.suppress(OSError):
+                file.truncate(size)
+            raise
+
+
+def remove_temporary(directory: Path, names: Iterable[str]) -> None:
+    """Remove what a process that was killed while it replaced a file has left beside it.
+
+    Args:
+        directory: Where the files are.
+        names: What they are called; * stands for anything.
+    """
+    for name in names:
+        for left in directory.glob(f".{name}.*{_TEMPORARY}"):
+            with contextlib.suppress(OSError):
+                left.unlink()

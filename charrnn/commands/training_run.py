@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
+
+from charrnn.commands.signals import stopping_on_signals
 
 if TYPE_CHECKING:
     from charrnn.runs.run import Run
@@ -24,7 +23,7 @@ def follow(training: Trainer, run: Run, preset: str | None = None, *, tensorboar
         tensorboard: Whether its figures are written for TensorBoard, too.
 
     Raises:
-        typer.Exit: With 130 or 143, after a signal.
+        typer.Exit: With 129, 130 or 143, after a signal.
     """
     from charrnn.terminal.progress import Display
     from charrnn.training.checkpointing import record
@@ -32,8 +31,8 @@ def follow(training: Trainer, run: Run, preset: str | None = None, *, tensorboar
     display = Display(training, run, preset)
     display.plan()
     try:
-        with _stopping_on_signals() as received:
-            events = record(training, run, stop=lambda: bool(received))
+        with stopping_on_signals() as received:
+            events = record(training, run, stop=lambda: bool(received), warn=display.warn)
             if tensorboard:
                 from charrnn.training.tensorboard import write_events
 
@@ -47,24 +46,3 @@ def follow(training: Trainer, run: Run, preset: str | None = None, *, tensorboar
         display.interrupted()
         raise typer.Exit(128 + received[0])
     display.finished()
-
-
-@contextmanager
-def _stopping_on_signals() -> Iterator[list[int]]:
-    """The first Ctrl-C or SIGTERM is remembered, to stop at the end of an iteration; a second one acts at once."""
-    received: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def remember(number: int, _: object) -> None:
-        """Note the signal, and let the next one act as it did before."""
-        received.append(number)
-        for restored, handler in before.items():
-            signal.signal(restored, handler)
-
-    for number in before:
-        signal.signal(number, remember)
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -13,17 +13,17 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from charrnn.errors import CheckpointError, RunError
-from charrnn.files import replace_file
-from charrnn.formatting import bits, known_share
-from charrnn.runs import checkpoint
+from charrnn.files import append_to_file, remove_temporary, replace_file
+from charrnn.runs import checkpoint, samples
 from charrnn.runs.checkpoint_file import CheckpointFile, best_or_last
+from charrnn.runs.header import Header
 
 RESUME = "resume.safetensors"
 
@@ -85,6 +85,11 @@ class Run:
         return [file for file in self.checkpoints if file.header.kind == "snapshot"]
 
     @property
+    def own_snapshots(self) -> list[CheckpointFile]:
+        """Those that the training itself has named, not copies which someone keeps beside them."""
+        return [file for file in self.snapshots if file.path == self.snapshot_path(file.header.iteration)]
+
+    @property
     def resumable(self) -> CheckpointFile | None:
         """The resume file, if it is there and whole enough to have a header."""
         resume = (file for file in self.checkpoints if file.header.kind == "resume" and file.path.name == RESUME)
@@ -119,24 +124,24 @@ class Run:
 
     # -- writing, by the training alone ------------------------------------------------------------------------
 
-    def append_metrics(self, row: Mapping[str, Any]) -> None:
-        """Write one line more.
+    def append_metrics(self, *rows: Mapping[str, Any]) -> None:
+        """Write lines more, all of them or none.
 
         Args:
-            row: Values for JSON by name. Numbers that are not finite become null.
+            rows: Values for JSON by name. Numbers that are not finite become null.
 
         Raises:
-            RunError: It cannot be written.
+            RunError: They cannot be written.
         """
-        clean = {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in row.items()
-        }
-        try:
-            with open(self.metrics_path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(clean, allow_nan=False) + "\n")
-        except OSError as error:
-            raise RunError(f"{self.metrics_path}: cannot be written ({error.strerror}).") from None
+        lines = []
+        for row in rows:
+            clean = {
+                name: None if isinstance(value, float) and not math.isfinite(value) else value
+                for name, value in row.items()
+            }
+            lines.append(json.dumps(clean, allow_nan=False) + "\n")
+        with _explaining_errors(self.metrics_path):
+            append_to_file(self.metrics_path, "".join(lines).encode())
 
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl.
@@ -167,40 +172,49 @@ class Run:
         Raises:
             RunError: The metrics or the samples cannot be written.
         """
+        remove_temporary(self.path, ("metrics.jsonl", "samples.md", RESUME, "iteration-*.safetensors"))
         rows = [row for row in self.metrics() if row.get("iteration", 0) <= iteration]
         lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
-        _replace(self.metrics_path, lines)
-        for snapshot in self.snapshots:
+        with _explaining_errors(self.metrics_path):
+            replace_file(self.metrics_path, lines.encode())
+        for snapshot in self.own_snapshots:
             if snapshot.header.iteration > iteration:
                 snapshot.path.unlink(missing_ok=True)
         if self.samples_path.exists():
-            self.write_samples()
+            self.write_samples(iteration)
 
-    def write_samples(self) -> None:
-        """Write samples.md anew from the snapshots that are there. Raises RunError if it cannot be written."""
-        parts = [f"# {self.name}\n"]
-        for snapshot in Run(self.path).snapshots:
-            header, sample = snapshot.header, snapshot.header.sample
-            losses = [
-                f"{word} {bits(loss):.3f} {header.vocabulary.unit.bits_per}"
-                for word, loss in (("train", header.train_loss), ("held out", header.held_out_loss))
-                if loss is not None
-            ]
-            parts.append(f"## Iteration {header.iteration:,}\n")
-            if losses:
-                parts.append(f"{'; '.join(losses)}.\n")
-            if sample is not None:
-                if known := known_share(sample.known_words, sample.known_trigrams):
-                    parts.append(f"{known}: they occur in the training text.\n")
-                body = (sample.prime + sample.text).strip("\n")
-                parts.append("".join(f"    {line}\n" for line in body.split("\n")))
-        _replace(self.samples_path, "\n".join(parts))
+    def write_samples(self, last: int | None = None) -> None:
+        """Write samples.md anew: of the snapshots that are there, and what it has of those that are no longer.
+
+        Args:
+            last: The last iteration to tell of; None: all.
+
+        Raises:
+            RunError: It cannot be written.
+        """
+        with _explaining_errors(self.samples_path):
+            try:
+                before = self.samples_path.read_bytes().decode("utf-8", "replace")
+            except FileNotFoundError:
+                before = ""
+            present = {file.header.iteration: samples.section(file.header) for file in Run(self.path).snapshots}
+            sections = samples.sections_of(before) | present
+            told = [sections[at] for at in sorted(sections) if last is None or at <= last]
+            text = samples.title(self.name) + "".join(told)
+            replace_file(self.samples_path, text.encode("utf-8", "replace"))
+
+    def append_sample(self, header: Header) -> None:
+        """Add a snapshot, which is later than all that samples.md has. Raises RunError if it cannot be written."""
+        with _explaining_errors(self.samples_path):
+            title = "" if self.samples_path.exists() else samples.title(self.name)
+            append_to_file(self.samples_path, (title + samples.section(header)).encode("utf-8", "replace"))
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a text file whole or not at all. Raises RunError."""
+@contextlib.contextmanager
+def _explaining_errors(path: Path) -> Iterator[None]:
+    """What fails in writing a file of a run becomes a RunError."""
     try:
-        replace_file(path, text.encode("utf-8", "replace"))
+        yield
     except OSError as error:
         raise RunError(
             f"{path}: cannot be written ({error.strerror}).", "Free space, then go on with --resume."

@@ -201,16 +201,22 @@ class Display:
         self._print(f"\n{title}\n{body}")
 
     def _print(self, text: str) -> None:
-        """To standard output; a reader that has gone (`| head`) does not end a training."""
+        """To standard output; one that has gone (`| head`) or is full does not end a training."""
         if not self._stdout_open:
             return
         try:
             with tqdm.external_write_mode(file=sys.stdout):
                 print(text, flush=True)
-        except BrokenPipeError:
+        except OSError as error:
             self._stdout_open = False
             discard_stdout()
-            self._say("standard output was closed; training goes on. The samples are kept in samples.md.")
+            gone = isinstance(error, BrokenPipeError)
+            what = "was closed" if gone else f"cannot be written ({error.strerror})"
+            self._say(f"standard output {what}; training goes on. The samples are kept in samples.md.")
+
+    def warn(self, message: str) -> None:
+        """What goes wrong on the way, and ends nothing."""
+        self._say(f"charrnn: {visible(message)}")
 
     def _say(self, text: str) -> None:
         """A line to standard error."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from charrnn.errors import DivergedError
 from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
+from charrnn.runs.writer import RunWriter
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
 from charrnn.training.resume import resume_point
 from charrnn.training.trainer import Trainer
@@ -16,50 +19,81 @@ from charrnn.training.trainer import Trainer
 _SAVE_EVERY = 60.0  # seconds of work that a killed process may lose
 
 
-def record(trainer: Trainer, run: Run, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+def record(
+    trainer: Trainer,
+    run: Run,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    warn: Callable[[str], None] = lambda message: warnings.warn(message, RuntimeWarning, stacklevel=2),
+) -> Iterator[Event]:
     """Pass a training's events on, each after it has been written: one that reaches the caller is on disk.
 
-    The resume file is replaced at every snapshot, every minute, at the end, and when the training is to stop.
+    The resume file is replaced at every snapshot, every minute, at the end, and when the training is to stop; it then
+    keeps a snapshot, too. A file that cannot be written is tried again at the next save, and does not end the training.
 
     Args:
         trainer: Is trained to its end.
         run: Where snapshots, samples, metrics and the resume file are written.
         stop: Asked after every iteration whether to end there.
+        warn: Is told what cannot be written.
 
     Returns:
         The events, as they come.
+
+    Raises:
+        CharrnnError: The first resume file cannot be written; or, at the end, the last of some file could not be.
     """
     if trainer.iteration == 0:  # from now on a killed run can always be resumed
         checkpoint.save(run.resume_path, *resume_point(trainer))
+    writer = RunWriter(run, warn)
     saved_at = time.monotonic()
     new_snapshot = False
-    for event in _noting_divergence(trainer, run):
-        match event:
-            case Snapshot(header=header, tensors=tensors):
-                checkpoint.save(run.snapshot_path(header.iteration), header, tensors)
-                run.write_samples()
-                new_snapshot = True
-            case Evaluated():
-                run.append_metrics(_evaluated(event) | {"characters": trainer.characters})
-            case Progress():
-                if event.logged:
-                    run.append_metrics(_progress(event))
-                stopping = stop()
-                if new_snapshot or stopping or time.monotonic() - saved_at >= _SAVE_EVERY:
-                    checkpoint.save(run.resume_path, *resume_point(trainer))
-                    saved_at, new_snapshot = time.monotonic(), False
-                if stopping:
-                    yield event
-                    return
-        yield event
+    with _noting_divergence(writer):
+        for event in trainer.events():
+            match event:
+                case Snapshot():
+                    writer.write_snapshot(event.header, event.tensors)
+                    new_snapshot = True
+                case Evaluated():
+                    writer.write_metrics(_evaluated(event) | {"characters": trainer.characters})
+                case Progress():
+                    if event.logged:
+                        writer.write_metrics(_progress(event))
+                    stopping = stop()
+                    if new_snapshot or stopping or time.monotonic() - saved_at >= _SAVE_EVERY:
+                        writer.write_resume(*resume_point(trainer))
+                        saved_at = time.monotonic()
+                    if stopping and not new_snapshot:
+                        yield from _last_snapshot(trainer, writer)
+                    new_snapshot = False
+                    if stopping:
+                        yield event
+                        break
+            yield event
+    writer.close()
 
 
-def _noting_divergence(trainer: Trainer, run: Run) -> Iterator[Event]:
-    """The events of a training; where it comes to numbers that are none, its metrics say so."""
+def _last_snapshot(trainer: Trainer, writer: RunWriter) -> Iterator[Event]:
+    """The snapshot of a training that was stopped. All that resuming needs is saved: another Ctrl-C leaves it out."""
     try:
-        yield from trainer.events()
+        snapshot = trainer.evaluator.snapshot()
+        header = snapshot.header
+        if header.held_out_loss is not None:
+            evaluated = Evaluated(header.iteration, header.held_out_loss, trainer.smoothed_loss)
+            writer.write_metrics(_evaluated(evaluated) | {"characters": trainer.characters})
+        writer.write_snapshot(header, snapshot.tensors)
+    except KeyboardInterrupt:
+        return
+    yield snapshot
+
+
+@contextmanager
+def _noting_divergence(writer: RunWriter) -> Iterator[None]:
+    """Where a training comes to numbers that are none, its metrics say so."""
+    try:
+        yield
     except DivergedError as error:
-        run.append_metrics({"event": "diverged", "iteration": error.iteration, "reason": error.what})
+        writer.write_metrics({"event": "diverged", "iteration": error.iteration, "reason": error.what})
         raise
 
 

@@ -27,7 +27,7 @@ from charrnn.commands import training_run
 from charrnn.commands.main import app, main
 from charrnn.commands.train import train
 from charrnn.config import ModelConfig, TrainConfig
-from charrnn.runs import checkpoint
+from charrnn.runs import checkpoint, samples
 from charrnn.runs.run import Run
 from charrnn.training.trainer import Trainer
 
@@ -136,9 +136,12 @@ def rows_of(run: Run) -> list[dict[str, Any]]:
     return [json.loads(line, parse_constant=refuse) for line in run.metrics_path.read_text("utf-8").splitlines()]
 
 
-def check_same(run: Run, whole: Run) -> None:
-    """Bit for bit the run that was never stopped, apart from times."""
-    assert sorted(path.name for path in run.path.iterdir()) == sorted(path.name for path in whole.path.iterdir())
+def check_same(run: Run, whole: Run, stopped_at: int = 0) -> None:
+    """Bit for bit the run that was never stopped, apart from times, and from the snapshot that a stop keeps."""
+    names = {path.name for path in whole.path.iterdir()} | (
+        {run.snapshot_path(stopped_at).name} if stopped_at else set()
+    )
+    assert {path.name for path in run.path.iterdir()} == names
     for path in whole.path.glob("*.safetensors"):
         ours, theirs = checkpoint.load(run.path / path.name), checkpoint.load(path)
         assert ours.tensors.keys() == theirs.tensors.keys()
@@ -147,9 +150,10 @@ def check_same(run: Run, whole: Run) -> None:
         assert ours.header.sample == theirs.header.sample
         assert ours.header.held_out_loss == theirs.header.held_out_loss
         assert ours.header.train_loss == theirs.header.train_loss
-    ours_and_theirs = [[{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(r)] for r in (run, whole)]
-    assert ours_and_theirs[0] == ours_and_theirs[1]
-    assert run.samples_path.read_bytes() == whole.samples_path.read_bytes()
+    ours, theirs = [[{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(r)] for r in (run, whole)]
+    assert [row for row in ours if row in theirs or row["iteration"] != stopped_at] == theirs
+    ours, theirs = [samples.sections_of(r.samples_path.read_text("utf-8")) for r in (run, whole)]
+    assert ours == theirs | ({stopped_at: ours[stopped_at]} if stopped_at else {})
 
 
 def check_whole_files(run: Run) -> None:
@@ -236,6 +240,11 @@ def test_interrupted_it_says_how_to_go_on_and_that_works(whole: Process, start: 
     assert checkpoint.load(process.run.resume_path).header.iteration == int(stopped[1])
     assert 0 < int(stopped[1]) < 600
     check_whole_files(process.run)
+    kept = Run(process.run.path).snapshots[-1].header
+    assert kept.iteration == int(stopped[1])
+    assert kept.held_out_loss is not None
+    assert kept.sample is not None
+    assert kept.sample.text in process.out
 
     advice = re.search(r"charrnn (train --resume .*)$", process.err, re.MULTILINE)
     assert advice is not None
@@ -243,7 +252,7 @@ def test_interrupted_it_says_how_to_go_on_and_that_works(whole: Process, start: 
     resumed = start(*arguments[1:])
     assert resumed.wait() == 0, resumed.err
     assert f"going on after iteration {stopped[1]}\n" in resumed.err
-    check_same(resumed.run, Run(whole.run.path))
+    check_same(resumed.run, Run(whole.run.path), int(stopped[1]))
 
 
 @posix

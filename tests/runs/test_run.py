@@ -9,6 +9,7 @@ import pytest
 from helpers import tiny
 
 from charrnn.errors import RunError
+from charrnn.runs import samples
 from charrnn.runs.run import Run, create_run
 
 
@@ -94,6 +95,38 @@ def test_rewind_forgets_what_came_after(tmp_path: Path) -> None:
     assert [row["iteration"] for row in run.metrics()] == [100, 300]
     assert [one.header.iteration for one in run.snapshots] == [100, 300]
     assert "Iteration 500" not in run.samples_path.read_text(encoding="utf-8")
+
+
+def test_rewind_leaves_the_copies_that_someone_keeps(tmp_path: Path) -> None:
+    run = Run(tiny.run(tmp_path, "one", {100: 3, 300: 2}))
+    (run.path / "the-good-one.safetensors").write_bytes(run.snapshot_path(300).read_bytes())
+    (run.path / ".resume.safetensors.ab12.tmp").touch()  # by a process that was killed
+    run.rewind(200)
+    assert {path.name for path in run.path.iterdir()} == {
+        *("iteration-000100.safetensors", "the-good-one.safetensors", "metrics.jsonl"),
+    }
+
+
+def test_rewind_keeps_the_samples_of_snapshots_that_are_gone(tmp_path: Path) -> None:
+    run = Run(tiny.run(tmp_path, "one", {100: 3, 300: 2, 1500: 1}))
+    run.write_samples()
+    before = samples.sections_of(run.samples_path.read_text("utf-8"))
+    assert list(before) == [100, 300, 1500]
+    run.snapshot_path(100).unlink()
+    Run(run.path).rewind(300)
+    assert samples.sections_of(run.samples_path.read_text("utf-8")) == {at: before[at] for at in (100, 300)}
+
+
+def test_added_samples_make_the_file_that_is_written_anew(tmp_path: Path) -> None:
+    run = Run(tiny.run(tmp_path, "one", {100: 3, 1200: 2}))
+    for snapshot in run.snapshots:
+        run.append_sample(snapshot.header)
+    added = run.samples_path.read_bytes()
+    run.samples_path.unlink()
+    run.write_samples()
+    assert run.samples_path.read_bytes() == added
+    run.write_samples()
+    assert run.samples_path.read_bytes() == added
 
 
 def test_samples_are_a_timeline(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +14,12 @@ import pytest
 
 import charrnn
 from charrnn.config import ModelConfig, TrainConfig
-from charrnn.errors import DivergedError
-from charrnn.runs import checkpoint, history
+from charrnn.errors import CheckpointError, DivergedError
+from charrnn.runs import checkpoint, history, samples
 from charrnn.runs.run import Run, create_run
 from charrnn.text import corpus
 from charrnn.training.checkpointing import record
-from charrnn.training.events import Evaluated, Progress, Snapshot
+from charrnn.training.events import Evaluated, Event, Progress, Snapshot
 from charrnn.training.resume import resume_point, resumed
 from charrnn.training.trainer import Trainer
 
@@ -177,6 +180,148 @@ def test_stop_ends_after_the_present_iteration_with_everything_kept(tmp_path: Pa
     assert {n: t.tobytes() for n, t in stored.tensors.items()} == {
         n: t.tobytes() for n, t in resume_point(training)[1].items()
     }
+
+
+def stopped_at(iteration: int, path: Path) -> tuple[Run, list[Event]]:
+    run, training = create_run(path, "run", "text"), make()
+    events = list(record(training, run, stop=lambda: training.iteration >= iteration))
+    return Run(run.path), events
+
+
+def test_a_stop_keeps_a_snapshot_and_resuming_keeps_it_too(tmp_path: Path, finished: Run) -> None:
+    run, events = stopped_at(7, tmp_path)
+    assert [type(event) for event in events[-2:]] == [Snapshot, Progress]
+    kept = run.snapshots[-1].header
+    assert kept.iteration == 7
+    assert kept.sample is not None
+    assert rows_of(run)[-1] == {
+        "event": "evaluated",
+        "iteration": 7,
+        "held_out_loss": kept.held_out_loss,
+        "train_loss": kept.train_loss,
+        "characters": 7 * 24,
+    }
+    training = resumed(checkpoint.load(run.resume_path), SOURCE, device="cpu")
+    run.rewind(7)
+    for _ in record(training, run):
+        pass
+    assert [file.header.iteration for file in Run(run.path).snapshots] == [4, 7, 12, 25]
+    for snapshot in finished.snapshots:
+        assert weights_of(run.path / snapshot.path.name) == weights_of(snapshot.path)
+    assert weights_of(run.resume_path) == weights_of(finished.resume_path)
+    sections = samples.sections_of(run.samples_path.read_text("utf-8"))
+    assert list(sections) == [4, 7, 12, 25]
+    del sections[7]
+    assert sections == samples.sections_of(finished.samples_path.read_text("utf-8"))
+
+
+def test_a_stop_where_a_snapshot_was_due_keeps_it_once(tmp_path: Path) -> None:
+    run, events = stopped_at(4, tmp_path)
+    assert [type(event) for event in events[-3:]] == [Evaluated, Snapshot, Progress]
+    assert [file.header.iteration for file in run.snapshots] == [4]
+    assert [row["iteration"] for row in rows_of(run)] == [4]
+
+
+def test_another_interrupt_leaves_the_snapshot_of_a_stop_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, training = create_run(tmp_path, "run", "text"), make()
+
+    def interrupted() -> Snapshot:
+        if training.iteration == 7:
+            raise KeyboardInterrupt
+        return take()
+
+    take = training.evaluator.snapshot
+    monkeypatch.setattr(training.evaluator, "snapshot", interrupted)
+    events = list(record(training, run, stop=lambda: training.iteration >= 7))
+    assert isinstance(events[-1], Progress)
+    assert [file.header.iteration for file in Run(run.path).snapshots] == [4]
+    assert checkpoint.load(run.resume_path).header.iteration == 7
+
+
+class FullDisk:
+    """Renames that fail as on a full disk, for files whose names begin so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.names: tuple[str, ...] = ()
+        replace = os.replace
+
+        def failing(source: str, target: Path) -> None:
+            if Path(target).name.startswith(self.names):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", failing)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
+    return FullDisk(monkeypatch)
+
+
+def test_what_cannot_be_written_is_written_at_the_next_save(tmp_path: Path, disk: FullDisk, finished: Run) -> None:
+    run, training, warnings = create_run(tmp_path, "finished", "text"), make(), list[str]()
+    for event in record(training, run, warn=warnings.append):
+        if isinstance(event, Progress):
+            if event.iteration == 3:
+                disk.names = ("iteration-000004", "resume")
+                before = run.resume_path.read_bytes()
+            if event.iteration == 11:
+                assert run.resume_path.read_bytes() == before
+                assert not run.snapshot_path(4).exists()
+                disk.names = ()
+    assert warnings == [
+        f"{path}: cannot be written (No space left on device). Training goes on; the next save tries again."
+        for path in (run.snapshot_path(4), run.resume_path)
+    ]
+    assert [file.header.iteration for file in Run(run.path).snapshots] == [12, 25]  # 4 was superseded
+    assert weights_of(run.resume_path) == weights_of(finished.resume_path)
+    assert without_times(rows_of(run)) == without_times(rows_of(finished))
+    assert sorted(path.name for path in run.path.iterdir()) == [
+        *("iteration-000012.safetensors", "iteration-000025.safetensors"),
+        *("metrics.jsonl", "resume.safetensors", "samples.md"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["iteration-000025.safetensors", "resume.safetensors"])
+def test_where_the_last_save_fails_the_file_is_named_in_the_end(tmp_path: Path, disk: FullDisk, name: str) -> None:
+    run, training, seen = create_run(tmp_path, "run", "text"), make(), list[Event]()
+
+    def follow() -> None:
+        for event in record(training, run, warn=lambda message: None):
+            seen.append(event)
+            disk.names = (name,)
+
+    with pytest.raises(CheckpointError, match=re.escape(f"{name}: cannot be written (No space left on device).")):
+        follow()
+    assert training.complete
+    assert isinstance(seen[-1], Progress)
+    assert not [path for path in run.path.iterdir() if path.suffix == ".tmp"]
+
+
+def test_samples_that_cannot_be_written_end_no_training(tmp_path: Path) -> None:
+    run, warnings = create_run(tmp_path, "run", "text"), list[str]()
+    run.samples_path.mkdir()
+    for event in record(make(), run, warn=warnings.append):
+        if isinstance(event, Progress) and event.iteration == 13:
+            run.samples_path.rmdir()
+    assert [warning.split(" (")[0] for warning in warnings] == [f"{run.samples_path}: cannot be written"]
+    assert list(samples.sections_of(run.samples_path.read_text("utf-8"))) == [4, 12, 25]
+
+
+def test_without_a_listener_what_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "run", "text")
+    run.samples_path.mkdir()
+    with pytest.warns(RuntimeWarning, match=r"samples\.md: cannot be written"):
+        for _ in record(make(), run):
+            pass
+
+
+def test_no_header_is_read_while_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, read = create_run(tmp_path, "run", "text"), list[Path]()
+    monkeypatch.setattr(checkpoint, "read_header", read.append)
+    for _ in record(make(snapshot_every=1), run):
+        pass
+    assert read == []
 
 
 def test_divergence_keeps_what_was_kept_and_is_noted(tmp_path: Path) -> None:

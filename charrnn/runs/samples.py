@@ -1,0 +1,44 @@
+"""samples.md: the samples of a run in order, for people to read."""
+
+from __future__ import annotations
+
+import re
+
+from charrnn.formatting import bits, known_share
+from charrnn.runs.header import Header
+
+_HEADING = re.compile(r"^## Iteration ([\d,]+)\n", re.MULTILINE)  # of ours alone: samples are indented
+
+
+def title(name: str) -> str:
+    """The beginning of the file of the run of this name."""
+    return f"# {name}\n"
+
+
+def section(header: Header) -> str:
+    """What the file says of one snapshot: its losses and its sample, as Markdown, a blank line before it."""
+    losses = [
+        f"{word} {bits(loss):.3f} {header.vocabulary.unit.bits_per}"
+        for word, loss in (("train", header.train_loss), ("held out", header.held_out_loss))
+        if loss is not None
+    ]
+    parts = [f"## Iteration {header.iteration:,}\n"]
+    if losses:
+        parts.append(f"{'; '.join(losses)}.\n")
+    sample = header.sample
+    if sample is not None:
+        if known := known_share(sample.known_words, sample.known_trigrams):
+            parts.append(f"{known}: they occur in the training text.\n")
+        body = (sample.prime + sample.text).strip("\n")
+        parts.append("".join(f"    {line}\n" for line in body.split("\n")))
+    return "\n" + "\n".join(parts)
+
+
+def sections_of(text: str) -> dict[int, str]:
+    """The sections of such a file by iteration, each as `section` wrote it."""
+    headings = list(_HEADING.finditer(text))
+    starts = [heading.start() - 1 for heading in headings]  # a blank line before each
+    return {
+        int(heading[1].replace(",", "")): text[start:end]
+        for heading, start, end in zip(headings, starts, [*starts, len(text)][1:], strict=True)
+    }

@@ -1,0 +1,94 @@
+"""What a training writes into its run directory. What fails is tried again at the next save, and ends no training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from charrnn.errors import CharrnnError
+from charrnn.runs import checkpoint
+from charrnn.runs.checkpoint import Tensors
+from charrnn.runs.header import Header
+from charrnn.runs.run import Run
+
+
+class RunWriter:
+    """Writes snapshots, measurements, samples and the resume file of one training."""
+
+    def __init__(self, run: Run, warn: Callable[[str], None]) -> None:
+        """Begin to write.
+
+        Args:
+            run: Where.
+            warn: Is told what cannot be written, once until it can be again.
+        """
+        self.run, self._warn = run, warn
+        self._failures: dict[Path, CharrnnError] = {}  # of what could not be written, and has not been since
+        self._unsaved: tuple[Header, Tensors] | None = None  # the latest snapshot, if it could not be written
+        self._rows: list[Mapping[str, Any]] = []  # of metrics.jsonl, likewise
+        self._samples_whole = True  # whether samples.md has every snapshot so far
+
+    def write_snapshot(self, header: Header, tensors: Tensors) -> None:
+        """Keep a snapshot, and tell of it in samples.md."""
+        if self._unsaved is not None:  # a later one takes its place
+            self._failures.pop(self.run.snapshot_path(self._unsaved[0].iteration), None)
+        self._unsaved = (header, tensors)
+        self._save_snapshot()
+
+    def _save_snapshot(self) -> None:
+        """Save the snapshot that is not saved yet, if there is one."""
+        if self._unsaved is None:
+            return
+        header, tensors = self._unsaved
+        path = self.run.snapshot_path(header.iteration)
+        if self._attempt(path, lambda: checkpoint.save(path, header, tensors)):
+            self._unsaved = None
+            self._write_sample(header)
+
+    def _write_sample(self, header: Header) -> None:
+        """Add to samples.md, or write it anew where something is missing there. It is for looking at: no failure."""
+        path = self.run.samples_path
+        write = (lambda: self.run.append_sample(header)) if self._samples_whole else self.run.write_samples
+        self._samples_whole = self._attempt(path, write)
+
+    def write_metrics(self, row: Mapping[str, Any]) -> None:
+        """Add a line to metrics.jsonl."""
+        self._rows.append(row)
+        self._save_metrics()
+
+    def _save_metrics(self) -> None:
+        if self._rows and self._attempt(self.run.metrics_path, lambda: self.run.append_metrics(*self._rows)):
+            self._rows.clear()
+
+    def write_resume(self, header: Header, tensors: Tensors) -> None:
+        """Replace the resume file, and write what could not be written before."""
+        self._save_snapshot()
+        self._save_metrics()
+        path = self.run.resume_path
+        self._attempt(path, lambda: checkpoint.save(path, header, tensors))
+
+    def close(self) -> None:
+        """End the writing.
+
+        Raises:
+            CharrnnError: A file could not be written in the end; all that cannot are named.
+        """
+        self._failures.pop(self.run.samples_path, None)  # it is for looking at, and made from the snapshots
+        if not self._failures:
+            return
+        first, *others = self._failures.values()
+        names = "".join(f", nor {path.name}" for path in list(self._failures)[1:])
+        raise type(first)(first.what.rstrip(".") + names + ".", first.advice) if others else first
+
+    def _attempt(self, path: Path, write: Callable[[], object]) -> bool:
+        """Whether a file could be written. The first failure of several in a row is told."""
+        try:
+            write()
+        except CharrnnError as error:
+            if path not in self._failures:
+                self._warn(f"{error.what} Training goes on; the next save tries again.")
+            self._failures[path] = error
+            return False
+        self._failures.pop(path, None)
+        return True
