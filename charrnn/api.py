@@ -252,7 +252,10 @@ def train(
     from charrnn.training import autotune
     from charrnn.training.checkpointing import record
 
-    source = text if isinstance(text, corpus.Corpus) else corpus.read(text or known_texts.bundled(), reading)
+    if isinstance(text, corpus.Corpus):
+        source = text if text.validation else corpus.with_validation(text, training.val_text)
+    else:
+        source = corpus.read(text or known_texts.bundled(), reading, val_text=training.val_text)
     trainer, _ = autotune.begin(source, preset, model, training, device)
     if checkpoint_dir is None:
         return trainer.events()

@@ -11,14 +11,13 @@ import typer
 from charrnn.commands import text_options, training_setup
 from charrnn.commands.arguments import Command, Group
 from charrnn.commands.options import Json, TrainingThreads, print_json, with_options
-from charrnn.config import Option, ReadConfig, SourceConfig, TrainConfig
+from charrnn.config import HeldOutConfig, Option, ReadConfig, SourceConfig, TrainConfig
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from charrnn.text.catalogue import KnownText
     from charrnn.text.known_texts import StoredText
 
-_TRAIN = TrainConfig()
 _BUDGETS = (60.0, 300.0, 1800.0)  # seconds that a network is suggested for
 
 corpora_app = typer.Typer(
@@ -105,9 +104,7 @@ def check(
     texts: text_options.Texts = None,
     source: SourceConfig,
     reading: ReadConfig,
-    val_frac: Annotated[
-        float, Option("Validation share that is held out, at the end.", low=0, below=1)
-    ] = _TRAIN.val_frac,
+    held_out: HeldOutConfig,
     threads: TrainingThreads = None,
     trials: Annotated[bool, typer.Option(help="Train networks for a moment, to tell how long they take.")] = True,
     as_json: Json = False,
@@ -120,8 +117,9 @@ def check(
     from charrnn.text_check.check import summarize
     from charrnn.training import trials as networks
 
-    config = TrainConfig(val_frac=val_frac)
-    corpus = text_options.read(texts or [str(known_texts.bundled())], reading, **asdict(source))
+    config = TrainConfig(**asdict(held_out))
+    named = texts or [str(known_texts.bundled())]
+    corpus = text_options.read(named, reading, val_text=held_out.val_text, **asdict(source))
     summary = summarize(corpus, config)
     if not as_json:
         from charrnn.terminal.console import console

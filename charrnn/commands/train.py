@@ -11,7 +11,18 @@ from charrnn.errors import UsageError
 
 _LENGTHS = ("iterations", "max_epochs", "time")  # of which one is given
 _WITH_RESUME = {  # what may be said of a resumed run
-    *("texts", "glob", "max_expansion", "resume", "iterations", "device", "threads", "checkpoint_dir", "tensorboard")
+    *(
+        "texts",
+        "glob",
+        "max_expansion",
+        "val_text",
+        "resume",
+        "iterations",
+        "device",
+        "threads",
+        "checkpoint_dir",
+        "tensorboard",
+    )
 }
 
 

@@ -75,12 +75,14 @@ def new(
         else:
             model = replace(model, **{key: getattr(theirs.model, key) for key in _EMBEDDING if key not in typed})
         reading = replace(reading, **{key: getattr(theirs.reading, key) for key in _TOLD_APART_BY if key not in typed})
-    corpus = text_options.read(texts or [str(known_texts.bundled())], reading, check=True, **asdict(source))
+    corpus = text_options.read(
+        texts or [str(known_texts.bundled())], reading, check=True, val_text=training.val_text, **asdict(source)
+    )
     prepare(where.threads)
     from charrnn.training import autotune
 
     if start.max_epochs is not None:  # about, until the streams are known
-        split = corpus.split(training.val_frac, training.val_max)
+        split = corpus.split(training.val_frac, training.val_max, training.val_at)
         window = training.completed().batch_size * training.effective_shift
         training = replace(training, iterations=max(1, round(start.max_epochs * split.training_size / window)))
     trainer, choice = autotune.begin(corpus, start.preset, model, training, where.device)
@@ -141,11 +143,12 @@ def resumed(resume: Path, texts: Sequence[str] | None, source: SourceConfig, whe
     if not texts:
         texts = origin.pop("texts", None)
         source = typed_over(typed, SourceConfig.pick(origin))
+    val_text = typed.get("val_text", origin.get("val_text"))
     if not texts:
         raise UsageError(
             f"{run.path}: was trained on a text in memory.", f"Name it: charrnn train TEXT --resume {run.path}"
         )
-    corpus = text_options.read(texts, saved.header.reading, **asdict(source))
+    corpus = text_options.read(texts, saved.header.reading, val_text=val_text, **asdict(source))
     prepare(where.threads or saved.header.made_with.get("threads"))  # their number is part of being exact
     from charrnn.training import resume as resuming
 

@@ -20,6 +20,7 @@ from charrnn.config.reading import MAX_EXPANSION as MAX_EXPANSION
 from charrnn.config.reading import DecodingErrors as DecodingErrors
 from charrnn.config.reading import Normalize as Normalize
 from charrnn.config.reading import ReadConfig as ReadConfig
+from charrnn.config.reading import Shuffle as Shuffle
 from charrnn.config.reading import SourceConfig as SourceConfig
 from charrnn.config.run import CHECKPOINT_DIR as CHECKPOINT_DIR
 from charrnn.config.run import PresetName as PresetName
@@ -37,6 +38,7 @@ from charrnn.config.training import DEMO_ITERATIONS as DEMO_ITERATIONS
 from charrnn.config.training import ClipMode as ClipMode
 from charrnn.config.training import DataConfig as DataConfig
 from charrnn.config.training import Decay as Decay
+from charrnn.config.training import HeldOutConfig as HeldOutConfig
 from charrnn.config.training import OptimizerConfig as OptimizerConfig
 from charrnn.config.training import OptimizerName as OptimizerName
 from charrnn.config.training import Precision as Precision
@@ -44,3 +46,4 @@ from charrnn.config.training import ScheduleConfig as ScheduleConfig
 from charrnn.config.training import SnapshotConfig as SnapshotConfig
 from charrnn.config.training import StoppingConfig as StoppingConfig
 from charrnn.config.training import TrainConfig as TrainConfig
+from charrnn.config.training import ValAt as ValAt

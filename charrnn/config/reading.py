@@ -9,6 +9,7 @@ from charrnn.errors import UsageError
 
 DecodingErrors = Literal["strict", "replace"]
 Normalize = Literal["none", "nfc", "nfkc"]
+Shuffle = Literal["none", "lines", "documents"]
 
 MAX_EXPANSION = 200  # times its size that a compressed file may expand to: text rarely reaches 20, bombs pass 1000
 FILES = "Files and characters"
@@ -45,6 +46,22 @@ class ReadConfig(Config):
             escapes=True,
         ),
     ] = "\n\n"
+    shuffle: Annotated[
+        Shuffle,
+        Option(
+            "Shuffle the lines or the documents before anything is held out: for lists in an order of their own.",
+            panel=FILES,
+        ),
+    ] = "none"
+    split_seed: Annotated[
+        int,
+        Option(
+            "Random seed of --shuffle and of what is held out; apart from --seed, so that runs with several seeds hold "
+            "out the same.",
+            panel=FILES,
+            low=0,
+        ),
+    ] = 1
     encoding: Annotated[
         str,
         Option("Character encoding: any that Python knows, or auto to detect it; byte order marks win.", panel=FILES),
@@ -81,7 +98,7 @@ class ReadConfig(Config):
                     f"--encoding {self.encoding}: not a text encoding.", "Examples: utf-8, cp1252, shift-jis, auto."
                 ) from None
         if self.bytes:
-            of_any_kind = ("bytes", "documents", "separator")
+            of_any_kind = ("bytes", "documents", "separator", "shuffle", "split_seed")
             contrary = [
                 setting.flag
                 for setting in settings_of(ReadConfig)

@@ -11,6 +11,7 @@ ClipMode = Literal["norm", "value"]
 Decay = Literal["cosine", "linear", "constant", "plateau"]
 OptimizerName = Literal["adamw", "rmsprop", "sgd"]
 Precision = Literal["auto", "float32", "bfloat16"]
+ValAt = Literal["end", "spread"]
 
 DEMO_ITERATIONS = (100, 300, 500, 700, 1200, 2000)  # Karpathy's War and Peace demonstration, 2015
 
@@ -20,9 +21,39 @@ WATCHING = "Watching it learn"
 PLACE = "Place and machine"
 
 
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class HeldOutConfig(Config):
+    """What is held out, and measured on."""
+
+    val_frac: Annotated[
+        float,
+        Option("Validation share: how much of the text is held out.", panel=WINDOWS, low=0, below=1),
+    ] = 0.1
+    val_at: Annotated[
+        ValAt | None,
+        Option(
+            "Where that is held out: at the end, or in passages spread over the text.",
+            panel=WINDOWS,
+            default="end; spread, of documents kept apart",
+        ),
+    ] = None
+    val_text: Annotated[
+        str | None,
+        Option(
+            "Validation text of its own, held out instead: all of the other text is then trained on.",
+            panel=WINDOWS,
+            metavar="FILE",
+            default="none",
+        ),
+    ] = None
+    val_max: Annotated[int, Option("At most so many characters held out; 0: no bound.", panel=WINDOWS, low=0)] = (
+        1_000_000
+    )
+
+
 # Parts of TrainConfig, which alone is made: what else a dataclass has would only cost time at every start.
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
-class DataConfig(Config):
+class DataConfig(HeldOutConfig):
     """Which text is trained on, and in which windows."""
 
     batch_size: Annotated[
@@ -57,15 +88,6 @@ class DataConfig(Config):
             default="by epochs",
         ),
     ] = AUTO
-    val_frac: Annotated[
-        float,
-        Option(
-            "Validation share: held out at the end of the text, or of each document.", panel=WINDOWS, low=0, below=1
-        ),
-    ] = 0.1
-    val_max: Annotated[int, Option("At most so many characters held out; 0: no bound.", panel=WINDOWS, low=0)] = (
-        1_000_000
-    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -255,7 +277,8 @@ class TrainConfig(SnapshotConfig, StoppingConfig, OptimizerConfig, ScheduleConfi
     def __post_init__(self) -> None:
         super().__post_init__()
         require(
-            not self.follows_held_out_loss or (self.eval_every != 0 and self.val_frac > 0),
+            not self.follows_held_out_loss
+            or (self.eval_every != 0 and (self.val_frac > 0 or self.val_text is not None)),
             "--patience and --decay plateau go by the held-out text: they need --eval-every and --val-frac above 0.",
         )
 

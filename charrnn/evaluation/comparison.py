@@ -16,7 +16,7 @@ from charrnn.evaluation.compared_samples import ComparedSample, compared_samples
 from charrnn.evaluation.head_to_head import Measurement, measure
 from charrnn.evaluation.sample_statistics import SampleStatistics
 from charrnn.evaluation.scoring import ShareCallback
-from charrnn.evaluation.settings import differing_settings, text_key
+from charrnn.evaluation.settings import differing_settings, held_out_key
 from charrnn.evaluation.verdict import Verdict
 from charrnn.runs.checkpoint_file import CheckpointFile, best_of, best_or_last
 from charrnn.runs.find import find_checkpoint
@@ -154,7 +154,7 @@ def _loaded(paths: Sequence[Path], root: Path, loader: CheckpointLoader) -> list
 
 def _hold_same_text(runs: Sequence[LoadedRun], text: str | None, notes: list[str]) -> bool:
     """Whether all held out the same text; if they did not, a reader is told so."""
-    if len({text_key(file.header) for run in runs for file in run.files}) == 1:
+    if len({held_out_key(file.header) for run in runs for file in run.files}) == 1:
         return True
     differ = "The held-out texts differ, so losses tell nothing across runs; best is within a run."
     notes.append(differ if text else f"{differ} Name one text to measure all on: --text FILE")

@@ -116,7 +116,8 @@ def measure(
             raise UsageError("these models were trained on, or read, different texts.", "Name one for all: --text FILE")
         measured.append(_bits(load(path), path, parts, scale, _share(progress, 2 * len(paths) * len(parts))))
     best = min(measured, key=lambda model: model.carried.mean())
-    baseline = counting(named, len(named.corpus.vocabulary.encode(parts[0][1]))) if named.same else None
+    ids = sum(len(named.corpus.vocabulary.encode(part)) for _, part in parts)
+    baseline = counting(named, ids) if named.same else None
     return Measurement(
         text=named.corpus.name,
         held_out=named.same,
@@ -138,7 +139,9 @@ def _texts(
     texts = []
     for path in paths:
         header = load(path).header
-        key = (header.reading, header.corpus.get("digest"), header.training.val_frac, header.training.val_max)
+        training = header.training
+        held_out = (training.val_frac, training.val_max, training.val_at, training.val_text)
+        key = (header.reading, header.corpus.get("digest"), *held_out)
         if key not in readings:
             readings[key] = find_training_text(path, header, text, read)
         texts.append(readings[key])
@@ -211,6 +214,7 @@ def held_out_parts(text: TrainingText, length: int) -> list[tuple[str, str]]:
     """
     source, parts = text.corpus, list[tuple[str, str]]()
     spans = text.split.held_out if text.same else [HeldOutSpan(0, 0, len(source))]
+    source = source.measured if text.same else source
     for context, start, end in spans:
         stop = min(end, start + length)
         begin = max(context, start - _LEAD)
@@ -232,12 +236,10 @@ def counting(text: TrainingText, length: int | None = None) -> Baseline | None:
         length: Ids that are predicted, at most; None: all that is held out.
 
     Returns:
-        The best n-gram model and its bits per id, a character or a byte; none of a text too long to be counted, or in
-        several parts.
+        The best n-gram model and its bits per id, a character or a byte; none of a text too long to be counted.
     """
     source, split = text.corpus, text.split
-    if len(split.training) > 1 or len(source) > COUNTED or not split.held_out_size or not split.training_size:
+    if len(source) > COUNTED or not split.held_out_size or not split.training_size:
         return None
-    start, stop = split.training[0].stop, split.held_out[0].stop
-    ids = source.ids[0 : stop if length is None else min(stop, start + length)]
-    return kneser_ney(ids[:start], ids[start:], len(source.vocabulary))
+    measured = source.measured.joined(split.held_out, length)
+    return kneser_ney(source.joined(split.training), measured, len(source.vocabulary))

@@ -61,7 +61,8 @@ def held_out_passage(loaded: Checkpoint, engine: Engine) -> HeldOutPassage | str
 
 def _read(loaded: Checkpoint, engine: Engine, source: TrainingText) -> HeldOutPassage:
     """The passage of a text. Raises CorpusError if nothing was held out."""
-    vocabulary, ids = source.corpus.vocabulary, source.corpus.ids
+    measured = source.corpus.measured
+    vocabulary, ids = measured.vocabulary, measured.ids
     context, start, stop = max(source.split.held_out, key=lambda span: span.size)
     start = max(start, context + 1)  # nothing predicts the first
     if "\n" in vocabulary:
@@ -72,7 +73,7 @@ def _read(loaded: Checkpoint, engine: Engine, source: TrainingText) -> HeldOutPa
     text = vocabulary.decode(ids[start : min(stop, start + _LENGTH)])
     scored = score(engine, loaded.header.vocabulary, lead + text, lead=len(lead))
     return HeldOutPassage(
-        name=source.corpus.name,
+        name=measured.name,
         begins=start,
         pieces=shaded(scored.text, scored.bits.tolist()),
         bits=scored.bits_per(loaded.header.vocabulary.unit),

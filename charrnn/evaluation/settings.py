@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from charrnn.runs.header import Header
 
 
 def text_key(header: Header) -> tuple[Any, ...]:
+    """What the text of a training is known by, and what of it is held out.
+
+    Args:
+        header: Of one of its checkpoints.
+
+    Returns:
+        A key, equal where they are.
+    """
+    return header.corpus.get("digest"), *held_out_key(header)
+
+
+def held_out_key(header: Header) -> tuple[Any, ...]:
     """What the held-out text of a training is known by.
 
     Args:
@@ -18,9 +30,12 @@ def text_key(header: Header) -> tuple[Any, ...]:
     Returns:
         A key. Losses may be compared where it is equal: the same held-out text in the same characters.
     """
-    reading, training = header.reading, header.training
-    digest = header.corpus.get("digest")
-    return digest, training.val_frac, training.val_max, reading.min_count, reading.bytes, reading.documents
+    reading, training, own = header.reading, header.training, header.corpus.get("validation")
+    characters = (reading.min_count, reading.bytes, reading.documents)
+    if isinstance(own, Mapping):
+        return own.get("digest"), training.val_max, *characters
+    place = (training.val_frac, training.val_max, training.val_at, reading.shuffle, reading.split_seed)
+    return header.corpus.get("digest"), *place, *characters
 
 
 def differing_settings(headers: Sequence[Header]) -> dict[str, list[Any]]:

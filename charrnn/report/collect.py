@@ -17,7 +17,7 @@ from charrnn.evaluation import head_to_head, verdict
 from charrnn.evaluation.head_to_head import Measurement
 from charrnn.evaluation.held_out_passage import HeldOutPassage, held_out_passage
 from charrnn.evaluation.scoring import ShareCallback
-from charrnn.evaluation.settings import differing_settings, text_key
+from charrnn.evaluation.settings import differing_settings, held_out_key
 from charrnn.evaluation.verdict import Verdict
 from charrnn.formatting import CHARACTER, Unit, common_unit
 from charrnn.network.engine import Engine
@@ -163,7 +163,7 @@ def collect(
         raise RunError(loader.problems[0])
     reported = {report.name: report.checkpoint for report in reports if report.checkpoint}
     headers = [checkpoint.header for checkpoint in reported.values()]
-    same_text = len(set(map(text_key, headers))) <= 1
+    same_text = len(set(map(held_out_key, headers))) <= 1
     measurement: Measurement | str | None = None
     if same_text and text_length and len(reported) > 1:
         files = [checkpoint.row.path for checkpoint in reported.values()]

@@ -60,8 +60,14 @@ def find_training_text(
         if not origin.get("texts") or STDIN in origin["texts"]:
             raise UsageError("nothing says where the text that it was trained on is.", "Name it: --text FILE")
         source = read(origin.pop("texts"), reading, **origin)
-    split = source.split(header.training.val_frac, header.training.val_max)
-    return TrainingText(source, source.digest == header.corpus.get("digest"), split)
+    training = header.training
+    held_out = header.corpus.get("validation", {}).get("digest")
+    same = source.digest == header.corpus.get("digest")
+    if source.validation:
+        same = same and source.validation.digest == held_out
+    # What was held out of a validation text is not in a text that is read without it.
+    val_frac = 0.0 if training.val_text is not None else training.val_frac
+    return TrainingText(source, same, source.split(val_frac, training.val_max, training.val_at))
 
 
 def _origin(run: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def text_line(training: Trainer) -> str:
     corpus, vocabulary = training.corpus, training.vocabulary
     count, unit = len(corpus.documents), vocabulary.unit.many
     if count == 1:
-        joined = ""
+        joined = "lines shuffled, " if corpus.config.shuffle == "lines" else ""
     elif corpus.config.documents:
         joined = f"{count:,} documents apart, "
     else:
@@ -43,9 +43,8 @@ def text_line(training: Trainer) -> str:
     distinct = f"{len(corpus.alphabet):,} distinct" if not vocabulary.of_bytes else "256 of them known"
     if vocabulary.unknown:
         distinct += f", {len(corpus.alphabet) - len(vocabulary) + 1:,} of them rare enough to be one unknown symbol"
-    where = "of each, in all " if corpus.config.documents and count > 1 else ""
-    held_out = f"; the last {where}{training.held_out:,} held out" if training.held_out else "; none held out"
-    return f"{visible(corpus.name)}: {joined}{len(corpus):,} {unit}, {distinct}{held_out}"
+    held_out = visible(corpus.held_out_in_words(training.split))
+    return f"{visible(corpus.name)}: {joined}{len(corpus):,} {unit}, {distinct}; {held_out} held out"
 
 
 class Display:

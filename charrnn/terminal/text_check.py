@@ -26,7 +26,7 @@ def show_summary(out: Console, summary: TextSummary) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     unit = "bytes" if summary.encodings == ("bytes",) else "characters"
-    facts = {"text": summary.name, unit: f"{summary.characters:,}, the last {summary.held_out:,} of them held out"}
+    facts = {"text": summary.name, unit: f"{summary.characters:,}; {summary.held_out_where} held out"}
     if summary.documents > 1:
         facts["documents"] = f"{summary.documents:,} of {summary.shortest:,} to {summary.longest:,} {unit}"
     if unit == "characters":

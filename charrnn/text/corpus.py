@@ -6,9 +6,6 @@ What is too large for memory is written to the cache, from which every later rea
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,15 +16,15 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import MAX_EXPANSION, ReadConfig
-from charrnn.formatting import few
-from charrnn.text import charsets, id_cache, known_texts, sources
+from charrnn.config import MAX_EXPANSION, ReadConfig, ValAt
+from charrnn.errors import CorpusError
+from charrnn.text import charsets, id_cache, reading, shuffle, sources, validation
 from charrnn.text.charsets import DecodingStatistics, Piece
 from charrnn.text.encoder import Document, DocumentReader, EncodedText, ReadingCallback, encode
 from charrnn.text.finding import Finding
 from charrnn.text.id_cache import IdFile
 from charrnn.text.sources import Source
-from charrnn.text.split import HeldOutSpan, Span, Split
+from charrnn.text.split import HeldOutSpan, Span, Split, passages, tail, whole
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 _CACHED_FROM = 4 << 20  # bytes of files from which the cache is asked; less is read in no time
@@ -48,6 +45,7 @@ class Corpus:
     origin: Mapping[str, Any] = field(default_factory=dict)  # the arguments of `read` that find the files again
     notes: tuple[str, ...] = ()  # what a person should know of the reading
     findings: tuple[Finding, ...] = ()  # of what is held out of it: what its measure is worth
+    validation: Corpus | None = None  # a text of its own that is held out instead, in the same vocabulary
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -56,6 +54,11 @@ class Corpus:
     def text(self) -> str:
         """All of it, in memory."""
         return self.vocabulary.decode(self.ids[0 : len(self)])
+
+    @property
+    def measured(self) -> Corpus:
+        """The text that the held-out spans of a split lie in: its own, or the validation text."""
+        return self.validation or self
 
     @property
     def entropy(self) -> float:
@@ -67,19 +70,42 @@ class Corpus:
 
     def describe(self) -> dict[str, Any]:
         """What a checkpoint remembers of it."""
-        facts = {"name": self.name, "digest": self.digest, "characters": len(self), "entropy": round(self.entropy, 4)}
-        return facts if len(self.documents) == 1 else facts | {"documents": len(self.documents)}
+        facts: dict[str, Any] = {"name": self.name, "digest": self.digest, "characters": len(self)}
+        facts["entropy"] = round(self.entropy, 4)
+        if len(self.documents) > 1:
+            facts["documents"] = len(self.documents)
+        if self.validation:
+            facts["validation"] = self.validation.describe()
+        return facts
 
-    def split(self, val_frac: float, val_max: int = 0) -> Split:
-        """Hold out the end of the joined text, or of each document where they are kept apart.
+    def joined(self, spans: Iterable[Sequence[int]], most: int | None = None) -> Ids:
+        """The ids of spans (..., start, stop), one after another, (n,): the first `most` of them."""
+        pieces, remaining = [self.ids[:0]], len(self) if most is None else most
+        for *_, start, stop in spans:
+            pieces.append(self.ids[start : min(stop, start + remaining)])
+            remaining -= len(pieces[-1])
+        return cast("Ids", np.concatenate(pieces))
 
-        Of n characters the first floor((1 - val_frac) n) are for training, more if `val_max` (0: no bound) bounds the
-        others.
+    def split(self, val_frac: float, val_max: int = 0, val_at: ValAt | None = None) -> Split:
+        """Divide the text into what is trained on and what is held out.
+
+        Args:
+            val_frac: The share of the characters that is held out. With a validation text, that is held out instead.
+            val_max: So many characters at most; 0: no bound.
+            val_at: One stretch at the end, or passages spread over the text; None: as is usual for the text.
+
+        Returns:
+            The split. The spans that are held out lie in `measured`.
         """
         size = len(self)
+        if self.validation:
+            length = min(len(self.validation), val_max or len(self.validation))
+            return whole(size, [HeldOutSpan(0, 0, length)])
+        if not self.config.documents and val_at == "spread":
+            wanted = min(int(size * val_frac), val_max or size)
+            return passages(size, wanted, self.config.split_seed, self._line_before) if wanted else tail(size, 0.0, 0)
         if not self.config.documents:
-            boundary = int(size * (1 - val_frac))
-            bounds = [(0, max(boundary, size - val_max) if val_max else boundary, size)]
+            return tail(size, val_frac, val_max)
         else:
             share = min(val_frac, val_max / size) if val_max else val_frac
             bounds = [
@@ -94,6 +120,26 @@ class Corpus:
             training=tuple(Span(begin, boundary) for begin, boundary, _ in bounds),
             held_out=tuple(HeldOutSpan(*bound) for bound in bounds),
         )
+
+    def held_out_in_words(self, split: Split) -> str:
+        """How much of which text a split holds out, and where."""
+        size = f"{split.held_out_size:,}"
+        if self.validation:
+            return f"{size} of {self.validation.name}"
+        if not split.held_out_size:
+            return "none"
+        if self.config.documents and len(self.documents) > 1:
+            return f"the last of each, in all {size},"
+        ends = split.held_out[-1].stop == len(self)
+        return f"the last {size}" if len(split.held_out) == 1 and ends else f"{size} in {len(split.held_out)} passages"
+
+    def _line_before(self, place: int, least: int) -> int:
+        """Where the last line begins that begins at `place` or before it, not before `least`; `place` if none does."""
+        if "\n" not in self.vocabulary:
+            return place
+        first = max(1, least)
+        newlines = np.flatnonzero(self.ids[first - 1 : place] == self.vocabulary.encode("\n")[0])
+        return first + int(newlines[-1]) if len(newlines) else place
 
 
 def from_text(text: str, name: str = "text", config: ReadConfig | None = None) -> Corpus:
@@ -127,6 +173,7 @@ def read(
     *,
     glob: str | None = None,
     max_expansion: int = MAX_EXPANSION,
+    val_text: str | Path | None = None,
     progress: ReadingCallback = lambda stage, count: None,
 ) -> Corpus:
     """Read a text, from the cache if it is large and was read before.
@@ -136,6 +183,7 @@ def read(
         config: How they are decoded, normalized and joined.
         glob: Which files of folders; by default *.txt.
         max_expansion: How many times its size a compressed file may decompress to.
+        val_text: The validation text, read in the same way; None: what is held out is of the text itself.
         progress: Called with what is being done, and how many characters or bytes more of it.
 
     Returns:
@@ -147,61 +195,83 @@ def read(
     """
     config = config or ReadConfig()
     texts = [texts] if isinstance(texts, str | Path) else list(texts)
-    named = [text if isinstance(text, Source) else _path(text) for text in texts]
+    named = [text if isinstance(text, Source) else reading.path_or_stdin(text) for text in texts]
     gathered = sources.gather(named, glob=glob, max_expansion=max_expansion)
-    places = [_place(text) for text in named]
+    if config.shuffle == "documents":
+        gathered = reading.shuffled_sources(gathered, config)
+    places = [reading.place_of(text) for text in named]
     first_name = gathered[0].name if len(gathered) == 1 else Path(places[0]).name
     name = first_name if len(named) == 1 else f"{first_name} and {len(named) - 1} more"
     origin = {"texts": places, "glob": glob, "max_expansion": max_expansion}
-    key = _key(gathered, config) if sum(source.size for source in gathered) >= _CACHED_FROM else None
+    key = reading.cache_key(gathered, config) if sum(source.size for source in gathered) >= _CACHED_FROM else None
     ids: Ids | IdFile
     if key and (hit := id_cache.find(key, partial(progress, "checking the cache"))):
         ids, facts = hit
         counts, points = np.array(facts["counts"], dtype=np.int64), np.array(facts["code_points"], dtype=np.uint32)
         documents = tuple(Document(**values, path=gathered[values["source"]].path) for values in facts["documents"])
         alphabet = Vocabulary(points, int(np.argmax(counts)), of_bytes=config.bytes)
-        return _corpus(name, ids, alphabet, counts, documents, config, origin, _notes(gathered, documents))
-    encoded = encode([_reader(source, config) for source in gathered], config, progress)
-    notes = _notes(gathered, encoded.documents)
+        notes = reading.notes_of(gathered, documents)
+        whole_text = _corpus(name, ids, alphabet, counts, documents, config, origin, notes)
+        return with_validation(whole_text, val_text, progress)
+    encoded = encode([reading.document_reader(source, config) for source in gathered], config, progress)
+    notes = reading.notes_of(gathered, encoded.documents)
     if encoded.ids is not None:
-        ids = encoded.ids
+        ids = _shuffled(encoded.ids, encoded.alphabet, config)
     else:
-        ids, trouble = _store(encoded, key or _key(gathered, config), name)
+        key = key or reading.cache_key(gathered, config)
+        ids, trouble = _store(encoded, key, name, config)
         notes += [trouble] if trouble else []
-    return _corpus(name, ids, encoded.alphabet, encoded.counts, encoded.documents, config, origin, notes)
+    whole_text = _corpus(name, ids, encoded.alphabet, encoded.counts, encoded.documents, config, origin, notes)
+    return with_validation(whole_text, val_text, progress)
 
 
-def _path(text: str | Path) -> str:
-    """What was typed, as a path, or standard input's "-"."""
-    if str(text) == sources.STDIN:
-        return sources.STDIN
-    path = str(known_texts.find(text))
-    return os.path.join(os.curdir, path) if path == sources.STDIN else path  # "./-" is a file
+def with_validation(
+    corpus: Corpus, val_text: str | Path | None, progress: ReadingCallback = lambda stage, count: None
+) -> Corpus:
+    """A corpus with a text of its own that is held out, read as it was.
+
+    Args:
+        corpus: What is trained on.
+        val_text: A file, a folder or a known name; None leaves the corpus as it is.
+        progress: As in `read`.
+
+    Returns:
+        The corpus with its `validation`, in its own vocabulary; what that has not is named in its notes.
+
+    Raises:
+        CorpusError: The validation text cannot be read.
+    """
+    if val_text is None:
+        return corpus
+    config = dataclasses.replace(corpus.config, min_count=1, shuffle="none")
+    files = {name: corpus.origin[name] for name in ("max_expansion",) if name in corpus.origin}
+    own = read([val_text], config, progress=progress, **files)
+    translated = validation.translate(own.ids, own.alphabet, own.counts, corpus.vocabulary)
+    if len(translated.ids) < 2:
+        raise CorpusError(f"--val-text {own.name}: none of its characters is in the training text.", "Name another.")
+    held_out = dataclasses.replace(own, ids=translated.ids, vocabulary=corpus.vocabulary)
+    notes = (*corpus.notes, *own.notes, *([f"--val-text {own.name}: {translated.note}"] if translated.note else []))
+    origin = dict(corpus.origin) | {"val_text": own.origin["texts"][0]}
+    return dataclasses.replace(corpus, validation=held_out, notes=notes, origin=origin)
 
 
-def _place(text: str | Source) -> str:
-    """What finds a text again from any working directory."""
-    path = text if isinstance(text, str) else str(text.path or sources.STDIN)
-    return path if path == sources.STDIN else os.path.abspath(path)
+def _shuffled(ids: Ids, alphabet: Vocabulary, config: ReadConfig) -> Ids:
+    """A text in memory, its lines shuffled if they are to be."""
+    if config.shuffle != "lines":
+        return ids
+    return cast("Ids", np.concatenate(list(shuffle.shuffled(ids, _newline(alphabet), config.split_seed))))
 
 
-def _reader(source: Source, config: ReadConfig) -> DocumentReader:
-    """What decodes a source as `config` says."""
-
-    def decode(statistics: DecodingStatistics) -> Iterable[Piece]:
-        return source.chunks() if config.bytes else charsets.decode(source, config, statistics)
-
-    return DocumentReader(source.name, source.path, decode, source.display_name)
+def _newline(alphabet: Vocabulary) -> int:
+    """The id that ends a line. Raises CorpusError."""
+    if "\n" not in alphabet:
+        raise CorpusError("--shuffle lines: the text is one line.", "Leave it out.")
+    return int(alphabet.encode("\n")[0])
 
 
-def _key(gathered: Sequence[Source], config: ReadConfig) -> str:
-    """The name of the cache entry of these files read this way; what is rare is decided later."""
-    reading = dataclasses.asdict(dataclasses.replace(config, min_count=1))
-    return id_cache.key_of([reading, [[source.name, source.sha256()] for source in gathered]])
-
-
-def _store(encoded: EncodedText, key: str, name: str) -> tuple[IdFile, str | None]:
+def _store(encoded: EncodedText, key: str, name: str, config: ReadConfig) -> tuple[IdFile, str | None]:
     """Encode a text into the cache. Returns its ids, and what to tell the user if the cache cannot be written."""
+    dtype = np.dtype(encoded.alphabet.dtype)
     documents = [dataclasses.asdict(document) for document in encoded.documents]
     facts = {
         "name": name,
@@ -210,7 +280,11 @@ def _store(encoded: EncodedText, key: str, name: str) -> tuple[IdFile, str | Non
         "code_points": encoded.alphabet.code_points.tolist(),
         "counts": encoded.counts.tolist(),
     }
-    return id_cache.store(key, encoded.iter_ids, np.dtype(encoded.alphabet.dtype), facts)
+    if config.shuffle != "lines":
+        return id_cache.store(key, encoded.iter_ids, dtype, facts)
+    newline = _newline(encoded.alphabet)
+    in_order = id_cache.store_for_now(encoded.iter_ids, dtype)
+    return id_cache.store(key, lambda: shuffle.shuffled(in_order, newline, config.split_seed), dtype, facts)
 
 
 def _corpus(
@@ -239,31 +313,9 @@ def _corpus(
         vocabulary=vocabulary,
         alphabet=alphabet,
         counts=counts,
-        digest=_digest(documents, config),
+        digest=reading.digest_of(documents, config),
         documents=documents,
         config=config,
         origin=origin or {},
         notes=tuple(notes),
     )
-
-
-def _digest(documents: Sequence[Document], config: ReadConfig) -> str:
-    """SHA-256 of the documents' characters and how they are joined, hexadecimal."""
-    if len(documents) == 1:
-        return documents[0].digest
-    separator = None if config.documents else config.separator
-    joined = json.dumps([separator, [document.digest for document in documents]])
-    return hashlib.sha256(joined.encode()).hexdigest()
-
-
-def _notes(gathered: Sequence[Source], documents: Sequence[Document]) -> list[str]:
-    """What a person would want to be told of this reading."""
-    notes, used_sources = [], {document.source for document in documents}
-    empty = [source.name for index, source in enumerate(gathered) if index not in used_sources]
-    if empty:
-        notes.append(f"left out as empty: {few(empty)}")
-    others: dict[str, list[str]] = {}
-    for document in documents:
-        if document.encoding not in ("utf-8", "bytes"):
-            others.setdefault(document.encoding, []).append(document.name)
-    return notes + [f"read as {encoding}: {few(names)}" for encoding, names in others.items()]

@@ -218,6 +218,24 @@ def store(
         ) from None
 
 
+def store_for_now(iter_ids: Callable[[], Iterable[Ids]], dtype: np.dtype[Any]) -> IdFile:
+    """Ids in a temporary file, which goes with what is returned: what they will be is still to be made of them.
+
+    Raises:
+        CorpusError: There is no room for it.
+    """
+    where = files.cache_dir()
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(prefix="charrnn-", dir=where) as file:
+            return IdFile(file, where, dtype, _write(file, iter_ids(), dtype, {}))
+    except OSError as error:
+        raise CorpusError(
+            f"{where}: no room for the encoded text ({error.strerror}).",
+            "Free space, or name a place with room: CHARRNN_CACHE_DIR.",
+        ) from None
+
+
 def _write(file: IO[bytes], pieces: Iterable[Ids], dtype: np.dtype[Any], facts: Mapping[str, Any]) -> int:
     """Write a cache entry and return how many ids it has. Raises OSError."""
     digest, size = hashlib.sha256(), 0

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
+
+import numpy as np
+
+_PASSAGES = 40  # at most, of held-out text that is spread; each has some words before it that are not counted
+_PASSAGE = 250  # characters of one, at least
 
 
 class Span(NamedTuple):
@@ -50,3 +57,45 @@ class Split:
     def held_out_size(self) -> int:
         """Characters held out."""
         return sum(span.size for span in self.held_out)
+
+
+def tail(size: int, val_frac: float, val_max: int) -> Split:
+    """The end held out: all after the first floor((1 - val_frac) size) characters, `val_max` at most (0: all)."""
+    boundary = int(size * (1 - val_frac))
+    boundary = max(boundary, size - val_max) if val_max else boundary
+    return Split((Span(0, boundary),), (HeldOutSpan(0, boundary, size),))
+
+
+def passages(size: int, wanted: int, seed: int, line_before: Callable[[int, int], int]) -> Split:
+    """Passages spread over a text: each at a random place of its part of it, from the beginning of a line if it can be.
+
+    Args:
+        size: Characters of the text.
+        wanted: Characters to hold out, at most.
+        seed: Of the places.
+        line_before: Where the last line begins that does at a place or before it, but not before another; that place
+            if none does.
+
+    Returns:
+        The split; what is read before a passage is the training text before it.
+    """
+    rng = np.random.default_rng([seed, 1])
+    count = max(1, min(_PASSAGES, wanted // _PASSAGE))
+    parts = np.linspace(0, size, count + 1).astype(int).tolist()
+    lengths = np.diff(np.linspace(0, wanted, count + 1).astype(int)).tolist()
+    held_out, training, at = list[HeldOutSpan](), list[Span](), 0
+    for (begin, end), length in zip(pairwise(parts), lengths, strict=True):
+        start = begin + int(rng.integers(max(0, end - begin - length) + 1))
+        start = max(at, line_before(start, start - length // 3)) if start else 0
+        stop = min(start + length, size)
+        stop = stop if stop == size else line_before(stop, stop - length // 3)
+        held_out.append(HeldOutSpan(0, start, stop))
+        training.append(Span(at, start))
+        at = stop
+    training.append(Span(at, size))
+    return Split(tuple(span for span in training if span.size), tuple(span for span in held_out if span.size))
+
+
+def whole(size: int, spans: Sequence[HeldOutSpan]) -> Split:
+    """All of a text is trained on, and spans of another are held out."""
+    return Split((Span(0, size),), tuple(spans))

@@ -97,6 +97,7 @@ class Vocabulary:
     most_frequent: int = 0  # id of the commonest character of the text it was built from
     unknown: bool = False
     of_bytes: bool = False
+    boundary: str | None = None  # how the boundary symbol looks between two documents; None: there is no such symbol
     _lookup: NDArray[np.int32] = field(init=False, repr=False)  # (largest code point + 1,) -> id, -1 for unseen
 
     def __post_init__(self) -> None:
@@ -159,12 +160,12 @@ class Vocabulary:
         return cls(np.arange(256, dtype=np.uint32), most_frequent=most_frequent, of_bytes=True)
 
     def __len__(self) -> int:
-        return len(self.code_points) + self.unknown
+        return len(self.code_points) + self.unknown + (self.boundary is not None)
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Vocabulary)
-            and (self.unknown, self.of_bytes) == (other.unknown, other.of_bytes)
+            and (self.unknown, self.of_bytes, self.boundary) == (other.unknown, other.of_bytes, other.boundary)
             and np.array_equal(self.code_points, other.code_points)
         )
 
@@ -174,6 +175,11 @@ class Vocabulary:
     def unknown_id(self) -> int | None:
         """The id of the unknown symbol; None if there is none."""
         return len(self.code_points) if self.unknown else None
+
+    @property
+    def boundary_id(self) -> int | None:
+        """The id of the boundary symbol, the last; None if there is none."""
+        return None if self.boundary is None else len(self) - 1
 
     @property
     def dtype(self) -> type[np.uint8] | type[np.uint16] | type[np.uint32]:

@@ -6,9 +6,9 @@ this machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +17,7 @@ from charrnn.evaluation import ngrams
 from charrnn.evaluation.ngrams import Baseline
 from charrnn.text.corpus import Corpus
 from charrnn.text.finding import Finding
-from charrnn.text.split import Span, Split
-from charrnn.text.vocabulary import Ids
+from charrnn.text.split import Split
 from charrnn.text_check import characters, documents
 from charrnn.text_check.findings import CheckedText, Findings
 
@@ -64,6 +63,7 @@ class TextSummary:
     longest: int
     encodings: tuple[str, ...]
     held_out: int
+    held_out_where: str  # in words
     distinct: int
     common: tuple[tuple[str, int], ...]  # the most frequent characters and how often they occur
     rare: tuple[tuple[str, int], ...]  # those that occur fewer than 5 times, rarest first
@@ -91,7 +91,7 @@ def summarize(corpus: Corpus, config: TrainConfig | None = None) -> TextSummary:
         CorpusError: Its ids cannot be read.
     """
     config = config or TrainConfig()
-    split = corpus.split(config.val_frac, config.val_max)
+    split = corpus.split(config.val_frac, config.val_max, config.val_at)
     lengths = [document.characters for document in corpus.documents]
     order = np.argsort(-corpus.counts, kind="stable")
     counted = [
@@ -105,6 +105,7 @@ def summarize(corpus: Corpus, config: TrainConfig | None = None) -> TextSummary:
         longest=max(lengths),
         encodings=tuple(sorted({document.encoding for document in corpus.documents})),
         held_out=split.held_out_size,
+        held_out_where=corpus.held_out_in_words(split),
         distinct=len(counted),
         common=tuple(counted[:20]),
         rare=tuple(rare_characters(corpus, _RARE)),
@@ -142,24 +143,12 @@ def rare_characters(corpus: Corpus, fewer_than: int = 10) -> list[tuple[str, int
 
 def _baseline(corpus: Corpus, split: Split) -> Baseline | None:
     """N-grams counted in the training text just before the held-out text; of documents, in the first ones."""
-    if corpus.config.documents:
-        counted = _joined(corpus, split.training, _COUNTED)
+    if len(split.training) > 1:
+        counted = corpus.joined(split.training, _COUNTED)
     else:
-        start = split.training[0].stop
-        counted = corpus.ids[max(0, start - _COUNTED) : start]
-    measured = _joined(corpus, [Span(start, stop) for _, start, stop in split.held_out], _MEASURED)
+        start, stop = split.training[0]
+        counted = corpus.ids[max(start, stop - _COUNTED) : stop]
+    measured = corpus.measured.joined(split.held_out, _MEASURED)
     if not len(counted) or not len(measured):
         return None
     return ngrams.kneser_ney(counted, measured, len(corpus.vocabulary))
-
-
-def _joined(corpus: Corpus, spans: Sequence[Span], most: int) -> Ids:
-    """The ids of spans one after another, (at most `most`,)."""
-    pieces = [corpus.ids[:0]]
-    for start, end in spans:
-        stop = min(end, start + most)
-        pieces.append(corpus.ids[start:stop])
-        most -= stop - start
-        if not most:
-            break
-    return cast("Ids", np.concatenate(pieces))

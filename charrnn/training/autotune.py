@@ -44,7 +44,7 @@ def resolve(corpus: Corpus, preset: str, model: ModelConfig, training: TrainConf
     Raises:
         UsageError, CorpusError: As Trainer does.
     """
-    split = corpus.split(training.val_frac, training.val_max)
+    split = corpus.split(training.val_frac, training.val_max, training.val_at)
     where = choose_device(device)
 
     def speed(model: ModelConfig, training: TrainConfig) -> float:

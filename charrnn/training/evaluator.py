@@ -37,7 +37,7 @@ class Evaluator:
         trainer = self.trainer
         if self._held_out_at != trainer.iteration:
             self.held_out_loss = (
-                held_out_loss(trainer.evaluated_model, trainer.ids, trainer.split.held_out)
+                held_out_loss(trainer.evaluated_model, trainer.corpus.measured.ids, trainer.split.held_out)
                 if trainer.held_out
                 else None
             )

@@ -178,7 +178,7 @@ def watching_for(iterations: float, affordable: int) -> tuple[tuple[int, ...], i
 # What is always said of a plan, though it be off, because the budget chose it; and what is never.
 _ALWAYS_SHOWN = {"snapshot_at", "eval_every", "rotate", "dropout", "input_dropout", "recurrent_dropout"}
 _NEVER_SHOWN = {
-    *("iterations", "time", "seed", "val_frac", "val_max", "freeze"),
+    *("iterations", "time", "seed", "val_frac", "val_max", "val_at", "val_text", "freeze"),
     *("sample_length", "sample_temperature", "sample_prime"),
 }
 

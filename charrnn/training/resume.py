@@ -145,6 +145,7 @@ def resumed(
     before = (header.corpus["digest"], header.reading, header.vocabulary)
     if (corpus.digest, corpus.config, corpus.vocabulary) != before:
         raise _another_text(checkpoint, corpus)
+    _check_validation(header, corpus)
     corpus = replace(corpus, findings=header.findings)
     counted = iterations is not None or max_epochs is not None
     training = replace(header.training, time=None if counted else time or header.training.time, **watching or {})
@@ -198,6 +199,17 @@ def _start_patience_anew(trainer: Trainer) -> None:
     """Count evaluations without improvement from here on. The best loss stays what it is."""
     for part in (trainer.schedule, trainer.early_stopping):
         part.load_state_dict(part.state_dict() | {"stale": 0, "stopped": False})
+
+
+def _check_validation(header: Header, corpus: Corpus) -> None:
+    """Raises CorpusError where what is held out is not the text that it was."""
+    before, present = header.corpus.get("validation", {}), corpus.validation
+    if before.get("digest") != (present.digest if present else None):
+        name = present.name if present else "none"
+        raise CorpusError(
+            f"--val-text {name}: is not the validation text of this run ({before.get('name', 'none')}).",
+            "Restore it, or say where it is: --val-text FILE",
+        )
 
 
 def _another_text(checkpoint: Checkpoint, corpus: Corpus) -> CorpusError:

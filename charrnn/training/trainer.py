@@ -65,7 +65,7 @@ class Trainer:
         self._config, self.horizon = config, Horizon.of(config)
         self.budget = TimeBudget(config, self.horizon, spent=spent, clock=clock)
         self.corpus, self.vocabulary, self.ids = corpus, corpus.vocabulary, corpus.ids
-        self.split = corpus.split(config.val_frac, config.val_max)
+        self.split = corpus.split(config.val_frac, config.val_max, config.val_at)
         self.streams = streams_of(corpus, self.split, config)
         sample_writer = SampleWriter(corpus, self.split, model_config, config)
         self.model = _model(model_config, config, len(self.vocabulary)).to(self.device)

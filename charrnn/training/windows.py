@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from charrnn.config import TrainConfig
 from charrnn.errors import CorpusError
 from charrnn.text.corpus import Corpus
+from charrnn.text.spliced import Spliced
 from charrnn.text.split import Split
 
 Array = NDArray[Any]
@@ -290,10 +291,11 @@ def streams_of(corpus: Corpus, split: Split, config: TrainConfig) -> Streams | D
     shape = (config.batch_size, config.seq_length, config.effective_shift)
     if corpus.config.documents:
         return DocumentStreams(corpus.ids, split.training, *shape, stateless=config.stateless, seed=config.seed)
+    from_the_beginning = len(split.training) == 1 and split.training[0].start == 0
     return Streams(
-        corpus.ids,
+        corpus.ids if from_the_beginning else Spliced(corpus.ids, split.training),
         *shape,
-        stop=split.training[0].stop,
+        stop=split.training_size,
         stateless=config.stateless,
         rotate=config.rotate,
         seed=config.seed,

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from itertools import pairwise
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charrnn.config import ReadConfig
 from charrnn.text import corpus
 
 
@@ -17,3 +22,28 @@ def test_split_is_bounded() -> None:
     assert source.split(0.1, 30).held_out == ((0, 970, 1000),)
     assert source.split(0.1, 100).held_out == source.split(0.1, 101).held_out == ((0, 900, 1000),)
     assert source.split(0.0, 30).held_out == ((0, 1000, 1000),)
+
+
+def test_passages_are_spread_over_the_text_and_the_rest_is_trained_on() -> None:
+    text = "".join(f"{number:04}: a line of this list\n" for number in range(2000))
+    source = corpus.from_text(text)
+    split = source.split(0.1, val_at="spread")
+    assert 0.08 * len(text) < split.held_out_size <= 0.1 * len(text)
+    places = sorted([*split.training, *((start, stop) for _, start, stop in split.held_out)])
+    assert places[0][0] == 0
+    assert places[-1][1] == len(text)
+    assert all(before[1] == after[0] for before, after in pairwise(places))
+    assert all(text[start - 1] == text[stop - 1] == "\n" for _, start, stop in split.held_out)  # whole lines
+    assert {20 * start // len(text) for _, start, _ in split.held_out} == set(range(20))
+    assert split == corpus.from_text(text).split(0.1, val_at="spread")
+    assert split != corpus.from_text(text, config=ReadConfig(split_seed=2)).split(0.1, val_at="spread")
+    assert source.split(0.1, 1000, "spread").held_out_size <= 1000
+
+
+@given(st.integers(2, 3000), st.floats(0, 0.99), st.integers(0, 500), st.integers(0, 3))
+def test_passages_of_any_text(size: int, val_frac: float, val_max: int, seed: int) -> None:
+    text = "".join("a\nb"[number * number % 3] for number in range(size)) + "b"
+    split = corpus.from_text(text, config=ReadConfig(split_seed=seed)).split(val_frac, val_max, "spread")
+    assert split.training_size + split.held_out_size == size + 1
+    assert split.held_out_size <= val_frac * (size + 1)
+    assert not val_max or split.held_out_size <= val_max

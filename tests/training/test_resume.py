@@ -344,3 +344,26 @@ def test_a_resumed_run_must_read_as_before(tmp_path: Path) -> None:
     (path / "01.txt").unlink()
     with pytest.raises(CorpusError, match=r"missing: '01\.txt'"):
         resumed(point, corpus.read(path), device="cpu")
+
+
+@pytest.mark.parametrize("settings", [{"val_at": "spread"}, {"val_text": "v.txt"}], ids=["spread", "val-text"])
+def test_a_held_out_part_elsewhere_is_followed_and_resumed(tmp_path: Path, settings: dict[str, Any]) -> None:
+    (tmp_path / "t.txt").write_text(TEXT, "utf-8")
+    (tmp_path / "v.txt").write_text(TEXT[:200], "utf-8")
+    settings = {name: str(tmp_path / value) if name == "val_text" else value for name, value in settings.items()}
+    config = dataclasses.replace(TRAIN_CONFIG, patience=5, decay="plateau", **settings)
+
+    def begin() -> Trainer:
+        source = corpus.read(tmp_path / "t.txt", ReadConfig(shuffle="lines"), val_text=config.val_text)
+        return Trainer(source, MODEL_CONFIG, config, device="cpu")
+
+    whole, part = begin(), begin()
+    weights = finish(whole)
+    for _ in range(7):
+        part.step()
+    before = stored(tmp_path / "resume.safetensors", resume_point(part))
+    assert_same(finish(resumed(before, begin().corpus, device="cpu")), weights)
+    if config.val_text:
+        (tmp_path / "v.txt").write_text(TEXT[:201], "utf-8")
+        with pytest.raises(CorpusError, match="--val-text"):
+            resumed(before, begin().corpus, device="cpu")

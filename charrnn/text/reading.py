@@ -1,0 +1,81 @@
+"""How files are found, named and decoded for a corpus, and what is said of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from charrnn.config import ReadConfig
+from charrnn.errors import UsageError
+from charrnn.formatting import few
+from charrnn.text import charsets, id_cache, known_texts, sources
+from charrnn.text.charsets import DecodingStatistics, Piece
+from charrnn.text.encoder import Document, DocumentReader
+from charrnn.text.sources import Source
+
+
+def path_or_stdin(text: str | Path) -> str:
+    """What was typed, as a path, or standard input's "-"."""
+    if str(text) == sources.STDIN:
+        return sources.STDIN
+    path = str(known_texts.find(text))
+    return os.path.join(os.curdir, path) if path == sources.STDIN else path  # "./-" is a file
+
+
+def place_of(text: str | Source) -> str:
+    """What finds a text again from any working directory."""
+    path = text if isinstance(text, str) else str(text.path or sources.STDIN)
+    return path if path == sources.STDIN else os.path.abspath(path)
+
+
+def document_reader(source: Source, config: ReadConfig) -> DocumentReader:
+    """What decodes a source as `config` says."""
+
+    def decode(statistics: DecodingStatistics) -> Iterable[Piece]:
+        return source.chunks() if config.bytes else charsets.decode(source, config, statistics)
+
+    return DocumentReader(source.name, source.path, decode, source.display_name)
+
+
+def cache_key(gathered: Sequence[Source], config: ReadConfig) -> str:
+    """The name of the cache entry of these files read this way; what is rare is decided later."""
+    shuffled = config.shuffle != "none"
+    reading = dataclasses.asdict(
+        dataclasses.replace(config, min_count=1, split_seed=config.split_seed if shuffled else 0)
+    )
+    return id_cache.key_of([reading, [[source.name, source.sha256()] for source in gathered]])
+
+
+def digest_of(documents: Sequence[Document], config: ReadConfig) -> str:
+    """SHA-256 of the documents' characters and how they are joined, hexadecimal."""
+    if len(documents) == 1:
+        return documents[0].digest
+    separator = None if config.documents else config.separator
+    joined = json.dumps([separator, [document.digest for document in documents]])
+    return hashlib.sha256(joined.encode()).hexdigest()
+
+
+def notes_of(gathered: Sequence[Source], documents: Sequence[Document]) -> list[str]:
+    """What a person would want to be told of this reading."""
+    notes, used_sources = [], {document.source for document in documents}
+    empty = [source.name for index, source in enumerate(gathered) if index not in used_sources]
+    if empty:
+        notes.append(f"left out as empty: {few(empty)}")
+    others: dict[str, list[str]] = {}
+    for document in documents:
+        if document.encoding not in ("utf-8", "bytes"):
+            others.setdefault(document.encoding, []).append(document.name)
+    return notes + [f"read as {encoding}: {few(names)}" for encoding, names in others.items()]
+
+
+def shuffled_sources(gathered: Sequence[Source], config: ReadConfig) -> list[Source]:
+    """The files in a random order. Raises UsageError where there is but one."""
+    if len(gathered) < 2:
+        raise UsageError("--shuffle documents: there is only one.", "Try --shuffle lines.")
+    return [gathered[index] for index in np.random.default_rng(config.split_seed).permutation(len(gathered))]

@@ -1,0 +1,74 @@
+"""A validation text in the characters of another: what is held out must be read as the model reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.formatting import few
+from charrnn.text.id_cache import IdFile
+from charrnn.text.vocabulary import Ids, Vocabulary, describe
+
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Translation:
+    """A text in another vocabulary."""
+
+    ids: Ids | IdFile
+    note: str | None  # what to tell of characters that the other does not have
+
+
+def translate(
+    ids: Ids | IdFile, alphabet: Vocabulary, counts: NDArray[np.int64], vocabulary: Vocabulary
+) -> Translation:
+    """Encode a text in the vocabulary of another.
+
+    A character that the other does not have becomes its unknown symbol; without one, the nearest that it has
+    (`Vocabulary.nearest`), and where there is none it is left out.
+
+    Args:
+        ids: (n,), of `alphabet`.
+        alphabet: Its own characters.
+        counts: How often each of them occurs.
+        vocabulary: The other's.
+
+    Returns:
+        The ids in the other vocabulary, and a note for people.
+    """
+    table = np.full(len(alphabet), -1, dtype=np.int64)
+    known = np.isin(alphabet.code_points, vocabulary.code_points)
+    places = np.flatnonzero(known)
+    table[places] = np.searchsorted(vocabulary.code_points, alphabet.code_points[places])
+    if alphabet.boundary_id is not None and vocabulary.boundary_id is not None:
+        table[alphabet.boundary_id] = vocabulary.boundary_id
+    replaced, left_out, characters = list[str](), list[str](), 0
+    for index in np.flatnonzero(~known & (counts[: len(known)] > 0)).tolist():
+        character = alphabet.characters[index]
+        nearest = vocabulary.nearest(character)
+        characters += int(counts[index])
+        if vocabulary.unknown_id is not None:
+            table[index] = vocabulary.unknown_id
+            replaced.append(describe(character))
+        elif nearest is not None:
+            table[index] = vocabulary.encode(nearest)[0]
+            replaced.append(f"{describe(character)} read as {nearest!r}")
+        else:
+            left_out.append(describe(character))
+    note = None
+    if characters:
+        parts = [f"read as the unknown symbol: {few(replaced)}"] if vocabulary.unknown and replaced else []
+        parts += [few(replaced)] if replaced and not vocabulary.unknown else []
+        parts += [f"left out: {few(left_out)}"] if left_out else []
+        times = f"{characters:,} time{'s' * (characters != 1)}"
+        note = f"has characters that the training text has not, {times}; {'; '.join(parts)}"
+    if not left_out:
+        lookup = cast("Ids", table.clip(0).astype(vocabulary.dtype))
+        return Translation(ids.translated(lookup) if isinstance(ids, IdFile) else lookup[ids], note)
+    pieces = [table[ids[start : start + _PIECE]] for start in range(0, len(ids), _PIECE)]
+    kept = [piece[piece >= 0].astype(vocabulary.dtype) for piece in pieces]
+    return Translation(cast("Ids", np.concatenate(kept)), note)
