@@ -127,7 +127,7 @@ def measure(
         models=tuple(_beside(model, best) for model in measured),
         best=best.path,
         order=baseline.order if baseline else None,
-        ngrams=baseline.bits * baseline.measured_on / len(parts[0][1]) * scale if baseline else None,
+        ngrams=baseline.bits * baseline.measured_on / characters * scale if baseline else None,
     )
 
 

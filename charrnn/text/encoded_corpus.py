@@ -1,0 +1,129 @@
+"""A text encoded in its vocabulary, and how it is divided into what is trained on and what is held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.config import ReadConfig, ValAt
+from charrnn.text.encoder import Document
+from charrnn.text.finding import Finding
+from charrnn.text.id_cache import IdFile
+from charrnn.text.split import HeldOutSpan, Span, Split, passages, tail, whole
+from charrnn.text.vocabulary import Ids, Vocabulary
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Corpus:
+    """A text, encoded."""
+
+    name: str
+    ids: Ids | IdFile  # (n,) of `vocabulary`
+    vocabulary: Vocabulary
+    alphabet: Vocabulary  # every character, those below min_count too
+    counts: NDArray[np.int64]  # how often each of `alphabet` occurs
+    digest: str  # of the documents' characters and how they are joined, hexadecimal
+    documents: tuple[Document, ...]
+    config: ReadConfig
+    origin: Mapping[str, Any] = field(default_factory=dict)  # the arguments of `read` that find the files again
+    notes: tuple[str, ...] = ()  # what a person should know of the reading
+    findings: tuple[Finding, ...] = ()  # of what is held out of it: what its measure is worth
+    validation: Corpus | None = None  # a text of its own that is held out instead, in the same vocabulary
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def text(self) -> str:
+        """All of it, in memory."""
+        return self.vocabulary.decode(self.ids[0 : len(self)])
+
+    @property
+    def measured(self) -> Corpus:
+        """The text that the held-out spans of a split lie in: its own, or the validation text."""
+        return self.validation or self
+
+    @property
+    def entropy(self) -> float:
+        """Bits per character that a model takes which knows how frequent each of `vocabulary` is, and no more."""
+        known = np.isin(self.alphabet.code_points, self.vocabulary.code_points)
+        shares = np.append(self.counts[known], self.counts[~known].sum()) / max(1, int(self.counts.sum()))
+        shares = shares[shares > 0]
+        return float(-(shares * np.log2(shares)).sum()) + 0.0  # of one character 0, and not -0
+
+    def describe(self) -> dict[str, Any]:
+        """What a checkpoint remembers of it."""
+        facts: dict[str, Any] = {"name": self.name, "digest": self.digest, "characters": len(self)}
+        facts["entropy"] = round(self.entropy, 4)
+        if len(self.documents) > 1:
+            facts["documents"] = len(self.documents)
+        if self.validation:
+            facts["validation"] = self.validation.describe()
+        return facts
+
+    def joined(self, spans: Iterable[Sequence[int]], most: int | None = None) -> Ids:
+        """The ids of spans (..., start, stop), one after another, (n,): the first `most` of them."""
+        pieces, remaining = [self.ids[:0]], len(self) if most is None else most
+        for *_, start, stop in spans:
+            pieces.append(self.ids[start : min(stop, start + remaining)])
+            remaining -= len(pieces[-1])
+        return cast("Ids", np.concatenate(pieces))
+
+    def split(self, val_frac: float, val_max: int = 0, val_at: ValAt | None = None) -> Split:
+        """Divide the text into what is trained on and what is held out.
+
+        Args:
+            val_frac: The share of the characters that is held out. With a validation text, that is held out instead.
+            val_max: So many characters at most; 0: no bound.
+            val_at: One stretch at the end, or passages spread over the text; None: as is usual for the text.
+
+        Returns:
+            The split. The spans that are held out lie in `measured`.
+        """
+        size = len(self)
+        if self.validation:
+            length = min(len(self.validation), val_max or len(self.validation))
+            return whole(size, [HeldOutSpan(0, 0, length)])
+        if not self.config.documents and val_at == "spread":
+            wanted = min(int(size * val_frac), val_max or size)
+            return passages(size, wanted, self.config.split_seed, self._line_before) if wanted else tail(size, 0.0, 0)
+        if not self.config.documents:
+            return tail(size, val_frac, val_max)
+        else:
+            share = min(val_frac, val_max / size) if val_max else val_frac
+            bounds = [
+                (
+                    document.start,
+                    document.start + int(document.characters * (1 - share)),
+                    document.start + document.characters,
+                )
+                for document in self.documents
+            ]
+        return Split(
+            training=tuple(Span(begin, boundary) for begin, boundary, _ in bounds),
+            held_out=tuple(HeldOutSpan(*bound) for bound in bounds),
+        )
+
+    def held_out_in_words(self, split: Split) -> str:
+        """How much of which text a split holds out, and where."""
+        size = f"{split.held_out_size:,}"
+        if self.validation:
+            return f"{size} of {self.validation.name}"
+        if not split.held_out_size:
+            return "none"
+        if self.config.documents and len(self.documents) > 1:
+            return f"the last of each, in all {size},"
+        ends = split.held_out[-1].stop == len(self)
+        return f"the last {size}" if len(split.held_out) == 1 and ends else f"{size} in {len(split.held_out)} passages"
+
+    def _line_before(self, place: int, least: int) -> int:
+        """Where the last line begins that begins at `place` or before it, not before `least`; `place` if none does."""
+        if "\n" not in self.vocabulary:
+            return place
+        first = max(1, least)
+        newlines = np.flatnonzero(self.ids[first - 1 : place] == self.vocabulary.encode("\n")[0])
+        return first + int(newlines[-1]) if len(newlines) else place
