@@ -19,11 +19,13 @@ from charrnn.config import MAX_EXPANSION, ReadConfig
 from charrnn.errors import CorpusError
 from charrnn.text import charsets, id_cache, reading, shuffle, sources, validation
 from charrnn.text.charsets import DecodingStatistics, Piece
-from charrnn.text.encoded_corpus import Corpus as Corpus
+from charrnn.text.encoded_corpus import Corpus
 from charrnn.text.encoder import Document, DocumentReader, EncodedText, ReadingCallback, encode
 from charrnn.text.id_cache import IdFile
 from charrnn.text.sources import Source
 from charrnn.text.vocabulary import Ids, Vocabulary
+
+__all__ = ["Corpus", "from_text", "read", "with_validation"]
 
 _CACHED_FROM = 4 << 20  # bytes of files from which the cache is asked; less is read in no time
 
