@@ -64,8 +64,12 @@ class ReadConfig(Config):
     ] = 1
     encoding: Annotated[
         str,
-        Option("Character encoding: any that Python knows, or auto to detect it; byte order marks win.", panel=FILES),
-    ] = "utf-8"
+        Option(
+            "Character encoding: any that Python knows; auto is UTF-8, or a guess where it is not and only one fits. "
+            "Byte order marks win.",
+            panel=FILES,
+        ),
+    ] = "auto"
     errors: Annotated[
         DecodingErrors, Option("Decoding errors: strict refuses them, replace reads U+FFFD instead.", panel=FILES)
     ] = "strict"

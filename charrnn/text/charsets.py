@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,20 +18,13 @@ from numpy.typing import NDArray
 
 from charrnn.config import ReadConfig
 from charrnn.errors import CorpusError
-from charrnn.text import gutenberg
+from charrnn.text import detection, formats, gutenberg
 from charrnn.text.sources import Source
 from charrnn.text.vocabulary import to_code_points
 
 Piece = str | bytes
 Points = NDArray[np.uint8] | NDArray[np.uint32]
 
-_BOMS = (  # UTF-32 before UTF-16, whose mark is how its own begins
-    (b"\xef\xbb\xbf", "utf-8"),
-    (b"\xff\xfe\0\0", "utf-32-le"),
-    (b"\0\0\xfe\xff", "utf-32-be"),
-    (b"\xff\xfe", "utf-16-le"),
-    (b"\xfe\xff", "utf-16-be"),
-)
 # Where a text may be cut without changing what normalising or lower-casing makes of either side, for a text read
 # backwards: before a starter that composes with nothing before it, and that stops the search of the final sigma's rule
 # for a cased neighbour (white space, digits, CJK punctuation, kana, ideographs, Hangul syllables; two plain letters).
@@ -46,6 +40,11 @@ class DecodingStatistics:
     encoding: str = "utf-8"
     crlf: int = 0
     cr: int = 0  # alone
+    remark: str = ""  # what a person should know of it
+
+    def add_remark(self, remark: str) -> None:
+        """Remark on the document, beside what was."""
+        self.remark = f"{self.remark}; {remark}" if self.remark else remark
 
 
 def decode(source: Source, config: ReadConfig, statistics: DecodingStatistics) -> Iterable[Piece]:
@@ -93,13 +92,20 @@ def _as_text(pieces: Iterable[Piece]) -> Iterator[str]:
 
 def _decode_bytes(source: Source, config: ReadConfig, statistics: DecodingStatistics) -> Iterator[Piece]:
     """A document's characters, without its byte order mark. Raises CorpusError."""
-    head = source.read_range(0, 4)
-    mark, encoding = next((bom for bom in _BOMS if head.startswith(bom[0])), (b"", ""))
-    wanted = config.encoding if config.encoding == "auto" else codecs.lookup(config.encoding).name
-    if mark and wanted in ("auto", "utf-8", encoding):
-        skip, statistics.encoding = len(mark), encoding
+    _look_at_format(source, statistics)
+    mark, marked = detection.byte_order_mark(source.read_range(0, 4))
+    named = codecs.lookup(config.encoding).name if config.encoding != "auto" else ""
+    if mark:  # it wins: no other encoding has text that begins with it
+        statistics.encoding = marked
+        if named not in ("", "utf-8", marked) and not named.startswith(marked[:6]):
+            statistics.add_remark(f"read as {marked}, as the byte order mark says, and not as {config.encoding}")
     else:
-        skip, statistics.encoding = 0, _detect_encoding(source) if wanted == "auto" else wanted
+        if named and not named.startswith("utf"):
+            _remark_on_utf8(source, config, statistics)
+        statistics.encoding = named or detection.detect(source, config.errors)
+        if not named and not statistics.encoding.startswith("utf"):
+            statistics.add_remark(f"read as {statistics.encoding}, not being UTF-8 (--encoding names another)")
+    skip = len(mark)
     ascii_is_ascii = statistics.encoding == "utf-8"
     decoder = codecs.getincrementaldecoder(statistics.encoding)(config.errors)
     offset = 0  # of the next chunk
@@ -110,14 +116,34 @@ def _decode_bytes(source: Source, config: ReadConfig, statistics: DecodingStatis
         if ascii_is_ascii and chunk.isascii() and not decoder.getstate()[0]:
             yield chunk
         else:
-            yield _decode_chunk(decoder, chunk, False, source, offset, config)
+            yield _decode_chunk(decoder, chunk, False, source, offset, statistics.encoding)
         offset += len(chunk)
-    if rest := _decode_chunk(decoder, b"", True, source, offset, config):
+    if rest := _decode_chunk(decoder, b"", True, source, offset, statistics.encoding):
         yield rest
 
 
+def _remark_on_utf8(source: Source, config: ReadConfig, statistics: DecodingStatistics) -> None:
+    """Remark on a document that is UTF-8 and is read in another encoding. Raises CorpusError."""
+    survey = detection.survey_utf8(source)
+    if survey.valid and not survey.bad:
+        statistics.add_remark(f"UTF-8 by its bytes, but read as {config.encoding} (--encoding auto finds out)")
+
+
+def _look_at_format(source: Source, statistics: DecodingStatistics) -> None:
+    """Remark on markup. Raises CorpusError for a file that is no text."""
+    head = source.read_range(0, formats.HEAD)
+    tail = source.read_range(max(0, source.size - formats.TAIL), formats.TAIL) if head.startswith(b"PK") else b""
+    kind = formats.recognise(head, tail)
+    if kind is None:
+        return
+    if not kind.is_markup:
+        advice = kind.advice.replace("{}", shlex.quote(source.display_name))
+        raise CorpusError(f"{source.display_name}: is {kind.name}, no plain text.", advice)
+    statistics.add_remark(f"{kind.name}: {kind.advice.replace('{}', 'FILE')}")
+
+
 def _decode_chunk(
-    decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool, source: Source, offset: int, config: ReadConfig
+    decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool, source: Source, offset: int, encoding: str
 ) -> str:
     """The characters of the chunk at `offset` that are complete. Raises CorpusError."""
     waiting = decoder.getstate()[0]  # bytes of a character that began in the chunk before
@@ -127,71 +153,7 @@ def _decode_chunk(
         at, reason = offset - len(waiting), str(error)
         if isinstance(error, UnicodeDecodeError):
             at, reason = at + error.start, error.reason
-        raise _undecodable(source, at, config, reason) from None
-
-
-def _undecodable(source: Source, offset: int, config: ReadConfig, reason: str) -> CorpusError:
-    """The error to raise for bytes that the encoding does not have, with an encoding that would fit."""
-    encoding = "UTF-8" if config.encoding in ("utf-8", "auto") else config.encoding
-    shown = source.read_range(offset, 4).hex(" ")
-    what = f"{source.display_name}: is not {encoding}: byte {offset} ({shown}), {reason}."
-    guess = guess_encoding(source, offset)
-    if guess is None or guess == codecs.lookup(encoding).name:
-        advice = "It may be no text; --errors replace reads it all the same, --bytes models its bytes."
-    else:
-        advice = f"It looks like {guess}: use --encoding {guess} (or --errors replace, if it is only damaged)."
-    return CorpusError(what, advice)
-
-
-def _detect_encoding(source: Source) -> str:
-    """UTF-8 if all of it is; else what fits best. Raises CorpusError if nothing does."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    offset = 0
-    try:
-        for chunk in source.chunks():
-            waiting = len(decoder.getstate()[0])
-            if offset == 0 and (wide := _guess_utf16(chunk[:4096])):
-                return wide
-            decoder.decode(chunk)
-            offset += len(chunk)
-        waiting = len(decoder.getstate()[0])
-        decoder.decode(b"", True)
-        return "utf-8"
-    except UnicodeDecodeError as error:
-        at = offset - waiting + error.start
-    guess = guess_encoding(source, at)
-    if guess is None:
-        shown = source.read_range(at, 4).hex(" ")
-        what = f"{source.display_name}: is in no encoding known: byte {at} ({shown}) is not UTF-8."
-        raise CorpusError(what, "Name it with --encoding, or model its --bytes.")
-    return guess
-
-
-def _guess_utf16(head: bytes) -> str | None:
-    """UTF-16 without its mark: every other byte of what people write is often zero."""
-    even, odd = head[::2].count(0), head[1::2].count(0)
-    if max(even, odd) * 5 < len(head) or min(even, odd) * 10 > max(even, odd):
-        return None
-    return "utf-16-le" if odd > even else "utf-16-be"
-
-
-def guess_encoding(source: Source, offset: int) -> str | None:
-    """The likeliest encoding of bytes that are not UTF-8 at `offset`, or None for something that is not text."""
-    from charset_normalizer import from_bytes
-
-    data = source.read_range(max(0, offset - 256) & ~3, 65536)  # ASCII before it tells little; in step with UTF-32
-    if wide := _guess_utf16(data[:4096]):
-        return wide
-    matches = from_bytes(data)
-    best = matches.best()
-    if best is None or best.encoding in ("ascii", "utf_8"):
-        return None
-    western = next((match for match in matches if "cp1252" in match.could_be_from_charset), None)
-    if western and western.coherence >= best.coherence and western.chaos <= best.chaos + 0.05:
-        return "cp1252"  # by far the commonest; a tie would go to the first of the alphabet
-    text = str(best)
-    controls = sum(ord(c) < 32 and c not in "\t\n\r\f\v" for c in text)
-    return None if controls > len(text) // 100 else codecs.lookup(best.encoding).name
+        raise detection.undecodable(source, encoding, at, reason) from None
 
 
 def _with_lf(piece: Piece, statistics: DecodingStatistics) -> Piece:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from charrnn.config import ReadConfig
 from charrnn.errors import CorpusError
 from charrnn.text.charsets import DecodingStatistics, Piece, Points, code_points_of, to_utf8
-from charrnn.text.sources import changed_while_read
+from charrnn.text.sources import changed_while_read, joined
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 IN_MEMORY = 64 << 20  # bytes of decoded text up to which one pass is enough
@@ -51,6 +51,7 @@ class Document:
     encoding: str
     crlf: int  # line ends that became LF
     cr: int
+    remark: str = ""  # what a person should know of it
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -137,12 +138,19 @@ def encode(
         counter.add(points)
         buffer.add(points)
 
+    errors: list[CorpusError] = []
     for source, reader in enumerate(readers):
         before = separator if documents else separator[:0]
-        document = _read(reader, source, start, before, config, add, progress)
+        try:
+            document = _read(reader, source, start, before, config, add, progress)
+        except CorpusError as error:
+            errors.append(error)
+            continue
         if document.characters:
             documents.append(document)
             start = document.start + document.characters
+    if errors:
+        raise joined(errors)
     counts = counter.total()
     _check(readers, documents, counts, config)
     alphabet = Vocabulary.every_byte(int(np.argmax(counts))) if config.bytes else Vocabulary.of_counts(counts)
@@ -168,7 +176,7 @@ def _read(
     progress: ReadingCallback,
 ) -> Document:
     """Read a document once and `add` its code points, after those of `separator` if it has any."""
-    statistics, digest, characters = DecodingStatistics(), hashlib.sha256(), 0
+    statistics, digest, characters, nuls = DecodingStatistics(), hashlib.sha256(), 0, 0
     for piece in reader.decode(statistics):
         points = code_points_of(piece)
         if not characters and len(points):
@@ -177,7 +185,11 @@ def _read(
         digest.update(to_utf8(piece))
         add(points)
         characters += len(points)
+        nuls += len(points) - int(np.count_nonzero(points))
         progress("reading", len(points))
+    if nuls > _MOST_NULS * characters and not config.bytes:
+        what = f"{reader.display_name}: is no text: {nuls:,} of its {characters:,} characters are NUL."
+        raise CorpusError(what, "Leave it out; --bytes models the bytes of anything.")
     return Document(
         source=source,
         name=reader.name,
@@ -188,6 +200,7 @@ def _read(
         encoding="bytes" if config.bytes else statistics.encoding,
         crlf=statistics.crlf,
         cr=statistics.cr,
+        remark=statistics.remark,
     )
 
 
@@ -225,9 +238,3 @@ def _check(
     where = first_name if len(documents) == 1 else f"{first_name} and {len(documents) - 1} more"
     if config.bytes and np.count_nonzero(counts) < 2:
         raise CorpusError(f"{where}: one byte over and over; there is nothing to learn.")
-    nuls, total = int(counts[0]), int(counts.sum())
-    if nuls > _MOST_NULS * total and not config.bytes:
-        raise CorpusError(
-            f"{where}: {nuls:,} of {total:,} characters are NUL; it looks binary, or like UTF-16 without its mark.",
-            "Try --encoding utf-16-le, or model its --bytes.",
-        )

@@ -69,9 +69,11 @@ def notes_of(gathered: Sequence[Source], documents: Sequence[Document]) -> list[
         notes.append(f"left out as empty: {few(empty)}")
     others: dict[str, list[str]] = {}
     for document in documents:
-        if document.encoding not in ("utf-8", "bytes"):
-            others.setdefault(document.encoding, []).append(document.name)
-    return notes + [f"read as {encoding}: {few(names)}" for encoding, names in others.items()]
+        if document.remark:
+            others.setdefault(document.remark, []).append(document.name)
+        elif document.encoding not in ("utf-8", "bytes"):
+            others.setdefault(f"read as {document.encoding}", []).append(document.name)
+    return notes + [f"{remark}: {few(names)}" for remark, names in others.items()]
 
 
 def shuffled_sources(gathered: Sequence[Source], config: ReadConfig) -> list[Source]:

@@ -26,6 +26,7 @@ STDIN = "-"
 _ALWAYS_FITS = 64 << 20  # bytes; what decompresses to no more than this is no bomb
 _SPOOL_IN_MEMORY = 64 << 20  # bytes of standard input; more goes to a temporary file
 _NAMED_AT_ONCE = 10  # texts that one error names
+_ADVICES = 3  # and what to do about them
 
 
 class _Spool(tempfile.SpooledTemporaryFile[bytes]):
@@ -186,7 +187,7 @@ def gather(
         except CorpusError as error:
             errors.append(error)
     if errors:
-        raise _joined(errors)
+        raise joined(errors)
     if glob is not None and not any(isinstance(text, str) and os.path.isdir(text) for text in typed):
         what = f"--glob {shlex.quote(printable(glob))} chooses files of a folder, but none was given."
         raise UsageError(what, "Name one.")
@@ -194,13 +195,16 @@ def gather(
     return [source or _of_stdin(stdin, max_expansion) for source in sources]
 
 
-def _joined(errors: Sequence[CorpusError]) -> CorpusError:
-    """One error that names the texts of several."""
+def joined(errors: Sequence[CorpusError]) -> CorpusError:
+    """One error that names the texts of several, and what to do about them."""
     if len(errors) == 1:
         return errors[0]
     named = " ".join(error.what for error in errors[:_NAMED_AT_ONCE])
-    others = f" And {len(errors) - _NAMED_AT_ONCE} more." if len(errors) > _NAMED_AT_ONCE else ""
-    return CorpusError(f"{len(errors)} texts cannot be used: {named}{others}", "Check the paths and permissions.")
+    others = f" And {len(errors) - _NAMED_AT_ONCE:,} more." if len(errors) > _NAMED_AT_ONCE else ""
+    advices = [*dict.fromkeys(error.advice for error in errors if error.advice)]
+    if any("auto, which" in advice for advice in advices):
+        advices = ["Files in different encodings: --encoding auto finds out for each."]
+    return CorpusError(f"{len(errors):,} texts cannot be used: {named}{others}", " ".join(advices[:_ADVICES]))
 
 
 def _of_file(path: Path, name: str, max_expansion: int) -> Source:

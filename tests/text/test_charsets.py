@@ -6,6 +6,7 @@ import io
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -67,9 +68,9 @@ def read(data: bytes, size: int = 1 << 22, seen: DecodingStatistics | None = Non
 def test_pieces_of_utf8_end_anywhere(text: str, size: int) -> None:
     seen = DecodingStatistics()
     wanted = text.removeprefix("\ufeff")
-    assert read(text.encode(), size, seen) == wanted.replace("\r\n", "\n").replace("\r", "\n")
+    assert read(text.encode(), size, seen, encoding="utf-8") == wanted.replace("\r\n", "\n").replace("\r", "\n")
     assert (seen.crlf, seen.cr) == (wanted.count("\r\n"), wanted.count("\r") - wanted.count("\r\n"))
-    assert read(text.encode(), size, keep_newlines=True) == wanted
+    assert read(text.encode(), size, encoding="utf-8", keep_newlines=True) == wanted
 
 
 @settings(deadline=None)
@@ -82,9 +83,10 @@ def test_pieces_of_utf8_end_anywhere(text: str, size: int) -> None:
 def test_pieces_are_mapped_as_the_whole_text_is(text: str, size: int) -> None:
     data = text.replace("\r", "").encode()
     plain = data.decode().removeprefix("\ufeff")
-    assert read(data, size, lowercase=True) == plain.lower()
-    assert read(data, size, normalize="nfc") == unicodedata.normalize("NFC", plain)
-    assert read(data, size, normalize="nfkc", lowercase=True) == unicodedata.normalize("NFKC", plain.lower())
+    utf8 = partial(read, data, size, encoding="utf-8")
+    assert utf8(lowercase=True) == plain.lower()
+    assert utf8(normalize="nfc") == unicodedata.normalize("NFC", plain)
+    assert utf8(normalize="nfkc", lowercase=True) == unicodedata.normalize("NFKC", plain.lower())
 
 
 def test_every_break_is_one() -> None:
@@ -121,8 +123,11 @@ def test_big_endian_marks(encoding: str, mark: bytes) -> None:
     assert read("né".encode(encoding), encoding=encoding) == "né"
 
 
-def test_a_named_encoding_wins_over_a_mark_of_another() -> None:
-    assert read(b"\xef\xbb\xbfa", encoding="cp1252") == "ï»¿a"
+@pytest.mark.parametrize("asked", ["cp1252", "latin-1", "shift-jis", "utf-16-be"])
+def test_a_mark_wins_over_a_named_encoding_and_is_told(asked: str) -> None:
+    seen = DecodingStatistics()
+    assert read("\ufeffété".encode(), 2, seen, encoding=asked) == "été"
+    assert seen.remark == f"read as utf-8, as the byte order mark says, and not as {asked}"
 
 
 def test_inner_marks_stay() -> None:
@@ -152,9 +157,10 @@ def test_undecodable_bytes_are_named(tmp_path: Path, size: int) -> None:
     data = b"plain text, \r\n" * 40 + FRENCH.encode("cp1252")
     offset = data.index(b"\xe9")
     with pytest.raises(CorpusError) as caught:
-        read(data, size)
+        read(data, size, encoding="utf-8")
     message = str(caught.value)
     assert f"byte {offset} (e9 " in message
+    assert f"line {data[:offset].count(10) + 1}" in message
     assert "--encoding cp1252" in message
     assert "standard input: is not UTF-8" in message
     assert "\n" not in message
