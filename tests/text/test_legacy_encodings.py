@@ -72,6 +72,6 @@ def test_nothing_is_named_that_garbles(name: str) -> None:
         assert found is None or data.decode(found) == TEXTS[name] * 5, (encoding, found)
 
 
-@pytest.mark.parametrize("data", [b"x \xff y " * 50, b"a \x9d byte", bytes(range(128, 256)) * 20, b"\xf0\x80" * 40])
+@pytest.mark.parametrize("data", [b"x \xff y " * 50, b"a \x9d byte", bytes(range(128, 256)) * 20])
 def test_stray_bytes_are_in_no_encoding(data: bytes) -> None:
     assert identify(data) is None
