@@ -18,6 +18,8 @@ MOST_DROPOUT = 0.5  # from which on more of it is no advice
 CLIPPED = 0.5  # of the gradients, above which clipping rules the updates
 RISEN = 10.0  # times its median, from which the largest gradient norm is told
 STEEP = 5.0  # and the norm below which it never is: that of the usual clipping
+HEAVY_DROPOUT = 0.2  # from which on it may be what keeps a network from learning
+BEHIND = 0.1  # bits behind the best n-gram model, from which on it has not learnt what it could
 COUNTING = 0.02  # bits from the best n-gram model, within which the network does what counting does
 
 
@@ -175,6 +177,13 @@ def _against_learning_by_heart(course: Course, _: Ngrams) -> Advice:
     )
 
 
+def _less_dropout(course: Course, _: Ngrams) -> Advice:
+    return Advice(
+        sentence=f"Try less dropout (now {course.dropout:g}): the training text is not learnt either.",
+        changes={name: round(share / 2, 2) for name, share in course.dropouts.items() if share},
+    )
+
+
 def _as_good_as_counting(course: Course, _: Ngrams) -> Advice:
     return Advice(sentence="Little more is to be had from this text: the network predicts it as well as counting.")
 
@@ -235,6 +244,14 @@ def _equals_counting(course: Course, ngrams: Ngrams) -> bool:
     return counted is not None and abs(course.best.held_out - counted) <= COUNTING
 
 
+def _underfits(course: Course, ngrams: Ngrams) -> bool:
+    """Whether dropout may keep a network from learning what counting learns."""
+    if course.dropout < HEAVY_DROPOUT or (course.gap or 0.0) >= SMALL_GAP:
+        return False
+    counted = ngrams()
+    return counted is not None and course.best.held_out - counted > BEHIND
+
+
 def _memorises(course: Course, _: Ngrams) -> bool:
     """Whether a gap is that of a network that learns by heart, and not that of two different texts."""
     gap = course.gap or 0.0
@@ -272,6 +289,7 @@ _RULES: tuple[_Rule, ...] = (
     ("settled", lambda course, _: course.clipped_share > CLIPPED, _lower_rate),
     ("settled", _memorises, _against_learning_by_heart),
     ("settled", _equals_counting, _as_good_as_counting),
+    ("settled", _underfits, _less_dropout),
     ("settled", lambda course, _: course.density > MANY, _more_text),
     ("settled", _always, _larger),
 )

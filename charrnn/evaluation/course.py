@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from charrnn.runs.history import Explosion
@@ -47,6 +47,7 @@ class Course:
     parameters: int  # of the network
     characters: int  # of the training text
     dropout: float = 0.0  # the largest share of anything that is dropped
+    dropouts: Mapping[str, float] = field(default_factory=dict)  # all of them, by setting
     finished: bool = True  # whether the training came to its end
     iterations: int | None = None  # that it has made; None: those of the last measurement
     broken: int | None = None  # the first iteration at which a loss, or the weights, were no numbers

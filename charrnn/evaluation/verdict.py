@@ -158,6 +158,7 @@ def _course(run: Run, curves: Curves, header: Header) -> Course:
     characters = max(1, whole - held_out)
     train = dict(curves.train)
     snapshots = {snapshot.header.iteration for snapshot in run.snapshots}
+    dropouts = {name: getattr(model, name) for name in ("dropout", "input_dropout", "recurrent_dropout")}
     norms = [norm for _, norm in curves.grad_norm]
     entropy = header.corpus.get("entropy")
     return Course(
@@ -169,7 +170,8 @@ def _course(run: Run, curves: Curves, header: Header) -> Course:
         epochs=header.iteration * training.batch_size * training.effective_shift / characters,
         parameters=model.parameters(len(header.vocabulary)),
         characters=characters,
-        dropout=max(model.dropout, model.input_dropout, model.recurrent_dropout),
+        dropout=max(dropouts.values()),
+        dropouts=dropouts,
         finished=header.iteration >= training.iterations or header.progress.get("stopped") is True,
         iterations=header.iteration,
         broken=curves.broken,
