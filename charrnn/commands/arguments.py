@@ -125,6 +125,8 @@ class ArgumentLine:
                 continue
             if self._verb_follows:
                 return [*written, word, *self._rest]
+            if not word:
+                raise UsageError("'' names nothing.", "Is a variable of the shell empty?")
             self._words.append(word)
             written.append(word)
             following.append(word)

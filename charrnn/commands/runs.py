@@ -11,6 +11,7 @@ import typer
 from charrnn.commands.arguments import Command, Group
 from charrnn.commands.options import CheckpointDir, Json, print_json, report, was_typed
 from charrnn.config import CHECKPOINT_DIR
+from charrnn.errors import UsageError
 
 runs_app = typer.Typer(cls=Group, help="List the runs, newest first.", invoke_without_command=True)
 
@@ -62,3 +63,41 @@ def show(
         from charrnn.terminal.runs import show_provenance
 
         show_provenance(console(), facts)
+
+
+@runs_app.command(cls=Command)
+def delete(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN", help="Runs, by name or path.")],
+    checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete runs, after asking: what charrnn wrote into them. Files of others are kept, and named."""
+    from charrnn.formatting import few, size, visible
+    from charrnn.runs import deletion
+    from charrnn.runs.find import find_run
+
+    root = checkpoint_dir if was_typed(context, "checkpoint_dir") else context.obj[0]
+    found = {run.path.resolve(): run for run in (find_run(path, root) for path in paths)}
+    for run in found.values():
+        deletion.check(run)
+    for run in found.values():
+        count = len(run.snapshots)
+        kept = f"{count:,} snapshot{'' if count == 1 else 's'}, {size(run.size)}"
+        print(f"{visible(str(run.path))}: {kept}", file=sys.stderr)
+    if not yes:
+        _ask("Delete this run?" if len(found) == 1 else f"Delete these {len(found)} runs?")
+    for run in found.values():
+        others = deletion.delete(run)
+        kept = f", but for what is not charrnn's: {few(others)}" if others else ""
+        print(f"deleted {visible(str(run.path))}{visible(kept)}", file=sys.stderr)
+
+
+def _ask(question: str) -> None:
+    """Raises UsageError where nobody can be asked, Exit with code 1 unless the answer is yes."""
+    if not sys.stdin.isatty():
+        raise UsageError("standard input is no terminal to ask at.", "Nothing was deleted; to delete, add --yes.")
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        print("nothing was deleted", file=sys.stderr)
+        raise typer.Exit(1)

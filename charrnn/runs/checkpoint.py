@@ -24,6 +24,7 @@ from charrnn.runs.header import Header
 _LONGEST_HEADER = 64 << 20  # bytes; a vocabulary of every Unicode character takes 9 MB
 _MOST_TENSORS = 10_000
 _ANOTHER = "Use another checkpoint."
+_HEADS = (b'{"__metadata__":{"charrnn":"', b'{"__metadata__":{"sha256":"')  # of the JSON that `save` writes
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -94,20 +95,46 @@ def save(path: Path, header: Header, tensors: Mapping[str, NDArray[Any]]) -> str
 
 
 def _metadata(path: Path, data: bytes, size: int) -> dict[str, Any]:
-    """The JSON at the head of a safetensors file; `data` holds at least its first bytes."""
+    """The JSON at the head of a safetensors file.
+
+    Args:
+        path: The file, for the errors.
+        data: At least its first bytes, to the end of the JSON.
+        size: Bytes of the whole file.
+
+    Raises:
+        CheckpointError: It is no checkpoint of charrnn's; or one, damaged or cut short.
+    """
     length = int.from_bytes(data[:8], "little")
     if size < 8 or length > min(_LONGEST_HEADER, size - 8):
-        raise _foreign(path)
+        raise _cut_short(path, size, 8 + length) if _is_ours(data) else _foreign(path)
     try:
         parsed = json.loads(data[8 : 8 + length])
+    except (ValueError, RecursionError):
+        raise _damaged(path, "its header cannot be read") if _is_ours(data) else _foreign(path) from None
+    try:
         metadata = parsed["__metadata__"]
         ours = metadata["charrnn"].isascii() and metadata["sha256"].isascii()
         # Padding is spaces: JSON would take a tab for one too, and no checksum sees it.
         if len(parsed) > _MOST_TENSORS or not ours or not data[8 : 8 + length].rstrip(b" ").endswith(b"}"):
             raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise _foreign(path) from None
+    try:
+        end = max(
+            (int(tensor["data_offsets"][1]) for name, tensor in parsed.items() if name != "__metadata__"), default=0
+        )
+    except (ValueError, KeyError, TypeError, IndexError):
+        raise _damaged(path, "its tensors cannot be found") from None
+    if 8 + length + end > size:
+        raise _cut_short(path, size, 8 + length + end)
     return dict(metadata)
+
+
+def _is_ours(data: bytes) -> bool:
+    """Whether what is there of a file begins as `save` has it."""
+    head = data[8 : 8 + len(_HEADS[0])]
+    return len(head) > 0 and any(ours.startswith(head) or head.startswith(ours) for ours in _HEADS)
 
 
 def _header(path: Path, metadata: Mapping[str, Any]) -> Header:
@@ -121,7 +148,20 @@ def _header(path: Path, metadata: Mapping[str, Any]) -> Header:
 
 def _foreign(path: Path) -> CheckpointError:
     """The error for a file that is no checkpoint of charrnn's."""
-    return CheckpointError(f"{path}: not a charrnn checkpoint.", "Give a .safetensors file from a run directory.")
+    return CheckpointError(f"{path}: not a charrnn checkpoint.", "Give a run, or a .safetensors file of one.")
+
+
+def _damaged(path: Path, how: str) -> CheckpointError:
+    return CheckpointError(f"{path}: is a damaged charrnn checkpoint: {how}.", _ANOTHER)
+
+
+def _cut_short(path: Path, size: int, whole: int) -> CheckpointError:
+    if whole > _LONGEST_HEADER and size < 64:  # so little is there that the length is not to be believed
+        return _damaged(path, f"of {size:,} bytes")
+    there = f"{size:,} of at least {whole:,} bytes are there"
+    return CheckpointError(
+        f"{path}: is a charrnn checkpoint that was cut short: {there}.", "Copy it again, or use another snapshot."
+    )
 
 
 def _open_error(path: Path, error: OSError) -> CheckpointError:
@@ -176,7 +216,7 @@ def load(path: Path) -> Checkpoint:
     try:
         tensors = deserialize(data)
     except (SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path}: is damaged ({error}).", _ANOTHER) from None
+        raise _damaged(path, str(error)) from None
     digest = digest_of(metadata["charrnn"], tensors)
     if digest != metadata["sha256"]:
         raise CheckpointError(f"{path}: its checksum does not match; the file is damaged.", _ANOTHER)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from pathlib import Path
 
 from charrnn.config import CHECKPOINT_DIR
 from charrnn.errors import RunError
-from charrnn.runs.run import Run
+from charrnn.formatting import few
+from charrnn.runs.run import RESUME, Run
+
+# Of a run: `run/iteration-100`, `run/100`, `run:100`.
+_SNAPSHOT = re.compile(r"(?P<run>.+)(?:[/\\](?:iteration-)?|:)(?P<iteration>[0-9]{1,18})(?:\.safetensors)?", re.DOTALL)
 
 
 def _is_run(path: Path) -> bool:
@@ -39,7 +45,7 @@ def find_run(where: Path, root: Path = CHECKPOINT_DIR) -> Run:
     """A run by its path or name.
 
     Args:
-        where: Its path, or its name below `root`.
+        where: Its path, or its name below `root`; or its resume file.
         root: The directory of runs.
 
     Returns:
@@ -51,7 +57,26 @@ def find_run(where: Path, root: Path = CHECKPOINT_DIR) -> Run:
     for path in (where, root / where):
         if _is_run(path):
             return Run(path)
-    raise RunError(f"{where}: no such run.", "`charrnn runs` lists what is there.")
+    if (file := find_file(where, root)) is not None:
+        if file.name == RESUME:
+            return Run(file.parent)
+        advice = f"Its run is {file.parent}." if _is_run(file.parent) else "Name the directory of one."
+        raise RunError(f"{where}: is a file, where a whole run is wanted.", advice)
+    raise _no_run(where, root)
+
+
+def _no_run(where: Path, root: Path) -> RunError:
+    """The error for what is no run: with what is there instead, or is called much like it."""
+    if where.is_dir():
+        below = sorted(path.name for path in where.iterdir() if _is_run(path))
+        if below:
+            named = few([str(where / name) for name in below], 3)
+            return RunError(f"{where}: is a directory of runs.", f"Name one of them: {named}")
+        return RunError(f"{where}: is a directory without any checkpoint.", "`charrnn runs` lists what is there.")
+    names = [path.name for path in root.iterdir() if _is_run(path)] if root.is_dir() else []
+    near = difflib.get_close_matches(where.name, names, n=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    return RunError(f"{where}: no such run.", f"{hint}`charrnn runs` lists what is there.")
 
 
 def newest_run(root: Path = CHECKPOINT_DIR) -> Run:
@@ -62,11 +87,42 @@ def newest_run(root: Path = CHECKPOINT_DIR) -> Run:
     raise RunError(f"{root}: no run with a checkpoint.", "Train one: charrnn train TEXT")
 
 
+def find_file(where: Path, root: Path = CHECKPOINT_DIR) -> Path | None:
+    """A checkpoint that was named itself, and not by its run.
+
+    Args:
+        where: Its path, with or without .safetensors, and with as many zeros as anybody likes: `novel-1/iteration-100`;
+            or a run and an iteration: `novel-1:100`, `novel-1/100`. By path, or below `root`.
+        root: The directory of runs.
+
+    Returns:
+        The path of a file; None if none was named.
+
+    Raises:
+        RunError: The run has no snapshot of this iteration.
+    """
+    for path in (where, root / where):
+        if path.is_file() or path.is_dir():
+            return path if path.is_file() else None
+        if (whole := path.with_name(f"{path.name}.safetensors")).is_file():
+            return whole
+        named = _SNAPSHOT.fullmatch(str(path))
+        if named is None or not _is_run(Path(named["run"])):
+            continue
+        run, iteration = Run(Path(named["run"])), int(named["iteration"])
+        if (snapshot := run.snapshot_path(iteration)).is_file():
+            return snapshot
+        kept = few([f"{file.header.iteration:,}" for file in run.snapshots], 12) or "none"
+        raise RunError(f"{where}: no snapshot of iteration {iteration:,}.", f"Those of {run.name}: {kept}.")
+    return None
+
+
 def find_checkpoint(where: Path | None, root: Path = CHECKPOINT_DIR) -> Path:
     """The file to load.
 
     Args:
-        where: A file, or a run, whose best snapshot is taken, by path or by name below `root`; None: the newest run.
+        where: A checkpoint, as `find_file` finds it; or a run, whose best snapshot is taken, by path or by name below
+            `root`; None: the newest run.
         root: The directory of runs.
 
     Returns:
@@ -77,7 +133,4 @@ def find_checkpoint(where: Path | None, root: Path = CHECKPOINT_DIR) -> Path:
     """
     if where is None:
         return newest_run(root).best.path
-    for path in (where, root / where):
-        if path.is_file():
-            return path
-    return find_run(where, root).best.path
+    return find_file(where, root) or find_run(where, root).best.path

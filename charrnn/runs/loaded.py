@@ -11,7 +11,7 @@ from charrnn.errors import CheckpointError, RunError
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.checkpoint_file import CheckpointFile, best_or_last
-from charrnn.runs.find import find_run
+from charrnn.runs.find import find_file, find_run
 from charrnn.runs.run import Run
 
 _CAPACITY = 512 << 20  # bytes of tensors that are held for later, beside those of each run's checkpoint to use
@@ -100,8 +100,8 @@ def find_runs(paths: Iterable[Path], root: Path, problems: list[str]) -> list[Lo
     """
     runs: dict[Path, LoadedRun] = {}
     for where in paths:
-        named = next((path for path in (where, root / where) if path.is_file()), None)
         try:
+            named = find_file(where, root)
             if named is None:
                 run: Run | None = (directory := find_run(where, root))
                 files = directory.snapshots or [directory.best]

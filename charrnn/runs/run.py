@@ -221,6 +221,17 @@ def _explaining_errors(path: Path) -> Iterator[None]:
         ) from None
 
 
+def _check_name(name: str) -> None:
+    """Raises RunError for a name that is no plain one, or would be hard to type."""
+    if not name or Path(name).name != name or name in (".", ".."):
+        raise RunError(f"--name {name!r}: must be a plain directory name.", "Use --checkpoint-dir for the place.")
+    if name.startswith("-") or not name.isprintable() or name != name.strip():
+        raise RunError(
+            f"--name {name!r}: begins with a dash, or has a blank at an end or a character that is not shown.",
+            "Choose a name of letters and digits.",
+        )
+
+
 def create_run(root: Path, name: str | None, stem: str) -> Run:
     """Make a new run directory and prove it can be written, before the first iteration.
 
@@ -235,8 +246,8 @@ def create_run(root: Path, name: str | None, stem: str) -> Run:
     Raises:
         RunError: The name is no plain name or is taken, or the directory cannot be written.
     """
-    if name is not None and (not name or Path(name).name != name or name in (".", "..")):
-        raise RunError(f"--name {name!r}: must be a plain directory name.", "Use --checkpoint-dir for the place.")
+    if name is not None:
+        _check_name(name)
     readable = re.sub(r"[^\w.-]+", "-", stem).strip("-.").lower() or "run"
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,16 @@
-"""What holds for every verb, shown with `runs`: standard output that cannot be written is one line."""
+"""Deleting runs; and what holds for every verb: standard output that cannot be written is one line."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from helpers import tiny
+from helpers.command_line import CommandLine
+from helpers.terminals import on_terminal
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -21,3 +24,51 @@ def test_a_full_disk_behind_standard_output_is_one_line(tmp_path: Path, argument
         )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == "charrnn: standard output: cannot be written (No space left on device). Free space?\n"
+
+
+@pytest.fixture
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> CommandLine:
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        tiny.run(Path("checkpoints"), name, {10: 3.0})
+    return CommandLine(monkeypatch, capfdbinary)
+
+
+@pytest.mark.usefixtures("line")
+@pytest.mark.parametrize(("typed", "code", "left"), [(b"y\n", 0, []), (b"\n", 1, ["one"]), (b"no\n", 1, ["one"])])
+def test_a_run_is_deleted_after_asking(typed: bytes, code: int, left: list[str]) -> None:
+    shown, left_with = on_terminal("runs", "delete", "one", environment=os.environ, with_stderr=True, typed=typed)
+    assert b"1 snapshots" not in shown
+    assert b"checkpoints/one: 1 snapshot, " in shown
+    assert b"Delete this run? [y/N]" in shown
+    assert left_with == code
+    assert sorted(os.listdir("checkpoints")) == sorted([*left, "two"])
+
+
+def test_without_a_terminal_deleting_needs_a_word(line: CommandLine) -> None:
+    done = line("runs", "delete", "one", stdin=b"y\n")
+    assert (done.returncode, b"add --yes" in done.stderr) == (2, True)
+    assert sorted(os.listdir("checkpoints")) == ["one", "two"]
+    Path("checkpoints/two/notes.txt").write_text("mine")
+    done = line("runs", "delete", "--yes", "one", "checkpoints/two", "two")
+    assert done.returncode == 0
+    assert b"deleted checkpoints/two, but for what is not charrnn's: notes.txt" in done.stderr
+    assert os.listdir("checkpoints") == ["two"]
+    assert os.listdir("checkpoints/two") == ["notes.txt"]
+
+
+def test_nothing_is_deleted_unless_all_are_runs(line: CommandLine) -> None:
+    Path("texts").mkdir()
+    for wrong in ("nowhere", "texts", "checkpoints", ".", "one:10"):
+        assert line("runs", "delete", "--yes", "one", wrong).returncode == 1
+    assert sorted(os.listdir("checkpoints")) == ["one", "two"]
+
+
+@pytest.mark.parametrize("name", ["-x", "--name", "a\nb", "tab\t", " a", "a ", "a/b", "..", "\x1b[31m", ""])
+def test_a_name_that_would_be_hard_to_type_is_refused(line: CommandLine, name: str) -> None:
+    Path("novel.txt").write_text(tiny.TEXT * 40)
+    done = line("train", "novel.txt", f"--name={name}", "--iterations", "1")
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith(b"charrnn: --name ")
+    assert done.stderr.count(b"\n") == 1
+    assert sorted(os.listdir("checkpoints")) == ["one", "two"]

@@ -13,9 +13,16 @@ import pytest
 
 
 def on_terminal(
-    *arguments: str | Path, environment: Mapping[str, str], with_stderr: bool = False, columns: int | None = None
+    *arguments: str | Path,
+    environment: Mapping[str, str],
+    with_stderr: bool = False,
+    columns: int | None = None,
+    typed: bytes = b"",
 ) -> tuple[bytes, int]:
-    """What `charrnn ARGUMENTS` sends to a terminal, on standard output or on standard error, too; and its exit code."""
+    """What `charrnn ARGUMENTS` sends to a terminal, on standard output or on standard error, too; and its exit code.
+
+    `typed` is there for it to read.
+    """
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
     if columns is not None:
@@ -24,6 +31,7 @@ def on_terminal(
         import termios
 
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    os.write(ours, typed)
     command = [sys.executable, "-m", "charrnn", *map(str, arguments)]
     stderr = theirs if with_stderr else subprocess.DEVNULL
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=stderr, env=environment) as process:

@@ -109,6 +109,24 @@ def test_truncated_anywhere_is_an_error(whole: Path, share: float) -> None:
         checkpoint.load(cut)
 
 
+@pytest.mark.parametrize("left", [9, 20, 64, 0.1, 0.5, 0.9, 0.999])
+def test_a_checkpoint_that_was_cut_short_is_called_so(whole: Path, left: float) -> None:
+    content = whole.read_bytes()
+    cut = whole.with_name("cut.safetensors")
+    cut.write_bytes(content[: left if isinstance(left, int) else int(left * len(content))])
+    message = tiny.refused(cut)
+    assert "is a charrnn checkpoint that was cut short" in message
+    assert f"{cut.stat().st_size:,} of at least " in message
+
+
+def test_a_damaged_header_is_a_charrnn_checkpoints(whole: Path) -> None:
+    content = bytearray(whole.read_bytes())
+    content[200] = 0xFF
+    damaged = whole.with_name("damaged.safetensors")
+    damaged.write_bytes(content)
+    assert "is a damaged charrnn checkpoint" in tiny.refused(damaged)
+
+
 def test_something_appended_is_an_error(whole: Path) -> None:
     longer = whole.with_name("longer.safetensors")
     longer.write_bytes(whole.read_bytes() + b"\0")

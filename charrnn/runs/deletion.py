@@ -1,0 +1,69 @@
+"""Deleting a run: what charrnn wrote into its directory, and the directory if nothing else is in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from charrnn.errors import CheckpointError, RunError
+from charrnn.runs import checkpoint
+from charrnn.runs.run import Run
+
+# What a training writes, and what one that was killed leaves of a file half written.
+_WRITTEN = re.compile(
+    r"(iteration-[0-9]+|resume)\.safetensors|metrics\.jsonl|samples\.md|tensorboard/events\.out\.tfevents\..*|\.lock|\..+\.tmp"
+)
+
+
+def check(run: Run) -> None:
+    """See that a directory may be deleted as a run.
+
+    Args:
+        run: The directory.
+
+    Raises:
+        RunError: It is a link, or nothing in it says that charrnn wrote it.
+    """
+    if run.path.is_symlink():
+        raise RunError(f"{run.path}: is a link to {run.path.resolve()}.", "Delete that run, then the link.")
+    if not run.metrics_path.is_file() and not any(map(_is_checkpoint, run.path.glob("*.safetensors"))):
+        raise RunError(f"{run.path}: is no run of charrnn's.", "Nothing was deleted.")
+
+
+def _is_checkpoint(path: Path) -> bool:
+    try:
+        return bool(checkpoint.read_header(path))
+    except CheckpointError:
+        return False
+
+
+def delete(run: Run) -> list[str]:
+    """Delete a run, the metrics last, so that what an interruption leaves is still a run.
+
+    Args:
+        run: The run, which was checked.
+
+    Returns:
+        The names of what is not charrnn's, and is left in the directory.
+
+    Raises:
+        RunError: Something cannot be deleted.
+    """
+    try:
+        for path in sorted(_files(run.path), key=lambda path: path == run.metrics_path):
+            if _WRITTEN.fullmatch(path.relative_to(run.path).as_posix()):
+                path.unlink(missing_ok=True)
+        for directory in (run.path / "tensorboard", run.path):
+            if directory.is_dir() and not any(directory.iterdir()):
+                directory.rmdir()
+        others = sorted(path.name for path in run.path.iterdir()) if run.path.exists() else []
+    except OSError as error:
+        raise RunError(
+            f"{error.filename or run.path}: cannot be deleted ({error.strerror}).", "Check its permissions."
+        ) from None
+    return others
+
+
+def _files(directory: Path) -> list[Path]:
+    """The files of a run, and those that it has for TensorBoard."""
+    return [path for place in (directory, directory / "tensorboard") for path in place.glob("*") if not path.is_dir()]

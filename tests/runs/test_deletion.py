@@ -1,0 +1,69 @@
+"""What is deleted of a run, and what is not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import tiny
+from safetensors.numpy import save_file
+
+from charrnn.errors import RunError
+from charrnn.runs import deletion
+from charrnn.runs.run import Run
+
+
+def test_all_that_a_training_writes_is_deleted(tmp_path: Path) -> None:
+    path = tiny.run(tmp_path, "novel", {10: 3.0, 1_000_000: 2.0})
+    (path / "tensorboard").mkdir()
+    for name in ("resume.safetensors", "samples.md", ".resume.safetensors.x1.tmp", "tensorboard/events.out.tfevents.1"):
+        (path / name).touch()
+    deletion.check(Run(path))
+    assert deletion.delete(Run(path)) == []
+    assert not path.exists()
+
+
+def test_what_others_put_there_is_kept(tmp_path: Path) -> None:
+    path = tiny.run(tmp_path, "novel", {10: 3.0})
+    for name in ("notes.txt", "best.safetensors", "iteration-000010.safetensors.bak"):
+        (path / name).write_text("mine")
+    (path / "samples.md").mkdir()
+    kept = ["best.safetensors", "iteration-000010.safetensors.bak", "notes.txt", "samples.md"]
+    assert deletion.delete(Run(path)) == kept
+    assert sorted(os.listdir(path)) == kept
+
+
+def test_a_damaged_run_can_be_deleted(tmp_path: Path) -> None:
+    path = tiny.run(tmp_path, "novel", {10: 3.0})
+    (path / "iteration-000010.safetensors").write_bytes(b"half")
+    deletion.check(Run(path))
+    (path / "metrics.jsonl").unlink()
+    with pytest.raises(RunError, match="is no run of charrnn's"):
+        deletion.check(Run(path))
+
+
+def test_another_programs_directory_is_no_run(tmp_path: Path) -> None:
+    save_file({"weight": np.zeros(3, dtype=np.float32)}, tmp_path / "iteration-1.safetensors")
+    with pytest.raises(RunError, match="is no run of charrnn's"):
+        deletion.check(Run(tmp_path))
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    path = tiny.run(tmp_path, "novel", {10: 3.0})
+    (tmp_path / "link").symlink_to(path)
+    with pytest.raises(RunError, match="is a link to"):
+        deletion.check(Run(tmp_path / "link"))
+    assert (path / "iteration-000010.safetensors").exists()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may delete anything")
+def test_what_cannot_be_deleted_is_named(tmp_path: Path) -> None:
+    path = tiny.run(tmp_path, "novel", {10: 3.0})
+    path.chmod(0o500)
+    try:
+        with pytest.raises(RunError, match="cannot be deleted"):
+            deletion.delete(Run(path))
+    finally:
+        path.chmod(0o700)
