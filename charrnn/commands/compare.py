@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.commands.completion import models
 from charrnn.commands.options import CheckpointDir, Json, TextLength, print_json, report, with_options
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
 
@@ -19,7 +20,10 @@ def compare(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="RUN|CHECKPOINT", show_default="the newest run", help="Runs, by name or path, or files."
+            metavar="RUN|CHECKPOINT",
+            show_default="the newest run",
+            help="Runs, by name or path, or files.",
+            autocompletion=models,
         ),
     ] = None,
     sampling: SamplingConfig = _SAMPLING,

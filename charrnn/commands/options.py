@@ -14,6 +14,7 @@ from typing import Annotated, Any, NewType, get_args, get_origin, get_type_hints
 
 import typer
 
+from charrnn.commands import completion
 from charrnn.config import Config, Option, Setting, parsing, settings_of
 from charrnn.config.option import setting_of
 from charrnn.config.training import PLACE
@@ -38,6 +39,8 @@ SamplingThreads = Annotated[
         low=1,
     ),
 ]
+
+RUNS = "Runs, by name or path."
 
 Typed = NewType("Typed", dict[str, Any])
 """The settings of a command that were typed, by name; the others have their defaults."""
@@ -131,18 +134,15 @@ def _option(setting: Setting, default: Any) -> inspect.Parameter:
         "metavar": option.metavar or ("CHOICE" if setting.choices else _METAVARS.get(setting.type)),
     }
     if setting.choices:
-        described["autocompletion"] = _completion(setting.choices)
+        described["autocompletion"] = completion.choices(setting.choices)
+    elif option.metavar in ("RUN", "CHECKPOINT|RUN"):
+        described["autocompletion"] = completion.models
     if default is None:
         kind |= None
     return _parameter(setting.name, Annotated[kind, typer.Option(*names, **described)], default)
 
 
 _METAVARS = {int: "<int>", float: "<float>", Path: "<path>"}
-
-
-def _completion(choices: tuple[str, ...]) -> Callable[[str], list[str]]:
-    """What the shell may complete a word to."""
-    return lambda incomplete: [choice for choice in choices if choice.startswith(incomplete)]
 
 
 def use_threads(threads: int) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from charrnn.commands.options import CheckpointDir, TextLength, with_options
+from charrnn.commands.completion import models
+from charrnn.commands.options import RUNS, CheckpointDir, TextLength, with_options
 from charrnn.commands.options import report as tell_skipped
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
 from charrnn.errors import CharrnnError, UsageError
@@ -17,6 +18,7 @@ _LOOKED_AT = 4096  # bytes at the beginning of a file that say who made it
 
 
 _SAMPLING = SamplingConfig(length=300, seed=1)
+_PAGES = {".html": "-o", ".htm": "-o", ".png": "--png", ".svg": "--svg"}
 _TEMPERATURES = (0.2, 0.5, 0.8, 1.1)  # that the best snapshot writes at, unless others are asked for
 
 
@@ -25,7 +27,7 @@ def report(
     *,
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="RUN", show_default="the newest run", help="Runs, by name or path."),
+        typer.Argument(metavar="RUN", show_default="the newest run", help=RUNS, autocompletion=models),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
     png: Annotated[
@@ -52,6 +54,9 @@ def report(
         raise UsageError("--output, --png and --svg name one file twice.", "Give each a name of its own.")
     for path in targets:
         _check(path)
+    for path in paths or []:
+        if path.suffix.lower() in _PAGES and not path.is_dir():
+            raise UsageError(f"{path}: is no run. A page is named with {_PAGES[path.suffix.lower()]} {path}")
     if png:
         picture.renderer()  # raises before anything is read
     request = Request(

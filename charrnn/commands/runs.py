@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from charrnn.commands.arguments import Command, Group
-from charrnn.commands.options import CheckpointDir, Json, print_json, report, was_typed
+from charrnn.commands.completion import models
+from charrnn.commands.options import RUNS, CheckpointDir, Json, print_json, report, was_typed
 from charrnn.config import CHECKPOINT_DIR
 from charrnn.errors import UsageError
 
@@ -44,7 +45,12 @@ def show(
     context: typer.Context,
     checkpoint: Annotated[
         Path | None,
-        typer.Argument(metavar="CHECKPOINT|RUN", show_default="the newest run", help="A run stands for its best."),
+        typer.Argument(
+            metavar="CHECKPOINT|RUN",
+            show_default="the newest run",
+            help="A run stands for its best.",
+            autocompletion=models,
+        ),
     ] = None,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
     as_json: Json = False,
@@ -68,7 +74,7 @@ def show(
 @runs_app.command(cls=Command)
 def delete(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="RUN", help="Runs, by name or path.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN", help=RUNS, autocompletion=models)],
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charrnn.commands.completion import models
 from charrnn.commands.options import CheckpointDir, Device, JsonLines, SamplingThreads, Typed, use_threads, with_options
 from charrnn.commands.sample_output import NoveltySearch, TextPrinter
 from charrnn.commands.stdout import Output, to_the_end
@@ -41,6 +42,7 @@ def sample(
             metavar="CHECKPOINT|RUN",
             show_default="the newest run's best snapshot",
             help="A checkpoint, or a run, whose best snapshot is taken.",
+            autocompletion=models,
         ),
     ] = None,
     sampling: SamplingConfig,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.commands import text_options
+from charrnn.commands.completion import models_and_texts
 from charrnn.commands.options import CheckpointDir, Json, SamplingThreads, print_json, report, use_threads, with_options
 from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
 from charrnn.config import CHECKPOINT_DIR, COLD_WINDOW, ColorConfig, Option, ReadConfig
@@ -31,6 +32,7 @@ def score(
         typer.Argument(
             metavar="[CHECKPOINT]... TEXT",
             show_default=False,
+            autocompletion=models_and_texts,
             help="Checkpoints, or runs, whose best snapshots are taken (none: the newest run's); and last the text: a "
             "file, a folder, - for standard input, or a name that `charrnn corpora` lists.",
         ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.commands.completion import texts
 from charrnn.config import ReadConfig
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ Texts = Annotated[
     typer.Argument(
         metavar="TEXT",
         show_default="the bundled novel",
+        autocompletion=texts,
         help="Files (.gz, .bz2 and .xz too), folders, - for standard input, or names that `charrnn corpora` lists.",
     ),
 ]

@@ -134,3 +134,25 @@ def find_checkpoint(where: Path | None, root: Path = CHECKPOINT_DIR) -> Path:
     if where is None:
         return newest_run(root).best.path
     return find_file(where, root) or find_run(where, root).best.path
+
+
+def named_like(typed: str, root: Path = CHECKPOINT_DIR) -> list[str]:
+    """What a word may become that names a run or a checkpoint.
+
+    Args:
+        typed: Its beginning.
+        root: The directory of runs.
+
+    Returns:
+        Runs by name or path, as it was begun; behind a slash the checkpoints of a run.
+    """
+    head, slash, _ = typed.rpartition("/")
+    places = [Path(head or "/"), root / head] if slash else [root]
+    names = {
+        f"{head}{slash}{path.name.removesuffix('.safetensors')}"
+        for place in places
+        if place.is_dir()
+        for path in place.iterdir()
+        if _is_run(path) or path.suffix == ".safetensors"
+    }
+    return sorted(name for name in names if name.startswith(typed))

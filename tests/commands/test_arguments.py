@@ -155,6 +155,8 @@ def test_names_of_other_programs_sample(line: CommandLine) -> None:
         ("sample novel-1 novel.txt", "Name one at a time."),
         ("runs show novel-1 other", "has no place for it"),
         ("corpora clear now", "has no place for it"),
+        ("report novel-1 out.html", "A page is named with -o out.html"),
+        ("report out.PNG novel-1", "A page is named with --png out.PNG"),
     ],
 )
 def test_what_is_not_known_is_told_by_meaning(line: CommandLine, typed: str, said: str) -> None:
@@ -176,6 +178,11 @@ def test_a_list_and_help_are_had_as_elsewhere(line: CommandLine) -> None:
     assert line("corpora", "list").stdout == line("corpora").stdout
     assert line("-V").stdout == line("--version").stdout
     assert line("help", "nothing").returncode == 2
+
+
+def test_an_empty_name_is_none(line: CommandLine) -> None:
+    for verb in ("sample", "train", "score", "compare", "report"):
+        assert "names nothing" in refused(line, [verb, ""])
 
 
 def test_words_after_two_dashes_are_no_options(line: CommandLine) -> None:

@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 import typer
+from helpers import tiny
 from typer.testing import CliRunner
 
 from charrnn.commands.options import Typed, typed_over, with_options
@@ -109,13 +111,33 @@ def test_a_command_may_have_other_defaults() -> None:
     assert "[default: 6]" in result.output
 
 
-@pytest.mark.parametrize(("typed", "choices"), [("--decay c", "cosine constant"), ("--model ", "lstm gru rnn")])
-def test_the_shell_completes_choices(typed: str, choices: str) -> None:
-    words = f"charrnn train {typed}"
-    asked = {"_CHARRNN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "3"}
+@pytest.mark.parametrize(
+    ("typed", "completions"),
+    [
+        ("train --decay c", "cosine constant"),
+        ("train --model ", "lstm gru rnn"),
+        ("sample n", "novel-1 novel-2"),
+        ("sample novel-1/", "novel-1/iteration-000010 novel-1/iteration-000020"),
+        ("compare novel-1 checkpoints/novel-", "checkpoints/novel-1 checkpoints/novel-2"),
+        ("report old/", "old/draft"),
+        ("sample --checkpoint-dir old d", "draft"),
+        ("train the-tide", "the-tidewater-bank"),
+        ("score novel-1 the-tide", "the-tidewater-bank"),
+        ("sample --lear", ""),
+    ],
+)
+def test_the_shell_completes(tmp_path: Path, typed: str, completions: str) -> None:
+    for name in ("novel-1", "novel-2"):
+        tiny.run(tmp_path / "checkpoints", name, {10: 3.0, 20: 2.0})
+    tiny.run(tmp_path / "old", "draft", {10: 3.0})
+    (tmp_path / "plain.txt").touch()
+    words = f"charrnn {typed}"
+    asked = {"_CHARRNN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     code = "import sys; from charrnn.commands.main import main; sys.argv = ['charrnn']; main()"
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True)
-    assert done.stdout.split() == choices.split(), done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout.split() == completions.split(), done.stderr
 
 
 def test_typed_over_takes_what_was_typed_and_no_more() -> None:
