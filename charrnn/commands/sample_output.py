@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.commands.stdout import Output, Styled, shade, tell_shades
+from charrnn.commands.stdout import Output, shade, tell_shades
+from charrnn.terminal.output import BOLD, UNDERLINED, Styled
 
 if TYPE_CHECKING:
     from charrnn.config import Color
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from charrnn.runs.checkpoint import Checkpoint
     from charrnn.sampling.generate import Character
     from charrnn.sampling.request import GeneratedText, Request
-
-BOLD, UNDERLINED = "1", "4"  # SGR
 
 
 class TextPrinter:

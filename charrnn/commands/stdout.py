@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
 
 from charrnn.errors import CharrnnError
 from charrnn.files import discard_stdout
-from charrnn.formatting import SHADES, shade_level, visible
+from charrnn.formatting import SHADES, shade_level
+from charrnn.terminal import output
+from charrnn.terminal.output import Styled
+from charrnn.terminal.wrapping import Wrapper
 
 _FLUSH_EVERY = 0.02  # seconds: smooth to look at, and few enough writes to cost nothing
-
-Styled = tuple[str, str]  # a text, and the parameters of SGR ("1;4") that a terminal shows it with, or ""
 
 # Black on so dark a ground (of 256 colours), by the shade level of a character's surprise.
 _STYLES = ("", "30;48;5;230", "30;48;5;222", "30;48;5;215", "30;48;5;203")
@@ -32,12 +32,14 @@ def tell_shades() -> None:
 
 
 class Output:
-    """Standard output, in style where that is a terminal which may have colours."""
+    """Standard output: exact for a file or pipe; on a terminal safe, in style, its lines ended between words."""
 
     def __init__(self, of_bytes: bool = False) -> None:
         """Look at what standard output is. `of_bytes`: lone surrogates stand for bytes and leave as such."""
-        self.terminal = sys.stdout.isatty()
-        self.styled = self.terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        width = output.width(sys.stdout)
+        self.terminal = width is not None
+        self.wrapper = None if width is None else Wrapper(width)
+        self.styled = not output.is_plain(sys.stdout)
         self.encoding = sys.stdout.encoding if self.terminal else "utf-8"
         # A lone surrogate stands for a byte, or is in the vocabulary because it was in the text: it leaves as it came.
         self.errors = "replace" if self.terminal else "surrogateescape" if of_bytes else "surrogatepass"
@@ -65,11 +67,12 @@ class Output:
                     self.write(written)
         finally:
             self.write(waiting)
+            self.finish()
             if self.terminal:
                 self.end_line()
 
     def write(self, pieces: Iterable[Styled]) -> None:
-        """Write and flush.
+        """Write and flush; on a terminal all but a word that may be going on.
 
         Args:
             pieces: Texts with their styles.
@@ -77,22 +80,23 @@ class Output:
         Raises:
             BrokenPipeError: Nobody reads any longer.
         """
-        parts, before = [], ""
-        for text, wanted_style in pieces:
-            if not text:
-                continue
-            self.last = text[-1]
-            if self.styled:
-                # A style that reached over the end of a line would colour the rest of the next one.
-                style = "" if text == "\n" else wanted_style
-                if style != before:
-                    parts.append(f"\x1b[0;{style}m" if style and before else f"\x1b[{style or '0'}m")
-                    before = style
-            parts.append(visible(text) if self.terminal else text)
-        if before:
-            parts.append("\x1b[0m")
-        if parts:
-            sys.stdout.buffer.write("".join(parts).encode(self.encoding, self.errors))
+        if self.wrapper:
+            self.wrapper.width = output.width(sys.stdout) or self.wrapper.width  # a window may change
+            pieces = self.wrapper.feed(pieces)
+        self._put(pieces)
+
+    def finish(self) -> None:
+        """Write what was held back, at the end of a text."""
+        if self.wrapper:
+            self._put(self.wrapper.finish())
+
+    def _put(self, pieces: Iterable[Styled]) -> None:
+        """Write and flush pieces as they are."""
+        pieces = [piece for piece in pieces if piece[0]]
+        if pieces:
+            self.last = pieces[-1][0][-1]
+            text = output.styled(pieces) if self.styled else "".join(text for text, _ in pieces)
+            sys.stdout.buffer.write(text.encode(self.encoding, self.errors))
             sys.stdout.buffer.flush()
 
     def end_line(self) -> None:

@@ -16,7 +16,7 @@ from charrnn.evaluation.sample_statistics import SampleStatistics, interpretatio
 from charrnn.evaluation.verdict import Verdict
 from charrnn.formatting import common_unit, duration, folded_command, size
 from charrnn.runs.listing import CheckpointRow
-from charrnn.terminal.console import body, loss, open_table, plain, setting, share, show_text
+from charrnn.terminal.console import body, loss, open_table, plain, setting, share, show_table, show_text
 
 _KNOWN_WORDS, _KNOWN_TRIGRAMS = "Known\nwords", "Known\ntrigrams"
 _NARROWEST = 36  # characters of a column of samples; below it they are shown one under another
@@ -42,7 +42,7 @@ def show_rows(out: Console, rows: Sequence[CheckpointRow]) -> None:
     if not several:
         out.print(plain(rows[0].run, "bold"))
         out.print()
-    out.print(table)
+    show_table(out, table)
 
 
 def _known_heads(made: Sequence[CheckpointRow | SampleStatistics]) -> list[str]:
@@ -66,7 +66,7 @@ def show_settings(out: Console, groups: Sequence[str], settings: Mapping[str, Se
         table = open_table("", *groups)
         for name, values in settings.items():
             table.add_row(plain(name.replace("_", "-")), *(plain(setting(value)) for value in values))
-        out.print(table)
+        show_table(out, table)
         return
     for number, group in enumerate(groups):
         out.print(plain(group))
@@ -81,7 +81,7 @@ def show_costs(out: Console, groups: Sequence[str], costs: Sequence[TrainingCost
     for group, cost in zip(groups, costs, strict=True):
         seconds = "-" if cost.seconds is None else duration(cost.seconds)
         table.add_row(*map(plain, [group, f"{cost.parameters:,}", f"{cost.characters:,}", seconds, size(cost.size)]))
-    out.print(table)
+    show_table(out, table)
 
 
 def show_measurement(out: Console, measurement: Measurement, rows: Sequence[CheckpointRow]) -> None:
@@ -99,7 +99,7 @@ def show_measurement(out: Console, measurement: Measurement, rows: Sequence[Chec
         table.add_row(*map(plain, cells), style="" if difference else "bold green")
     if measurement.ngrams is not None:
         table.add_row(plain(f"n-grams of order {measurement.order}"), "", plain(loss(measurement.ngrams)))
-    out.print(table)
+    show_table(out, table)
     best = rows_by_path[measurement.best].label
     for model in measurement.models:
         if difference := model.difference:
@@ -132,7 +132,7 @@ def show_statistics(out: Console, samples: Sequence[ComparedSample], real: Sampl
     if any(value is not None for value in real.to_dict().values()):
         shares = [*_known_cells(real, heads), share(real.verbatim), share(real.repetition)]
         table.add_row(*map(plain, ["held-out text", *[""] * (1 + several), *shares, ""]))
-    out.print(table)
+    show_table(out, table)
     out.print()
 
 
@@ -146,7 +146,8 @@ def show_samples(out: Console, samples: Sequence[ComparedSample]) -> None:
     titles = [title + (" (best)" if row.best else "") for title, row in zip(titles, rows, strict=True)]
     bodies = [body(sample.prime, sample.text) for sample in samples]
     columns = len(samples)
-    if out.is_terminal and 2 <= columns <= _MOST_COLUMNS and out.width // columns >= _NARROWEST:
+    fits = out.is_terminal and 2 <= columns <= _MOST_COLUMNS and out.width // columns >= _NARROWEST
+    if fits and not any("\t" in text.plain for text in bodies):  # tab stops are those of a whole line
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
         for title in titles:
             table.add_column(plain(title, "bold"), ratio=1, overflow="fold")

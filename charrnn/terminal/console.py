@@ -1,13 +1,12 @@
 """Standard output as people look at it, and how anything is put there.
 
 Generated text and whatever files say goes through `plain`: never markup, never raw control characters. Without a
-terminal, or with NO_COLOR, there are no escape sequences and samples keep their lines.
+terminal, or with NO_COLOR, there are no escape sequences. A file or pipe gets lines as they are, however long.
 """
 
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,12 +14,18 @@ from typing import Any, Literal, NoReturn
 
 from rich import box
 from rich.console import Console
-from rich.rule import Rule
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from charrnn.files import discard_stdout
 from charrnn.formatting import one_line, visible
+from charrnn.terminal import output
+from charrnn.terminal.wrapping import wrapped
+
+_ENDLESS = 100_000  # columns of a file
+_RULE = 80  # columns of a rule, at most
+_NAME = 12  # columns that a name or value has at least; with fewer the rows are told one below another
+_GAP = 3  # columns between two of a table
 
 
 class _Console(Console):
@@ -35,9 +40,16 @@ def console() -> Console:
     """Standard output: in colour only on a terminal without NO_COLOR."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # an old code page lacks what a text has
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    color_system: Literal["auto"] | None = "auto" if colour else None
-    return _Console(file=sys.stdout, color_system=color_system, markup=False, emoji=False, highlight=False)
+    color_system: Literal["auto"] | None = None if output.is_plain(sys.stdout) else "auto"
+    return _Console(
+        file=sys.stdout,
+        force_terminal=output.is_terminal(sys.stdout),
+        width=output.width(sys.stdout) or _ENDLESS,
+        color_system=color_system,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
 
 
 def plain(text: object, style: str = "") -> Text:
@@ -75,6 +87,53 @@ def open_table(*columns: str, right: Iterable[str] = ()) -> Table:
     return table
 
 
+def show_table(out: Console, table: Table) -> None:
+    """A table, whole. Figures are never cut: names are folded, and where even that is too wide, rows become lists."""
+    if not out.is_terminal:
+        with out.capture() as captured:
+            out.print(table)
+        out.out("\n".join(line.rstrip() for line in captured.get().split("\n")), end="", highlight=False)
+    elif not table.show_header or _least_width(table) <= out.width:
+        out.print(table)
+    else:
+        _show_lists(out, table)
+
+
+def _least_width(table: Table) -> int:
+    """The columns that a table takes at least."""
+    widest = [max(line.cell_len for cell in _cells(column) for line in cell.split()) for column in table.columns]
+    least = [wide if column.no_wrap else min(wide, _NAME) for column, wide in zip(table.columns, widest, strict=True)]
+    return sum(least) + _GAP * (len(least) - 1)
+
+
+def _cells(column: Column) -> list[Text]:
+    """The head and the cells of a column."""
+    return [cell if isinstance(cell, Text) else Text(str(cell)) for cell in (column.header, *column.cells)]
+
+
+def _show_lists(out: Console, table: Table) -> None:
+    """Each row as a list, the heads beside the figures."""
+    heads, *rows = zip(*map(_cells, table.columns), strict=True)
+    names = [Text(" ", style="bold").join(head.split()) for head in heads]
+    room = max(name.cell_len for name in names)
+    for number, (row, cells) in enumerate(zip(table.rows, rows, strict=True)):
+        if number:
+            out.print()
+        for name, value in zip(names, cells, strict=True):
+            if not value.plain.strip():
+                continue
+            cell = Text(style=row.style or "").append_text(value)
+            beside = room + 2 + cell.cell_len <= out.width or room + 2 <= out.width // 2
+            if name.plain and beside:
+                line = Table.grid(padding=(0, 2))
+                line.add_column(width=room)
+                line.add_column(overflow="fold")
+                line.add_row(name, cell)
+                out.print(line)
+            else:
+                out.print(*([name, cell] if name.plain else [cell]), sep="\n", overflow="fold")
+
+
 def setting(value: Any) -> str:
     """The value of a setting for people: `yes`, `none`, `default`, lists with commas."""
     if value is None:
@@ -87,13 +146,13 @@ def setting(value: Any) -> str:
 
 
 def show_text(out: Console, title: str, body: Text) -> None:
-    """A text under its title and a rule."""
+    """A text under its title and a rule, with its tabs; a terminal's lines end between words."""
+    width = output.width(out.file)
     out.print(plain(title, "bold"))
-    out.print(Rule(characters="-", style=""))
-    if out.is_terminal:
-        out.print(body)
-    else:  # a file or pipe gets the lines as they were written, with their tabs
-        out.out(body.plain, highlight=False)
+    out.print("-" * min(width or _RULE, _RULE))
+    prime = max((span.end for span in body.spans), default=0)  # which is set apart
+    shown = wrapped([(body.plain[:prime], output.BOLD), (body.plain[prime:], "")], width)
+    out.file.write((output.styled(shown) if out.color_system else "".join(text for text, _ in shown)) + "\n")
 
 
 def body(prime: str, text: str) -> Text:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from charrnn.formatting import size
-from charrnn.terminal.console import moment, open_table, plain
+from charrnn.terminal.console import moment, open_table, plain, show_table
 from charrnn.text.catalogue import KnownText
 from charrnn.text.id_cache import CacheEntry
 from charrnn.text.known_texts import StoredText
@@ -29,17 +29,17 @@ def show_library(
         characters = "-" if text.characters is None else f"{text.characters:,}"
         when = moment(text.fetched) if text.fetched else "-" if text.characters is None else "comes with charrnn"
         stored_table.add_row(*map(plain, (text.name, size(text.size), characters, when)))
-    out.print(stored_table)
+    show_table(out, stored_table)
     if cached:
         out.print()
         in_cache = open_table("In the cache", "Size", "Characters", right=("Size", "Characters"))
         for entry in cached:
             in_cache.add_row(*map(plain, (entry.name, size(entry.size), f"{entry.characters:,}")))
-        out.print(in_cache)
+        show_table(out, in_cache)
     if not fetchable:
         return
     out.print()
     fetchable_table = open_table("To fetch", "Language", "Title", "Author")
     for known in fetchable:
         fetchable_table.add_row(*map(plain, (known.name, known.language, known.title, known.author)))
-    out.print(fetchable_table)
+    show_table(out, fetchable_table)

@@ -5,9 +5,7 @@ Snapshots go to standard output, everything else to standard error.
 
 from __future__ import annotations
 
-import os
 import shlex
-import shutil
 import sys
 import textwrap
 import time
@@ -20,6 +18,9 @@ from charrnn.evaluation import verdict
 from charrnn.files import discard_stdout
 from charrnn.formatting import BYTE, bits, duration, folded_command, known_share, visible
 from charrnn.runs.run import Run
+from charrnn.terminal import output
+from charrnn.terminal.output import BOLD
+from charrnn.terminal.wrapping import wrapped
 from charrnn.training import presets, tensorboard
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
 from charrnn.training.trainer import Trainer
@@ -27,6 +28,7 @@ from charrnn.training.trainer import Trainer
 _MEASURED = 1.0  # seconds of training that the estimate rests on, at least
 _REMEMBERED = 30.0  # seconds of training that the speed is of: it changes with what else the machine does
 _CORRECTED = 0.03  # share of a time budget's iterations, from which on a correction is announced
+_LABEL = 8  # columns of what stands before a line of the plan
 _PLAIN_EVERY = 10.0  # seconds between two plain lines
 
 
@@ -55,7 +57,7 @@ class Display:
         self.training, self.run, self.preset = training, run, preset
         self.unit = training.vocabulary.unit
         self.began_at = training.iteration
-        self.moving = sys.stderr.isatty()
+        self.moving = output.is_moving(sys.stderr)
         self.bar: tqdm[Any] | None = None
         self._announced = self.total
         self._marks: deque[Progress] = deque()  # a second apart; speed is measured from the first
@@ -91,9 +93,9 @@ class Display:
             self._say(f"train   {duration(config.time or 0)}, of {reading}")
         else:
             self._say(f"train   {self.total:,} iterations ({self.total / streams.per_epoch:.1f} epochs) of {reading}")
-        self._say(f"run     {self.run.path}")
+        self._say(f"run     {self.run.path}", copied=True)
         if self.preset:
-            self._say(self._folded(f"preset  {self.preset}: {presets.options(model, config)}"))
+            self._say(f"preset  {self.preset}: {presets.options(model, config)}")
         if self.began_at:
             self._say(f"        going on after iteration {self.began_at:,}")
         if self.moving:
@@ -189,15 +191,10 @@ class Display:
             facts.append(f"{', '.join(measured)} {self.unit.short}")
         if sample is not None and (known := known_share(sample.known_words, sample.known_trigrams)):
             facts.append(known)
-        title = f"--- {', '.join(facts)} ---"
-        if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-            title = f"\x1b[1m{title}\x1b[0m"
-        body = ""
-        if sample is not None:
-            body = (sample.prime + sample.text).strip("\n") + "\n"
-            if sys.stdout.isatty():
-                body = visible(body)
-        self._print(f"\n{title}\n{body}")
+        body = "" if sample is None else (sample.prime + sample.text).strip("\n") + "\n"
+        shown = wrapped([(f"--- {', '.join(facts)} ---", BOLD), (f"\n{body}", "")], output.width(sys.stdout))
+        plain = output.is_plain(sys.stdout)
+        self._print("\n" + ("".join(text for text, _ in shown) if plain else output.styled(shown)))
 
     def _print(self, text: str) -> None:
         """To standard output; one that has gone (`| head`) or is full does not end a training."""
@@ -217,18 +214,15 @@ class Display:
         """What goes wrong on the way, and ends nothing."""
         self._say(f"charrnn: {visible(message)}")
 
-    def _say(self, text: str) -> None:
-        """A line to standard error."""
+    def _say(self, text: str, *, copied: bool = False) -> None:
+        """A line to standard error, in pieces on a terminal; what is to be copied stays in one."""
         self._spoke = time.monotonic()
+        if not copied:
+            labelled = text[:_LABEL].endswith("  ") or text.startswith("verdict ")
+            pieces = wrapped([(text, "")], output.width(sys.stderr), _LABEL * labelled)
+            text = "".join(piece for piece, _ in pieces)
         with tqdm.external_write_mode(file=sys.stderr):
             print(text, file=sys.stderr, flush=True)
-
-    def _folded(self, line: str) -> str:
-        """A long line, in pieces where someone looks at it."""
-        if not self.moving:
-            return line
-        width = shutil.get_terminal_size().columns
-        return textwrap.fill(line, width, subsequent_indent=" " * 8, break_on_hyphens=False, break_long_words=False)
 
     def interrupted(self) -> None:
         """After a signal: what is safe, and how to go on."""
@@ -236,7 +230,7 @@ class Display:
         of = f" of {self.total:,}" if self.total is not None else ""
         self._say(f"\nstopped after iteration {self.training.iteration:,}{of}; everything is kept.")
         option = " --tensorboard" if tensorboard.directory(self.run).exists() else ""
-        self._say(f"go on with: charrnn train --resume {shlex.quote(str(self.run.path))}{option}")
+        self._say(f"go on with: charrnn train --resume {shlex.quote(str(self.run.path))}{option}", copied=True)
 
     def finished(self) -> None:
         """After the last iteration: where things are and what to type next."""
@@ -251,13 +245,13 @@ class Display:
         if judged := verdict.of_run(Run(self.run.path)):
             label = "verdict "
             for sentence in judged.sentences:
-                self._say(textwrap.fill(sentence, 80, initial_indent=label, subsequent_indent=" " * 8))
-                label = " " * 8
+                self._say(label + sentence)
+                label = " " * _LABEL
             if judged.command:
-                self._say(textwrap.indent(folded_command(judged.command, 72), " " * 8))
-        self._say(f"kept    {self.run.path} (samples.md has every sample)")
-        self._say(f"next    charrnn sample {path} --temperature 0.7")
-        self._say(f"        charrnn compare {path}")
+                self._say(textwrap.indent(folded_command(judged.command, 72), " " * _LABEL), copied=True)
+        self._say(f"kept    {self.run.path} (samples.md has every sample)", copied=True)
+        self._say(f"next    charrnn sample {path} --temperature 0.7", copied=True)
+        self._say(f"        charrnn compare {path}", copied=True)
 
     def close(self) -> None:
         """Take the bar away, leaving its last state."""

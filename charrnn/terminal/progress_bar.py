@@ -1,4 +1,4 @@
-"""Progress bars on standard error; there are none where that is no terminal."""
+"""Progress bars on standard error; there are none where no line can be written over."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from tqdm import tqdm
+
+from charrnn.terminal.output import is_moving
 
 _DELAY = 0.5  # seconds of work before a bar is shown
 
@@ -73,7 +75,7 @@ def download_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
 
 def _bar(**settings: Any) -> tqdm[Any]:
     """A bar that is gone when it is done."""
-    return tqdm(file=sys.stderr, leave=False, disable=not sys.stderr.isatty(), **settings)
+    return tqdm(file=sys.stderr, leave=False, disable=not is_moving(sys.stderr), **settings)
 
 
 def _close(bars: dict[str, tqdm[Any]]) -> None:

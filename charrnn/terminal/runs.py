@@ -10,7 +10,7 @@ from rich.table import Table
 
 from charrnn.formatting import BYTE, CHARACTER, known_share, one_line, size
 from charrnn.runs.listing import RunSummary
-from charrnn.terminal.console import body, loss, moment, open_table, plain, setting, show_text
+from charrnn.terminal.console import body, loss, moment, open_table, plain, setting, show_table, show_text
 
 
 def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
@@ -35,7 +35,7 @@ def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
             cells = [f"{row.iteration:,}", loss(row.held_out_bits), size(row.size), row.path.name]
             cells.append("* best" if row.best else "")
             table.add_row(" ", *map(plain, cells), style="bold green" if row.best else "")
-        out.print(table)
+        show_table(out, table)
 
 
 def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
@@ -69,7 +69,7 @@ def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
     table.add_column(overflow="fold")
     for name, value in lines.items():
         table.add_row(plain(name, "bold"), plain(value))
-    out.print(table)
+    show_table(out, table)
     if sample is None:
         return
     known = known_share(sample["known_words"], sample["known_trigrams"])

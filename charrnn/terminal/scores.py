@@ -13,7 +13,7 @@ from rich.text import Text
 from charrnn.config import ReadConfig
 from charrnn.evaluation.scoring import UNSEEN_BITS, Place, Score
 from charrnn.formatting import one_line
-from charrnn.terminal.console import loss, open_table, plain
+from charrnn.terminal.console import loss, open_table, plain, show_table
 
 PLACE = ("Line", "Bits", "Place")
 
@@ -87,7 +87,7 @@ def show_scores(
         table.add_row(*map(plain, row), style="bold green" if len(scored) > 1 and not number else "")
     out.print(plain(title, "bold"))
     out.print()
-    out.print(table)
+    show_table(out, table)
     out.print()
     for line in remarks(scored, window):
         out.print(plain(line))
@@ -101,7 +101,7 @@ def show_scores(
         before, character, after = map(one_line, (place.before, place.character, place.after))
         context = Text.assemble(before, (f"[{character}]", "bold red"), after, "  (never seen)" if place.unseen else "")
         table.add_row(plain(f"{place.line:,}"), plain(f"{place.bits:.1f}"), context)
-    out.print(table)
+    show_table(out, table)
 
 
 def heading(scored: Sequence[ModelScore]) -> str:

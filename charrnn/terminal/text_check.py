@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from charrnn.formatting import duration
-from charrnn.terminal.console import open_table, plain
+from charrnn.terminal.console import open_table, plain, show_table
 from charrnn.text_check.check import TextSummary
 from charrnn.training.presets import Choice
 from charrnn.training.trials import Trial
@@ -49,7 +49,7 @@ def show_summary(out: Console, summary: TextSummary) -> None:
         )
     for name, fact in facts.items():
         table.add_row(plain(name, "bold"), plain(fact))
-    out.print(table)
+    show_table(out, table)
     out.print()
     if not summary.findings:
         out.print(plain("Nothing odd was found."))
@@ -60,7 +60,7 @@ def show_summary(out: Console, summary: TextSummary) -> None:
         findings.add_row(plain("-"), plain(finding.message))
         if finding.advice:
             findings.add_row(plain(""), plain(finding.advice))
-    out.print(findings)
+    show_table(out, findings)
 
 
 def symbol_of(character: str) -> str:
@@ -83,7 +83,7 @@ def show_trials(out: Console, trials: Sequence[Trial], suggestions: Sequence[Cho
     for trial in trials:
         size = f"LSTM {trial.layers} x {trial.width}"
         table.add_row(*map(plain, (size, f"{trial.parameters:,}", f"{trial.speed:,.0f}", duration(trial.seconds))))
-    out.print(table)
+    show_table(out, table)
     out.print()
     for suggestion in suggestions:
         minutes = (suggestion.training.time or 0) / 60
