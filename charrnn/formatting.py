@@ -79,22 +79,20 @@ def shade_level(surprise: float) -> int:
     return sum(surprise >= least for least in SHADES)
 
 
-def shaded(text: str, surprise: Sequence[float]) -> tuple[tuple[int, str], ...]:
+def shaded(parts: Iterable[tuple[str, float]]) -> tuple[tuple[int, str], ...]:
     """A text in pieces of one shade each.
 
     Args:
-        text: Any text.
-        surprise: Bits of each of its characters.
+        parts: What has one shade, such as a letter with its marks (`text.graphemes.clustered`), and its bits.
 
     Returns:
         (shade level, piece) in order; joined, the pieces are the text.
 
-    >>> shaded("abcd", [0.5, 1.0, 1.5, 9.0])
+    >>> shaded([("a", 0.5), ("b", 1.0), ("c", 1.5), ("d", 9.0)])
     ((0, 'a'), (1, 'bc'), (4, 'd'))
     """
-    levels = map(shade_level, surprise)
-    pieces = itertools.groupby(zip(levels, text, strict=True), key=lambda pair: pair[0])
-    return tuple((level, "".join(character for _, character in pairs)) for level, pairs in pieces)
+    pieces = itertools.groupby(parts, key=lambda part: shade_level(part[1]))
+    return tuple((level, "".join(text for text, _ in group)) for level, group in pieces)
 
 
 def duration(seconds: float) -> str:

@@ -60,7 +60,8 @@ def sample(
     """Write new text with a trained model.
 
     Standard output gets the prompt, if you gave one, and the new text as it is
-    written; of several texts, each has a heading.
+    written; of several texts, each ends with a line, and on a terminal has a
+    heading.
     """
     use_threads(threads)
     from charrnn.sampling.request import Request, random_seed
@@ -78,7 +79,13 @@ def sample(
     )
     typed_prime = _read_prime(sampling.prime, bounds.prime_file)
     models = _checkpoints(checkpoint, checkpoint_dir, every_snapshot=several.every_snapshot)
-    printer = TextPrinter(as_json, color.color, bounds.echo, headings=several.every_snapshot or request.several)
+    printer = TextPrinter(
+        as_json,
+        color.color,
+        bounds.echo,
+        several=several.every_snapshot or request.several,
+        headings=several.headings,
+    )
     search: NoveltySearch | None = None
     searched = novelty.novelty or not typed.keys().isdisjoint(("text", "novelty_length"))
     told: set[str] = set()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.commands.stdout import Output, shade, tell_shades
 from charrnn.terminal.output import BOLD, UNDERLINED, Styled
+from charrnn.text.graphemes import clustered
 
 if TYPE_CHECKING:
     from charrnn.config import Color
@@ -22,9 +23,13 @@ if TYPE_CHECKING:
 class TextPrinter:
     """Puts texts on standard output, one after the other."""
 
-    def __init__(self, as_json: bool, color: Color, echo: bool, *, headings: bool) -> None:
-        """`echo` puts the prime before a text; `headings` a line that says what it is."""
-        self.as_json, self.color, self.echo, self.headings = as_json, color, echo, headings
+    def __init__(self, as_json: bool, color: Color, echo: bool, *, several: bool, headings: bool | None) -> None:
+        """`echo` puts the prime before a text; `headings` a line that says what it is; None: of several, on a terminal.
+
+        Each of `several` texts ends with a line.
+        """
+        self.as_json, self.color, self.echo = as_json, color, echo
+        self.several, self.headings = several, headings
         self._first = True
 
     def print(
@@ -47,13 +52,13 @@ class TextPrinter:
             return
         if self._first and self.color == "bits" and output.styled:
             tell_shades()
-        if self.headings:
+        if self.headings or (self.headings is None and self.several and output.terminal):
             facts = f"iteration {checkpoint.header.iteration:,}, temperature {text.temperature:g}, seed {text.seed}"
             output.write([("" if self._first else "\n", ""), (f"--- {facts} ---", BOLD), ("\n", "")])
         self._first = False
         output.write([(prime if self.echo else "", BOLD)])
-        output.stream(_styled(characters, self.color, overlap))
-        if self.headings:
+        output.stream(_styled(characters, self.color, overlap) if output.styled else _unstyled(characters))
+        if self.several or self.headings:
             output.end_line()
         if search and overlap:
             search.report(overlap)
@@ -64,16 +69,24 @@ def _joined(characters: Iterable[Character]) -> str:
     return "".join(character.text for character in characters)
 
 
+def _unstyled(characters: Iterable[Character]) -> Iterator[Styled]:
+    """Each character as it comes."""
+    return ((character.text, "") for character in characters)
+
+
 def _styled(characters: Iterable[Character], color: Color, overlap: Overlap | None) -> Iterator[Styled]:
-    """Each character with what its bits and its novelty make of it."""
+    """What a reader takes for characters, with what the bits and the novelty of each make of it."""
+    if color != "bits" and not overlap:
+        yield from _unstyled(characters)
+        return
     overlapping = {place for start, stop in (overlap.stretches if overlap else ()) for place in range(start, stop)}
     place = 0
-    for character in characters:
-        style = shade(character.bits) if color == "bits" else ""
-        if place in overlapping:
+    for cluster, bits in clustered((character.text, character.bits) for character in characters):
+        style = shade(bits) if color == "bits" else ""
+        if not overlapping.isdisjoint(range(place, place + len(cluster))):
             style = f"{style};{UNDERLINED}" if style else UNDERLINED
-        yield character.text, style
-        place += len(character.text)
+        yield cluster, style
+        place += len(cluster)
 
 
 def _json_line(
@@ -94,6 +107,7 @@ def _json_line(
         "prime": prime,
         "bits_per_character": bits / len(text) if text else None,
         "bits_per_byte": bits / utf8_size(text) if text else None,
+        "ended_by": generated.ended_by,
         "seed": generated.seed,
         "temperature": generated.temperature,
         **{name: getattr(request, name) for name in ("top_k", "top_p", "min_p", "length", "until", "finish", "count")},

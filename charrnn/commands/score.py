@@ -188,8 +188,7 @@ def _shade(score: Score) -> None:
         print("charrnn: --color bits: only a terminal has colours; for a page of them: --html FILE", file=sys.stderr)
         return
     tell_shades()
-    characters = zip(score.text, score.bits.tolist(), strict=True)
-    output.stream([(score.before, ""), *((character, shade(bits)) for character, bits in characters)])
+    output.stream([(score.before, ""), *((cluster, shade(bits)) for cluster, bits in score.by_cluster())])
     output.write([("\n", "")])
 
 

@@ -142,6 +142,14 @@ class SeveralConfig(Config):
     every_snapshot: Annotated[
         bool, Option("Write with every snapshot of a run, in their order.", panel=SEVERAL, switch=True)
     ] = False
+    headings: Annotated[
+        bool | None,
+        Option(
+            "Put a line above each text that says what it is, and a blank one before it.",
+            panel=SEVERAL,
+            default="of several texts, on a terminal",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

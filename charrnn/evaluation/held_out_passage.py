@@ -75,7 +75,7 @@ def _read(loaded: Checkpoint, engine: Engine, source: TrainingText) -> HeldOutPa
     return HeldOutPassage(
         name=measured.name,
         begins=start,
-        pieces=shaded(scored.text, scored.bits.tolist()),
+        pieces=shaded(scored.by_cluster()),
         bits=scored.bits_per(loaded.header.vocabulary.unit),
         places=tuple(most_surprising(scored, _PLACES)),
     )

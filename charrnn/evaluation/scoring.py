@@ -24,6 +24,7 @@ from charrnn.errors import CorpusError
 from charrnn.formatting import BYTE, Unit, bits
 from charrnn.network.engine import Engine, RecurrentStack
 from charrnn.sampling.chain import log_softmax
+from charrnn.text.graphemes import clustered
 from charrnn.text.vocabulary import Vocabulary, to_code_points, utf8_size
 
 UNSEEN_BITS = math.log2(0x110000)  # some 20.09, as if any of Unicode's code points could have come
@@ -54,6 +55,10 @@ class Score:
     def bits_per_byte(self) -> float:
         """The same over the bytes that the characters are in UTF-8: what the losses of a model of bytes are."""
         return float(self.bits.sum()) / utf8_size(self.text)
+
+    def by_cluster(self) -> Iterator[tuple[str, float]]:
+        """What a reader takes for characters, each with the bits of all it is made of: how a text is shaded."""
+        return clustered(zip(self.text, self.bits.tolist(), strict=True))
 
     def bits_per(self, unit: Unit) -> float:
         """The mean over characters or bytes."""

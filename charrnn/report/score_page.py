@@ -38,5 +38,5 @@ def page(title: str, scored: Sequence[ModelScore], places: Sequence[Place], wind
         whom=scored[0].name if len(scored) > 1 else "",
         shades=SHADES,
         before=best.before,
-        pieces=shaded(best.text, best.bits.tolist()),
+        pieces=shaded(best.by_cluster()),
     )

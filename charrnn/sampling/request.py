@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,8 @@ import numpy as np
 from charrnn.errors import UsageError
 from charrnn.network.engine import Engine, State
 from charrnn.sampling.chain import make_chain
-from charrnn.sampling.generate import Character, generate, generate_many
-from charrnn.sampling.stopping import MAX_OVERRUN, stop_after, stop_at_unit_end
+from charrnn.sampling.generate import generate, generate_many
+from charrnn.sampling.stopping import MAX_OVERRUN, Characters, Ending, stop_after, stop_at_unit_end
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -22,7 +21,12 @@ class GeneratedText:
 
     seed: int
     temperature: float
-    characters: Iterator[Character]
+    characters: Characters
+
+    @property
+    def ended_by(self) -> Ending | None:
+        """Why the text ended; None while it is being written."""
+        return self.characters.ended_by
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +90,7 @@ class Request:
         if self.finish is not None:
             streams = [stop_at_unit_end(stream, self.length, self.finish) for stream in streams]
         return [
-            GeneratedText(seed, temperature, stop_after(stream, self.until))
+            GeneratedText(seed, temperature, Characters(stop_after(stream, self.until)))
             for (temperature, seed), stream in zip(texts, streams, strict=True)
         ]
 

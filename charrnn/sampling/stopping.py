@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Literal, get_args
 
 from charrnn.errors import UsageError
 from charrnn.sampling.generate import Character
 
 Unit = Literal["line", "sentence", "paragraph"]
+Ending = Literal["length", "until", "finish", "document"]  # why a text ended: so long, a string, its unit, its document
+Ended = Generator[Character, None, Ending | None]  # characters; and why there are no more, None for the length
 
 _TERMINATORS = ".!?…‽。！？｡؟।॥۔։"  # that end a sentence, in the scripts that have any
 _CLOSING = "\"'”’»›)]}」』）"  # that may follow one
 MAX_OVERRUN = 2000  # characters beyond the length that a unit may go on for
 
 
-def stop_after(characters: Iterable[Character], strings: Sequence[str]) -> Iterator[Character]:
+class Characters(Iterator[Character]):
+    """A text as it is written, each character made when it is asked for; `ended_by` says why there are no more."""
+
+    def __init__(self, source: Iterator[Character]) -> None:
+        """`source` is what makes them; of a generator, what it returns is why it ended."""
+        self._source = source
+        self.ended_by: Ending | None = None
+
+    def __next__(self) -> Character:
+        try:
+            return next(self._source)
+        except StopIteration as end:
+            self.ended_by = self.ended_by or end.value or getattr(self._source, "ended_by", None) or "length"
+            raise
+
+
+def stop_after(characters: Iterator[Character], strings: Sequence[str]) -> Ended:
     """The characters up to and including the first of some strings.
 
     Args:
@@ -24,7 +42,7 @@ def stop_after(characters: Iterable[Character], strings: Sequence[str]) -> Itera
         strings: Any of them ends the text. With none it goes on to its end.
 
     Returns:
-        Its beginning, each character as it is asked for.
+        Its beginning, each character as it is asked for; and how it ended.
 
     Raises:
         UsageError: A string is empty; when called.
@@ -33,21 +51,21 @@ def stop_after(characters: Iterable[Character], strings: Sequence[str]) -> Itera
         raise UsageError("--until: an empty string is everywhere.", "Give it something to look for.")
     longest = max(map(len, strings), default=0)
 
-    def beginning() -> Iterator[Character]:
+    def beginning() -> Ended:
         tail = ""
-        for character in characters:
+        source = Characters(characters)
+        for character in source:
             yield character
             for char in character.text:
                 tail = (tail + char)[-longest:]
-                if tail.endswith(tuple(strings)):
-                    return
+                if strings and tail.endswith(tuple(strings)):
+                    return "until"
+        return source.ended_by
 
-    return beginning() if strings else iter(characters)
+    return beginning()
 
 
-def stop_at_unit_end(
-    characters: Iterable[Character], length: int, unit: str, max_overrun: int = MAX_OVERRUN
-) -> Iterator[Character]:
+def stop_at_unit_end(characters: Iterator[Character], length: int, unit: str, max_overrun: int = MAX_OVERRUN) -> Ended:
     """`length` characters, and on to the end of the unit that they end in.
 
     A line ends with its newline; a paragraph before an empty line; a sentence with a full stop or its like and what
@@ -60,7 +78,7 @@ def stop_at_unit_end(
         max_overrun: How many more at most.
 
     Returns:
-        Its beginning, each character as it is asked for.
+        Its beginning, each character as it is asked for; and how it ended.
 
     Raises:
         UsageError: There is no such unit; when called.
@@ -68,20 +86,22 @@ def stop_at_unit_end(
     if unit not in get_args(Unit):
         raise UsageError(f"--finish {unit}: there is no such unit.", f"Choose one of {', '.join(get_args(Unit))}.")
 
-    def beginning() -> Iterator[Character]:
+    def beginning() -> Ended:
         previous, ended = "", False  # the character before; whether a sentence has ended, and what closes it may follow
-        for number, character in enumerate(characters):
+        source = Characters(characters)
+        for number, character in enumerate(source):
             following = character.text[:1]
             if number >= length + max_overrun:
-                return
+                return "length"
             if number >= length and following:
                 empty_line = previous == following == "\n"
                 if {"line": previous == "\n", "paragraph": empty_line}.get(
                     unit, empty_line or (ended and following.isspace())
                 ):
-                    return
+                    return "finish"
             yield character
             for previous in character.text:
                 ended = previous in _TERMINATORS or (ended and previous in _CLOSING)
+        return source.ended_by
 
     return beginning()

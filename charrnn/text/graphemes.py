@@ -7,7 +7,7 @@ of Unicode (UAX #29), as far as Python's `unicodedata` tells the classes of char
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 _JOINER, _EMOJI_STYLE, _SOFT_HYPHEN = "\u200d", "\ufe0f", "\u00ad"
@@ -23,35 +23,30 @@ def clusters(text: str) -> Iterator[str]:
     >>> [len(cluster) for cluster in clusters("e\u0301a\u1112\u1161\u11ab")]
     [2, 1, 3]
     """
-    for cluster, _ in clustered(text, (0.0,) * len(text)):
-        yield cluster
+    return (cluster for cluster, _ in clustered((character, 0.0) for character in text))
 
 
-def clustered(characters: Iterable[str], values: Iterable[float]) -> Iterator[tuple[str, float]]:
-    """The grapheme clusters of characters as they come, each with the sum of its characters' values.
+def clustered(characters: Iterable[tuple[str, float]]) -> Iterator[tuple[str, float]]:
+    """The grapheme clusters of characters as they come, each with its bits.
 
     Args:
-        characters: One at a time, or "" for none, whose value then counts with the character that follows.
-        values: As many: bits, of which those of a cluster are the sum of its characters'.
+        characters: Each with its bits; "" for a byte that completes none, whose bits are then those of the character
+            that follows.
 
     Returns:
-        Each cluster once it is known to be complete, which is when the next one begins.
+        Each cluster with the sum of its bits, once it is known to be complete: when the next one begins.
     """
-    cluster, total = "", 0.0
-    for character, value in zip(characters, values, strict=True):
-        if cluster and character and not extends(cluster, character):
+    cluster, total, waiting = "", 0.0, 0.0
+    for character, bits in characters:
+        waiting += bits
+        if not character:
+            continue
+        if cluster and not extends(cluster, character[0]):
             yield cluster, total
             cluster, total = "", 0.0
-        cluster += character
-        total += value
+        cluster, total, waiting = cluster + character, total + waiting, 0.0
     if cluster:
-        yield cluster, total
-
-
-def summed(text: str, values: Sequence[float]) -> tuple[list[str], list[float]]:
-    """A text's clusters, and the sums of their characters' values."""
-    pairs = list(clustered(text, values))
-    return [cluster for cluster, _ in pairs], [total for _, total in pairs]
+        yield cluster, total + waiting
 
 
 def extends(cluster: str, character: str) -> bool:
