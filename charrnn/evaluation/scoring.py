@@ -24,7 +24,7 @@ from charrnn.errors import CorpusError
 from charrnn.formatting import BYTE, Unit, bits
 from charrnn.network.engine import Engine, RecurrentStack
 from charrnn.sampling.chain import log_softmax
-from charrnn.text.graphemes import clustered
+from charrnn.text.graphemes import clustered, clusters
 from charrnn.text.vocabulary import Vocabulary, to_code_points, utf8_size
 
 UNSEEN_BITS = math.log2(0x110000)  # some 20.09, as if any of Unicode's code points could have come
@@ -76,6 +76,18 @@ class Place:
     unseen: bool
     before: str
     after: str
+
+    @property
+    def shown(self) -> tuple[str, str, str]:
+        """What is before, the character with the marks it is seen with, and what is after."""
+        start = 0
+        for cluster in clusters(self.before + self.character + self.after):
+            stop = start + len(cluster)
+            if stop > len(self.before):
+                break
+            start = stop
+        kept = len(self.before) + len(self.character)
+        return self.before[:start], cluster, self.after[max(0, stop - kept) :]
 
 
 def score(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Literal, get_args
 
 from charrnn.errors import UsageError
@@ -20,9 +20,9 @@ MAX_OVERRUN = 2000  # characters beyond the length that a unit may go on for
 class Characters(Iterator[Character]):
     """A text as it is written, each character made when it is asked for; `ended_by` says why there are no more."""
 
-    def __init__(self, source: Iterator[Character]) -> None:
+    def __init__(self, source: Iterable[Character]) -> None:
         """`source` is what makes them; of a generator, what it returns is why it ended."""
-        self._source = source
+        self._source = iter(source)
         self.ended_by: Ending | None = None
 
     def __next__(self) -> Character:
@@ -33,7 +33,7 @@ class Characters(Iterator[Character]):
             raise
 
 
-def stop_after(characters: Iterator[Character], strings: Sequence[str]) -> Ended:
+def stop_after(characters: Iterable[Character], strings: Sequence[str]) -> Ended:
     """The characters up to and including the first of some strings.
 
     Args:
@@ -65,7 +65,7 @@ def stop_after(characters: Iterator[Character], strings: Sequence[str]) -> Ended
     return beginning()
 
 
-def stop_at_unit_end(characters: Iterator[Character], length: int, unit: str, max_overrun: int = MAX_OVERRUN) -> Ended:
+def stop_at_unit_end(characters: Iterable[Character], length: int, unit: str, max_overrun: int = MAX_OVERRUN) -> Ended:
     """`length` characters, and on to the end of the unit that they end in.
 
     A line ends with its newline; a paragraph before an empty line; a sentence with a full stop or its like and what

@@ -98,7 +98,7 @@ def show_scores(
     out.print()
     table = open_table(*PLACE, right=PLACE[:2])
     for place in places:
-        before, character, after = map(one_line, (place.before, place.character, place.after))
+        before, character, after = map(one_line, place.shown)
         context = Text.assemble(before, (f"[{character}]", "bold red"), after, "  (never seen)" if place.unseen else "")
         table.add_row(plain(f"{place.line:,}"), plain(f"{place.bits:.1f}"), context)
     show_table(out, table)

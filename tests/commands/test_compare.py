@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 
 import pytest
 from helpers import tiny
-from helpers.terminals import on_terminal
+from helpers.terminals import on_terminal, text_on_terminal
 
 from charrnn.config import TrainConfig
+from charrnn.runs.header import Sample
+from charrnn.text.vocabulary import Vocabulary, to_code_points
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,7 @@ def damaged(tmp_path: Path) -> Path:
 
 
 def charrnn(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a process with pipes, 80 columns wide."""
+    """Run the command as a process with pipes."""
     plain = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")}
     return subprocess.run(
         [sys.executable, "-m", "charrnn", *map(str, arguments)],
@@ -43,6 +46,13 @@ def charrnn(*arguments: object, **environment: str) -> subprocess.CompletedProce
         env=plain | {"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"} | environment,
         check=False,
     )
+
+
+def shown(*arguments: object, columns: int = 80) -> str:
+    """What a terminal without colours is sent."""
+    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE")}
+    environment = plain | {"NO_COLOR": "1", "PYTHONUTF8": "1"}
+    return text_on_terminal(*map(str, arguments), environment=environment, columns=columns)
 
 
 def parsed(done: subprocess.CompletedProcess[str]) -> Any:
@@ -66,17 +76,58 @@ def test_one_run_is_told_from_first_to_last(root: Path) -> None:
     ]
     assert positions == sorted(positions)
     assert "seed 1, temperature 0.8" in done.stdout
-    table = lines[: lines.index("Samples: prime '\\n', seed 1, temperature 0.8")]
-    assert max(map(len, table)) <= 80
+    on_screen = shown("compare", "war-and-peace-1", "--checkpoint-dir", root, "-n", 60).splitlines()
+    assert max(map(len, on_screen)) <= 80
+    # A file has the same, its lines as long as they are.
+    assert " ".join(" ".join(on_screen).split()) == " ".join(" ".join(lines).split())
 
 
 def test_several_runs_fit_into_80_columns(root: Path) -> None:
-    done = charrnn("compare", *sorted(path for path in root.iterdir()), "-n", 0)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert max(map(len, done.stdout.splitlines())) <= 80
-    assert "Settings that differ" in done.stdout
-    assert done.stdout.count("* best") == 1
-    assert "1,228,800" in done.stdout  # no figure is broken or cut
+    said = shown("compare", *sorted(path for path in root.iterdir()), "-n", 0)
+    assert max(map(len, said.splitlines())) <= 80
+    assert "Settings that differ" in said
+    assert said.count("* best") == 1
+    assert "1,228,800" in said  # no figure is broken or cut
+
+
+@pytest.mark.parametrize("columns", [20, 30, 45, 60])
+def test_figures_are_whole_on_a_narrow_terminal_and_names_are_folded(root: Path, columns: int) -> None:
+    wide = charrnn("compare", *sorted(path for path in root.iterdir()), "-n", 0).stdout
+    figures = set(re.findall(r"(?<![\w.,-])\d[\d,.]*\d(?![\w-])", wide))
+    assert {"1,228,800", "2.100", "307,200"} <= figures
+    said = shown("compare", *sorted(path for path in root.iterdir()), "-n", 0, columns=columns)
+    assert max(map(len, said.splitlines())) <= columns
+    assert not [figure for figure in figures if figure not in said]
+    assert "\u2026" not in said
+    name = "a-name-so-long-that-it-will-not-fit-into-any-column-of-a-table"
+    assert name in "".join(said.split())
+    listed = shown("runs", "--checkpoint-dir", root, columns=columns)
+    assert max(map(len, listed.splitlines())) <= max(columns, 83)  # the name of a run can be copied in one piece
+    assert "iteration-001200.safetensors" in "".join(listed.split())
+
+
+def test_a_file_gets_whole_rows_whatever_the_terminal_is(root: Path) -> None:
+    arguments = ("compare", *sorted(path for path in root.iterdir()), "-n", 0)
+    narrow, wide = (charrnn(*arguments, COLUMNS=columns).stdout for columns in ("45", "200"))
+    assert narrow == wide
+    name = "a-name-so-long-that-it-will-not-fit-into-any-column-of-a-table"
+    assert re.search(rf"^{name} +100 +102,400 +2\.000 +3\.100 +25%$", narrow, re.M)
+    assert not re.search(r" $", narrow, re.M)
+
+
+def test_tabs_are_kept(tmp_path: Path) -> None:
+    text = "a\tb\n\tindented\n"
+    sample = Sample(prime="\n", text=text, seed=1, temperature=0.8, known_words=None)
+    tiny.save(tmp_path / "one.safetensors", sample=sample)
+    for said in (
+        charrnn("runs", "show", tmp_path / "one.safetensors").stdout,
+        shown("runs", "show", tmp_path / "one.safetensors"),
+    ):
+        assert text in said
+    tabs = Vocabulary.of(to_code_points("\ta"))
+    for seed in (1, 2):
+        tiny.run(tmp_path, f"tabs-{seed}", {seed: 3.0}, vocabulary=tabs)
+    assert "\t" in shown("compare", tmp_path / "tabs-1", tmp_path / "tabs-2", "-n", 30)
 
 
 def test_pipes_get_the_lines_as_written(root: Path) -> None:

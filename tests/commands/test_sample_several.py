@@ -24,6 +24,7 @@ from charrnn.errors import CharrnnError, CorpusError, RunError, UsageError
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
 from charrnn.sampling.request import Request
+from charrnn.terminal.wrapping import Wrapper
 
 SHIPS = "".join(f"{n} ships came in; « {n * n} » went out again.\n" for n in range(80))
 
@@ -68,7 +69,7 @@ def ended(text: str) -> str:
 
 
 def test_several_texts_are_headed_and_each_is_that_of_its_seed(run: Path) -> None:
-    out, err = invoke(run, "--count", "3", "--seed", "7", "-n", "40", "-p", "Prince")
+    out, err = invoke(run, "--count", "3", "--seed", "7", "-n", "40", "-p", "Prince", "--headings")
     texts = expected(run / "iteration-000020.safetensors", "Prince", count=3, seed=7, length=40)
     assert len(set(texts)) == 3
     parts = [
@@ -77,12 +78,32 @@ def test_several_texts_are_headed_and_each_is_that_of_its_seed(run: Path) -> Non
     ]
     assert out == "\n".join(parts)
     assert err.endswith("; seeds 7 to 9\n")
-    assert invoke(run, "--count", "2", "--seed", "7", "-n", "40", "-p", "Prince")[0] == "\n".join(parts[:2])
+    assert invoke(run, "--count", "2", "--seed", "7", "-n", "40", "-p", "Prince", "--headings")[0] == "\n".join(
+        parts[:2]
+    )
     assert invoke(run, "--count", "1", "--seed", "8", "-n", "40", "-p", "Prince")[0] == "Prince" + texts[1]
 
 
+def test_a_pipe_gets_the_texts_and_nothing_else(run: Path) -> None:
+    arguments = (run, "--count", "5", "--seed", "7", "-n", "2000", "--until", "\\n")
+    texts = expected(run / "iteration-000020.safetensors", count=5, seed=7, length=2000, until=("\n",))
+    assert any(text.endswith("\n") for text in texts)
+    out, _ = invoke(*arguments)
+    assert out == "".join(map(ended, texts))
+    assert out.count("\n") == 5  # one item a line
+    assert invoke(*arguments, "--no-headings")[0] == out
+    shown = on_terminal(*arguments, NO_COLOR="1", COLUMNS="20000")
+    assert [line for line in shown.splitlines() if line.startswith("--- ")] == [
+        f"--- iteration 20, temperature 0.8, seed {seed} ---" for seed in range(7, 12)
+    ]
+    assert on_terminal(*arguments, "--no-headings", NO_COLOR="1", COLUMNS="20000") == out
+    [text] = expected(run / "iteration-000020.safetensors", seed=7, length=20)
+    headed = f"--- iteration 20, temperature 0.8, seed 7 ---\n{ended(text)}"
+    assert invoke(run, "--seed", "7", "-n", "20", "--headings")[0] == headed
+
+
 def test_a_strip_of_temperatures_from_one_seed(run: Path) -> None:
-    out, err = invoke(run, "--temperatures", "0, 0.5,1.5", "--seed", "7", "-n", "40")
+    out, err = invoke(run, "--temperatures", "0, 0.5,1.5", "--seed", "7", "-n", "40", "--headings")
     texts = expected(run / "iteration-000020.safetensors", temperatures=(0.0, 0.5, 1.5), seed=7, length=40)
     assert re.findall(r"--- iteration 20, temperature (\S+), seed 7 ---", out) == ["0", "0.5", "1.5"]
     for text in texts:
@@ -91,7 +112,7 @@ def test_a_strip_of_temperatures_from_one_seed(run: Path) -> None:
 
 
 def test_every_snapshot_writes_what_it_writes_alone(run: Path) -> None:
-    out, err = invoke(run, "--every-snapshot", "--seed", "7", "-n", "40")
+    out, err = invoke(run, "--every-snapshot", "--seed", "7", "-n", "40", "--headings")
     parts = []
     for iteration in (10, 20, 30):
         [text] = expected(run / f"iteration-0000{iteration}.safetensors", seed=7, length=40)
@@ -99,7 +120,7 @@ def test_every_snapshot_writes_what_it_writes_alone(run: Path) -> None:
         parts.append(f"--- iteration {iteration}, temperature 0.8, seed 7 ---\n{ended(text)}")
     assert out == "\n".join(parts)
     assert err.count("\n") == 3
-    assert invoke("--every-snapshot", "--checkpoint-dir", run.parent, "--seed", "7", "-n", "40")[0] == out
+    assert invoke("--every-snapshot", "--checkpoint-dir", run.parent, "--seed", "7", "-n", "40", "--headings")[0] == out
 
 
 @pytest.mark.parametrize(
@@ -143,6 +164,7 @@ def test_a_line_of_json_for_each_text(run: Path) -> None:
     characters = list(charrnn.load(path).stream("Prince", 60, 0.8, seed=7, top_k=5, until="a"))
     mean = sum(character.bits for character in characters) / len(characters)
     assert facts["bits_per_character"] == pytest.approx(mean, rel=1e-5)
+    assert [line["ended_by"] for line in lines] == ["until" if text.endswith("a") else "length" for text in texts]
     [nothing] = invoke(run, "--json", "-n", "0")[0].splitlines()
     assert (json.loads(nothing)["text"], json.loads(nothing)["bits_per_character"]) == ("", None)
 
@@ -163,7 +185,7 @@ def test_characters_are_shaded_by_their_bits_on_a_terminal_alone(run: Path) -> N
     common = (run, "--seed", "7", "-n", "200", "--color", "bits")
     characters = list(charrnn.load(run).stream(length=200, seed=7))
     text = "".join(character.text for character in characters)
-    shown = on_terminal(*common)
+    shown = on_terminal(*common, COLUMNS="500")
     style, styles, plain = "", list[str](), ""
     for escape, character in re.findall(r"\x1b\[([0-9;]*)m|([^\x1b])", shown):
         if character:
@@ -176,15 +198,19 @@ def test_characters_are_shaded_by_their_bits_on_a_terminal_alone(run: Path) -> N
         wanted = next((shade for bits, shade in SHADES.items() if one.bits >= bits), "")
         assert style == (wanted if one.text != "\n" else "")
     assert len(set(styles)) > 3
-    assert on_terminal(*common, NO_COLOR="1") == ended(text)
+    for plain in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert on_terminal(*common, COLUMNS="500", **plain) == ended(text)
     assert invoke(*common)[0] == text
 
 
 def test_a_style_ends_with_its_text_and_before_a_line_does(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     output = Output()
     output.terminal = output.styled = True
+    output.wrapper = Wrapper(80)
     output.write([("a", "1"), ("b", "1"), ("c", "4"), ("\n", "4"), ("d", "")])
+    output.finish()
     output.write([("e\x1b", "4")])
+    output.finish()
     assert capfdbinary.readouterr().out.decode() == "\x1b[1mab\x1b[0;4mc\x1b[0m\nd\x1b[4me␛\x1b[0m"
 
 

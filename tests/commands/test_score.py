@@ -93,7 +93,6 @@ def test_one_model_is_measured_and_its_surprises_shown(root: Path, text: Path) -
         out, err = invoke(model, text, "--checkpoint-dir", root, "--count", "3")
         assert err == ""
         assert "\x1b" not in out
-        assert max(map(len, out.splitlines())) <= 80
         assert f" {found.bits_per_character:.3f} " in out
         assert "letter.txt" in out
         assert "carried over the whole text" in out
@@ -158,7 +157,6 @@ def test_several_models_are_ranked_and_the_best_is_named(root: Path, text: Path)
         assert one["above_best"] == pytest.approx(means[one["model"]] - min(means.values()), abs=1e-12)
     with contextlib.chdir(root / "tolstoy"):
         out, _ = invoke(*(path.name for path in paths), text)
-    assert max(map(len, out.splitlines())) <= 80
     names = [Path(path).name for path in ranked]
     less = means[ranked[1]] - means[ranked[0]]
     said = f"{names[0]} explains the text best: {less:.3f} bits per character below {names[1]}."
@@ -327,7 +325,7 @@ def test_each_character_is_shaded_on_a_terminal_alone(root: Path, text: Path) ->
     assert "\x1b" not in without
     out, err = invoke(path, text, "--color", "bits")
     assert (out, err.count("--html FILE")) == (invoke(path, text)[0], 1)
-    assert without == out
+    assert re.sub(r"[\s─]+", "", without) == re.sub(r"[\s─]+", "", out)  # lines are as wide as the terminal
 
 
 def test_nothing_a_text_holds_is_obeyed_by_a_terminal(root: Path, text: Path) -> None:

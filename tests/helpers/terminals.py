@@ -44,8 +44,8 @@ def on_terminal(
         return received, process.wait(60)
 
 
-def text_on_terminal(*arguments: str | Path, environment: Mapping[str, str]) -> str:
+def text_on_terminal(*arguments: str | Path, environment: Mapping[str, str], columns: int | None = None) -> str:
     """The same of standard output, as text without the terminal's own carriage returns; the program must succeed."""
-    received, code = on_terminal(*arguments, environment=environment)
+    received, code = on_terminal(*arguments, environment=environment, columns=columns)
     assert code == 0
     return received.decode().replace("\r\n", "\n")

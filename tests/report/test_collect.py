@@ -133,8 +133,14 @@ def test_the_passage_is_held_out_and_charged_as_it_should_be(tmp_path: Path) -> 
 
 
 def test_shades_are_counted_from_their_bits_on() -> None:
-    assert shaded("abcdefg", [0, 0.99, 1, 2, 3.9, 4, 6]) == ((0, "ab"), (1, "c"), (2, "de"), (3, "f"), (4, "g"))
-    assert shaded("", []) == ()
+    assert shaded(zip("abcdefg", [0, 0.99, 1, 2, 3.9, 4, 6], strict=True)) == (
+        (0, "ab"),
+        (1, "c"),
+        (2, "de"),
+        (3, "f"),
+        (4, "g"),
+    )
+    assert shaded([]) == ()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""Lines broken between words, however the text comes in; and real terminals of several widths."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from pathlib import Path
+
+import pytest
+from helpers import tiny
+from helpers.terminals import on_terminal, text_on_terminal
+
+import charrnn
+from charrnn.terminal.wrapping import Wrapper, wrapped
+from charrnn.text.graphemes import clusters, columns
+from charrnn.text.vocabulary import Vocabulary, to_code_points
+
+
+def lines(text: str, width: int, indent: int = 0) -> list[str]:
+    return "".join(piece for piece, _ in wrapped([(text, "")], width, indent)).split("\n")
+
+
+def columns_of(line: str) -> int:
+    column = 0
+    for cluster in clusters(line):
+        column = (column // 8 + 1) * 8 if cluster == "\t" else column + columns(cluster)
+    return column
+
+
+def test_by_hand() -> None:
+    assert lines("The quick brown fox jumps.", 10) == ["The quick", "brown fox", "jumps."]
+    assert lines("The quick  brown\n\n  fox", 9) == ["The quick", "brown", "", "  fox"]
+    assert lines("abcdefghijkl mno", 5) == ["abcde", "fghij", "kl", "mno"]
+    assert lines("ab abcdefgh", 5) == ["ab", "abcde", "fgh"]
+    assert lines("他说：「走吧。」她走了。", 12) == ["他说：「走", "吧。」她走", "了。"]
+    assert lines("a\tb\tc", 16) == ["a\tb", "c"]
+    assert lines("\tx\n", 80) == ["\tx", ""]
+    assert lines("e\u0301" * 7, 5) == ["e\u0301" * 5, "e\u0301" * 2]
+    assert lines("漢字漢字", 5) == ["漢字", "漢字"]
+    assert lines("text    a file of many words", 16, 8) == ["text    a file", "        of many", "        words"]
+    assert lines("10\u00a0000 ships", 8) == ["10\u00a0000", "ships"]
+
+
+def test_no_line_begins_with_what_closes_one_in_chinese() -> None:
+    for width in range(8, 24, 2):
+        for line in lines("他说：「春眠不觉晓，处处闻啼鸟。」夜来风雨声，花落知多少。", width):
+            assert line[0] not in "，。」："
+            assert line[-1] != "「"
+
+
+def test_whatever_comes_in_whatever_pieces() -> None:
+    draw = random.Random(5)
+    alphabet = "ab c\u0301 漢字。「x\t-  한é\n!हि👨\u200d"
+    for _ in range(400):
+        text = "".join(draw.choice(alphabet) for _ in range(draw.randint(0, 90)))
+        width = draw.choice([2, 5, 8, 40])
+        wrapper, written, at = Wrapper(width), "", 0
+        while at < len(text):
+            size = draw.randint(1, 6)
+            written += "".join(piece for piece, _ in wrapper.feed([(text[at : at + size], "")]))
+            at += size
+        written += "".join(piece for piece, _ in wrapper.finish())
+        assert re.sub(r"\s", "", written) == re.sub(r"\s", "", text)
+        for line in written.split("\n"):
+            assert columns_of(line) <= max(width, 6)  # the widest cluster
+        for word in re.findall("[a-z!-]+", text):
+            if f" {word} " in f" {text} ".replace("\n", " ") and len(word) <= width:
+                assert word in written
+
+
+def test_a_word_that_begins_a_line_is_written_as_it_comes() -> None:
+    wrapper = Wrapper(10)
+    assert wrapper.feed([("un", "")]) == [("u", ""), ("n", "")]
+    assert wrapper.feed([("x y", "1")]) == [("x", "1")]  # y may yet grow too long for the line
+    assert wrapper.finish() == [(" ", "1"), ("y", "1")]
+
+
+# -- real terminals ---------------------------------------------------------------------------------------------------
+
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR")} | {"PYTHONUTF8": "1"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of random weights that writes words, marks and ideographs."""
+    vocabulary = Vocabulary.of(to_code_points("aeiourstlnm  \u0301漢字,\n"))
+    return tiny.run(tmp_path_factory.mktemp("runs"), "tale", {10: 4.0}, vocabulary=vocabulary)
+
+
+@pytest.mark.parametrize("width", [80, 60, 40])
+def test_samples_wrap_at_words(run: Path, width: int) -> None:
+    text = charrnn.load(run).generate(length=900, seed=3)
+    environment = ENVIRONMENT | {"NO_COLOR": "1"}
+    shown = text_on_terminal("sample", run, "--seed", "3", "-n", "900", environment=environment, columns=width)
+    assert shown == "\n".join(lines(text, width)).rstrip("\n") + "\n"
+    assert max(map(columns_of, shown.splitlines())) <= width
+    headed = text_on_terminal(
+        "sample", run, "--seed", "3", "--count", "2", "-n", "90", environment=environment, columns=width
+    )
+    assert max(map(columns_of, headed.splitlines())) <= width
+    assert " ".join(headed.split()).count("--- iteration 10, temperature 0.8, seed ") == 2
+
+
+def test_training_wraps_at_words_and_a_dumb_terminal_gets_only_text(tmp_path: Path) -> None:
+    text = "".join(f"ship {n} came in with {n * n} crates\n" * 3 for n in range(40)).replace("\n", " ")
+    (tmp_path / "ships.txt").write_text(text, "utf-8")
+    options = ("--rnn-size", "8", "--iterations", "20", "--snapshot-at", "10", "--threads", "1", "--seq-length", "16")
+    for width, term in ((40, "dumb"), (60, "xterm")):
+        received, code = on_terminal(
+            "train", tmp_path / "ships.txt", *options, "--batch-size", "4", "--checkpoint-dir", tmp_path / str(width),
+            environment=ENVIRONMENT | {"TERM": term}, columns=width,
+        )  # fmt: skip
+        assert code == 0
+        shown = received.decode().replace("\r\n", "\n")
+        assert ("\x1b" in shown) == (term != "dumb")
+        shown = re.sub(r"\x1b\[[\d;]*m", "", shown)
+        assert max(map(columns_of, shown.split("\n"))) <= width
+        [snapshot] = (tmp_path / str(width)).rglob("iteration-000010.safetensors")
+        sample = charrnn.load(snapshot).header.sample
+        assert sample is not None
+        assert "\n".join(lines(sample.text.strip("\n"), width)) in shown
+        assert "--- iteration 10, train " in shown
