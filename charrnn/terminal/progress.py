@@ -248,7 +248,8 @@ class Display:
                 self._say(label + sentence)
                 label = " " * _LABEL
             if judged.command:
-                self._say(textwrap.indent(folded_command(judged.command, 72), " " * _LABEL), copied=True)
+                command = folded_command(judged.command, (output.width(sys.stderr) or 80) - _LABEL)
+                self._say(textwrap.indent(command, " " * _LABEL), copied=True)
         self._say(f"kept    {self.run.path} (samples.md has every sample)", copied=True)
         self._say(f"next    charrnn sample {path} --temperature 0.7", copied=True)
         self._say(f"        charrnn compare {path}", copied=True)
