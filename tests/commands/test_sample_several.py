@@ -142,7 +142,7 @@ def test_what_cannot_be(run: Path, arguments: list[str], kind: type[CharrnnError
 
 
 def test_every_snapshot_of_what_is_no_run(run: Path) -> None:
-    with pytest.raises(RunError, match="no such run"):
+    with pytest.raises(RunError, match="a whole run is wanted"):
         invoke(run / "iteration-000010.safetensors", "--every-snapshot")
 
 
