@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
+from typing import NoReturn
 
+from charrnn.commands import streams
 from charrnn.commands.app import app
 from charrnn.errors import CharrnnError
+from charrnn.files import discard_stdout
 from charrnn.formatting import visible
 
 
-def _speak_utf8() -> None:
-    """Files and pipes get UTF-8 whatever the locale; a terminal shows what it can, and nothing fails for the rest."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
-
-
 def main() -> None:
-    """Run the command line. Exit codes: 0; 1 an error; 2 usage; 130 Ctrl-C, 143 terminated."""
+    """Run the command line. Exit codes: 0; 1 an error; 2 usage; and 128 + its number for a signal: 130 Ctrl-C."""
     # NumPy's threads gain little at one character at a time, and lose nearly everything (5,000 characters a second
     # become 60) while something else, such as a training, keeps the cores busy. Counts only before NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _speak_utf8()
+    streams.prepare()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # while what fails can still be said
     except CharrnnError as error:
-        line = visible(str(error)).replace("\n", "␊")  # it may name a file that others named
-        print(f"charrnn: {line}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _leave(error)
     except OSError as error:
-        if error.filename is not None or error.errno is None:
-            raise
-        from charrnn.files import discard_stdout
-
-        discard_stdout()  # what is left in Python's buffer must have somewhere to go at exit
         if isinstance(error, BrokenPipeError):  # the reader (`| head`) has all it wanted
+            discard_stdout()
             sys.exit(0)
-        print(f"charrnn: standard output: cannot be written ({error.strerror}). Free space?", file=sys.stderr)
-        sys.exit(1)
+        if error.errno is None:
+            raise
+        if error.filename is not None:
+            _leave(CharrnnError(f"{error.filename}: {error.strerror}."))
+        discard_stdout()  # what is left in Python's buffer must have somewhere to go at exit
+        _leave(streams.stdout_error(error))
+
+
+def _leave(error: CharrnnError) -> NoReturn:
+    """Say what went wrong, and exit."""
+    line = visible(str(error)).replace("\n", "␊")  # it may name a file that others named
+    print(f"charrnn: {line}", file=sys.stderr)
+    sys.exit(error.exit_code)

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 
-from charrnn.errors import CharrnnError
+from charrnn.commands.streams import stdout_error
 from charrnn.files import discard_stdout
 from charrnn.formatting import SHADES, shade_level
 from charrnn.terminal import output
@@ -113,4 +113,4 @@ def to_the_end() -> Iterator[None]:
     except OSError as error:
         discard_stdout()
         if not isinstance(error, BrokenPipeError):  # which Typer would turn into exit code 1
-            raise CharrnnError(f"standard output: cannot be written ({error.strerror}).", "Free space?") from None
+            raise stdout_error(error) from None
