@@ -249,6 +249,7 @@ def train(
     if isinstance(text, corpus.Corpus) and (names := sorted(known[ReadConfig] & set(settings))):
         raise UsageError(f"{', '.join(names)}: how a text is read; this one has been.", "Give it to from_text.")
 
+    from charrnn.evaluation.held_out_check import examined
     from charrnn.training import autotune
     from charrnn.training.checkpointing import record
 
@@ -256,6 +257,7 @@ def train(
         source = text if text.validation else corpus.with_validation(text, training.val_text)
     else:
         source = corpus.read(text or known_texts.bundled(), reading, val_text=training.val_text)
+    source = examined(source, source.split(training.val_frac, training.val_max, training.val_at))
     trainer, _ = autotune.begin(source, preset, model, training, device)
     if checkpoint_dir is None:
         return trainer.events()

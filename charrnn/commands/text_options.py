@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.commands.completion import texts
-from charrnn.config import ReadConfig
+from charrnn.config import ReadConfig, TrainConfig
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
+    from charrnn.text.finding import Finding
     from charrnn.text.sources import Source
 
 Texts = Annotated[
@@ -26,18 +27,22 @@ Texts = Annotated[
 ]
 
 
-def read(texts: Sequence[str | Source], reading: ReadConfig, *, check: bool = False, **files: Any) -> Corpus:
+def read(
+    texts: Sequence[str | Source], reading: ReadConfig, *, training: TrainConfig | None = None, **files: Any
+) -> Corpus:
     """Read texts, with a bar on a terminal if it takes long, and say on standard error what should be known of them.
 
     Args:
         texts: As in `corpus.read`.
         reading: How they are read.
-        check: Whether to say that there is a licence in them, too, which nobody wants to train on.
+        training: What will be trained on them: a licence in them is told, too, and what makes the part that is held
+            out a bad measure, which is kept in the corpus.
         files: The other arguments of `corpus.read`.
 
     Raises:
         CorpusError: They cannot be read.
     """
+    from charrnn.evaluation.held_out_check import examined
     from charrnn.formatting import visible
     from charrnn.terminal.progress_bar import stage_bars
     from charrnn.text import corpus
@@ -46,7 +51,10 @@ def read(texts: Sequence[str | Source], reading: ReadConfig, *, check: bool = Fa
 
     with stage_bars() as progress:
         source = corpus.read(texts, reading, progress=progress, **files)
-    findings = documents.boilerplate(CheckedText(source)) if check else ()
+    findings: list[Finding] = []
+    if training is not None:
+        source = examined(source, source.split(training.val_frac, training.val_max, training.val_at))
+        findings = [*documents.boilerplate(CheckedText(source)), *source.findings]
     for note in [*source.notes, *(f"{finding.message}. {finding.advice}" for finding in findings)]:
         print(f"charrnn: {visible(note)}", file=sys.stderr)
     return source

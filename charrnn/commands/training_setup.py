@@ -76,7 +76,7 @@ def new(
             model = replace(model, **{key: getattr(theirs.model, key) for key in _EMBEDDING if key not in typed})
         reading = replace(reading, **{key: getattr(theirs.reading, key) for key in _TOLD_APART_BY if key not in typed})
     corpus = text_options.read(
-        texts or [str(known_texts.bundled())], reading, check=True, val_text=training.val_text, **asdict(source)
+        texts or [str(known_texts.bundled())], reading, training=training, val_text=training.val_text, **asdict(source)
     )
     prepare(where.threads)
     from charrnn.training import autotune

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.config import TrainConfig
-from charrnn.evaluation import ngrams
+from charrnn.evaluation import held_out_check, ngrams
 from charrnn.evaluation.ngrams import Baseline
 from charrnn.text.corpus import Corpus
 from charrnn.text.finding import Finding
@@ -110,14 +110,18 @@ def summarize(corpus: Corpus, config: TrainConfig | None = None) -> TextSummary:
         common=tuple(counted[:20]),
         rare=tuple(rare_characters(corpus, _RARE)),
         unknown=len(corpus.alphabet) - len(corpus.vocabulary) + 1 if corpus.vocabulary.unknown else 0,
-        findings=tuple(diagnose(corpus)),
+        findings=tuple(diagnose(corpus, split)),
         baseline=_baseline(corpus, split),
         notes=corpus.notes,
     )
 
 
-def diagnose(corpus: Corpus) -> list[Finding]:
+def diagnose(corpus: Corpus, split: Split | None = None) -> list[Finding]:
     """Look for everything that may be wrong with a text.
+
+    Args:
+        corpus: The text.
+        split: What is held out of it; None: as is usual.
 
     Returns:
         What was found, the most important first.
@@ -127,7 +131,10 @@ def diagnose(corpus: Corpus) -> list[Finding]:
     """
     text = CheckedText(corpus)
     checks = CHECKS_OF_BYTES if corpus.config.bytes else CHECKS
-    return [finding for check in checks for finding in check(text)]
+    first, *others = [list(check(text)) for check in checks]
+    usual = TrainConfig()
+    split = split or corpus.split(usual.val_frac, usual.val_max, usual.val_at)
+    return [*first, *held_out_check.examine(corpus, split), *(finding for found in others for finding in found)]
 
 
 def rare_characters(corpus: Corpus, fewer_than: int = 10) -> list[tuple[str, int]]:

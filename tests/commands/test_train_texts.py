@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.command_line import SHORT, CommandLine, latest_snapshot
 from helpers.trainings import TEXT, assert_same, folder
+
+from charrnn.evaluation.verdict import of_run
+from charrnn.runs.run import Run
 
 
 @pytest.fixture
@@ -129,3 +133,30 @@ def test_a_licence_is_pointed_at_and_left_out_when_asked(tmp_path: Path, cli: Co
     said = cli.train("sheep.txt", "--strip-gutenberg", *SHORT, "--iterations", "3", "--name", "stripped")
     assert "licence" not in said
     assert not set(latest_snapshot(tmp_path / "checkpoints" / "stripped").header.vocabulary.characters) - set(TEXT)
+
+
+def test_what_makes_the_held_out_text_a_bad_measure_is_said_kept_and_judged(tmp_path: Path, cli: CommandLine) -> None:
+    rng = random.Random(0)
+    words = {"".join(rng.choice("bdfgklmnprst") + rng.choice("aeiou") for _ in range(3)) for _ in range(1500)}
+    (tmp_path / "words").write_text("\n".join(sorted(words)), "utf-8")
+    measured = ("--eval-every", "4", "--iterations", "16", "--learning-rate", "0.01")
+    said = cli.train("words", *SHORT, *measured, "--name", "sorted")
+    assert "charrnn: the lines are in alphabetical order, and what is held out begins with 's" in said
+    header = latest_snapshot(tmp_path / "checkpoints" / "sorted").header
+    assert [finding.kind for finding in header.findings] == ["sorted-lines"]
+    verdict = of_run(Run(tmp_path / "checkpoints" / "sorted"))
+    assert verdict is not None
+    assert verdict.outcome != "too short to say"
+    assert any("--shuffle lines" in sentence for sentence in verdict.sentences)
+    cli.train("--resume", tmp_path / "checkpoints" / "sorted", "--iterations", "20")
+    assert latest_snapshot(tmp_path / "checkpoints" / "sorted").header.findings == header.findings
+    assert "alphabetical" not in cli.train("words", *SHORT, *measured, "--shuffle", "lines", "--name", "shuffled")
+    assert latest_snapshot(tmp_path / "checkpoints" / "shuffled").header.findings == ()
+
+
+@pytest.mark.parametrize("name", ["page.html", "letters.txt"])
+def test_markup_and_a_guessed_encoding_are_said(tmp_path: Path, cli: CommandLine, name: str) -> None:
+    text = f"<html><body>{TEXT}</body></html>" if name == "page.html" else "Ça été là où l’œuvre est.\n" + TEXT
+    (tmp_path / name).write_bytes(text.encode("cp1252"))
+    said = cli.train(name, *SHORT, "--iterations", "5")
+    assert ("HTML: its tags will be learnt too" if name == "page.html" else "read as cp1252, not being UTF-8") in said

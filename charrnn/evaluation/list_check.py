@@ -1,0 +1,114 @@
+"""Whether a text is a list, of one item a line, whose order or whose repeats make its held-out part a bad measure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from charrnn import formatting
+from charrnn.text.corpus import Corpus
+from charrnn.text.finding import Finding
+from charrnn.text.split import Split
+
+_READ = 4_000_000  # characters of a text in which repeats are looked for
+_PIECES, _PIECE = 32, 32_000  # characters, and how many pieces of so many, in which its order is looked at
+_FEWEST = 100  # lines that make a list
+_ODD = 0.02  # of them that may be blank or indented: more are in verse, plays and code
+_SHORT = 40  # characters of a line on average: longer ones are sentences
+_IN_ORDER = 0.9  # of the pairs of lines that follow each other; in no order it is a half
+_REPEATED = 0.05  # of the lines
+_SENTENCES = 0.3  # of them, at most, that end as sentences and verses do
+_NUMBERED = re.compile(r"^[\W\d_]+")
+
+
+def sorted_lines(corpus: Corpus, split: Split, harder: bool) -> Iterator[Finding]:
+    """Lines in alphabetical order, so that their end has other words than the rest.
+
+    Args:
+        corpus: The text.
+        split: What is held out of it.
+        harder: Whether its end is harder than other parts of it: without that, long lines may be in order.
+
+    Yields:
+        A finding, if it is so, whose count is the characters held out.
+    """
+    if len(split.held_out) != 1 or corpus.validation or corpus.config.documents:
+        return
+    pieces = [_keys(corpus, start) for start in _places(len(corpus))]
+    pairs = [pair for keys in pieces for pair in pairwise(keys) if pair[0] != pair[1]]
+    ends = [pair for pair in pairwise([keys[0] for keys in pieces if keys]) if pair[0] != pair[1]]
+    held_out = split.held_out[0]
+    lines = corpus.vocabulary.decode(corpus.ids[held_out.start : held_out.stop][:_PIECE]).split("\n")
+    words = [line.strip() for line in lines[1:-1] if line.strip()]
+    long = sum(map(len, words)) > _SHORT * len(words)
+    if len(pairs) < _FEWEST or not words or (long and not harder):
+        return
+    rising = sum(first < second for first, second in pairs) / len(pairs)
+    on_the_whole = sum(first < second for first, second in ends) / max(1, len(ends))
+    if max(rising, 1 - rising) < _IN_ORDER or (ends and max(on_the_whole, 1 - on_the_whole) < 0.8):
+        return
+    yield Finding(
+        kind="sorted-lines",
+        message=f"the lines are in alphabetical order, and what is held out begins with {_quoted(words[0])}",
+        advice="--shuffle lines holds out some of every letter, and teaches no order.",
+        count=held_out.size,
+        examples=(words[0],),
+    )
+
+
+def _places(size: int) -> Sequence[int]:
+    """Where the pieces begin: all of a short text, and spread over a long one."""
+    length = min(_PIECE, max(1, size // _PIECES))
+    return [index * max(1, size - length) // (_PIECES - 1) for index in range(_PIECES)]
+
+
+def _keys(corpus: Corpus, start: int) -> list[str]:
+    """What the lines of a piece are sorted by: letters without case or accents, and without numbers before them."""
+    length = min(_PIECE, max(1, len(corpus) // _PIECES))
+    lines = corpus.vocabulary.decode(corpus.ids[start : start + length]).split("\n")
+    whole = lines[bool(start) : -1 if start + length < len(corpus) else None]
+    decomposed = (unicodedata.normalize("NFKD", line.casefold()) for line in whole)
+    plain = ("".join(c for c in line if not unicodedata.combining(c)) for line in decomposed)
+    return [key for line in plain if (key := _NUMBERED.sub("", line))]
+
+
+def repeated_items(corpus: Corpus) -> Iterator[Finding]:
+    """A list in which many items stand more than once.
+
+    Yields:
+        A finding, if it is so, whose count is the lines that stand there before.
+    """
+    text = corpus.vocabulary.decode(corpus.ids[:_READ])
+    lines = text.split("\n")
+    lines = lines[:-1] if len(corpus) > _READ else lines
+    counts = Counter(line for line in lines if line.strip())
+    total = counts.total()
+    odd = len(lines) - total + sum(count for line, count in counts.items() if line[0] in " \t")
+    repeats = total - len(counts)
+    sentences = sum(count for line, count in counts.items() if line.rstrip()[-1] in ".,:;!?…")
+    if (
+        total < _FEWEST
+        or sentences > _SENTENCES * total
+        or odd > _ODD * len(lines)
+        or len(text) > _SHORT * total
+        or repeats < _REPEATED * total
+    ):
+        return
+    scope = f" of the first {_READ:,} characters" if len(corpus) > _READ else ""
+    examples = [f"{_quoted(line)} {count:,} times" for line, count in counts.most_common(3) if count > 1]
+    share = f"{100 * repeats / total:.1f} %"
+    yield Finding(
+        kind="repeated-items",
+        message=f"{repeats:,} of {total:,} lines{scope} stand there before, {share}: {', '.join(examples)}",
+        advice="Keep one of each: awk '!seen[$0]++' OLD.txt > NEW.txt; what is held out has been learnt otherwise.",
+        count=repeats,
+        examples=tuple(examples),
+    )
+
+
+def _quoted(line: str) -> str:
+    """A line, or its beginning, for a message."""
+    return repr(formatting.visible(line if len(line) <= 30 else line[:29] + "…"))
