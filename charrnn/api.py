@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,8 @@ class Model:
             DivergedError: As `generate` does.
         """
         request = _request(length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish)
-        [text] = request.generate(self._engine, self.vocabulary, prime)
+        known = self._known(prime) if isinstance(prime, str) else prime
+        [text] = request.generate(self._engine, self.vocabulary, known)
         return text.characters
 
     def generate_many(
@@ -138,7 +140,8 @@ class Model:
         request = _request(
             length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish, count=count
         )
-        return [_joined(text.characters) for text in request.generate(self._engine, self.vocabulary, prime)]
+        known = self._known(prime) if isinstance(prime, str) else prime
+        return [_joined(text.characters) for text in request.generate(self._engine, self.vocabulary, known)]
 
     def state(self, text: str, after: State | None = None) -> State:
         """Read a text, to go on from it.
@@ -155,7 +158,7 @@ class Model:
             UsageError: There is nothing to read.
             VocabularyError: The text has characters that the model has never seen.
         """
-        return self._engine.read(self.vocabulary.encode(text).tolist(), after)
+        return self._engine.read(self.vocabulary.encode(self._known(text)).tolist(), after)
 
     def bits_per_character(self, text: str) -> float:
         """Measure how surprising a text is.
@@ -170,7 +173,14 @@ class Model:
             CorpusError: The text is too short.
             VocabularyError: It has characters that the model has never seen.
         """
-        return bits_per_character(self._engine, self.vocabulary, text)
+        return bits_per_character(self._engine, self.vocabulary, self._known(text))
+
+    def _known(self, text: str) -> str:
+        """A text in characters that the model knows, as far as it has the same in another form; warns if it changes."""
+        form = self.vocabulary.form_of(text)
+        if note := form.note("the text"):
+            warnings.warn(note, stacklevel=3)
+        return form.text
 
 
 def _request(length: int, temperature: float, until: str | Sequence[str], seed: int | None, **limits: Any) -> Request:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from charrnn.network.engine import Engine
     from charrnn.runs.checkpoint import Checkpoint
     from charrnn.sampling.request import GeneratedText
+    from charrnn.text.known_forms import KnownForm
     from charrnn.text.vocabulary import Vocabulary
 
 
@@ -88,18 +89,19 @@ def sample(
     )
     search: NoveltySearch | None = None
     searched = novelty.novelty or not typed.keys().isdisjoint(("text", "novelty_length"))
-    told: set[str] = set()
+    told = _Told()
     with to_the_end():
         for model in models:
             vocabulary = model.header.vocabulary
-            known_prime = _in_known_characters(typed_prime, vocabulary, bounds.unseen)
-            texts = request.generate(_engine(model, device), vocabulary, known_prime)
+            prime = _known_form(typed_prime, vocabulary, bounds.unseen)
+            texts = request.generate(_engine(model, device), vocabulary, prime.text)
             print(f"charrnn: {_origin(model)}; {_seeds(texts)}", file=sys.stderr)
-            _tell_impossible(request.until, vocabulary, told)
+            told.tell(prime.note("the prompt"))
+            _tell_stops(request.until, vocabulary, told)
             if searched and search is None:  # the snapshots of a run have one text
                 search = NoveltySearch(model, novelty.text, novelty.novelty_length)
             for text in texts:
-                printer.print(Output(vocabulary.of_bytes), model, request, known_prime, text, search)
+                printer.print(Output(vocabulary.of_bytes), model, request, prime.shown, text, search)
 
 
 def _temperatures(sampling: SamplingConfig, candidates: CandidatesConfig) -> tuple[float, ...]:
@@ -159,32 +161,45 @@ def _read_prime(typed: str | None, file: Path | None) -> str:
         raise CharrnnError(f"--prompt-file {name}: byte {error.start:,} is not UTF-8.", "Convert it first.") from None
 
 
-def _in_known_characters(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> str:
-    """The prime in characters that the model knows. Raises VocabularyError if it is not to be changed."""
-    if unseen == "replace":
-        return vocabulary.replace_unseen(prime)
-    if unseen == "drop":
-        return vocabulary.drop_unseen(prime)
-    try:
-        vocabulary.encode(prime)
+def _known_form(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> KnownForm:
+    """The prime in characters that the model knows. Raises VocabularyError for one that it has in no form."""
+    form = vocabulary.form_of(prime, unseen)
+    try:  # a message names what has an equivalent, too
+        vocabulary.encode(form.text if all(character in vocabulary for character in form.text) else form.normalized())
     except VocabularyError as error:
         raise VocabularyError(
             f"--prompt: {error.what}", "Change it, or use --unknown replace or --unknown drop."
         ) from None
-    return prime
+    return form
 
 
-def _tell_impossible(strings: tuple[str, ...], vocabulary: Vocabulary, told: set[str]) -> None:
-    """Say on standard error, once, which stop strings cannot come, as the model lacks a character."""
+class _Told:
+    """What was said on standard error: several snapshots of a run have the same to be said of them."""
+
+    def __init__(self) -> None:
+        self._lines: set[str] = set()
+
+    def tell(self, line: str | None) -> None:
+        """Say it, if there is something to say and it was not said before."""
+        from charrnn.formatting import visible
+
+        if line and line not in self._lines:
+            print(f"charrnn: {visible(line)}", file=sys.stderr)
+            self._lines.add(line)
+
+
+def _tell_stops(strings: tuple[str, ...], vocabulary: Vocabulary, told: _Told) -> None:
+    """Say which stop strings are looked for in another form, and which cannot come, as the model lacks a character."""
     from charrnn.formatting import one_line
+    from charrnn.sampling.stopping import stop_form
 
     for string in strings:
+        form = stop_form(string, vocabulary)
+        told.tell(form.note(f"--until {one_line(string)}"))
         try:
-            vocabulary.encode(string)
+            vocabulary.encode(form.text)
         except VocabularyError as error:
-            if (line := f"--until {one_line(string)}: cannot come: {error.what}") not in told:
-                print(f"charrnn: {line}", file=sys.stderr)
-                told.add(line)
+            told.tell(f"--until {one_line(string)}: cannot come: {error.what}")
 
 
 def _origin(checkpoint: Checkpoint) -> str:

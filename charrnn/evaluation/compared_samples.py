@@ -107,9 +107,9 @@ def _write(
     samples: list[WrittenSample] = []
     for file in files if request.length else ():
         row, vocabulary = rows[file.path], file.header.vocabulary
-        fitted = vocabulary.replace_unseen(prime) or vocabulary.default_prime
+        fitted = vocabulary.form_of(prime, "replace").text or vocabulary.default_prime
         if fitted != prime:
-            notes.append(f"{row.label} has never seen some characters of {prime!r}; it began with {fitted!r}.")
+            notes.append(f"{row.label} does not know some characters of {prime!r}; it began with {fitted!r}.")
         try:
             engine = Engine(file.header.model, loader.load(file.path).weights)
             samples += [

@@ -58,7 +58,8 @@ def find(texts: Sequence[str], source: Corpus, parts: Parts | None = None, least
     if least < 1:
         raise UsageError(f"--novelty-length {least}: at least 1 character.")
     numbers = np.random.default_rng(0).integers(1 << 64, size=len(source.vocabulary) + 1, dtype=np.uint64)
-    units = [_units(text, source.vocabulary) for text in texts]
+    encoded = [_units(text, source.vocabulary) for text in texts]
+    units = [unit for unit, _ in encoded]
     prints = [_fingerprints(numbers[unit], least) for unit in units]
     wanted = np.unique(np.concatenate([*prints, np.empty(0, np.uint64)]))
     occurs = np.zeros(len(wanted), dtype=bool)
@@ -73,19 +74,26 @@ def find(texts: Sequence[str], source: Corpus, parts: Parts | None = None, least
                 places = np.minimum(wanted.searchsorted(prints_here), len(wanted) - 1)
                 occurs[places[wanted[places] == prints_here]] = True
     return [
-        _in_characters(text, unit, occurs[wanted.searchsorted(print_)], least, source.vocabulary)
-        for text, unit, print_ in zip(texts, units, prints, strict=True)
+        _in_characters(sizes, occurs[wanted.searchsorted(print_)], least)
+        for (_, sizes), print_ in zip(encoded, prints, strict=True)
     ]
 
 
-def _units(text: str, vocabulary: Vocabulary) -> NDArray[np.integer[Any]]:
-    """Ids (n,) of characters, or of bytes; what the vocabulary has not is one id more, which no corpus has."""
+def _units(text: str, vocabulary: Vocabulary) -> tuple[NDArray[np.integer[Any]], NDArray[np.intp]]:
+    """Ids (n,) of what is looked up, and how many they are of each character (len(text),).
+
+    Those are bytes, or characters in the form that the vocabulary has; what it has in none is one id more, which no
+    corpus has.
+    """
     if vocabulary.of_bytes:
-        return np.frombuffer(text.encode("utf-8", "surrogateescape"), dtype=np.uint8)
-    known = np.array([character in vocabulary for character in text], dtype=bool)
+        sizes = np.array([len(character.encode("utf-8", "surrogateescape")) for character in text], dtype=np.intp)
+        return np.frombuffer(text.encode("utf-8", "surrogateescape"), dtype=np.uint8), sizes
+    form = vocabulary.form_of(text)
+    read = form.text
+    known = np.array([character in vocabulary for character in read], dtype=bool)
     ids = np.full(len(known), len(vocabulary), dtype=np.int64)
-    ids[known] = vocabulary.encode_points(to_code_points(text)[known])
-    return ids
+    ids[known] = vocabulary.encode_points(to_code_points(read)[known])
+    return ids, form.sizes()
 
 
 def _fingerprints(values: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
@@ -108,20 +116,16 @@ def _fingerprints(values: NDArray[np.uint64], length: int) -> NDArray[np.uint64]
         size *= 2
 
 
-def _in_characters(
-    text: str, units: NDArray[np.integer[Any]], begins: NDArray[np.bool_], least: int, vocabulary: Vocabulary
-) -> Overlap:
-    """The stretches of a text from where the runs begin that were found."""
-    change = np.zeros(len(units) + 1, dtype=np.int64)
+def _in_characters(sizes: NDArray[np.intp], begins: NDArray[np.bool_], least: int) -> Overlap:
+    """The stretches of a text from where the runs begin that were found; `sizes` has the units of each character."""
+    ends = np.cumsum([0, *sizes.tolist()])
+    change = np.zeros(ends[-1] + 1, dtype=np.int64)
     starts = np.flatnonzero(begins)
     np.add.at(change, starts, 1)
     np.add.at(change, starts + least, -1)
     covered = np.concatenate(([False], np.cumsum(change)[:-1] > 0, [False]))
     edges = np.flatnonzero(covered[1:] != covered[:-1])
-    if vocabulary.of_bytes:  # a character that is found in part is not
-        lengths = [len(character.encode("utf-8", "surrogateescape")) for character in text]
-        ends = np.cumsum([0, *lengths])
-        begin, end = ends.searchsorted(edges[0::2]), ends.searchsorted(edges[1::2], side="right") - 1
-        edges = np.column_stack((begin, end)).ravel()
-    pairs = zip(edges[0::2].tolist(), edges[1::2].tolist(), strict=True)
-    return Overlap(tuple((start, stop) for start, stop in pairs if start < stop), len(text))
+    # A character that is found in part is not.
+    begin, end = ends.searchsorted(edges[0::2]), ends.searchsorted(edges[1::2], side="right") - 1
+    pairs = zip(begin.tolist(), end.tolist(), strict=True)
+    return Overlap(tuple((start, stop) for start, stop in pairs if start < stop), len(sizes))

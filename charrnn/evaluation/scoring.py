@@ -4,10 +4,12 @@ The text may be anyone's, in any characters, and models of different vocabularie
 for the same characters, those they have never seen included, by one rule.
 
 A character costs the bits that the model gave it, minus the binary logarithm of its probability; of a model of bytes,
-those of all its bytes. One that the model has never seen costs UNSEEN_BITS. If the vocabulary has an unknown symbol,
-which stood for such characters in training, it costs the symbol's bits as well: the symbol does not say which character
-it is. What the model reads in the place of an unseen character, to go on from, is the unknown symbol; without one the
-nearest character (`Vocabulary.nearest`), and where there is none the most frequent.
+those of all its bytes. What the model has in another form only, composed or as the other kind of quote, dash or space
+(`Vocabulary.form_of`), is read as that and costs the bits of all that is read for it. One that the model has never seen
+costs UNSEEN_BITS. If the vocabulary has an unknown symbol, which stood for such characters in training, it costs the
+symbol's bits as well: the symbol does not say which character it is. What the model reads in the place of an unseen
+character, to go on from, is the unknown symbol; without one the nearest character (`Vocabulary.nearest`), and where
+there is none the most frequent.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +48,16 @@ class Score:
     bits: NDArray[np.float64]  # (len(text),) of each
     unseen: NDArray[np.bool_]  # (len(text),) which the model has never seen
     before: str = ""  # the characters at the beginning that were only read
+    rare_symbol: bool = False  # whether an unseen character costs the bits of the unknown symbol as well
 
     @property
     def bits_per_character(self) -> float:
         """The mean over the characters scored."""
         return float(self.bits.mean())
+
+    def mean_without(self, left_out: NDArray[np.bool_]) -> float | None:
+        """Bits per character of those that are not left out, (len(text),); None if all are."""
+        return None if left_out.all() else float(self.bits[~left_out].mean())
 
     @property
     def bits_per_byte(self) -> float:
@@ -127,26 +135,37 @@ def score(
             f"{'is' if lead == 1 else f'{lead:,} are'} only read.",
             "Give a longer text.",
         )
-    ids, begins, unseen = _encoded(vocabulary, text)
-    first_id = int(begins[lead])
+    ids, sizes, unseen = _encoded(vocabulary, text)
+    first_id = int(sizes[:lead].sum())
     inputs = len(ids) - 1
-    plan = list(_carried(inputs) if window is None else _cold(inputs, first_id, window))
-    surprise = np.add.reduceat(_bits(engine, ids, plan, progress)[first_id:], begins[lead:] - first_id)
-    unseen = unseen[lead:]
+    if inputs < max(1, first_id):
+        raise CorpusError("nothing of the text is left to score in the characters of the model.", "Give a longer text.")
+    plan = list(_carried(inputs) if window is None else _cold(inputs, max(1, first_id), window))
+    surprise = _bits(engine, ids, plan, progress)
     surprise[unseen] = UNSEEN_BITS + (surprise[unseen] if vocabulary.unknown else 0.0)
-    return Score(text[lead:], surprise, unseen, text[:lead])
+    charged, has_unseen = (_by_character(values[first_id:], sizes[lead:]) for values in (surprise, unseen))
+    return Score(text[lead:], charged, has_unseen > 0, text[:lead], rare_symbol=vocabulary.unknown)
+
+
+def _by_character(values: NDArray[Any], sizes: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The sums of the values (n,) of what is read for each character, (len(sizes),); zero where that is nothing."""
+    begins = np.cumsum(sizes) - sizes
+    sums = np.zeros(len(sizes))
+    sums[sizes > 0] = np.add.reduceat(values.astype(np.float64), begins[sizes > 0])
+    return sums
 
 
 def _encoded(vocabulary: Vocabulary, text: str) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
-    """The ids (n,) that are read, where each character's begin (len(text),), and which characters are unseen."""
+    """The ids (n,) that are read, how many for each character (len(text),), and which ids are read for unseen ones."""
     if vocabulary.of_bytes:
         ids = vocabulary.encode(text).astype(np.intp)
-        sizes = [len(character.encode("utf-8", "surrogateescape")) for character in text]
-        return ids, np.cumsum([0, *sizes[:-1]], dtype=np.intp), np.zeros(len(text), dtype=np.bool_)
-    distinct, where = np.unique(to_code_points(text), return_inverse=True)
+        sizes = np.array([len(character.encode("utf-8", "surrogateescape")) for character in text], dtype=np.intp)
+        return ids, sizes, np.zeros(len(ids), dtype=np.bool_)
+    form = vocabulary.form_of(text)
+    distinct, where = np.unique(to_code_points(form.text), return_inverse=True)
     input_ids = np.array([_read_as(vocabulary, chr(point)) for point in distinct.tolist()], dtype=np.intp)
     unseen = ~np.isin(distinct, vocabulary.code_points)
-    return input_ids[where], np.arange(len(text), dtype=np.intp), unseen[where]
+    return input_ids[where], form.sizes(), unseen[where]
 
 
 def _read_as(vocabulary: Vocabulary, character: str) -> int:
@@ -157,7 +176,7 @@ def _read_as(vocabulary: Vocabulary, character: str) -> int:
         nearest = vocabulary.nearest(character)
         if nearest is None:
             return vocabulary.most_frequent
-        character = nearest
+        character = nearest[0]
     return int(vocabulary.encode(character)[0])
 
 

@@ -244,7 +244,7 @@ def _reported(
     """What a checkpoint is, writes and reads."""
     header = loaded.header
     vocabulary, engine = header.vocabulary, Engine(header.model, loaded.weights)
-    fitted = vocabulary.replace_unseen(prime or "") or vocabulary.default_prime
+    fitted = vocabulary.form_of(prime or "", "replace").text or vocabulary.default_prime
     samples: tuple[TemperatureSample, ...] = ()
     passage: HeldOutPassage | str = "its outputs are not numbers."
     try:

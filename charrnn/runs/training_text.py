@@ -54,7 +54,7 @@ def find_training_text(
     """
     reading = replace(header.reading, min_count=1)
     if text is not None:  # its encoding is its own
-        source = read([text], reading if reading.bytes else replace(reading, encoding="auto"))
+        source = read([text], reading if reading.bytes else replace(reading, encoding="auto"), learn=False)
     else:
         origin = _origin(path.parent) if path else {}
         if not origin.get("texts") or STDIN in origin["texts"]:

@@ -11,7 +11,7 @@ from charrnn.errors import UsageError
 from charrnn.network.engine import Engine, State
 from charrnn.sampling.chain import make_chain
 from charrnn.sampling.generate import generate, generate_many
-from charrnn.sampling.stopping import MAX_OVERRUN, Characters, Ending, stop_after, stop_at_unit_end
+from charrnn.sampling.stopping import MAX_OVERRUN, Characters, Ending, stop_after, stop_at_unit_end, stop_form
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -89,8 +89,9 @@ class Request:
             streams = generate_many(engine, vocabulary, prime, length, processors, rngs)
         if self.finish is not None:
             streams = [stop_at_unit_end(stream, self.length, self.finish) for stream in streams]
+        until = [stop_form(string, vocabulary).text for string in self.until]
         return [
-            GeneratedText(seed, temperature, Characters(stop_after(stream, self.until)))
+            GeneratedText(seed, temperature, Characters(stop_after(stream, until)))
             for (temperature, seed), stream in zip(texts, streams, strict=True)
         ]
 

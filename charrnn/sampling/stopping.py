@@ -7,6 +7,8 @@ from typing import Literal, get_args
 
 from charrnn.errors import UsageError
 from charrnn.sampling.generate import Character
+from charrnn.text.known_forms import KnownForm
+from charrnn.text.vocabulary import Vocabulary
 
 Unit = Literal["line", "sentence", "paragraph"]
 Ending = Literal["length", "until", "finish", "document"]  # why a text ended: so long, a string, its unit, its document
@@ -63,6 +65,19 @@ def stop_after(characters: Iterable[Character], strings: Sequence[str]) -> Ended
         return source.ended_by
 
     return beginning()
+
+
+def stop_form(string: str, vocabulary: Vocabulary) -> KnownForm:
+    """A stop string in the characters of a model, as far as it has the same in another form.
+
+    Args:
+        string: What was typed. A quote at its beginning closes: it ends what was written before it.
+        vocabulary: The model's.
+
+    Returns:
+        The string, and what of it is looked for as something else.
+    """
+    return vocabulary.form_of(string, before="a")
 
 
 def stop_at_unit_end(characters: Iterable[Character], length: int, unit: str, max_overrun: int = MAX_OVERRUN) -> Ended:

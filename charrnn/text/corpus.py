@@ -61,6 +61,7 @@ def read(
     *,
     glob: str | None = None,
     max_expansion: int = MAX_EXPANSION,
+    learn: bool = True,
     val_text: str | Path | None = None,
     progress: ReadingCallback = lambda stage, count: None,
 ) -> Corpus:
@@ -71,6 +72,7 @@ def read(
         config: How they are decoded, normalized and joined.
         glob: Which files of folders; by default *.txt.
         max_expansion: How many times its size a compressed file may decompress to.
+        learn: Whether it is to be learnt from, and so must have at least two different characters.
         val_text: The validation text, read in the same way; None: what is held out is of the text itself.
         progress: Called with what is being done, and how many characters or bytes more of it.
 
@@ -93,7 +95,8 @@ def read(
     origin = {"texts": places, "glob": glob, "max_expansion": max_expansion}
     key = reading.cache_key(gathered, config) if sum(source.size for source in gathered) >= _CACHED_FROM else None
     ids: Ids | IdFile
-    if key and (hit := id_cache.find(key, partial(progress, "checking the cache"))):
+    hit = id_cache.find(key, partial(progress, "checking the cache")) if key else None
+    if hit and not (learn and np.count_nonzero(hit[1]["counts"]) < 2):
         ids, facts = hit
         counts, points = np.array(facts["counts"], dtype=np.int64), np.array(facts["code_points"], dtype=np.uint32)
         documents = tuple(Document(**values, path=gathered[values["source"]].path) for values in facts["documents"])
@@ -101,7 +104,8 @@ def read(
         notes = reading.notes_of(gathered, documents)
         whole_text = _corpus(name, ids, alphabet, counts, documents, config, origin, notes)
         return with_validation(whole_text, val_text, progress)
-    encoded = encode([reading.document_reader(source, config) for source in gathered], config, progress)
+    readers = [reading.document_reader(source, config) for source in gathered]
+    encoded = encode(readers, config, progress, learn=learn)
     notes = reading.notes_of(gathered, encoded.documents)
     if encoded.ids is not None:
         ids = _shuffled(encoded.ids, encoded.alphabet, config)

@@ -113,6 +113,8 @@ def encode(
     config: ReadConfig,
     progress: ReadingCallback = lambda stage, count: None,
     in_memory: int = IN_MEMORY,
+    *,
+    learn: bool = True,
 ) -> EncodedText:
     """Build the vocabulary of documents, and encode them in it.
 
@@ -121,6 +123,7 @@ def encode(
         config: How they are joined, and whether their bytes are modelled.
         progress: Called with what is being done, and how many characters more of it.
         in_memory: Bytes of decoded text up to which the ids are kept in memory.
+        learn: Whether there must be something to learn: at least two different characters.
 
     Returns:
         The ids in the vocabulary of all characters, or how to have them.
@@ -152,8 +155,11 @@ def encode(
     if errors:
         raise joined(errors)
     counts = counter.total()
-    _check(readers, documents, counts, config)
-    alphabet = Vocabulary.every_byte(int(np.argmax(counts))) if config.bytes else Vocabulary.of_counts(counts)
+    _check(readers, documents, counts, config, learn=learn)
+    if config.bytes:
+        alphabet = Vocabulary.every_byte(int(np.argmax(counts)))
+    else:
+        alphabet = Vocabulary.of_counts(counts, least=2 if learn else 1)
     table = cast("Ids", np.zeros(0x110000, dtype=alphabet.dtype))
     table[alphabet.code_points] = np.arange(len(alphabet))
 
@@ -227,14 +233,19 @@ def _iter_ids(
 
 
 def _check(
-    readers: Sequence[DocumentReader], documents: Sequence[Document], counts: NDArray[np.int64], config: ReadConfig
+    readers: Sequence[DocumentReader],
+    documents: Sequence[Document],
+    counts: NDArray[np.int64],
+    config: ReadConfig,
+    *,
+    learn: bool,
 ) -> None:
-    """Raises CorpusError for what cannot be learnt from."""
+    """Raises CorpusError for what cannot be learnt from; if it is only to be read, for what is no text."""
     first_name = readers[0].display_name
     if not documents:
         all_of = f"{first_name}: is" if len(readers) == 1 else f"{first_name} and {len(readers) - 1} more: all are"
-        raise CorpusError(f"{all_of} empty.", "Name a text to learn from.")
+        raise CorpusError(f"{all_of} empty.", "Name a text to learn from." if learn else "Name another text.")
     first_name = readers[documents[0].source].display_name
     where = first_name if len(documents) == 1 else f"{first_name} and {len(documents) - 1} more"
-    if config.bytes and np.count_nonzero(counts) < 2:
+    if config.bytes and learn and np.count_nonzero(counts) < 2:
         raise CorpusError(f"{where}: one byte over and over; there is nothing to learn.")

@@ -12,17 +12,13 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.config import Unseen
 from charrnn.errors import CorpusError, VocabularyError
 from charrnn.formatting import BYTE, CHARACTER, Unit
+from charrnn.text.known_forms import UNKNOWN, KnownCharacters, KnownForm
 
 CodePoints = NDArray[np.uint32]
 Ids = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
-
-UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # how the unknown symbol looks as text
-
-_LOOKALIKES = str.maketrans(
-    {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": ".", "\u00a0": " ", "\t": " ", "«": '"', "»": '"'}
-)
 
 
 def to_code_points(text: str) -> CodePoints:
@@ -130,22 +126,23 @@ class Vocabulary:
         return cls.of_counts(np.bincount(code_points))  # at most 0x110000 long; one pass, no sort
 
     @classmethod
-    def of_counts(cls, counts: NDArray[np.integer], min_count: int = 1) -> Vocabulary:
+    def of_counts(cls, counts: NDArray[np.integer], min_count: int = 1, *, least: int = 2) -> Vocabulary:
         """The vocabulary of a text from how often each code point occurs in it.
 
         Args:
             counts: (at most 0x110000,), of every code point from 0 on.
             min_count: Characters that occur less often share the unknown symbol.
+            least: How many different characters there must be: from fewer than two nothing can be learnt.
 
         Returns:
             The vocabulary; it has the unknown symbol if a character was too rare.
 
         Raises:
-            CorpusError: Fewer than two characters remain.
+            CorpusError: Fewer than `least` characters remain.
         """
         points = np.flatnonzero(counts).astype(np.uint32)
         frequent = points[counts[points] >= min_count]
-        if len(frequent) < 2:
+        if len(frequent) < least:
             if len(points) > 1:
                 what = f"--min-count {min_count}: leaves fewer than two characters of this text."
                 raise CorpusError(what, "Lower it.")
@@ -269,27 +266,42 @@ class Vocabulary:
         return to_text(np.append(self.code_points, np.uint32(ord(UNKNOWN)))[ids])
 
     def nearest(self, character: str) -> str | None:
-        """The character of the vocabulary that a person would type instead; None if there is no such.
+        """What of the vocabulary a person would type instead of a character; None if there is nothing like it.
 
-        That is the same letter without its accent, a straight quote for a curly one, or the other case.
+        That is a straight quote for a curly one, the same letter without its accent, or the other case.
         """
-        bare = unicodedata.normalize("NFKD", character)[0]
-        for candidate in (character.translate(_LOOKALIKES), bare, character.swapcase(), bare.swapcase()):
-            if len(candidate) == 1 and candidate != character and candidate in self:
-                return candidate
-        return None
+        return None if self.of_bytes else self._known_characters.nearest(character)
 
-    def replace_unseen(self, text: str) -> str:
-        """`text` with every unseen character replaced by its nearest.
+    def form_of(self, text: str, unseen: Unseen = "error", *, before: str = "") -> KnownForm:
+        """A text in characters of the vocabulary, as far as it has the same in another form.
 
-        Where there is none, the unknown symbol takes its place; without one it is dropped.
+        Those are the other normal forms of Unicode, and the equivalents of quotes, dashes and spaces in print and on a
+        keyboard. What is in the vocabulary is never changed.
+
+        Args:
+            text: Anyone's.
+            unseen: What becomes of a character that it has in no form: "error" leaves it, for `encode` to refuse;
+                "replace" takes the nearest, the unknown symbol where there is none, and without one nothing; "drop"
+                leaves it out, and what has only an equivalent in print or on a keyboard.
+            before: What is thought to stand before it: to which side a quote at its beginning belongs.
+
+        Returns:
+            The text, with what of it is read as something else.
         """
-        missing = UNKNOWN if self.unknown else ""
-        return "".join(c if c in self else self.nearest(c) or missing for c in text)
+        if self.of_bytes:  # any text is bytes, but for surrogates that stand for none
+            bytes_only = "".join(c for c in text if c in self) if unseen != "error" else text
+            return KnownForm(bytes_only)
+        substitutes = {"error": None, "replace": self._nearest_or_symbol, "drop": lambda character: ""}
+        return self._known_characters.form_of(text, before, substitutes[unseen], typography=unseen != "drop")
 
-    def drop_unseen(self, text: str) -> str:
-        """`text` without its unseen characters."""
-        return "".join(c for c in text if c in self)
+    def _nearest_or_symbol(self, character: str) -> str:
+        """What is read for an unseen character; an accent without its letter is nothing."""
+        is_mark = unicodedata.category(character)[0] == "M"
+        return self.nearest(character) or (UNKNOWN if self.unknown and not is_mark else "")
+
+    @cached_property
+    def _known_characters(self) -> KnownCharacters:
+        return KnownCharacters(self.characters)
 
     def _unseen_error(self, unseen: Sequence[str]) -> VocabularyError:
         """The error to raise for characters that the vocabulary does not have, with those that look like them."""
@@ -298,4 +310,9 @@ class Vocabulary:
             nearest = self.nearest(character)
             parts.append(describe(character) + (f", nearest {nearest!r}" if nearest else ""))
         others = f" and {len(unseen) - 8} more" if len(unseen) > 8 else ""
+        if self.unknown:
+            rare = "were rare in its text (--min-count) or not in it"
+            return VocabularyError(
+                f"the model has no characters of its own for {'; '.join(parts)}{others}: they {rare}."
+            )
         return VocabularyError(f"the model has never seen {'; '.join(parts)}{others}.")

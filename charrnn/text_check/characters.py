@@ -7,7 +7,8 @@ import unicodedata
 from collections import Counter
 
 from charrnn.text.finding import Finding
-from charrnn.text.vocabulary import UNKNOWN, describe
+from charrnn.text.known_forms import UNKNOWN
+from charrnn.text.vocabulary import describe
 from charrnn.text_check import damage
 from charrnn.text_check.documents import SHORT
 from charrnn.text_check.findings import CheckedText, Findings, character_finding, label_of, percentage, plural

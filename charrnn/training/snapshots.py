@@ -94,7 +94,8 @@ class SampleWriter:
         """
         self.corpus, self.split, self.model, self.training = corpus, split, model, training
         try:  # before training begins
-            corpus.vocabulary.encode(training.sample_prime or "")
+            self._prime = corpus.vocabulary.form_of(training.sample_prime or "").text or corpus.vocabulary.default_prime
+            corpus.vocabulary.encode(self._prime)
         except VocabularyError as error:
             raise VocabularyError(
                 f"--sample-prime: {error.what}", "Begin the samples with characters of the text."
@@ -115,20 +116,19 @@ class SampleWriter:
         training, vocabulary = self.training, self.corpus.vocabulary
         if not training.sample_length:
             return None
-        prime = training.sample_prime or vocabulary.default_prime
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a DivergedError
             characters = generate(
                 Engine(self.model, weights),
                 vocabulary,
-                prime,
+                self._prime,
                 training.sample_length,
                 chain.make_chain(training.sample_temperature),
                 np.random.default_rng(training.seed),
             )
             text = "".join(character.text for character in characters)
-        known = self._lexicon.shares(prime + text)
+        known = self._lexicon.shares(self._prime + text)
         return Sample(
-            prime=prime,
+            prime=self._prime,
             text=text,
             seed=training.seed,
             temperature=training.sample_temperature,

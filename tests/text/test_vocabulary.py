@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import random
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from charrnn.config import Unseen
 from charrnn.errors import CorpusError, VocabularyError
+from charrnn.text.known_forms import KnownForm
 from charrnn.text.vocabulary import Vocabulary, describe, to_code_points, to_text
 
 ODD = (
@@ -153,21 +156,27 @@ def test_nearest(character: str, nearest: str | None) -> None:
 
 def test_replace_and_drop() -> None:
     vocabulary = of("caf e'")
-    assert vocabulary.replace_unseen("Café ’🐍") == "cafe '"
-    assert vocabulary.drop_unseen("Café ’🐍") == "af "
+    assert vocabulary.form_of("Café ’🐍", "replace").text == "cafe '"
+    assert vocabulary.form_of("Café ’🐍", "drop").text == "af "
 
 
 @settings(deadline=None)
 @given(st.text(), st.text(min_size=2).filter(lambda text: len(set(text)) >= 2))
 def test_replaced_and_dropped_text_can_always_be_encoded(text: str, known: str) -> None:
     vocabulary = of(known)
-    for repaired in (vocabulary.replace_unseen(text), vocabulary.drop_unseen(text)):
-        assert vocabulary.decode(vocabulary.encode(repaired)) == repaired
-    assert vocabulary.drop_unseen(text) == "".join(c for c in text if c in known)
+    for unseen in get_args(Unseen):
+        form = vocabulary.form_of(text, unseen)
+        if unseen != "error":
+            assert vocabulary.decode(vocabulary.encode(form.text)) == form.text
+        if set(text) <= set(known):
+            assert form == KnownForm(text)
+        assert form.sizes().sum() == len(form.text)
+        assert [c for c in text if c in known and c not in form.text] == []
 
 
 @settings(deadline=None)
 @given(st.characters(exclude_categories=()))
 def test_descriptions_are_printable(character: str) -> None:
     assert describe(character).isprintable()
-    assert f"U+{ord(character):04X}" in describe(character)
+    byte = "\udc80" <= character <= "\udcff"
+    assert (f"0x{ord(character) - 0xDC00:02X}" if byte else f"U+{ord(character):04X}") in describe(character)
