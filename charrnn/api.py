@@ -259,6 +259,9 @@ def train(
     if isinstance(text, corpus.Corpus) and (names := sorted(known[ReadConfig] & set(settings))):
         raise UsageError(f"{', '.join(names)}: how a text is read; this one has been.", "Give it to from_text.")
 
+    from charrnn.training import torch_import
+
+    torch_import.import_torch()
     from charrnn.evaluation.held_out_check import examined
     from charrnn.training import autotune
     from charrnn.training.checkpointing import record

@@ -115,6 +115,7 @@ def check(
     """
     from charrnn.text import known_texts
     from charrnn.text_check.check import summarize
+    from charrnn.training import torch_import
     from charrnn.training import trials as networks
 
     config = TrainConfig(**asdict(held_out))
@@ -127,7 +128,9 @@ def check(
 
         show_summary(console(), summary)
     tried = []
-    if trials:
+    if trials and not torch_import.installed():
+        _say("charrnn: no networks were tried: torch is not installed")
+    elif trials:
         training_setup.prepare(threads)
         tried = list(networks.trials(corpus, config))
     suggested = list(networks.suggestions(corpus, _BUDGETS, config)) if tried and not as_json else []

@@ -17,13 +17,11 @@ import typer
 from charrnn.commands import completion
 from charrnn.config import Config, Option, Setting, parsing, settings_of
 from charrnn.config.option import setting_of
-from charrnn.config.training import PLACE
+from charrnn.config.training import PLACE, DeviceName
 from charrnn.formatting import visible
 
 CheckpointDir = Annotated[Path, typer.Option(help="Where runs are kept.", rich_help_panel=PLACE)]
-Device = Annotated[
-    str, typer.Option(help="auto, cpu, cuda or mps; auto is cuda where there is one.", rich_help_panel=PLACE)
-]
+Device = Annotated[DeviceName, Option("What computes; auto is cuda where there is one.", panel=PLACE)]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
 JsonLines = Annotated[
     bool, typer.Option("--json", help="A line of JSON for each text: what was written, by what, how likely.")

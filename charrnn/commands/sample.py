@@ -132,8 +132,10 @@ def _checkpoints(named: Path | None, checkpoint_dir: Path, *, every_snapshot: bo
 def _engine(checkpoint: Checkpoint, device: str) -> Engine:
     """The engine that writes on a device. Raises UsageError for one that is not there."""
     from charrnn.network.engine import Engine
+    from charrnn.training import torch_import
 
-    if device != "cpu":  # torch takes longer to import than a page to write
+    if device not in ("cpu", "auto") or (device == "auto" and torch_import.installed()):
+        torch_import.import_torch(f"--device {device}")  # which takes longer than a page to write
         from charrnn.network.device_engine import DeviceEngine
         from charrnn.training.devices import choose_device
 

@@ -51,10 +51,13 @@ def train(
     if run.resume is not None and (fixed := sorted(typed.keys() - _WITH_RESUME)):
         options = ", ".join(map(flag, fixed))
         raise UsageError(f"{options}: a resumed run keeps its settings.", "Leave out, or train a new run.")
+    from charrnn.training import torch_import
+
+    torch_import.require()  # before a long text is read
     if run.tensorboard:
         from charrnn.training.tensorboard import require
 
-        require()  # before a long text is read
+        require()
     if run.resume is not None:
         where = training_setup.Where(checkpoint_dir, device, threads)
         begun = training_setup.resumed(run.resume, texts, source, where, typed)

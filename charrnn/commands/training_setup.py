@@ -42,10 +42,12 @@ class Begun:
 
 
 def prepare(threads: int | None) -> None:
-    """Everything that must happen before torch is imported, then its import."""
+    """Everything that must happen before torch is imported, then its import. Raises CharrnnError if it is missing."""
     from charrnn.training import threads as openmp
+    from charrnn.training import torch_import
 
     count = openmp.prepare(threads)
+    torch_import.import_torch()
     import torch
 
     torch.set_num_threads(count)

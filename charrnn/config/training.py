@@ -10,6 +10,7 @@ from charrnn.config.option import AUTO, Config, Option, require
 ClipMode = Literal["norm", "value"]
 Decay = Literal["cosine", "linear", "constant", "plateau"]
 OptimizerName = Literal["adamw", "rmsprop", "sgd"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 ValAt = Literal["end", "spread"]
 
