@@ -7,6 +7,7 @@ from pathlib import Path
 
 from charrnn.errors import CheckpointError, RunError
 from charrnn.runs import checkpoint
+from charrnn.runs.lock import holder_of
 from charrnn.runs.run import Run
 
 # What a training writes, and what one that was killed leaves of a file half written.
@@ -22,8 +23,10 @@ def check(run: Run) -> None:
         run: The directory.
 
     Raises:
-        RunError: It is a link, or nothing in it says that charrnn wrote it.
+        RunError: It is a link, nothing in it says that charrnn wrote it, or it is being trained.
     """
+    if (holder := holder_of(run)) is not None:
+        raise RunError(f"{run.path}: is being trained by {holder}.", "Stop it first.")
     if run.path.is_symlink():
         raise RunError(f"{run.path}: is a link to {run.path.resolve()}.", "Delete that run, then the link.")
     if not run.metrics_path.is_file() and not any(map(_is_checkpoint, run.path.glob("*.safetensors"))):

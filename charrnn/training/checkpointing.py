@@ -10,6 +10,7 @@ from typing import Any
 
 from charrnn.errors import DivergedError
 from charrnn.runs import checkpoint
+from charrnn.runs.lock import RunLock
 from charrnn.runs.run import Run
 from charrnn.runs.writer import RunWriter
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
@@ -25,6 +26,7 @@ def record(
     *,
     stop: Callable[[], bool] = lambda: False,
     warn: Callable[[str], None] = lambda message: warnings.warn(message, RuntimeWarning, stacklevel=2),
+    lock: RunLock | None = None,
 ) -> Iterator[Event]:
     """Pass a training's events on, each after it has been written: one that reaches the caller is on disk.
 
@@ -36,19 +38,21 @@ def record(
         run: Where snapshots, samples, metrics and the resume file are written.
         stop: Asked after every iteration whether to end there.
         warn: Is told what cannot be written.
+        lock: That on the run, which is released in the end; None: it is taken now.
 
     Returns:
         The events, as they come.
 
     Raises:
+        RunError: Another process trains this run.
         CharrnnError: The first resume file cannot be written; or, at the end, the last of some file could not be.
     """
-    if trainer.iteration == 0:  # from now on a killed run can always be resumed
-        checkpoint.save(run.resume_path, *resume_point(trainer))
     writer = RunWriter(run, warn)
-    saved_at = time.monotonic()
     new_snapshot = False
-    with _noting_divergence(writer):
+    with lock or RunLock(run, warn), _noting_divergence(writer):
+        if trainer.iteration == 0:  # from now on a killed run can always be resumed
+            checkpoint.save(run.resume_path, *resume_point(trainer))
+        saved_at = time.monotonic()
         for event in trainer.events():
             match event:
                 case Snapshot():
@@ -70,7 +74,7 @@ def record(
                         yield event
                         break
             yield event
-    writer.close()
+        writer.close()
 
 
 def _last_snapshot(trainer: Trainer, writer: RunWriter) -> Iterator[Event]:

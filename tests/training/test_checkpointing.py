@@ -14,8 +14,9 @@ import pytest
 
 import charrnn
 from charrnn.config import ModelConfig, TrainConfig
-from charrnn.errors import CheckpointError, DivergedError
+from charrnn.errors import CheckpointError, DivergedError, RunError
 from charrnn.runs import checkpoint, history, samples
+from charrnn.runs.lock import holder_of
 from charrnn.runs.run import Run, create_run
 from charrnn.text import corpus
 from charrnn.training.checkpointing import record
@@ -182,6 +183,16 @@ def test_stop_ends_after_the_present_iteration_with_everything_kept(tmp_path: Pa
     }
 
 
+def test_a_run_is_locked_while_it_is_trained(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "run", "text")
+    events = record(make(), run)
+    next(events)
+    with pytest.raises(RunError, match=f"is being trained by process {os.getpid()} on"):
+        next(record(make(), run))
+    assert [type(event) for event in events][-1] is Progress
+    assert holder_of(run) is None
+
+
 def stopped_at(iteration: int, path: Path) -> tuple[Run, list[Event]]:
     run, training = create_run(path, "run", "text"), make()
     events = list(record(training, run, stop=lambda: training.iteration >= iteration))
@@ -333,7 +344,7 @@ def test_divergence_keeps_what_was_kept_and_is_noted(tmp_path: Path) -> None:
         weights = training.model.weights()
         weights["head.weight"][0, 0] = float("inf")
         training.model.load_weights(weights)
-        before.update({path.name: path.read_bytes() for path in run.path.iterdir()})
+        before.update({path.name: path.read_bytes() for path in run.path.iterdir() if path.name != ".lock"})
 
     def follow() -> None:
         for event in record(training, run):

@@ -1,0 +1,130 @@
+"""The lock on a run: had by one process at a time, and by nobody once that is gone."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from helpers import tiny
+
+from charrnn.errors import RunError
+from charrnn.runs import deletion, lock
+from charrnn.runs.find import list_runs
+from charrnn.runs.lock import RunLock, holder_of
+from charrnn.runs.run import Run
+
+HOLD = """
+import sys
+from pathlib import Path
+from charrnn.runs.lock import RunLock
+from charrnn.runs.run import Run
+with RunLock(Run(Path(sys.argv[1])), warn=print):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def unheard(message: str) -> None:
+    raise AssertionError(message)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tiny.run(tmp_path, "one", {100: 3}))
+
+
+@pytest.fixture
+def hold() -> Iterator[Callable[[Run], subprocess.Popen[str]]]:
+    """Starts a process that has the lock."""
+    started: list[subprocess.Popen[str]] = []
+
+    def hold(run: Run) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", HOLD, str(run.path)]
+        environment = os.environ | {"PYTHONPATH": str(Path(lock.__file__).parents[2])}
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield hold
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_the_second_is_told_who_has_it(run: Run, hold: Callable[[Run], subprocess.Popen[str]]) -> None:
+    other = hold(run)
+    told = re.escape(f"one: is being trained by process {other.pid} on {socket.gethostname()}.")
+    with pytest.raises(RunError, match=told):
+        RunLock(run, unheard)
+    with pytest.raises(RunError, match=told):
+        deletion.check(run)
+    assert holder_of(run) == f"process {other.pid} on {socket.gethostname()}"
+    [listed] = list_runs(run.path.parent)
+    assert ([file.path.name for file in listed.snapshots], listed.problems) == (["iteration-000100.safetensors"], [])
+    other.communicate("\n")
+    assert holder_of(run) is None
+    with RunLock(run, unheard):
+        pass
+
+
+def test_what_a_killed_process_left_blocks_nobody(run: Run, hold: Callable[[Run], subprocess.Popen[str]]) -> None:
+    other = hold(run)
+    other.send_signal(signal.SIGKILL)
+    other.wait()
+    assert (run.path / ".lock").exists()
+    assert holder_of(run) is None
+    with RunLock(run, unheard):
+        with pytest.raises(RunError, match=f"process {os.getpid()} on"):
+            RunLock(run, unheard)
+        assert holder_of(run) == f"process {os.getpid()} on {socket.gethostname()}"
+    assert not (run.path / ".lock").exists()
+
+
+def test_a_lock_that_was_removed_is_not_taken_for_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opened by this process, then released and removed by the one that had it, then locked by this one."""
+    first = RunLock(run, unheard)
+    take, taken = lock._lock, list[int]()
+
+    def take_late(descriptor: int) -> bool:
+        if not taken:
+            first.release()
+        taken.append(descriptor)
+        return take(descriptor)
+
+    monkeypatch.setattr(lock, "_lock", take_late)
+    with RunLock(run, unheard):
+        assert len(taken) == 2
+        with pytest.raises(RunError, match="is being trained"):
+            RunLock(run, unheard)
+
+
+@pytest.mark.parametrize("left", [b"", b"half a l", b"[]", b'{"process": "x", "host": 3}'])
+def test_a_holder_that_has_said_nothing_is_another_process(run: Run, left: bytes) -> None:
+    with RunLock(run, unheard):
+        (run.path / ".lock").write_bytes(left)
+        with pytest.raises(RunError, match="is being trained by another process"):
+            RunLock(run, unheard)
+
+
+def test_where_there_are_no_locks_that_is_told_and_training_goes_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def without(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", without)
+    told: list[str] = []
+    with RunLock(run, told.append), RunLock(run, told.append):
+        pass
+    assert told == [f"{run.path}: cannot be locked (No locks available). Let no other process train this run."] * 2
+    assert not (run.path / ".lock").exists()
