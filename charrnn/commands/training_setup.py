@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrnn.commands import text_options
-from charrnn.commands.options import Typed, typed_over
-from charrnn.config import ModelConfig, ReadConfig, SourceConfig, StartConfig, TrainConfig
-from charrnn.errors import CheckpointError, UsageError
+from charrnn.commands.options import Typed
+from charrnn.config import ModelConfig, ReadConfig, RunConfig, SourceConfig, StartConfig, TrainConfig
+from charrnn.errors import RunError, UsageError
 from charrnn.formatting import visible
 
 if TYPE_CHECKING:
-    from charrnn.runs.checkpoint import Checkpoint
     from charrnn.runs.run import Run
+    from charrnn.training.resumption import Resumption
     from charrnn.training.trainer import Trainer
-
-_TOLD_APART_BY = ("bytes", "lowercase", "normalize", "keep_newlines")  # how characters are
-_EMBEDDING = ("embedding_size", "tied")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +51,51 @@ def prepare(threads: int | None) -> None:
     torch.set_flush_denormal(True)  # oneDNN's LSTM slows some twenty times on denormals
 
 
+def resumption(run: RunConfig, where: Where, typed: Typed) -> Resumption | None:
+    """The run that is to go on, if one is.
+
+    Returns:
+        The run that `--resume` names; with `--auto-resume` that of the name, or None where it is still to begin.
+
+    Raises:
+        UsageError: There is no name to find it by, or a setting that would change it was given.
+        RunError, CheckpointError: There is no such run, or nothing in it to go on from.
+    """
+    from charrnn.runs.find import find_run
+    from charrnn.runs.run import Run, require_plain_name
+    from charrnn.training.resumption import Resumption
+
+    if run.name is not None:
+        require_plain_name(run.name)
+    if run.resume is not None:
+        if run.auto_resume:
+            raise UsageError("--auto-resume and --resume contradict each other; give one of them.")
+        return Resumption.of(find_run(run.resume, where.checkpoint_dir), typed)
+    if not run.auto_resume:
+        return None
+    if run.name is None:
+        raise UsageError("--auto-resume: goes on with the run of the given name.", "Name it: --name NAME")
+    named = Run(where.checkpoint_dir / run.name)
+    return Resumption.of(named, typed) if named.begun else None
+
+
+def require_new(run: RunConfig, where: Where) -> None:
+    """Make sure that a new run's name is free, before a text is read.
+
+    Raises:
+        RunError: The name is taken.
+    """
+    from charrnn.runs.resume_command import resume_command
+    from charrnn.runs.run import Run
+
+    if run.name is None or run.auto_resume:
+        return
+    named = Run(where.checkpoint_dir / run.name)
+    if named.begun:
+        advice = f"Go on with it: {resume_command(named)}; or choose another --name."
+        raise RunError(f"{named.path}: this run exists.", advice)
+
+
 def new(
     texts: Sequence[str] | None,
     source: SourceConfig,
@@ -61,99 +103,49 @@ def new(
     start: StartConfig,
     model: ModelConfig,
     training: TrainConfig,
-    name: str | None,
+    run: RunConfig,
     where: Where,
     typed: Typed,
 ) -> Begun:
     """A new training, on from a checkpoint's weights if they are asked for."""
     from charrnn.runs.run import create_run
     from charrnn.text import known_texts
+    from charrnn.training.beginning import Beginning
 
-    before = _initial_checkpoint(start, where.checkpoint_dir)
-    if before is not None:  # what the checkpoint was made with stands, unless it is contradicted
-        theirs = before.header
-        if start.init_from is not None:
-            model = typed_over(typed, theirs.model)
-        else:
-            model = replace(model, **{key: getattr(theirs.model, key) for key in _EMBEDDING if key not in typed})
-        reading = replace(reading, **{key: getattr(theirs.reading, key) for key in _TOLD_APART_BY if key not in typed})
-    corpus = text_options.read(
-        texts or [str(known_texts.bundled())], reading, training=training, val_text=training.val_text, **asdict(source)
-    )
+    require_new(run, where)
+    beginning = Beginning.of(start, model, training, reading, typed, where.checkpoint_dir)
+    named = texts or [str(known_texts.bundled())]
+    files = asdict(source) | {"val_text": training.val_text}
+    corpus = text_options.read(named, beginning.reading, training=training, **files)
     prepare(where.threads)
-    from charrnn.training import autotune
-
-    if start.max_epochs is not None:  # about, until the streams are known
-        split = corpus.split(training.val_frac, training.val_max, training.val_at)
-        window = training.completed().batch_size * training.effective_shift
-        training = replace(training, iterations=max(1, round(start.max_epochs * split.training_size / window)))
-    trainer, choice = autotune.begin(corpus, start.preset, model, training, where.device)
-    if before is not None:
-        _transfer(before, trainer, embedding_only=start.init_from is None)
-    if start.max_epochs is not None:
-        trainer.train_for(start.max_epochs)
-    return Begun(trainer, create_run(where.checkpoint_dir, name, Path(corpus.name).stem), choice.preset)
+    trainer, preset, note = beginning.begin(corpus, where.device)
+    if note is not None:
+        say(note)
+    kept = create_run(where.checkpoint_dir, run.name, Path(corpus.name).stem, unfinished=run.auto_resume)
+    return Begun(trainer, kept, preset)
 
 
-def _initial_checkpoint(start: StartConfig, root: Path) -> Checkpoint | None:
-    """The checkpoint that weights are taken from. Raises RunError, CheckpointError."""
-    where = start.init_from or start.embedding_from
-    if where is None:
-        return None
-    from charrnn.runs import checkpoint
-    from charrnn.runs.find import find_checkpoint
-
-    return checkpoint.load(find_checkpoint(where, root))
-
-
-def _transfer(before: Checkpoint, trainer: Trainer, *, embedding_only: bool) -> None:
-    """Begin with a checkpoint's weights, and say on standard error which characters had any."""
-    from charrnn.training import transfer
-
-    weights, matched = transfer.transferred_weights(
-        before,
-        trainer.vocabulary,
-        trainer.model.weights(),
-        model=trainer.model.config,
-        embedding_only=embedding_only,
-    )
-    what = "embedding" if embedding_only else "network"
-    trainer.begin_with(
-        weights,
-        {"what": what, "path": str(before.path), "sha256": before.digest, "iteration": before.header.iteration},
-    )
-    print(f"charrnn: {what} from {visible(str(before.path))}: {matched.describe()}", file=sys.stderr)
-
-
-def resumed(resume: Path, texts: Sequence[str] | None, source: SourceConfig, where: Where, typed: Typed) -> Begun:
+def resumed(going_on: Resumption, texts: Sequence[str] | None, where: Where) -> Begun:
     """A run's training as it was when its resume file was written, rewound to that iteration."""
-    from charrnn.runs import checkpoint
-    from charrnn.runs.find import find_run
     from charrnn.runs.run import Run
 
-    run = find_run(resume, where.checkpoint_dir)
-    if not run.resume_path.exists():
-        raise CheckpointError(f"{run.resume_path}: is missing; this run cannot be resumed, only sampled.")
-    saved = checkpoint.load(run.resume_path)
-    iterations: int | None = typed.get("iterations")
-    if saved.header.iteration >= (iterations or saved.header.training.iterations):
-        raise UsageError(
-            f"{run.path}: is complete at iteration {saved.header.iteration:,}.",
-            "To train on, give more: --iterations N.",
-        )
-    origin = dict(saved.header.progress.get("origin", ()))
-    if not texts:
-        texts = origin.pop("texts", None)
-        source = typed_over(typed, SourceConfig.pick(origin))
-    val_text = typed.get("val_text", origin.get("val_text"))
-    if not texts:
-        raise UsageError(
-            f"{run.path}: was trained on a text in memory.", f"Name it: charrnn train TEXT --resume {run.path}"
-        )
-    corpus = text_options.read(texts, saved.header.reading, val_text=val_text, **asdict(source))
-    prepare(where.threads or saved.header.made_with.get("threads"))  # their number is part of being exact
+    corpus = going_on.read_text(texts, text_options.read)
+    header, run = going_on.checkpoint.header, going_on.run
+    had = header.made_with.get("threads")
+    if where.threads is not None and had is not None and where.threads != had:
+        say(f"with {where.threads} threads instead of {had} the weights will not be the same to the last bit.")
+    prepare(where.threads or had)  # their number is part of being exact
     from charrnn.training import resume as resuming
 
-    trainer = resuming.resumed(saved, corpus, device=where.device, iterations=iterations)
+    trainer = resuming.resumed(
+        going_on.checkpoint, corpus, device=where.device, watching=going_on.watching, **going_on.length
+    )
+    if (note := resuming.change_of_rate(trainer, header)) is not None:
+        say(note)
     run.rewind(trainer.iteration)
     return Begun(trainer, Run(run.path))
+
+
+def say(note: Any) -> None:
+    """A line on standard error."""
+    print(f"charrnn: {visible(str(note))}", file=sys.stderr)

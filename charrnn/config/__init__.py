@@ -23,6 +23,7 @@ from charrnn.config.reading import ReadConfig as ReadConfig
 from charrnn.config.reading import Shuffle as Shuffle
 from charrnn.config.reading import SourceConfig as SourceConfig
 from charrnn.config.run import CHECKPOINT_DIR as CHECKPOINT_DIR
+from charrnn.config.run import LENGTHS as LENGTHS
 from charrnn.config.run import PresetName as PresetName
 from charrnn.config.run import RunConfig as RunConfig
 from charrnn.config.run import StartConfig as StartConfig

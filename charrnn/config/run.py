@@ -11,6 +11,7 @@ from charrnn.config.training import LEARNING, PLACE, WATCHING
 PresetName = Literal["auto", "quick", "small", "medium", "large"]
 
 CHECKPOINT_DIR = Path("checkpoints")
+LENGTHS = ("iterations", "max_epochs", "time")  # settings of which one is given
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -53,8 +54,23 @@ class RunConfig(Config):
 
     name: Annotated[str | None, Option("Name of the run.", panel=PLACE, default="after the text, numbered")] = None
     resume: Annotated[
-        Path | None, Option("Go on with this run, exactly as if it had never stopped.", panel=PLACE, metavar="RUN")
+        Path | None,
+        Option(
+            "Go on with this run, exactly as if it had never stopped; to a new --iterations, --max-epochs or --time in "
+            "all, if one is given.",
+            panel=PLACE,
+            metavar="RUN",
+        ),
     ] = None
+    auto_resume: Annotated[
+        bool,
+        Option(
+            "Go on with the run of this --name if there is one, else begin it: for schedulers, which send the same "
+            "command again.",
+            panel=PLACE,
+            switch=True,
+        ),
+    ] = False
     tensorboard: Annotated[
         bool,
         Option("Write TensorBoard event files into the run; with --resume, too.", panel=WATCHING, switch=True),

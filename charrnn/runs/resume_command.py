@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from charrnn.errors import CheckpointError
@@ -27,20 +26,29 @@ def findable(origin: Mapping[str, Any]) -> bool:
     return texts is not None and len(texts) > 0 and STDIN not in texts
 
 
-def resume_command(run: Run, **settings: Any) -> str:
+def resume_command(run: Run, text: str | None = None, **settings: Any) -> str:
     """What to type to go on with a run.
 
     Args:
         run: The run.
-        settings: Those to go on with, such as `iterations`.
+        text: Where its text is; None: not to be said, if it can be read again without.
+        settings: Those to go on with, such as `iterations`, or `time` in seconds.
 
     Returns:
         `charrnn train --resume checkpoints/novel-1 --iterations 12000`; with TEXT for a text that has to be named
         again, because it came from standard input or was in memory.
     """
+    if text is None and not _findable(run):
+        text = "TEXT"
+    if "time" in settings:
+        settings["time"] = f"{settings['time']:g}s"
+    words = ["charrnn train", text, "--resume", shlex.quote(str(run.path)), as_typed(settings)]
+    return " ".join(filter(None, words))
+
+
+def _findable(run: Run) -> bool:
+    """Whether the text of a run can be read again without being named, as far as its resume file says."""
     try:
-        origin = read_header(run.resume_path).progress.get("origin", {})
+        return findable(read_header(run.resume_path).progress.get("origin", {}))
     except CheckpointError:
-        origin = {"texts": [""]}
-    words = ["charrnn train", *([] if findable(origin) else ["TEXT"]), "--resume", shlex.quote(str(Path(run.path)))]
-    return " ".join([*words, *([as_typed(settings)] if settings else [])])
+        return True

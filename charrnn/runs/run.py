@@ -58,6 +58,11 @@ class Run:
         """The snapshot of an iteration."""
         return self.path / f"iteration-{iteration:06d}.safetensors"
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything was kept of it that a training could go on from, or would write over."""
+        return any(self.path.glob("*.safetensors"))
+
     @cached_property
     def _scan(self) -> tuple[list[CheckpointFile], list[str]]:
         """The directory's checkpoints by iteration, and one line for each file that should be one and is not."""
@@ -221,7 +226,7 @@ def _explaining_errors(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _check_name(name: str) -> None:
+def require_plain_name(name: str) -> None:
     """Raises RunError for a name that is no plain one, or would be hard to type."""
     if not name or Path(name).name != name or name in (".", ".."):
         raise RunError(f"--name {name!r}: must be a plain directory name.", "Use --checkpoint-dir for the place.")
@@ -232,13 +237,14 @@ def _check_name(name: str) -> None:
         )
 
 
-def create_run(root: Path, name: str | None, stem: str) -> Run:
+def create_run(root: Path, name: str | None, stem: str, *, unfinished: bool = False) -> Run:
     """Make a new run directory and prove it can be written, before the first iteration.
 
     Args:
         root: The directory of runs, made if it is not there.
         name: What to call the run; None calls it after the text, with the first free number.
         stem: What the text is called.
+        unfinished: Whether a directory of this name will do if a training was to begin there and kept nothing.
 
     Returns:
         The new run.
@@ -247,7 +253,7 @@ def create_run(root: Path, name: str | None, stem: str) -> Run:
         RunError: The name is no plain name or is taken, or the directory cannot be written.
     """
     if name is not None:
-        _check_name(name)
+        require_plain_name(name)
     readable = re.sub(r"[^\w.-]+", "-", stem).strip("-.").lower() or "run"
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -258,6 +264,8 @@ def create_run(root: Path, name: str | None, stem: str) -> Run:
                 path.mkdir()
                 break
             except FileExistsError:
+                if name is not None and unfinished and not Run(path).begun:
+                    break
                 if name is not None:
                     raise RunError(
                         f"{path}: this run exists.", f"Choose another --name, or go on with it: --resume {path}"

@@ -56,6 +56,7 @@ def resume_point(trainer: Trainer) -> tuple[Header, Tensors]:
         "clipped": state["optimizer"]["clipped"],
         "unlogged": state["unlogged"],
         "origin": dict(trainer.corpus.origin),
+        "per_epoch": trainer.streams.per_epoch,
         "documents": [[document.name, document.characters, document.digest] for document in documents],
     }
     held_out_loss = trainer.evaluator.latest_held_out_loss
@@ -193,6 +194,25 @@ def _train_for(trainer: Trainer, time: float, before: float | None) -> None:
         trainer.horizon.move(None, trainer.iteration)
     trainer.budget.renew()
     _start_patience_anew(trainer)
+
+
+def change_of_rate(trainer: Trainer, header: Header) -> str | None:
+    """What the learning rate does from here on, in a line; None where it goes on as it was to.
+
+    Args:
+        trainer: A training that was resumed.
+        header: The resume file's.
+    """
+    config, turn = trainer.config, trainer.horizon.turn
+    if config.decay not in ("cosine", "linear") or turn is None or turn[0] != trainer.iteration:
+        return None
+    if header.progress.get("turn") == list(turn):
+        return None
+    end = trainer.horizon.iterations
+    until = "over the time that is left" if end is None else f"until iteration {end:,}"
+    if turn[1] == 0:
+        return f"the learning rate goes back to {config.learning_rate:g} and falls once more, {until}"
+    return f"the learning rate goes on from {trainer.schedule.rate(trainer.iteration):.3g} and falls {until}"
 
 
 def _start_patience_anew(trainer: Trainer) -> None:

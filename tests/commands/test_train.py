@@ -229,6 +229,22 @@ def test_killed_and_resumed_equals_never_stopped(whole: Process, start: Start) -
 
 
 @posix
+def test_killed_and_sent_again_with_auto_resume_equals_never_stopped(whole: Process, start: Start) -> None:
+    command = ("ships.txt", *OPTIONS, "--name", "ships", "--auto-resume")
+    for rows in (3, 18):
+        killed = start(*command)
+        killed.until_rows(rows)
+        killed.popen.kill()
+        assert killed.wait() == -signal.SIGKILL, "it had ended already"
+    last = start(*command)
+    assert last.wait() == 0, last.err
+    check_same(last.run, Run(whole.run.path))
+    done = start(*command)
+    assert done.wait() == 0
+    assert done.err == "charrnn: my runs/ships: is complete at iteration 600.\n"
+
+
+@posix
 def test_interrupted_it_says_how_to_go_on_and_that_works(whole: Process, start: Start) -> None:
     process = start("ships.txt", *OPTIONS, "--name", "ships")
     process.until_rows(3)
@@ -401,7 +417,8 @@ BAD = {
     "two lengths": (["ships.txt", "--iterations", "5", "--max-epochs", "2"], 2, "--max-epochs"),
     "no epochs": (["ships.txt", "--max_epochs", "0"], 2, "--max-epochs"),
     "endless epochs": (["ships.txt", "--max-epochs", "nan"], 2, "--max-epochs"),
-    "resume with settings": (["--resume", "x", "--rnn_size", "9", "--seed=1"], 2, "--rnn-size, --seed"),
+    "auto-resume of no name": (["ships.txt", "--auto-resume"], 2, "--name"),
+    "two ways to go on": (["ships.txt", "--auto-resume", "--resume", "x"], 2, "--resume"),
     "resume of nothing": (["--resume", "no-such-run"], 1, "no-such-run"),
     "no iterations": (["ships.txt", "--iterations", "0"], 2, "--iterations"),
     "no size": (["ships.txt", "--rnn-size", "-1"], 2, "--rnn-size"),

@@ -1,0 +1,227 @@
+"""A run that is to go on: whether anything is left to do, what may be set anew, and which text it reads. Torch-free."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from charrnn.config import LENGTHS, ModelConfig, ReadConfig, SnapshotConfig, TrainConfig, settings_of
+from charrnn.config.option import flag
+from charrnn.errors import CheckpointError, CorpusError, UsageError
+from charrnn.formatting import as_typed, few
+from charrnn.runs import checkpoint
+from charrnn.runs.checkpoint import Checkpoint
+from charrnn.runs.resume_command import findable, resume_command
+from charrnn.runs.run import Run
+from charrnn.text.corpus import Corpus
+from charrnn.training.presets import PRESETS
+
+WATCHING = frozenset({*(setting.name for setting in settings_of(SnapshotConfig)), "patience"})  # change no weight
+_FILES = ("glob", "max_expansion", "val_text")  # arguments of `corpus.read` that say which files are read
+_CONFIGS = {"model": ModelConfig, "training": TrainConfig, "reading": ReadConfig}  # by their field of the header
+_BEGINNINGS = {"init_from": "network", "embedding_from": "embedding"}  # and what the header calls them
+
+Read = Callable[..., Corpus]
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """A run's resume file, and the settings that were given to go on with."""
+
+    run: Run
+    checkpoint: Checkpoint
+    given: Mapping[str, Any]  # by name; only those that were said
+
+    @classmethod
+    def of(cls, run: Run, given: Mapping[str, Any]) -> Resumption:
+        """Open a run.
+
+        Args:
+            run: The run.
+            given: The settings that were said, by name, those of place and machine too.
+
+        Raises:
+            CheckpointError: It has no resume file, or a damaged one.
+            UsageError: A setting is given that would change the weights.
+        """
+        if not run.resume_path.exists():
+            raise CheckpointError(
+                f"{run.resume_path}: is missing; this run cannot be resumed, only sampled.",
+                f"Or train on from its weights, in a new run: {_new_run(run)}",
+            )
+        resumption = cls(run, checkpoint.load(run.resume_path), given)
+        resumption._require_same()
+        return resumption
+
+    @property
+    def watching(self) -> dict[str, Any]:
+        """The settings given that change no weight."""
+        return {name: value for name, value in self.given.items() if name in WATCHING}
+
+    @property
+    def length(self) -> dict[str, Any]:
+        """The length given: iterations, max_epochs or time; {} for none."""
+        return {name: self.given[name] for name in LENGTHS if self.given.get(name) is not None}
+
+    @cached_property
+    def complete(self) -> bool:
+        """Whether the run has all the training that it is to have, as far as that can be told without its text."""
+        header, progress, length = self.checkpoint.header, self.checkpoint.header.progress, self.length
+        training, at = header.training, header.iteration
+        iterations, time = training.iterations, training.time
+        if "max_epochs" in length and progress.get("per_epoch"):
+            length = {"iterations": max(1, round(length["max_epochs"] * progress["per_epoch"]))}
+        if "max_epochs" in length:
+            return False
+        changed = "iterations" in length and length["iterations"] != iterations
+        changed |= "time" in length and length["time"] != time
+        if progress["stopped"] and not changed:
+            patience = self.given.get("patience", training.patience)
+            if 0 < patience <= progress["stale"]:
+                return True
+        if "time" in length and changed:
+            return bool(length["time"] <= progress["elapsed"])
+        return bool(at >= length.get("iterations", iterations))
+
+    @property
+    def completion(self) -> str:
+        """What is to be said of a run that is complete."""
+        header = self.checkpoint.header
+        early = ", ended early" if header.progress["stopped"] else ""
+        return f"{self.run.path}: is complete at iteration {header.iteration:,}{early}."
+
+    def require_incomplete(self) -> None:
+        """Raises UsageError for a run that is complete, with the command that lengthens it."""
+        if self.complete:
+            twice = 2 * self.checkpoint.header.iteration
+            raise UsageError(self.completion, f"To train on, give more: {resume_command(self.run, iterations=twice)}")
+
+    # -- settings ----------------------------------------------------------------------------------------------------
+
+    def _require_same(self) -> None:
+        """Raises UsageError for settings that are not as they were and would change the weights."""
+        header, path = self.checkpoint.header, self.run.path
+        if "name" in self.given and self.given["name"] not in (None, self.run.name):
+            raise UsageError(f"--name {self.given['name']}: the run that goes on is {self.run.name}.", "Leave it out.")
+        if header.training.decay == "plateau" and self._differs("training", "eval_every"):
+            raise UsageError(
+                f"--eval-every: the learning rate of {path} goes by its evaluations.", "Leave it as it was."
+            )
+        fixed = {
+            setting.name: part
+            for part, config in _CONFIGS.items()
+            for setting in settings_of(config)
+            if setting.name not in (*WATCHING, *LENGTHS, *_FILES)
+        }
+        differing = [name for name, part in fixed.items() if self._differs(part, name)]
+        had = {name: getattr(getattr(header, fixed[name]), name) for name in differing}
+        if not self._same_preset():
+            differing.append("preset")
+            had["rnn_size"] = header.model.rnn_size
+        differing += [name for name in _BEGINNINGS if not self._same_beginning(name)]
+        if differing:
+            kept = {name: value for name, value in had.items() if value not in (None, (), "")}
+            was = f" ({as_typed(kept)})" if kept else ""
+            raise UsageError(
+                f"{', '.join(map(flag, differing))}: a resumed run keeps its settings{was}.",
+                f"Leave out what differs; or train on from its weights, in a new run: {_new_run(self.run)}",
+            )
+
+    def _differs(self, part: str, name: str) -> bool:
+        """Whether a setting was given, and not as it was."""
+        value, before = self.given.get(name), getattr(getattr(self.checkpoint.header, part), name)
+        if value is None or value == before:
+            return False
+        if name == "precision" and value == "auto":  # which became what this machine does best
+            return False
+        training = self.checkpoint.header.training
+        return not (name == "shift" and value == training.effective_shift)
+
+    def _same_preset(self) -> bool:
+        """Whether the preset given, if any, is that of the network: its other settings have been compared."""
+        preset = self.given.get("preset")
+        return preset in (None, "auto") or "rnn_size" in self.given or PRESETS.get(preset) == self._width
+
+    @property
+    def _width(self) -> int:
+        return self.checkpoint.header.model.rnn_size
+
+    def _same_beginning(self, name: str) -> bool:
+        """Whether weights were taken from the checkpoint or run that is given, if any is."""
+        where = self.given.get(name)
+        if where is None:
+            return True
+        began_from = self.checkpoint.header.began_from
+        path = Path(began_from.get("path", ""))
+        return began_from.get("what") == _BEGINNINGS[name] and Path(where).name in (path.name, path.parent.name)
+
+    # -- the text ----------------------------------------------------------------------------------------------------
+
+    def read_text(self, texts: Sequence[str | Path] | None, read: Read) -> Corpus:
+        """The text of the run, read as before.
+
+        Args:
+            texts: Where it is; None: where it was. Standard input is read where it is named, and never else.
+            read: What reads it, as `corpus.read` does.
+
+        Returns:
+            The text. Whether it is the very one is known when the run is resumed.
+
+        Raises:
+            UsageError: It is nowhere that it could be read from again.
+            CorpusError: It cannot be read.
+        """
+        header = self.checkpoint.header
+        origin = dict(header.progress.get("origin", ()))
+        were = origin.pop("texts", ())
+        files = origin | {name: self.given[name] for name in _FILES if self.given.get(name) is not None}
+        if texts:
+            if "glob" not in self.given and not any(os.path.isdir(text) for text in texts):
+                files.pop("glob", None)
+            return read(texts, header.reading, **files)
+        if not findable({"texts": were}):
+            raise self._unnamed(were)
+        try:
+            return read(were, header.reading, **files)
+        except CorpusError as error:
+            raise self._moved(were, files.get("val_text")) or error from None
+
+    def _moved(self, were: Sequence[str], val_text: str | None) -> CorpusError | None:
+        """For texts that are not where they were; None if they are."""
+        missing = [text for text in were if not os.path.exists(text)]
+        if missing:
+            return CorpusError(
+                f"{self.run.path}: the text that it was trained on is not where it was: {few(missing)}.",
+                f"Say where it is now, and it is taken if it is the same: {self._named_again('TEXT')}",
+            )
+        if val_text is not None and not os.path.exists(val_text):
+            return CorpusError(
+                f"{self.run.path}: its validation text is not where it was: {val_text}.",
+                f"Say where it is now: {self._named_again(None)} --val-text FILE",
+            )
+        return None
+
+    def _unnamed(self, were: Sequence[str]) -> UsageError:
+        """For a text that has to be named."""
+        if not were:
+            return UsageError(
+                f"{self.run.path}: was trained on a text in memory.", f"Name it: {self._named_again('TEXT')}"
+            )
+        return UsageError(
+            f"{self.run.path}: its text came from standard input, which is not read again unless you say so.",
+            f"Name it, and it is taken if it is the same: {self._named_again('TEXT')}; or pipe it in once more: "
+            f"{self._named_again('-')}",
+        )
+
+    def _named_again(self, text: str | None) -> str:
+        return resume_command(self.run, text=text, **self.length)
+
+
+def _new_run(run: Run) -> str:
+    """What to type to train on from a run's weights."""
+    return f"charrnn train TEXT --init-from {shlex.quote(str(run.path))}"

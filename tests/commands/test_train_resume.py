@@ -1,0 +1,250 @@
+"""`charrnn train --resume` and `--auto-resume`: which text they read, what may be set anew, and how long they go on."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.command_line import SHORT, CommandLine, latest_snapshot
+
+from charrnn.runs import checkpoint
+from charrnn.runs.run import Run
+
+TEXT = "".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(70))
+OPTIONS = (*SHORT, "--iterations", "20", "--snapshot-at", "10", "--eval-every", "0")
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> CommandLine:
+    monkeypatch.chdir(tmp_path)
+    return CommandLine(monkeypatch, capfdbinary)
+
+
+@pytest.fixture
+def run(command: CommandLine) -> Path:
+    """A finished run of a file."""
+    Path("ships.txt").write_text(TEXT, "utf-8")
+    command.train("ships.txt", "--name", "ships", *OPTIONS)
+    return Path("checkpoints", "ships")
+
+
+def refused(command: CommandLine, *arguments: str | Path, code: int) -> str:
+    """What is said by a command that changes no run."""
+    before = {path: path.read_bytes() for path in Path("checkpoints").rglob("*") if path.is_file()}
+    done = command("train", *arguments)
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert {path: path.read_bytes() for path in Path("checkpoints").rglob("*") if path.is_file()} == before
+    return done.stderr.decode()
+
+
+def advised(said: str) -> list[list[str]]:
+    """The commands in a message, as words."""
+    return [shlex.split(found.rstrip("."))[1:] for found in re.findall(r"charrnn train [^;\n]*", said)]
+
+
+# -- the text --------------------------------------------------------------------------------------------------------
+
+
+def piped_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """`text` is standard input."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+
+def test_a_text_that_was_piped_in_is_not_read_unasked(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("ships.txt").write_text(TEXT, "utf-8")
+    piped_in(monkeypatch, TEXT)
+    command.train("-", "--name", "piped", *OPTIONS)
+    # A loop of the shell, whose lines are its own; the other end of the pipe stays open, so that to read is to wait.
+    script = 'while read line; do echo "got $line"; "$1" -m charrnn train --resume piped --iterations 25; done'
+    reading, writing = os.pipe()
+    os.write(writing, b"one\ntwo\n")
+    with subprocess.Popen(
+        ["sh", "-c", f"{script} || true", "sh", sys.executable], stdin=reading, stdout=-1, stderr=-1
+    ) as shell:
+        os.close(reading)
+        assert shell.stdout is not None
+        assert [shell.stdout.readline(), shell.stdout.readline()] == [b"got one\n", b"got two\n"]
+        os.close(writing)
+        said = shell.communicate(timeout=60)[1].decode()
+    assert said.count("standard input, which is not read again") == 2
+    named, piped, *_ = advised(said)
+    assert named == ["train", "TEXT", "--resume", "checkpoints/piped", "--iterations", "25"]
+    assert piped == ["train", "-", "--resume", "checkpoints/piped", "--iterations", "25"]
+    piped_in(monkeypatch, TEXT.replace("1", "2"))
+    assert command(*piped).returncode == 1
+    piped_in(monkeypatch, TEXT)
+    assert command(*piped).returncode == 0
+    assert latest_snapshot(Path("checkpoints/piped")).header.iteration == 25
+    named[1], named[-1] = "ships.txt", "30"
+    assert command(*named).returncode == 0
+    assert command("train", "--resume", "piped", "--iterations", "35").returncode == 0, "now it lies in a file"
+
+
+def test_a_text_that_was_moved_is_found_where_one_says(command: CommandLine, run: Path) -> None:
+    Path("ships.txt").rename("elsewhere.txt")
+    said = refused(command, "--resume", run, "--iterations", "25", code=1)
+    assert "ships.txt" in said
+    [words] = advised(said)
+    assert words[:2] == ["train", "TEXT"]
+    words[1] = "elsewhere.txt"
+    assert command(*words).returncode == 0
+    assert command("train", "--resume", run, "--iterations", "30").returncode == 0
+
+
+def test_another_text_is_refused_with_the_command_that_takes_it(command: CommandLine, run: Path) -> None:
+    Path("my other.txt").write_text(TEXT.replace("ships", "boats"), "utf-8")
+    said = refused(command, "my other.txt", "--resume", run, "--iterations", "25", code=1)
+    assert "is not the text this run was trained on" in said
+    [words] = advised(said)
+    done = command(*words, "--iterations", "5", "--name", "new", "--threads", "1")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_that_was_moved_is_read_with_its_pattern(command: CommandLine) -> None:
+    Path("books").mkdir()
+    Path("books", "a.md").write_text(TEXT, "utf-8")
+    Path("books", "b.txt").write_text("not this one", "utf-8")
+    command.train("books", "--glob", "*.md", "--name", "books", *OPTIONS)
+    Path("books").rename("shelf")
+    assert command("train", "shelf", "--resume", "books", "--iterations", "25").returncode == 0
+
+
+# -- settings --------------------------------------------------------------------------------------------------------
+
+
+def test_what_changes_no_weight_may_be_set_anew(command: CommandLine, run: Path) -> None:
+    command.train("ships.txt", "--name", "same", *OPTIONS)
+    command.train("--resume", "same", "--iterations", "40")
+    watching = (
+        "--snapshot-every",
+        "7",
+        "--eval-every",
+        "5",
+        "--sample-length",
+        "3",
+        "--temperature",
+        "0",
+        "--prime",
+        "a",
+    )
+    command.train("--resume", run, "--iterations", "40", *watching)
+    kept = Run(run).snapshots
+    assert [file.header.iteration for file in kept] == [10, 20, 21, 28, 35, 40]
+    sample = kept[-1].header.sample
+    assert sample is not None
+    assert (sample.prime, len(sample.text), sample.temperature) == ("a", 3, 0.0)
+    ours, theirs = (checkpoint.load(Path("checkpoints", name, "resume.safetensors")) for name in ("ships", "same"))
+    assert {name: array.tobytes() for name, array in ours.tensors.items()} == {
+        name: array.tobytes() for name, array in theirs.tensors.items()
+    }
+
+
+def test_what_is_as_it_was_may_be_said(command: CommandLine, run: Path) -> None:
+    same = ("--seed", "1", "--preset", "auto", "--precision", "auto", "--learning-rate", "0.0049", "--shift", "16")
+    header = latest_snapshot(run).header
+    assert header.training.learning_rate == 0.0049
+    command.train("ships.txt", "--resume", run, *SHORT, *same, "--name", "ships", "--iterations", "25")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--rnn-size", "16", "--seed", "2"), r"--rnn-size, --seed: .*\(--rnn-size 8 --seed 1\)"),
+        (("--preset", "large"), "--preset: "),
+        (("--lowercase",), "--lowercase: "),
+        (("--init-from", "ships"), "--init-from: "),
+        (("--val-frac", "0.2", "--sample-length", "7"), "--val-frac: "),
+    ],
+)
+def test_other_settings_are_refused_with_what_to_do(
+    command: CommandLine, run: Path, options: tuple[str, ...], named: str
+) -> None:
+    said = refused(command, "--resume", run, "--iterations", "30", *options, code=2)
+    assert re.match(f"charrnn: {named}", said)
+    assert advised(said) == [["train", "TEXT", "--init-from", "checkpoints/ships"]]
+
+
+def test_a_rate_that_goes_by_evaluations_keeps_their_rhythm(command: CommandLine) -> None:
+    Path("ships.txt").write_text(TEXT, "utf-8")
+    command.train("ships.txt", "--name", "p", *OPTIONS[:-1], "5", "--decay", "plateau")
+    said = refused(command, "--resume", "p", "--iterations", "30", "--eval-every", "6", code=2)
+    assert "--eval-every: the learning rate of checkpoints/p goes by its evaluations" in said
+    command.train("--resume", "p", "--iterations", "30", "--eval-every", "5", "--snapshot-every", "3")
+
+
+# -- lengths ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_finished_run_is_lengthened_and_says_what_its_rate_does(command: CommandLine, run: Path) -> None:
+    said = refused(command, "--resume", run, code=2)
+    [words] = advised(said)
+    assert words == ["train", "--resume", "checkpoints/ships", "--iterations", "40"]
+    done = command(*words)
+    assert done.returncode == 0
+    assert b"the learning rate goes back to 0.0049 and falls once more, until iteration 40" in done.stderr
+    assert latest_snapshot(run).header.iteration == 40
+    for option, value in (("--iterations", "39"), ("--time", "0.001"), ("--max-epochs", "0.01")):
+        refused(command, "--resume", run, option, value, code=2)
+    said = command.train("--resume", run, "--max-epochs", "2")
+    header = latest_snapshot(run).header
+    per_epoch = checkpoint.read_header(run / "resume.safetensors").progress["per_epoch"]
+    assert header.iteration == 2 * per_epoch
+    assert "for 2.0 epochs" in said or "(2.0 epochs)" in said
+
+
+def test_a_finished_run_goes_on_for_a_time(command: CommandLine, run: Path) -> None:
+    elapsed = checkpoint.read_header(run / "resume.safetensors").progress["elapsed"]
+    said = command.train("--resume", run, "--time", f"{elapsed + 0.5:.2f}s")
+    assert "the learning rate goes back to 0.0049 and falls once more, over the time that is left" in said
+    header = checkpoint.read_header(run / "resume.safetensors")
+    assert header.iteration > 40
+    assert header.training.time == pytest.approx(elapsed + 0.5, abs=0.01)
+    assert "is complete at iteration" in refused(command, "--resume", run, code=2)
+
+
+def test_a_run_that_ended_early_says_so(command: CommandLine) -> None:
+    Path("ships.txt").write_text(TEXT, "utf-8")
+    frozen = ("--learning-rate", "1e-9", "--patience", "1", "--eval-every", "2")
+    command.train("ships.txt", "--name", "early", *OPTIONS[:-2], *frozen, "--dropout", "0")
+    header = checkpoint.read_header(Path("checkpoints/early/resume.safetensors"))
+    if not header.progress["stopped"]:
+        pytest.skip("it went on getting better")
+    said = refused(command, "--resume", "early", code=2)
+    assert f"is complete at iteration {header.iteration}, ended early" in said
+    command.train("--resume", "early", "--patience", "0")
+    assert latest_snapshot(Path("checkpoints/early")).header.iteration == 20
+
+
+# -- the same command again ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["ships.txt", "no-such.txt"])
+def test_the_same_command_again_says_what_resumes_before_it_reads(command: CommandLine, run: Path, text: str) -> None:
+    said = refused(command, text, "--name", "ships", *OPTIONS, code=1)
+    assert "checkpoints/ships: this run exists" in said
+    assert advised(said) == [["train", "--resume", "checkpoints/ships"]]
+
+
+def test_auto_resume_begins_goes_on_and_is_done(command: CommandLine) -> None:
+    Path("ships.txt").write_text(TEXT, "utf-8")
+    Path("checkpoints", "job").mkdir(parents=True)  # killed before it kept anything
+    Path("checkpoints", "job", "metrics.jsonl").touch()
+    again = ("ships.txt", "--name", "job", "--auto-resume", *OPTIONS)
+    command.train(*again)
+    assert latest_snapshot(Path("checkpoints/job")).header.iteration == 20
+    Path("ships.txt").rename("gone.txt")
+    said = refused(command, *again, code=0)
+    assert said == "charrnn: checkpoints/job: is complete at iteration 20.\n"
+    Path("gone.txt").rename("ships.txt")
+    assert "--seed: a resumed run keeps" in refused(command, *again, "--seed", "3", code=2)
+    command.train(*again, "--iterations", "30")
+    assert latest_snapshot(Path("checkpoints/job")).header.iteration == 30
+    began = ("ships.txt", "--name", "fine", "--auto-resume", "--init-from", "job", "--max-epochs", "0.5")
+    command.train(*began, *SHORT[4:])
+    assert "is complete" in refused(command, *began, *SHORT[4:], code=0)
