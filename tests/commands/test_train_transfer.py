@@ -88,7 +88,7 @@ def test_a_pretrained_embedding_held_still_under_new_layers(tmp_path: Path, cli:
         (("--init-from", "a", "--embedding-from", "a"), "contradict"),
         (("--embedding-from", "a", "--embedding-size", "5"), "--embedding-size"),
         (("--init-from", "nothing"), "nothing"),
-        (("--resume", "a", "--init-from", "a"), "keeps its settings"),
+        (("--resume", "a", "--init-from", "a"), "--name b"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(
