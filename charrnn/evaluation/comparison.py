@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,7 @@ from charrnn.runs.training_text import Read, reading_once
 from charrnn.sampling import chain
 from charrnn.sampling.request import Request
 from charrnn.text import corpus
+from charrnn.text.sources import STDIN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +102,7 @@ def compare(
         seed: Of the samples.
         temperatures: One sample of each checkpoint at each of these.
         length: Characters of a sample; 0: none.
-        text: What to measure on, a path or known name; None: what all held out, if that is the same.
+        text: What to measure on, a path or known name; None: what all held out of the one they were trained on.
         text_length: Characters of it, at most; 0: nothing is measured.
         read: What reads texts, as `corpus.read` does.
         progress: Is told what share of the measuring has been done since it was last told.
@@ -121,7 +123,7 @@ def compare(
     prime = prime or runs[0].files[0].header.vocabulary.default_prime
     samples, real = compared_samples(chosen, rows, prime, request, loader, read, notes)
     measured = partial(measure, length=text_length, read=read, load=loader.load, progress=progress)
-    wanted = text_length and (text or (same_text and len(runs) > 1))
+    wanted = text_length and (text or (len(runs) > 1 and _one_text(runs)))
     measurement = _measurement(measured, chosen, text, notes) if wanted else None
     return Comparison(
         rows=tuple(rows.values()),
@@ -157,8 +159,27 @@ def _hold_same_text(runs: Sequence[LoadedRun], text: str | None, notes: list[str
     if len({held_out_key(file.header) for run in runs for file in run.files}) == 1:
         return True
     differ = "The held-out texts differ, so losses tell nothing across runs; best is within a run."
-    notes.append(differ if text else f"{differ} Name one text to measure all on: --text FILE")
+    advice = "" if text or _one_text(runs) else f" Name one text to measure all on: --text {_longest_text(runs)}"
+    notes.append(differ + advice)
     return False
+
+
+def _one_text(runs: Sequence[LoadedRun]) -> bool:
+    """Whether all were trained on one text, whatever each held out of it."""
+    return len({file.header.corpus.get("digest") for run in runs for file in run.files}) == 1
+
+
+def _longest_text(runs: Sequence[LoadedRun]) -> str:
+    """Where the longest text is that a run was trained on, as it is typed; FILE if nothing tells."""
+    sizes = {}
+    for run in runs:
+        resume = run.run.resumable if run.run else None
+        origin = resume.header.progress.get("origin") if resume else None
+        texts = list(origin.get("texts") or ()) if origin else []
+        size = run.files[-1].header.corpus.get("characters")
+        if len(texts) == 1 and texts[0] != STDIN and isinstance(size, int):
+            sizes[str(texts[0])] = size
+    return shlex.quote(max(sizes, key=lambda place: sizes[place])) if sizes else "FILE"
 
 
 def _measurement(

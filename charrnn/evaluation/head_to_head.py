@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,14 @@ from charrnn.errors import CorpusError, UsageError
 from charrnn.evaluation.bootstrap import Difference, paired_difference
 from charrnn.evaluation.ngrams import Baseline, kneser_ney
 from charrnn.evaluation.scoring import ShareCallback, score
+from charrnn.evaluation.unseen import Reader, unseen_text
 from charrnn.formatting import BYTE, CHARACTER, Unit, common_unit
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.training_text import Read, TrainingText, find_training_text
 from charrnn.text import corpus
+from charrnn.text.corpus import Corpus
 from charrnn.text.split import HeldOutSpan
 from charrnn.text.vocabulary import utf8_size
 
@@ -101,26 +103,25 @@ def measure(
     """
     if length < 2:
         raise UsageError(f"--text-length {length}: at least 2 characters.")
-    texts = _texts(paths, text, read, load)
-    named = next(
-        (source for source in texts if source.same), texts[0]
-    )  # a text that one was trained on is split as there
-    parts = held_out_parts(named, length)
-    unit = common_unit(load(path).header.vocabulary.unit for path in paths) or CHARACTER
+    readers = _readers(paths, text, read, load)
+    first = next((reader for reader in readers if reader.text.same), readers[0])
+    if all(_holds_out_like(reader.text, first.text) for reader in readers):
+        corpus, spans, held_out = first.text.corpus.measured, first.text.split.held_out, True
+    else:
+        unseen = unseen_text(readers, length, read)
+        corpus, spans, held_out = unseen.corpus, unseen.spans, unseen.held_out
+    parts = passages(corpus, spans, length)
+    unit = common_unit(reader.header.vocabulary.unit for reader in readers) or CHARACTER
     counted = "".join(part if lead else part[1:] for lead, part in parts)
     characters, size = len(counted), utf8_size(counted)
     scale = characters / size if unit == BYTE else 1.0  # makes of bits per character what is told
-    measured: list[_ModelBits] = []
-    for path, source in zip(paths, texts, strict=True):
-        if held_out_parts(source if source.same else _split_like(source, named), length) != parts:
-            raise UsageError("these models were trained on, or read, different texts.", "Name one for all: --text FILE")
-        measured.append(_bits(load(path), path, parts, scale, _share(progress, 2 * len(paths) * len(parts))))
+    share = _share(progress, 2 * len(paths) * len(parts))
+    measured = [_bits(load(path), path, parts, scale, share) for path in paths]
     best = min(measured, key=lambda model: model.carried.mean())
-    ids = sum(len(named.corpus.vocabulary.encode(part)) for _, part in parts)
-    baseline = counting(named, ids) if named.same else None
+    baseline = _counting(first.text, corpus, spans, length) if first.text.same else None
     return Measurement(
-        text=named.corpus.name,
-        held_out=named.same,
+        text=first.text.corpus.name,
+        held_out=held_out,
         characters=characters,
         bytes=size,
         unit=unit,
@@ -131,12 +132,10 @@ def measure(
     )
 
 
-def _texts(
-    paths: Sequence[Path], text: str | None, read: Read, load: Callable[[Path], Checkpoint]
-) -> list[TrainingText]:
-    """The text as each checkpoint has it read. Raises UsageError where that is to be its own, and has changed."""
+def _readers(paths: Sequence[Path], text: str | None, read: Read, load: Callable[[Path], Checkpoint]) -> list[Reader]:
+    """The models, and the text as each has it read. Raises UsageError where that is to be its own, and has changed."""
     readings: dict[Any, TrainingText] = {}
-    texts = []
+    readers = []
     for path in paths:
         header = load(path).header
         training = header.training
@@ -144,16 +143,18 @@ def _texts(
         key = (header.reading, header.corpus.get("digest"), *held_out)
         if key not in readings:
             readings[key] = find_training_text(path, header, text, read)
-        texts.append(readings[key])
-        if text is None and not texts[-1].same:
-            raise UsageError(f"{texts[-1].corpus.name}: is not what {path} was trained on.", "Name it: --text FILE")
-    return texts
+        readers.append(Reader(path, header, readings[key]))
+        if text is None and not readings[key].same:
+            name = readings[key].corpus.name
+            raise UsageError(f"{name}: is not what {path} was trained on.", "Name the text: --text FILE")
+    return readers
 
 
-def _split_like(source: TrainingText, named: TrainingText) -> TrainingText:
-    """A text that its model was not trained on, with what another model held out of it."""
-    fits = named.same and len(source.corpus) == len(named.corpus)
-    return replace(source, same=True, split=named.split) if fits else source
+def _holds_out_like(text: TrainingText, other: TrainingText) -> bool:
+    """Whether a model was trained on the very text, and the same of it is held out as by another."""
+    alike = text.corpus.config == other.corpus.config or text.corpus.documents == other.corpus.documents
+    same_ids = text.corpus.vocabulary == other.corpus.vocabulary and text.corpus.digest == other.corpus.digest
+    return text.same and other.same and alike and same_ids and text.split == other.split
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -200,7 +201,7 @@ def _share(progress: ShareCallback, count: int) -> ShareCallback:
 
 
 def held_out_parts(text: TrainingText, length: int) -> list[tuple[str, str]]:
-    """What of a text is measured: the held-out part of each document; of a text that was not trained on, all.
+    """What of a text is measured: what is held out; of a text that was not trained on, all.
 
     Args:
         text: The text.
@@ -212,13 +213,18 @@ def held_out_parts(text: TrainingText, length: int) -> list[tuple[str, str]]:
     Raises:
         CorpusError: Nothing of it is held out.
     """
-    source, parts = text.corpus, list[tuple[str, str]]()
-    spans = text.split.held_out if text.same else [HeldOutSpan(0, 0, len(source))]
-    source = source.measured if text.same else source
+    if text.same:
+        return passages(text.corpus.measured, text.split.held_out, length)
+    return passages(text.corpus, [HeldOutSpan(0, 0, len(text.corpus))], length)
+
+
+def passages(source: Corpus, spans: Sequence[HeldOutSpan], length: int) -> list[tuple[str, str]]:
+    """Spans of a text, as `held_out_parts` returns them, and raises."""
+    parts = list[tuple[str, str]]()
     for context, start, end in spans:
         stop = min(end, start + length)
         begin = max(context, start - _LEAD)
-        if stop - max(start, context + 1) > 0:
+        if stop > max(start, context + 1):
             whole = source.vocabulary.decode(source.ids[begin:stop])
             cut = len(source.vocabulary.decode(source.ids[begin:start]))
             parts.append((whole[:cut], whole[cut:]))
@@ -228,18 +234,29 @@ def held_out_parts(text: TrainingText, length: int) -> list[tuple[str, str]]:
     return parts
 
 
-def counting(text: TrainingText, length: int | None = None) -> Baseline | None:
+def counting(text: TrainingText) -> Baseline | None:
     """What counting alone achieves on the held-out part of a text.
 
     Args:
         text: The very text of a training.
-        length: Ids that are predicted, at most; None: all that is held out.
 
     Returns:
         The best n-gram model and its bits per id, a character or a byte; none of a text too long to be counted.
     """
+    return _counting(text, text.corpus.measured, text.split.held_out, None)
+
+
+def _counting(
+    text: TrainingText, measured: Corpus, spans: Sequence[HeldOutSpan], length: int | None
+) -> Baseline | None:
+    """The same of the first so many ids in spans of a text."""
     source, split = text.corpus, text.split
-    if len(source) > COUNTED or not split.held_out_size or not split.training_size:
+    ids = measured.joined(spans, length)
+    if (
+        len(source) > COUNTED
+        or not len(ids)
+        or not split.training_size
+        or len(measured.vocabulary) != len(source.vocabulary)
+    ):
         return None
-    measured = source.measured.joined(split.held_out, length)
-    return kneser_ney(source.joined(split.training), measured, len(source.vocabulary))
+    return kneser_ney(source.joined(split.training), ids, len(source.vocabulary))

@@ -56,7 +56,7 @@ def find_training_text(
     if text is not None:  # its encoding is its own
         source = read([text], reading if reading.bytes else replace(reading, encoding="auto"), learn=False)
     else:
-        origin = _origin(path.parent) if path else {}
+        origin = _origin(path) if path else {}
         if not origin.get("texts") or STDIN in origin["texts"]:
             raise UsageError("nothing says where the text that it was trained on is.", "Name it: --text FILE")
         source = read(origin.pop("texts"), reading, **origin)
@@ -70,13 +70,19 @@ def find_training_text(
     return TrainingText(source, same, source.split(val_frac, training.val_max, training.val_at))
 
 
-def _origin(run: Path) -> dict[str, Any]:
-    """The arguments of `corpus.read` by which a run's text was read, as its resume file has them; {} without one."""
+def resume_header(path: Path) -> Header | None:
+    """What the resume file beside a checkpoint says; None where there is none, or it is damaged."""
     try:
-        header = read_header(Run(run).resume_path)
+        header = read_header(Run(path.parent).resume_path)
     except CheckpointError:
-        return {}
-    return dict(header.progress.get("origin", ())) if header.kind == "resume" else {}
+        return None
+    return header if header.kind == "resume" else None
+
+
+def _origin(path: Path) -> dict[str, Any]:
+    """The arguments of `corpus.read` by which a checkpoint's text was read, {} where its run does not say."""
+    header = resume_header(path)
+    return dict(header.progress.get("origin") or ()) if header else {}
 
 
 def reading_once(read: Read) -> Read:

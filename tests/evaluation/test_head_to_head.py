@@ -13,7 +13,7 @@ import pytest
 from helpers import tiny
 from rich.console import Console
 
-from charrnn.config import ReadConfig
+from charrnn.config import ReadConfig, TrainConfig
 from charrnn.errors import CorpusError, UsageError
 from charrnn.evaluation.bootstrap import paired_difference
 from charrnn.evaluation.comparison import compare
@@ -104,15 +104,18 @@ def test_on_the_text_of_one_of_them(tmp_path: Path, text: Path) -> None:
 def test_what_differs_is_not_measured_as_one(tmp_path: Path, text: Path) -> None:
     lower = tiny.run_on(tmp_path, "lower", text, read=ReadConfig(lowercase=True)) / "iteration-000010.safetensors"
     plain = tiny.run_on(tmp_path, "plain", text) / "iteration-000010.safetensors"
-    with pytest.raises(UsageError, match="different texts"):
-        measure([plain, lower])
+    for named in (None, str(text)):  # the advice is not to name a text, which one may have done
+        with pytest.raises(
+            UsageError, match=r"read different characters in ships\.txt \(--lowercase\)\. Compare models"
+        ):
+            measure([plain, lower], named)
     lone = tiny.save(tmp_path / "lone.safetensors")
     with pytest.raises(UsageError, match="--text FILE"):
         measure([lone])
     text.write_text(TEXT + "More.", "utf-8")
     with pytest.raises(UsageError, match=r"is not what .* was trained on"):
         measure([plain])
-    assert not measure([plain], str(text)).held_out
+    assert measure([plain], str(text)).characters == len(TEXT) - START + len("More.")
     with pytest.raises(CorpusError, match="nowhere"):
         measure([plain], str(tmp_path / "nowhere.txt"))
 
@@ -170,3 +173,106 @@ def test_compare_says_why_it_measured_nothing(tmp_path: Path, text: Path) -> Non
     assert "ships.txt" in result.notes[-1]
     with pytest.raises(CorpusError, match=r"ships\.txt"):
         compare(runs, length=0, text=str(text))
+
+
+# -- models that held out different parts of a text, or of what it was ------------------------------------------------
+
+
+def test_what_all_held_out_of_one_text_is_measured(tmp_path: Path, text: Path) -> None:
+    shares = {"a": 0.25, "b": 0.1, "c": 0.4}
+    paths = [
+        tiny.run_on(tmp_path, name, text, seed, training=TrainConfig(val_frac=share)) / "iteration-000010.safetensors"
+        for seed, (name, share) in enumerate(shares.items())
+    ]
+    start = int(len(TEXT) * 0.9)
+    for named in (None, str(text)):
+        for order in (paths, paths[::-1]):
+            found = measure(order, named)
+            assert (found.held_out, found.characters) == (True, len(TEXT) - start)
+            expected = [bits(path, TEXT[start - 512 :], 512).mean() for path in order]
+            assert [model.carried for model in found.models] == [pytest.approx(mean) for mean in expected]
+    result = compare([path.parent for path in paths], length=0)
+    assert result.measurement
+    assert "--text" not in result.notes[0]
+    spread = TrainConfig(val_frac=0.3, val_at="spread")
+    other = tiny.run_on(tmp_path, "d", text, 4, training=spread) / "iteration-000010.safetensors"
+    split = corpus.read(text).split(0.3, spread.val_max, "spread")
+    both = sum(max(0, stop - max(begin, START)) for _, begin, stop in split.held_out)
+    assert both > 0
+    assert measure([paths[0], other], str(text)).characters == both
+
+
+@pytest.mark.parametrize("where", ["end", "beginning"])
+def test_a_text_that_has_grown(tmp_path: Path, where: str) -> None:
+    """The old model has read nothing of what is new, whether its own text is still there or was written over."""
+    more = "".join(f"Later, boat {n * 7} left with {n} chests, and nobody saw it.\n" for n in range(40))
+    old, new = tmp_path / "old.txt", tmp_path / "ships.txt"
+    grown = TEXT + more if where == "end" else more + TEXT
+    for written_over in (False, True):
+        root = tmp_path / str(written_over)
+        first = new if written_over else old
+        first.write_text(TEXT, "utf-8")
+        before = tiny.run_on(root, "before", first) / "iteration-000010.safetensors"
+        new.write_text(grown, "utf-8")
+        after = tiny.run_on(root, "after", new, 1) / "iteration-000010.safetensors"
+        for paths in ([before, after], [after, before]):
+            found = measure(paths, str(new))
+            start = int(len(grown) * 0.75)
+            held_out = len(grown) - start if where == "end" else min(len(grown) - start, len(TEXT) - START)
+            assert (found.held_out, found.characters) == (True, held_out)
+        if where == "end":
+            result = compare([before.parent, after.parent], length=0)
+            assert result.notes[0].endswith(f"--text {new}")
+
+
+def test_a_text_that_was_changed_inside(tmp_path: Path, text: Path) -> None:
+    """Nothing tells what of it the model has read, unless what it was is still to be had."""
+    path = tiny.run_on(tmp_path, "a", text) / "iteration-000010.safetensors"
+    (tmp_path / "copy.txt").write_text(TEXT, "utf-8")
+    kept = tiny.run_on(tmp_path, "b", tmp_path / "copy.txt") / "iteration-000010.safetensors"
+    middle = "".join(f"A storm of {n} days came from the {n % 5}th side, with {n * 3} waves.\n" for n in range(20))
+    text.write_text(TEXT[:1000] + middle + TEXT[1000:], "utf-8")
+    with pytest.raises(UsageError, match=r"has changed since .* Name a text that none of the models was trained on"):
+        measure([path], str(text))
+    found = measure([kept], str(text))
+    assert found.held_out
+    assert found.characters == pytest.approx(len(middle) + len(TEXT) - START, abs=200)
+
+
+def test_folders_that_have_some_files_in_common(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    parts = ["".join(SENTENCES[n : n + 20]) for n in (0, 20, 40)]
+    for number, part in enumerate(parts[:2]):
+        (folder / f"{number}.txt").write_text(part, "utf-8")
+    before = tiny.run_on(tmp_path, "before", folder) / "iteration-000010.safetensors"
+    (folder / "2.txt").write_text(parts[2], "utf-8")
+    after = tiny.run_on(tmp_path, "after", folder, 1) / "iteration-000010.safetensors"
+    size = len("\n\n".join(parts))
+    found = measure([before, after], str(folder))
+    assert (found.held_out, found.characters) == (True, size - int(size * 0.75))
+    joined = len("\n\n".join(parts[:2]))
+    assert measure([before], str(folder)).characters == size - int(joined * 0.75)
+
+
+def test_bytes_and_characters_hold_out_the_same_of_a_text_in_any_script(tmp_path: Path) -> None:
+    path = tmp_path / "prose.txt"
+    written = "".join(f"Près de « {n} », il y a {n * n} étés déjà : {n % 9} œufs.\n" for n in range(120))
+    path.write_text(written, "utf-8")
+    paths = [
+        tiny.run_on(tmp_path, name, path, read=reading) / "iteration-000010.safetensors"
+        for name, reading in (("characters", ReadConfig()), ("bytes", ReadConfig(bytes=True)))
+    ]
+    found = measure(paths, str(path))
+    held_out = len(written) - int(len(written) * 0.75)
+    assert found.held_out
+    assert held_out - 200 <= found.characters <= held_out
+
+
+def test_nothing_is_left_to_be_measured(tmp_path: Path, text: Path) -> None:
+    none, some = (
+        tiny.run_on(tmp_path, f"{share}", text, training=TrainConfig(val_frac=share)) / "iteration-000010.safetensors"
+        for share in (0.0, 0.5)
+    )
+    with pytest.raises(CorpusError, match=r"nothing of it is left .* Name a text that none of them was trained on"):
+        measure([none, some], str(text))

@@ -81,7 +81,9 @@ def run_on(root: Path, name: str, path: Path, seed: int = 0, **more: Any) -> Pat
     facts = facts_of(text, **more)
     directory = run(root, name, {10: 3.0}, **facts)
     save(directory / "iteration-000010.safetensors", seed=seed, iteration=10, **facts)
-    save(directory / "resume.safetensors", kind="resume", progress={"origin": dict(text.origin)}, **facts)
+    documents = [[document.name, document.characters, document.digest] for document in text.documents]
+    progress = {"origin": dict(text.origin), "documents": documents}
+    save(directory / "resume.safetensors", kind="resume", progress=progress, **facts)
     return directory
 
 
