@@ -174,8 +174,7 @@ def _longest_text(runs: Sequence[LoadedRun]) -> str:
     sizes = {}
     for run in runs:
         resume = run.run.resumable if run.run else None
-        origin = resume.header.progress.get("origin") if resume else None
-        texts = list(origin.get("texts") or ()) if origin else []
+        texts = list(resume.header.origin.get("texts") or ()) if resume else []
         size = run.files[-1].header.corpus.get("characters")
         if len(texts) == 1 and texts[0] != STDIN and isinstance(size, int):
             sizes[str(texts[0])] = size

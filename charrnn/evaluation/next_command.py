@@ -33,7 +33,7 @@ def next_command(run: Run, header: Header, advice: Advice) -> str | None:
         stands for a text that nothing tells the place of: one from standard input, or from memory.
     """
     resume = run.resumable
-    origin: Mapping[str, Any] = dict(resume.header.progress.get("origin") or {}) if resume else {}
+    origin = resume.header.origin if resume else {}
     texts = [str(text) for text in origin.get("texts") or ()]
     known = bool(texts) and _STDIN not in texts
     if advice.resumed:

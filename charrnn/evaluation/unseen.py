@@ -128,8 +128,7 @@ def _seen(reader: Reader, corpus: Corpus, read: Read) -> list[Span] | tuple[Corp
         found = None
     if found and found.same:
         return found.corpus, found.split.training
-    origin = resume.progress.get("origin") or {} if resume else {}
-    places = {str(place) for place in origin.get("texts") or ()}
+    places = {str(place) for place in resume.origin.get("texts") or ()} if resume else set()
     if places & {str(place) for place in corpus.origin.get("texts", ())}:
         raise UsageError(
             f"{corpus.name}: has changed since {reader.path} was trained on it; what of it that has read is not known.",

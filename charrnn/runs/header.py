@@ -52,6 +52,12 @@ class Header:
     made_with: Mapping[str, Any] = field(default_factory=dict)  # charrnn, torch, device, threads
     progress: Mapping[str, Any] = field(default_factory=dict)  # what a resume needs beside tensors
 
+    @property
+    def origin(self) -> Mapping[str, Any]:
+        """The arguments of `corpus.read` by which the text of a resume file was read; {} where it does not say."""
+        origin = self.progress.get("origin")
+        return origin if isinstance(origin, Mapping) else {}
+
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces; a loss that is no finite number becomes null."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

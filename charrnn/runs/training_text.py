@@ -82,7 +82,7 @@ def resume_header(path: Path) -> Header | None:
 def _origin(path: Path) -> dict[str, Any]:
     """The arguments of `corpus.read` by which a checkpoint's text was read, {} where its run does not say."""
     header = resume_header(path)
-    return dict(header.progress.get("origin") or ()) if header else {}
+    return dict(header.progress.get("origin", ())) if header else {}
 
 
 def reading_once(read: Read) -> Read:
