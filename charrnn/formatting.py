@@ -157,11 +157,11 @@ def folded_command(command: str, width: int) -> str:
     return "\n".join([*lines, line])
 
 
-# C0 but tab and newline, DEL, C1; and what reorders a line or hides in it: bidi marks, embeddings, overrides, isolates.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
+# C0 but tab and newline, DEL, C1, halves of surrogate pairs; and what reorders all that follows it: embeddings,
+# overrides, isolates. The marks that a script needs stay (joiners, LRM, RLM, ALM): they order what is beside them.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")  # bytes as Python's "surrogateescape" has them
+_NO_ORDER = "\N{WORD JOINER}"  # as invisible as what it stands for, and does nothing
 
 
 def _placeholder(match: re.Match[str]) -> str:
@@ -169,6 +169,8 @@ def _placeholder(match: re.Match[str]) -> str:
     point = ord(match[0])
     if point < 0x20:
         return chr(0x2400 + point)  # Unicode has a picture of each: ␛ for escape
+    if 0x202A <= point <= 0x2069:
+        return _NO_ORDER
     return "␡" if point == 0x7F else "\N{REPLACEMENT CHARACTER}"
 
 

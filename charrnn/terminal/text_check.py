@@ -65,6 +65,8 @@ def show_summary(out: Console, summary: TextSummary) -> None:
 
 def symbol_of(character: str) -> str:
     """A character among others: itself if it can be seen, else its number."""
+    if len(character) > 1:  # a byte's name
+        return character
     if character.isprintable() and not character.isspace() and not unicodedata.combining(character):
         return character
     return {" ": "space", "\n": "newline", "\t": "tab"}.get(character, f"U+{ord(character):04X}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 
 from charrnn.text.finding import Finding
 from charrnn.text.known_forms import UNKNOWN
@@ -41,10 +42,28 @@ def mojibake(text: CheckedText) -> Findings:
         message = f"{plural(words.total(), 'garbled word')}{text.within(end)}{first_place}: {', '.join(examples)}"
         yield Finding(kind="mojibake", message=message, advice=advice, count=words.total(), examples=examples)
         return
-    advice = "Windows' punctuation was read as Latin-1 when this file was made. Find a better copy."
+    yield from character_finding(text, "c1-controls", "control character", _C1.match, _advice_on_c1(text))
+
+
+_C1 = re.compile("[\x80-\x9f]")
+_UTF8_TAIL = re.compile("[\x80-\x83][\x80-\xbf]")  # of E2 80 99 and the like, whose first byte is lost or was changed
+_WINDOWS = re.compile("(?<![\x80-\xbf])[\x82\x84\x85\x8a\x8c\x8e\x91-\x97\x9a\x9c\x9e\x9f](?![\x80-\xbf])")
+
+
+def _advice_on_c1(text: CheckedText) -> str:
+    """What C1 controls are, by what stands beside them: Windows' punctuation, the rest of UTF-8's, or neither."""
+    controls = windows = tails = 0
+    for _, piece in text.slices() if any(map(_C1.match, text.counts)) else ():
+        controls += len(_C1.findall(piece))
+        windows += len(_WINDOWS.findall(piece))
+        tails += sum(len(_C1.findall(tail)) for tail in _UTF8_TAIL.findall(piece))
+    if 2 * tails > controls:
+        return "They are what is left of UTF-8 whose first bytes were lost (’ is E2 80 99): find a better copy."
+    if 2 * windows <= controls:
+        return "Delete them: no text needs them. Or look whether the --encoding is right."
     if any(document.encoding.startswith("iso8859") for document in text.documents):
-        advice = "They are likely Windows' punctuation: try --encoding cp1252."
-    yield from character_finding(text, "c1-controls", "control character", re.compile("[\x80-\x9f]").match, advice)
+        return "They are likely Windows' punctuation: try --encoding cp1252."
+    return "Windows' punctuation was read as Latin-1 when this file was made. Find a better copy."
 
 
 def lost_characters(text: CheckedText) -> Findings:
@@ -173,24 +192,41 @@ def inconsistent_typography(text: CheckedText) -> Findings:
     for kind, straight, curly in (("quotation marks", '"', "“”„"), ("apostrophes", "'", "‘’")):
         plain, bent = counts.get(straight, 0), sum(counts.get(c, 0) for c in curly)
         if min(plain, bent) >= max(_FEW, (plain + bent) / 100):
-            message = f"{kind} both straight, {straight} {plain:,}, and curly, {' '.join(curly)} {bent:,}"
+            occurring = " ".join(c for c in curly if c in counts)
+            message = f"{kind} both straight, {straight} {plain:,}, and curly, {occurring} {bent:,}"
             advice = "The model will mix them as the text does: make them one kind if it should not."
             yield Finding(kind=kind.replace(" ", "-"), message=message, advice=advice, count=min(plain, bent))
     dashes = {c: counts[c] for c in "-‐‑‒–—―−" if counts.get(c, 0) >= _FEW}
     if len(dashes) > 3 or (len(dashes) > 1 and not dashes.keys().isdisjoint("‐‑")):
         message = f"{len(dashes)} kinds of dash: {', '.join(f'{label_of(c)} {n:,}' for c, n in dashes.items())}"
         yield Finding(kind="dashes", message=message, advice="Use fewer if they mean the same.", count=len(dashes))
-    advice = "--normalize nfkc makes them plain (and changes ½, ², … too)."
     proper = " " + "\N{IDEOGRAPHIC SPACE}" * text.mostly(lambda c: unicodedata.east_asian_width(c) == "W")
 
     def is_odd_space(c: str) -> bool:
         return unicodedata.category(c) == "Zs" and c not in proper
 
-    yield from character_finding(text, "spaces", "unusual space", is_odd_space, advice)
+    yield from _compatibility_characters(text, "spaces", "unusual space", is_odd_space)
     if any(c.isascii() and c.isalnum() for c in counts):
         wide = re.compile("[０-９Ａ-Ｚａ-ｚ]")
-        yield from character_finding(text, "fullwidth", "full-width character", wide.match, advice)
-    yield from character_finding(text, "ligatures", "ligature", re.compile("[ﬀ-ﬆ]").match, advice)
+        yield from _compatibility_characters(text, "fullwidth", "full-width character", wide.match)
+    yield from _compatibility_characters(text, "ligatures", "ligature", re.compile("[ﬀ-ﬆ]").match)
+
+
+def _compatibility_characters(text: CheckedText, kind: str, noun: str, belongs: Callable[[str], object]) -> Findings:
+    """Characters that NFKC makes plain, with the advice to use it where it does little else."""
+    changed = {c: n for c, n in text.counts.items() if unicodedata.normalize("NFKC", c) != c}
+    meant = sum(n for c, n in changed.items() if belongs(c))
+    others = Counter({c: n for c, n in changed.items() if not belongs(c) and _nfc(c) == c})
+    advice = "--normalize nfkc makes them plain."
+    if others:
+        examples = ", ".join(f"{label_of(c)} {n:,}" for c, n in others.most_common(3))
+        advice = (
+            f"--normalize nfkc makes them plain, and changes {plural(others.total(), 'character')} more ({examples})."
+        )
+    if others.total() > meant:
+        advice = "Replace them by plain ones if you can"
+        advice += f": --normalize nfkc would, but it changes {plural(others.total(), 'character')} more ({examples})."
+    yield from character_finding(text, kind, noun, belongs, advice)
 
 
 def many_rare_characters(text: CheckedText) -> Findings:

@@ -65,7 +65,7 @@ class TextSummary:
     held_out: int
     held_out_where: str  # in words
     distinct: int
-    common: tuple[tuple[str, int], ...]  # the most frequent characters and how often they occur
+    common: tuple[tuple[str, int], ...]  # the most frequent characters, or bytes by name, and how often they occur
     rare: tuple[tuple[str, int], ...]  # those that occur fewer than 5 times, rarest first
     unknown: int  # characters that --min-count makes the unknown symbol
     findings: tuple[Finding, ...]
@@ -94,9 +94,8 @@ def summarize(corpus: Corpus, config: TrainConfig | None = None) -> TextSummary:
     split = corpus.split(config.val_frac, config.val_max, config.val_at)
     lengths = [document.characters for document in corpus.documents]
     order = np.argsort(-corpus.counts, kind="stable")
-    counted = [
-        (corpus.alphabet.characters[index], int(corpus.counts[index])) for index in order if corpus.counts[index]
-    ]
+    names = list(map(_byte_name, range(256))) if corpus.config.bytes else corpus.alphabet.characters
+    counted = [(names[index], int(corpus.counts[index])) for index in order if corpus.counts[index]]
     return TextSummary(
         name=corpus.name,
         characters=len(corpus),
@@ -135,6 +134,11 @@ def diagnose(corpus: Corpus, split: Split | None = None) -> list[Finding]:
     usual = TrainConfig()
     split = split or corpus.split(usual.val_frac, usual.val_max, usual.val_at)
     return [*first, *held_out_check.examine(corpus, split), *(finding for found in others for finding in found)]
+
+
+def _byte_name(byte: int) -> str:
+    r"""A byte for people: its character where ASCII has one to see, else \x9b."""
+    return chr(byte) if chr(byte) in "\n\t" or 0x20 <= byte < 0x7F else f"\\x{byte:02x}"
 
 
 def rare_characters(corpus: Corpus, fewer_than: int = 10) -> list[tuple[str, int]]:

@@ -293,7 +293,7 @@ def test_nothing_hostile_breaks_out(tmp_path: Path) -> None:
     )
     (run / "iteration-000200.safetensors").write_bytes(b"junk")
     text, parsed = rendered(run, prime=hostile)
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
     tags = {name for name, _, _ in parsed.elements}
     assert tags - {"bdi"} <= {name for name, _, _ in Parsed(harmless).elements} | {"ul", "li", "b", "section"}
     assert len(parsed.attributes("script")) == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,8 +32,8 @@ from charrnn.text_check import documents
         ("e\u0301a\u0300 é", "not-nfc", 2, "2 accents apart from their letters (first 'é' (U+00E9) as U+0065 U+0301)"),
         ("Å \u212b \u212b", "twins", 2, "2 redundant characters: '\u212b' (U+212B) (first: "),
         ("the Mоscow road", "lookalikes", 1, "'Mоscow' has CYRILLIC SMALL LETTER O"),
-        ("“no” " * 20, "quotation-marks", 40, "curly, “ ” „ 40"),
-        ("it’s " * 30, "apostrophes", 30, "curly, ‘ ’ 30"),
+        ("“no” " * 20, "quotation-marks", 40, "curly, “ ” 40"),
+        ("it’s " * 30, "apostrophes", 30, "curly, ’ 30"),
         ("a‐b " * 10, "dashes", 2, "2 kinds of dash: '-' (U+002D)"),
         ("1\u00a0000\u2009m", "spaces", 2, "NO-BREAK SPACE (U+00A0) 1, THIN SPACE (U+2009) 1"),
         ("ＡＢＣ！", "fullwidth", 3, "3 full-width characters: 'Ａ' (U+FF21) 1"),
@@ -124,6 +126,43 @@ def test_a_long_tail_is_told_with_what_min_count_would_leave(many: int, limit: i
     reread = corpus.from_text(text, config=ReadConfig(min_count=limit))
     assert len(reread.vocabulary) - 1 == int(told[2])  # all but the unknown symbol
     assert "rare" not in findings(reread)
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("it\x80\x99s a\x80\x94or b\x80\xa6 ", "what is left of UTF-8"),
+        ("ita\x80\x99s \x80\x9cno\x80\x9d ", "what is left of UTF-8"),
+        ("it\x92s \x93no\x94 a\x97b ", "Windows' punctuation was read as Latin-1"),
+        ("one\x88two\x98 ", "Delete them"),
+    ],
+)
+def test_controls_are_told_apart_by_what_stands_beside_them(lost: str, said: str) -> None:
+    assert said in findings(BOOK + lost * 5)["c1-controls"].advice
+
+
+def test_nfkc_is_advised_where_it_does_what_is_meant() -> None:
+    spaces = "a\u2009b " * 52
+    assert findings(BOOK + spaces)["spaces"].advice == "--normalize nfkc makes them plain."
+    few = findings(BOOK + spaces + "½ " * 7 + "x² " * 3)["spaces"].advice
+    assert few == (
+        "--normalize nfkc makes them plain, and changes 10 characters more ('½' (U+00BD) 7, '²' (U+00B2) 3)."
+    )
+    many = findings(BOOK + spaces + "No… " * 2047)["spaces"].advice
+    assert many == (
+        "Replace them by plain ones if you can: --normalize nfkc would, but it changes 2,047 characters more "
+        "('…' (U+2026) 2,047)."
+    )
+    text = BOOK + spaces + "½ " * 7 + "x² " * 3
+    assert sum(a != b for a, b in zip(text, map(partial(unicodedata.normalize, "NFKC"), text), strict=True)) == 62
+
+
+def test_only_what_occurs_is_named() -> None:
+    """No message or advice shows a character beyond ASCII that the text does not have."""
+    inserted = "“no” it’s a\u2009b a‐b ﬁ " * 30
+    for finding in findings(BOOK + inserted).values():
+        named = {character for character in finding.message + finding.advice if not character.isascii()}
+        assert named <= set(inserted), finding
 
 
 def test_no_long_tail_is_told_where_it_is_no_trouble() -> None:

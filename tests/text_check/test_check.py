@@ -73,6 +73,7 @@ def test_bytes() -> None:
     found = text_check.summarize(corpus.from_text("é" * 600 + "a", config=ReadConfig(bytes=True)))
     assert (found.characters, found.distinct, found.encodings) == (1201, 3, ("bytes",))
     assert found.rare == ()
+    assert found.common == (("\\xa9", 600), ("\\xc3", 600), ("a", 1))
     json.dumps(found.to_dict(), allow_nan=False)
 
 
