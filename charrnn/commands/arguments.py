@@ -21,7 +21,17 @@ from charrnn.errors import UsageError
 
 _TRUTHS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 _LETTERS = {"l": "length", "N": "length", "T": "temperature", "P": "prompt", "s": "seed", "S": "seed", "k": "top-k"}
-_LETTERS |= {"e": "max-epochs", "b": "batch-size", "m": "model", "i": "iterations", "O": "output", "c": "count"}
+_LETTERS |= {
+    "V": "version",
+    "v": "version",
+    "e": "max-epochs",
+    "b": "batch-size",
+    "m": "model",
+    "i": "iterations",
+    "O": "output",
+    "c": "count",
+}
+_DASHES = "–—−‐‑‒―"  # that word processors and web pages make of the keyboard's
 _MOST_WORDS = 12  # of a name with blanks
 
 
@@ -125,12 +135,25 @@ class ArgumentLine:
                 continue
             if self._verb_follows:
                 return [*written, word, *self._rest]
-            if not word:
-                raise UsageError("'' names nothing.", "Is a variable of the shell empty?")
+            self._refuse_word(word)
             self._words.append(word)
             written.append(word)
             following.append(word)
         return written
+
+    def _refuse_word(self, word: str) -> None:
+        """Raises UsageError for a word that was meant as an option, or names nothing."""
+        if not word:
+            raise UsageError("'' names nothing.", "Is a variable of the shell empty?")
+        name, equals, value = word.lstrip(_DASHES).replace("_", "-").partition("=")
+        known = name if name in self._names else synonyms.setting_called(name, self._names)
+        if word[0] in _DASHES and (known or f"-{name[:1]}" in self._options):
+            plain = f"--{known}" if known else f"-{name}"
+            raise UsageError(
+                f"{word}: begins with a typographic dash.", f"Write {plain}, with the minus of the keyboard."
+            )
+        if equals and known and not os.path.exists(word):
+            raise UsageError(f"{word}: an option has two dashes.", f"Write --{known}={value}")
 
     def _takes_text(self, option: str) -> bool:
         """Whether the value of an option is a text, which may well have blanks."""
@@ -203,9 +226,12 @@ class ArgumentLine:
             if name in (names := _long_names(verb)) or synonyms.setting_called(name, names)
         ]
         advice = synonyms.advice(name, self._names)
+        elsewhere.sort(
+            key=lambda pair: pair[0].rpartition(" ")[2] not in self._typed
+        )  # a verb that follows comes first
         path, setting = elsewhere[0] if elsewhere and len(name) > 1 else ("", "")
-        if len(name) == 1 and _LETTERS.get(name) in self._names:
-            advice = f"Did you mean --{_LETTERS[name]}?"
+        if len(name) == 1 and (meant := _LETTERS.get(name, "")):
+            advice = f"Did you mean --{meant}?" if meant in self._names else synonyms.advice(meant, self._names)
         elif path and self._verb_follows:
             advice = f"Options come after their verb: {path} --{setting}"
         elif path and not (advice and name in synonyms.KNOWN):

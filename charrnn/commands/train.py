@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from charrnn.commands import training_run, training_setup
 from charrnn.commands.options import CheckpointDir, Device, TrainingThreads, Typed, with_options
 from charrnn.commands.text_options import Texts
@@ -15,6 +17,7 @@ from charrnn.config import (
     StartConfig,
     TrainConfig,
 )
+from charrnn.config.effects import without_effect
 from charrnn.config.option import flag
 from charrnn.errors import UsageError
 
@@ -41,6 +44,8 @@ def train(
     lengths = [flag(name) for name in LENGTHS if name in typed]
     if len(lengths) > 1:
         raise UsageError(f"{' and '.join(lengths)} contradict each other; give one of them.")
+    for line in without_effect(typed, training):
+        print(f"charrnn: {line}", file=sys.stderr)
     from charrnn.training import torch_import
 
     torch_import.require()  # before a long text is read

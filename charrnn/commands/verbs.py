@@ -65,6 +65,8 @@ def surplus(path: str, typed: str) -> str:
     """
     if os.path.exists(typed) or (CHECKPOINT_DIR / typed).exists():
         return "Name one at a time."
+    if path == "charrnn sample" and typed.isdigit():
+        return f"For so many characters write --length {typed}; for a prompt --prompt {typed}"
     if path == "charrnn sample":
         return f"For a prompt write --prompt {shlex.quote(typed)}"
     return f"Help: {path} --help"

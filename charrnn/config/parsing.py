@@ -102,9 +102,10 @@ def temperatures(typed: str) -> tuple[float, ...]:
 
 
 def seconds(typed: str) -> float:
-    """`90`, `90s`, `5m` or `1h30m` in seconds. Raises ValueError."""
-    units = {"h": 3600, "m": 60, "s": 1}
-    parts = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m(?:in)?)?(?:([\d.]+)s?)?", typed.replace(" ", ""))
+    """`90`, `90s`, `5m`, `5 minutes` or `1h30m` in seconds. Raises ValueError."""
+    amount = r"(?:([\d.]+)%s)?"
+    units = {r"h(?:(?:ou)?rs?)?": 3600, r"m(?:in(?:ute)?s?)?": 60, r"(?:s(?:ec(?:ond)?s?)?)?": 1}
+    parts = re.fullmatch("".join(amount % unit for unit in units), typed.replace(" ", "").lower())
     try:
         amounts = [float(part) if part else 0.0 for part in parts.groups()] if parts and typed.strip() else []
     except ValueError:

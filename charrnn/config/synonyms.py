@@ -89,9 +89,9 @@ _ADVICE: Mapping[str, str] = {
     "no-cuda no-gpu cpu": "write --device cpu",
     "num-workers workers": "write --threads N",
     "data data-dir data-path data-file input input-file input-h5 input-json input-txt input-text train-file train-data "
-    "training-data file filename dataset corpus txt text source": "the text has no option: charrnn train TEXT",
+    "training-data file filename dataset corpus txt text source": "a text has no option: it stands behind the verb",
     "model checkpoint ckpt weights load load-model model-path model-file model-dir run run-dir restore-from": (
-        "a model has no option: charrnn sample RUN; to train on, --init-from RUN or --resume RUN"
+        "a run or a checkpoint has no option: it stands behind the verb; to train on, --init-from or --resume"
     ),
     "fp16 bf16 amp half dtype mixed-precision autocast": "write --precision bfloat16",
     "wandb wandb-log logdir log-dir": "write --tensorboard",
@@ -112,6 +112,7 @@ _ADVICE: Mapping[str, str] = {
     "beam beams num-beams beam-size beam-width": "there is no beam search; --greedy, or a low --temperature",
     "save save-to to-file output-file outfile out output": "write > FILE at the end",
     "eos eos-token": "write --until '\\n'",
+    "version": "write charrnn --version",
     "interactive stream": "text is shown as it is written",
 }
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from charrnn.errors import CheckpointError, RunError
 from charrnn.runs import checkpoint
-from charrnn.runs.lock import holder_of
+from charrnn.runs.lock import RunLock, holder_of
 from charrnn.runs.run import Run
 
 # What a training writes, and what one that was killed leaves of a file half written.
 _WRITTEN = re.compile(
-    r"(iteration-[0-9]+|resume)\.safetensors|metrics\.jsonl|samples\.md|tensorboard/events\.out\.tfevents\..*|\.lock|\..+\.tmp"
+    r"(iteration-[0-9]+|resume)\.safetensors|metrics\.jsonl|samples\.md|tensorboard/events\.out\.tfevents\..*|\..+\.tmp"
 )
 
 
@@ -53,9 +53,10 @@ def delete(run: Run) -> list[str]:
         RunError: Something cannot be deleted.
     """
     try:
-        for path in sorted(_files(run.path), key=lambda path: path == run.metrics_path):
-            if _WRITTEN.fullmatch(path.relative_to(run.path).as_posix()):
-                path.unlink(missing_ok=True)
+        with RunLock(run, warn=lambda _: None):  # no training begins in between
+            for path in sorted(_files(run.path), key=lambda path: path == run.metrics_path):
+                if _WRITTEN.fullmatch(path.relative_to(run.path).as_posix()):
+                    path.unlink(missing_ok=True)
         for directory in (run.path / "tensorboard", run.path):
             if directory.is_dir() and not any(directory.iterdir()):
                 directory.rmdir()

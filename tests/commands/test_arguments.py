@@ -133,8 +133,8 @@ def test_names_of_other_programs_sample(line: CommandLine) -> None:
         ("train --hidden-neurons 8", "Did you mean --rnn-size?"),
         ("train --number-of-steps 8", "Did you mean --iterations?"),
         ("train --learning-rat 8", "Did you mean --learning-rate?"),
-        ("train --data novel.txt", "charrnn train TEXT"),
-        ("sample --model novel-1", "charrnn sample RUN"),
+        ("train --data novel.txt", "behind the verb"),
+        ("sample --model novel-1", "behind the verb"),
         ("sample --rnn-size 8", "It is one of charrnn train: --rnn-size."),
         ("sample --epochs 8", "It is one of charrnn train: --max-epochs."),
         ("sample -T 0.5", "Did you mean --temperature?"),
@@ -154,6 +154,16 @@ def test_names_of_other_programs_sample(line: CommandLine) -> None:
         ("sample --seed 3 novel-1 hello", "--prompt hello"),
         ("sample novel-1 novel.txt", "Name one at a time."),
         ("runs show novel-1 other", "has no place for it"),
+        ("sample novel-1 500", "--length 500"),
+        ("sample novel-1 —prompt W", "Write --prompt, with the minus of the keyboard."),
+        ("sample novel-1 –n 20", "Write -n, with the minus of the keyboard."),
+        ("train novel.txt ––lr 0.1", "Write --learning-rate, with"),
+        ("train novel.txt batch_size=4", "Write --batch-size=4"),
+        ("train novel.txt lr=0.1", "Write --learning-rate=0.1"),
+        ("train -V", "Write charrnn --version."),
+        ("sample --version", "Write charrnn --version."),
+        ("--length 5 sample novel-1", "charrnn sample --length"),
+        ("score novel-1 --text novel.txt", "behind the verb"),
         ("corpora clear now", "has no place for it"),
         ("report novel-1 out.html", "A page is named with -o out.html"),
         ("report out.PNG novel-1", "A page is named with --png out.PNG"),
@@ -227,3 +237,12 @@ def test_a_text_to_search_and_a_length_imply_the_search(line: CommandLine) -> No
         assert "of it is in stretches of" in done.stderr.decode()
     assert "Name it: --text FILE" in line("sample", "novel-1", "--novelty-length", "3").stderr.decode()
     assert "stretches" not in line("sample", "novel-1", "-n", "20").stderr.decode()
+
+
+def test_settings_that_change_nothing_are_said(line: CommandLine) -> None:
+    small = "novel.txt --iterations 1 --rnn-size 4 --sample-length 0"
+    said = line.train(*f"{small} --momentum 0.5 --plateau-factor 0.1 --beta1 0.8 --prime W".split())
+    assert "--momentum changes nothing: it counts only with --optimizer sgd or rmsprop" in said
+    assert "--plateau-factor changes nothing: it counts only with --decay plateau" in said
+    assert "--sample-prime changes nothing" in said
+    assert said.count("changes nothing") == 3

@@ -61,3 +61,26 @@ def test_what_is_no_whole_number(typed: str) -> None:
 def test_what_is_no_number(typed: str) -> None:
     with pytest.raises(ValueError, match="a number is needed"):
         parsing.number(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "seconds"),
+    [
+        ("90", 90),
+        ("90s", 90),
+        ("5m", 300),
+        ("5 min", 300),
+        ("5 Minutes", 300),
+        ("1h30m", 5400),
+        ("2 hrs", 7200),
+        ("1h 5s", 3605),
+    ],
+)
+def test_times(typed: str, seconds: float) -> None:
+    assert parsing.seconds(typed) == seconds
+
+
+@pytest.mark.parametrize("typed", ["", "0", "5x", "-5", "m", "5:00", "1.2.3m"])
+def test_what_is_no_time(typed: str) -> None:
+    with pytest.raises(ValueError, match="a time such as"):
+        parsing.seconds(typed)

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from charrnn.errors import RunError
 from charrnn.runs import deletion
+from charrnn.runs.lock import RunLock
 from charrnn.runs.run import Run
 
 
@@ -48,6 +49,19 @@ def test_another_programs_directory_is_no_run(tmp_path: Path) -> None:
     save_file({"weight": np.zeros(3, dtype=np.float32)}, tmp_path / "iteration-1.safetensors")
     with pytest.raises(RunError, match="is no run of charrnn's"):
         deletion.check(Run(tmp_path))
+
+
+def test_a_run_that_is_being_trained_is_kept(tmp_path: Path) -> None:
+    path = tiny.run(tmp_path, "novel", {10: 3.0})
+    with RunLock(Run(path), warn=pytest.fail):
+        for delete in (deletion.check, deletion.delete):
+            with pytest.raises(RunError, match=f"is being trained by process {os.getpid()} on "):
+                delete(Run(path))
+    assert (path / "iteration-000010.safetensors").exists()
+    (path / ".lock").write_text("of a killed process")
+    deletion.check(Run(path))
+    assert deletion.delete(Run(path)) == []
+    assert not path.exists()
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+"""Settings that were typed and change nothing, as another is not what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from charrnn.config.option import flag
+from charrnn.config.training import TrainConfig
+
+# What settings need, whether they have it, and why not.
+_NEEDS: Mapping[tuple[str, ...], tuple[Callable[[TrainConfig], bool], str]] = {
+    ("plateau_patience", "plateau_factor"): (lambda config: config.decay == "plateau", "only with --decay plateau"),
+    ("final_rate",): (lambda config: config.decay in ("cosine", "linear"), "only with --decay cosine or linear"),
+    ("momentum",): (lambda config: config.optimizer in ("sgd", "rmsprop"), "only with --optimizer sgd or rmsprop"),
+    ("beta1",): (lambda config: config.optimizer == "adamw", "only with --optimizer adamw"),
+    ("beta2",): (lambda config: config.optimizer != "sgd", "not with --optimizer sgd"),
+    ("grad_clip_mode",): (lambda config: config.grad_clip > 0, "only with a --grad-clip above 0"),
+    ("val_max",): (lambda config: config.val_frac > 0, "only with a --val-frac above 0"),
+    ("sample_temperature", "sample_prime"): (
+        lambda config: config.sample_length > 0,
+        "only with a --sample-length above 0",
+    ),
+}
+
+
+def without_effect(typed: Collection[str], training: TrainConfig) -> list[str]:
+    """What to know of settings that change nothing.
+
+    Args:
+        typed: The names of those that were typed.
+        training: As they make it.
+
+    Returns:
+        A line for each.
+    """
+    return [
+        f"{flag(name)} changes nothing: it counts {needed}"
+        for names, (met, needed) in _NEEDS.items()
+        for name in names
+        if name in typed and not met(training)
+    ]
