@@ -118,24 +118,33 @@ def _rate_in_words(run: RunReport) -> str:
 
 def _gradient_norms(runs: Sequence[RunReport]) -> TitledChart | None:
     """The norms of the gradients, and where they are clipped."""
-    clips = {_clip(run) for run in runs}
-    threshold = clips.pop() if len(clips) == 1 else None
-    lines = _lines(runs, lambda curves: curves.grad_norm)
-    chart = svg_chart.chart(lines, logarithmic=True, threshold=threshold)
+    lines: list[Line] = []
+    for number, run in enumerate(runs):
+        style, curves = number % STYLES, run.curves
+        if len(runs) == 1 and curves.peak_norm != curves.grad_norm:
+            lines.append(Line(number=style, points=curves.grad_norm, dashed=True))
+        lines.append(Line(number=style, points=curves.peak_norm, label=run.letter))
+    clips = sorted({clip for run in runs if (clip := _clip(run))})
+    used = {clip for run in runs if (clip := _clip(run)) and run.curves.clipped_share}
+    chart = svg_chart.chart(
+        lines, logarithmic=True, thresholds={clip: f"clipped at {clip:g}" for clip in clips}, reached=used
+    )
     if chart is None:
         return None
+    dashed = "Solid: the largest since the point before. Dashed: that of the iteration itself."
     return TitledChart(
         chart=chart,
         name="Gradient norm",
         unit="before clipping",
-        note="The line across is where they are clipped." if chart.threshold is not None else "",
+        note=dashed if len(lines) > len(runs) else "",
         legend=_legend(runs, _clipping_in_words),
     )
 
 
 def _clipping_in_words(run: RunReport) -> str:
-    """How many gradients were clipped."""
+    """How many gradients were clipped, and how large the largest was."""
     curves, clip = run.curves, _clip(run)
+    largest = max((value for _, value in curves.peak_norm), default=None)
     share = curves.clipped_share
     if share is None:
         return "how many were clipped was not recorded."
@@ -143,7 +152,12 @@ def _clipping_in_words(run: RunReport) -> str:
     at = f" at {clip:g}" if clip else ""
     last_clipping = f", the last by iteration {curves.last_clipped:,}" if share else ""
     percent = "under 0.1%" if 0 < share < 0.001 else f"{share:.1%}"
-    return f"{count:,.0f} of {iterations:,} iterations ({percent}) clipped{at}{last_clipping}."
+    words = f"{count:,.0f} of {iterations:,} iterations ({percent}) clipped{at}{last_clipping}"
+    if largest is None:
+        return f"{words}."
+    if share and clip and largest < clip:  # as a log of every tenth iteration has it
+        return f"{words}, between the iterations that were logged: the largest of those was {largest:.3g}."
+    return f"{words}; the largest was {largest:.3g}."
 
 
 def _clip(run: RunReport) -> float | None:

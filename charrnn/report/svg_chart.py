@@ -7,8 +7,9 @@ lines are in a box that is stretched. A picture of its own has a size, and its b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from charrnn.runs.history import Series, thinned
 
@@ -71,11 +72,16 @@ class Chart:
     up: tuple[Tick, ...]
     lines: tuple[Curve, ...]
     labels: tuple[Label, ...]
-    threshold: float | None  # percent from the top
+    thresholds: tuple[Tick, ...]  # values that a line across is drawn at, percent from the top
 
 
 def chart(
-    lines: Sequence[Line], *, top: float | None = None, logarithmic: bool = False, threshold: float | None = None
+    lines: Sequence[Line],
+    *,
+    top: float | None = None,
+    logarithmic: bool = False,
+    thresholds: Mapping[float, str] = MappingProxyType({}),
+    reached: Collection[float] = (),
 ) -> Chart | None:
     """Lay lines out over their iterations.
 
@@ -83,15 +89,16 @@ def chart(
         lines: What is drawn.
         top: What lies above is cut off; None: nothing.
         logarithmic: Whether values go up by powers of ten; those that are not above 0 are left out.
-        threshold: A value that a line across is drawn at, if it lies among the others.
+        thresholds: Values that a line across is drawn at, if they lie among the others, and what is written there.
+        reached: Values, above 0, that the axis reaches to.
 
     Returns:
         The chart; None if there is no point to show.
     """
     lines = [line for line in (_drawable(line, logarithmic) for line in lines) if line.points]
-    values = [value for line in lines for _, value in line.points]
-    if not values:
+    if not lines:
         return None
+    values = [*(value for line in lines for _, value in line.points), *reached]
     last_iteration = max(line.points[-1][0] for line in lines)
     scale = math.log10 if logarithmic else float
     low, high = scale(min(values)), scale(max(values) if top is None else min(top, max(values)))
@@ -107,13 +114,13 @@ def chart(
         return 100 * (high - scale(value)) / (high - low)
 
     up = _decades(low, high) if logarithmic else ticks(low, high)
-    inside = threshold is not None and (threshold > 0 or not logarithmic) and 0 <= y(threshold) <= 100
+    inside = {value: y(value) for value in thresholds if value > 0 or not logarithmic}
     return Chart(
         across=tuple(Tick(_short(x(at)), f"{at:,.0f}") for at in ticks(0, last_iteration) if at == int(at)),
         up=tuple(Tick(_short(y(value)), f"{value:.6g}") for value in up),
         lines=tuple(_curve(line, x, y) for line in lines),
         labels=_spaced_out([_label(line, x, y) for line in lines if line.label]),
-        threshold=_short(y(threshold)) if threshold is not None and inside else None,
+        thresholds=tuple(Tick(_short(at), thresholds[value]) for value, at in inside.items() if 0 <= at <= 100),
     )
 
 

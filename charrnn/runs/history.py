@@ -36,7 +36,8 @@ class Curves:
     held_out: Series
     loss: Series  # the training's at single iterations, of their windows alone
     learning_rate: Series
-    grad_norm: Series  # before clipping
+    grad_norm: Series  # before clipping, at single iterations
+    peak_norm: Series  # the largest since the point before; older logs have those of single iterations only
     clipped: Series  # iterations so far whose gradient was clipped
     characters: int  # seen so far, overlaps counted again
     seconds: float | None  # of training so far, over all its sessions
@@ -114,6 +115,7 @@ def read(run: Run, name: str | None = None) -> Curves:
         loss=_in_bits(_series(rows, "loss")),
         learning_rate=_series(rows, "learning_rate"),
         grad_norm=_series(rows, "grad_norm"),
+        peak_norm=_merged(_series(rows, "grad_norm"), _series(rows, "max_gradient_norm")),
         clipped=_series(rows, "clipped"),
         characters=max(characters, default=0),
         seconds=seconds[-1][1] if seconds else None,

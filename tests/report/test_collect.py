@@ -232,8 +232,36 @@ def test_the_curves_are_in_the_page_with_their_words(tmp_path: Path) -> None:
     assert loss.startswith("3.000 bpc held out at iteration 100, lowest 2.500 at iteration 300, where the training")
     assert "2.750 at iteration 500, its last." in loss
     assert rate == "0.0098 at its highest, 2e-05 at iteration 500."
-    assert norm == "2 of 500 iterations (0.4%) clipped at 5, the last by iteration 20."
+    assert norm == (
+        "2 of 500 iterations (0.4%) clipped at 5, the last by iteration 20, between the iterations that were logged: "
+        "the largest of those was 1.2."
+    )
     assert "2.500" in parsed.texts("text")
+
+
+def test_peaks_between_the_logged_iterations_are_drawn_with_the_line_where_they_are_clipped(tmp_path: Path) -> None:
+    rows = [
+        row | {"max_gradient_norm": max(row["grad_norm"], 11.16 if row["iteration"] == 10 else 0.9)}
+        for row in telling.progress(500, clipped_until=10)
+    ]
+    _, parsed = rendered(telling.run(tmp_path, rows=rows))
+    norm = parsed.texts("desc")[2]
+    assert norm == "1 of 500 iterations (0.2%) clipped at 5, the last by iteration 10; the largest was 11.2."
+    assert "clipped at 5" in parsed.texts("text")
+    [chart] = [one.chart for one in charts.charts(collected(tmp_path / "novel-1").runs) if one.name == "Gradient norm"]
+    single, peaks = chart.lines
+    assert (single.dashed, peaks.dashed) == (True, False)
+    [clipped_at] = chart.thresholds
+    above = [x for x, y in peaks.points if y < clipped_at.at]
+    assert above == [2.0]  # percent: iteration 10 of 500
+    assert not [x for x, y in single.points if y < clipped_at.at]
+
+
+def test_runs_that_are_clipped_at_different_norms_have_a_line_each(tmp_path: Path) -> None:
+    training = {clip: TrainConfig(iterations=500, val_frac=0.5, grad_clip=clip) for clip in (1.0, 0.5)}
+    runs = [telling.run(tmp_path, f"at-{clip}", training=config) for clip, config in training.items()]
+    [chart] = [one.chart for one in charts.charts(collected(*runs).runs) if one.name == "Gradient norm"]
+    assert [threshold.label for threshold in chart.thresholds] == ["clipped at 0.5", "clipped at 1"]
 
 
 def test_provenance_names_files_and_checksums(tmp_path: Path) -> None:

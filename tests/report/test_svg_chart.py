@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.report import svg_chart
-from charrnn.report.svg_chart import Line, chart, ticks
+from charrnn.report.svg_chart import Line, Tick, chart, ticks
 from charrnn.runs import history
 
 
@@ -56,20 +56,25 @@ def test_a_chart_in_figures() -> None:
 
 def test_a_logarithmic_chart_leaves_out_what_has_no_logarithm() -> None:
     line = Line(number=0, points=((1, 0.0), (2, 0.01), (3, 100.0)), label="A")
-    found = chart([line], logarithmic=True, threshold=1.0)
+    found = chart([line], logarithmic=True, thresholds={1.0: "one"})
     assert found is not None
     assert [tick.label for tick in found.up] == ["0.01", "0.1", "1", "10", "100"]
-    assert found.threshold == 50.0
+    assert found.thresholds == (Tick(50.0, "one"),)
     assert len(found.lines[0].marks) == 2
     assert chart([Line(number=0, points=((1, 0.0),))], logarithmic=True) is None
 
 
-def test_a_threshold_out_of_sight_is_not_drawn() -> None:
+def test_a_threshold_out_of_sight_is_not_drawn_unless_the_axis_is_to_reach_it() -> None:
     line = Line(number=0, points=((1, 0.1), (2, 0.2)))
-    for threshold in (5.0, 0.0, None):
-        found = chart([line], logarithmic=True, threshold=threshold)
+    for threshold in (5.0, 0.0):
+        found = chart([line], logarithmic=True, thresholds={threshold: ""})
         assert found is not None
-        assert found.threshold is None
+        assert found.thresholds == ()
+    found = chart([line], logarithmic=True, thresholds={5.0: "five", 0.15: "among them"}, reached={5.0})
+    assert found is not None
+    five, among = found.thresholds
+    assert (five.label, among.label) == ("five", "among them")
+    assert 0 < five.at < found.lines[0].points[1][1] < among.at < found.lines[0].points[0][1]
 
 
 def test_what_is_cut_off_has_no_mark() -> None:
