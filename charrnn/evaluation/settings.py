@@ -38,6 +38,25 @@ def held_out_key(header: Header) -> tuple[Any, ...]:
     return header.corpus.get("digest"), *place, *characters
 
 
+def unlike_first(settings: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Each training's settings, as far as they are not those of the first; of the first all that others change.
+
+    Args:
+        settings: What `differing_settings` found.
+
+    Returns:
+        Name -> value for each training, in order.
+
+    >>> unlike_first({"rnn_size": [64, 64, 128], "seed": [1, 2, 1]})
+    [{'rnn_size': 64, 'seed': 1}, {'seed': 2}, {'rnn_size': 128}]
+    """
+    count = max(map(len, settings.values()), default=0)
+    return [
+        {name: values[at] for name, values in settings.items() if not at or values[at] != values[0]}
+        for at in range(count)
+    ]
+
+
 def differing_settings(headers: Sequence[Header]) -> dict[str, list[Any]]:
     """The settings in which trainings differ.
 

@@ -21,19 +21,19 @@ from charrnn.formatting import duration, hex_bytes, known_share, one_line, size,
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(template: str, styles: Sequence[str], script: str | None = None, **values: Any) -> str:
+def render(template: str, styles: Sequence[str], scripts: Sequence[str] = (), **values: Any) -> str:
     """A page by a template, whose head is that of `head.html`.
 
     Args:
         template: The name of the template.
         styles: The names of the style sheets that apply, in order.
-        script: The name of the script that runs; None: nothing runs.
+        scripts: The names of the scripts that run, in order.
         values: What the template shows. The same values give the same bytes.
 
     Returns:
         The page.
     """
-    style, code = "".join(map(asset, styles)), asset(script) if script else ""
+    style, code = "".join(map(asset, styles)), "".join(map(asset, scripts))
     return (
         environment()
         .get_template(template)

@@ -7,6 +7,7 @@ import shlex
 import numpy as np
 
 from charrnn._version import __version__
+from charrnn.evaluation.settings import unlike_first
 from charrnn.formatting import SHADES, as_typed
 from charrnn.report import html
 from charrnn.report.charts import charts
@@ -26,8 +27,9 @@ def render(report: Report) -> str:
     return html.render(
         "report.html",
         styles=("common.css", "chart.css", "report.css"),
-        script="report.js",
+        scripts=("report.js", "scroll.js"),
         report=report,
+        unlike_first=unlike_first(report.settings),
         title=report.title,
         charts=charts(report.runs),
         command=_command(report),

@@ -27,6 +27,7 @@ def page(title: str, scored: Sequence[ModelScore], places: Sequence[Place], wind
     return html.render(
         "score.html",
         styles=("common.css", "score.css"),
+        scripts=("scroll.js",),
         title=title,
         made_by=f"charrnn score {__version__}",
         columns=columns(scored),

@@ -175,11 +175,16 @@ def _label(line: Line, x: Callable[[float], float], y: Callable[[float], float])
 
 
 def _spaced_out(labels: Sequence[Label]) -> tuple[Label, ...]:
-    """Labels far enough from each other to be read, upwards from the lowest."""
+    """Labels far enough from each other to be read: upwards from the lowest, and where there is no room above, down."""
+    apart = min(_APART, 100 / max(1, len(labels)))
     placed: list[Label] = []
     for label in sorted(labels, key=lambda label: -label.y):
-        height = min(label.y, placed[-1].text_y - _APART) if placed else label.y
+        height = min(label.y, placed[-1].text_y - apart) if placed else label.y
         placed.append(replace(label, text_y=_short(height)))
+    highest = 0.0
+    for number, label in reversed(list(enumerate(placed))):
+        placed[number] = replace(label, text_y=_short(max(label.text_y, highest)))
+        highest = placed[number].text_y + apart
     return tuple(placed)
 
 

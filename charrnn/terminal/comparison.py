@@ -13,6 +13,7 @@ from charrnn.evaluation.compared_samples import ComparedSample
 from charrnn.evaluation.comparison import Comparison, TrainingCost
 from charrnn.evaluation.head_to_head import Measurement
 from charrnn.evaluation.sample_statistics import SampleStatistics, interpretation
+from charrnn.evaluation.settings import unlike_first
 from charrnn.evaluation.verdict import Verdict
 from charrnn.formatting import common_unit, duration, folded_command, size
 from charrnn.runs.listing import CheckpointRow
@@ -59,19 +60,19 @@ def _known_cells(one: CheckpointRow | SampleStatistics, heads: Sequence[str]) ->
 
 
 def show_settings(out: Console, groups: Sequence[str], settings: Mapping[str, Sequence[Any]]) -> None:
-    """Only what differs: settings down, runs across; more than three runs one after the other."""
+    """Only what differs: settings down, runs across; more than three runs down, each with what the first has not."""
     out.print(plain("Settings that differ", "bold"))
     out.print()
     if len(groups) <= _MOST_COLUMNS:
         table = open_table("", *groups)
         for name, values in settings.items():
             table.add_row(plain(name.replace("_", "-")), *(plain(setting(value)) for value in values))
-        show_table(out, table)
-        return
-    for number, group in enumerate(groups):
-        out.print(plain(group))
-        for name, values in settings.items():
-            out.print(plain(f"  {name.replace('_', '-')}: {setting(values[number])}"), soft_wrap=True)
+    else:
+        table = open_table("", "What differs from the first")
+        for group, others in zip(groups, unlike_first(settings), strict=True):
+            listed = ", ".join(f"{name.replace('_', '-')} {setting(value)}" for name, value in others.items())
+            table.add_row(*map(plain, [group, listed or "nothing"]))
+    show_table(out, table)
 
 
 def show_costs(out: Console, groups: Sequence[str], costs: Sequence[TrainingCost]) -> None:
@@ -85,23 +86,26 @@ def show_costs(out: Console, groups: Sequence[str], costs: Sequence[TrainingCost
 
 
 def show_measurement(out: Console, measurement: Measurement, rows: Sequence[CheckpointRow]) -> None:
-    """Models on one text, and in words by how much one is better than another."""
+    """Models on one text, and in words by how much one is better than another; of many only than the next best."""
     rows_by_path = {row.path: row for row in rows}
     unit, held_out = measurement.unit, "held-out " if measurement.held_out else ""
     out.print(plain(f"Measured on {measurement.count:,} {held_out}{unit.many} of {measurement.text}", "bold"))
     out.print()
     figures = ("Iteration", f"Carried\n{unit.short}", f"Cold\n{unit.short}", "Unseen", "Behind the best")
-    table = open_table("", *figures, right=figures)
+    many = len(measurement.models) > _MOST_COLUMNS
+    table = open_table("", *figures, *([""] if many else []), right=figures)
     for model in measurement.models:
         row, difference = rows_by_path[model.path], model.difference
         cells = [row.run or row.name, f"{row.iteration:,}", loss(model.carried), loss(model.cold), f"{model.unseen:,}"]
         cells.append(f"{difference.mean:+.3f} ± {difference.half:.3f}" if difference else "* best")
+        cells += ["may be chance" if difference and not difference.clear else ""] if many else []
         table.add_row(*map(plain, cells), style="" if difference else "bold green")
     if measurement.ngrams is not None:
         table.add_row(plain(f"n-grams of order {measurement.order}"), "", plain(loss(measurement.ngrams)))
     show_table(out, table)
     best = rows_by_path[measurement.best].label
-    for model in measurement.models:
+    told = sorted(measurement.models, key=lambda model: model.carried)[:2] if many else measurement.models
+    for model in told:
         if difference := model.difference:
             out.print()
             sure = "" if difference.clear else ", which may be chance"
@@ -111,8 +115,14 @@ def show_measurement(out: Console, measurement: Measurement, rows: Sequence[Chec
 
 def show_verdicts(out: Console, verdicts: Mapping[str, Verdict]) -> None:
     """What is to be said of each run, and the command that follows; of several only the first sentence."""
+    several = len(verdicts) > 1
+    if len(verdicts) > _MOST_COLUMNS:
+        table = open_table("", "Verdict")
+        for run, verdict in verdicts.items():
+            table.add_row(plain(run), plain(verdict.sentences[0]))
+        show_table(out, table)
+        return
     for run, verdict in verdicts.items():
-        several = len(verdicts) > 1
         out.print(plain(f"{run}: {verdict.sentences[0]}" if several else " ".join(verdict.sentences)))
         if verdict.command and not several:
             out.print(plain(folded_command(verdict.command, out.width)), soft_wrap=True)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,25 @@ def test_several_runs_fit_into_80_columns(root: Path) -> None:
     assert "Settings that differ" in said
     assert said.count("* best") == 1
     assert "1,228,800" in said  # no figure is broken or cut
+
+
+def test_nine_runs_are_told_in_tables(tmp_path: Path) -> None:
+    for number in range(9):
+        network = replace(tiny.MODEL, rnn_size=4 + number // 3)
+        training = TrainConfig(iterations=100, seed=number % 2, learning_rate=0.01).completed()
+        tiny.run(tmp_path, f"run-{number}", {100: 3.0 + number}, model=network, training=training)
+    paths = sorted(tmp_path.iterdir())
+    said = charrnn("compare", *paths, "-n", 0).stdout
+    rows = dict(
+        re.findall(r"^(run-\d) +(\w.*)$", said.partition("What differs from the first")[2].partition("\n\n")[0], re.M)
+    )
+    assert rows["run-0"] == "rnn-size 4, seed 0"
+    assert (rows["run-1"], rows["run-2"], rows["run-7"]) == ("seed 1", "nothing", "rnn-size 6, seed 1")
+    assert said.count(" is better than ") <= 1
+    judged = said.partition("Verdict")[2].partition("\n\n")[0]
+    assert re.findall(r"^(run-\d) +\w", judged, re.M) == [f"run-{number}" for number in range(9)]
+    on_screen = shown("compare", *paths, "-n", 0)
+    assert max(map(len, on_screen.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("columns", [20, 30, 45, 60])

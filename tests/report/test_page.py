@@ -125,6 +125,39 @@ def test_a_phone_needs_no_sideways_scrolling(opened: Callable[..., Opened], scri
         assert max(one.page.evaluate(WIDTHS)) <= PHONE["width"]
 
 
+def test_tables_wider_than_a_phone_say_that_they_scroll(opened: Callable[..., Opened]) -> None:
+    one = opened(viewport={"width": 375, "height": 812})
+    hint = "box => getComputedStyle(box, '::before').content"
+    wide = "box => box.scrollWidth > box.clientWidth + 1"
+    boxes = one.page.locator(".scroll").all()
+    visible = [box for box in boxes if box.is_visible()]
+    assert [box for box in visible if box.evaluate(wide)]
+    for box in visible:
+        assert ("Scroll sideways" in box.evaluate(hint)) == box.evaluate(wide)
+        assert "linear-gradient" in box.evaluate(
+            "box => getComputedStyle(box).backgroundImage"
+        )  # without a script, too
+    first = visible[0]
+    name = first.locator("tbody th").first
+    before = name.bounding_box()
+    first.evaluate("box => box.scrollLeft = 100")
+    assert name.bounding_box() == before  # what a row is of stays in sight
+    one.page.set_viewport_size({"width": 2400, "height": 900})
+    one.page.wait_for_function("!document.querySelector('.scroll').classList.contains('wide')")
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_large_type_for_a_projector(opened: Callable[..., Opened], script: bool) -> None:
+    one = opened(java_script_enabled=script, viewport={"width": 1280, "height": 720})
+    text = one.page.locator("section p").first
+    before = text.evaluate("it => parseFloat(getComputedStyle(it).fontSize)")
+    one.page.get_by_label("Large type").check()
+    assert text.evaluate("it => parseFloat(getComputedStyle(it).fontSize)") == 1.5 * before
+    assert max(one.page.evaluate(WIDTHS)) <= 1280
+    if script:
+        assert one.serious() == []
+
+
 def test_in_the_dark_it_is_dark(opened: Callable[..., Opened]) -> None:
     assert min(opened(color_scheme="light").page.evaluate(GROUND)) > 200
     assert max(opened(color_scheme="dark").page.evaluate(GROUND)) < 60

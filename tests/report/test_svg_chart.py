@@ -93,6 +93,20 @@ def test_labels_can_be_read() -> None:
     assert [label.text for label in sorted(found.labels, key=lambda one: -one.text_y)] == ["0", "1", "2", "3", "4"]
 
 
+@pytest.mark.parametrize("count", [9, 30])
+def test_many_labels_stay_inside(count: int) -> None:
+    found = chart(
+        [
+            Line(number=0, points=((100, 3 - number / 1000), (200, 1.0)), label="x", best=False)
+            for number in range(count)
+        ]
+    )
+    assert found is not None
+    heights = sorted(label.text_y for label in found.labels)
+    assert heights[0] >= 0
+    assert min(high - low for low, high in itertools.pairwise(heights)) >= min(svg_chart._APART, 100 / count) - 0.02
+
+
 @pytest.mark.parametrize("points", [(), ((0, 2.0),), ((5, 0.0),), ((1, 2.0), (2, 2.0)), ((1, 1e299), (2, 1e-299))])
 def test_charts_of_little_do_not_fail(points: history.Series) -> None:
     for logarithmic in (False, True):
