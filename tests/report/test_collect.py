@@ -214,7 +214,7 @@ def test_the_page_has_every_sample_in_order_and_the_best_is_marked(tmp_path: Pat
     assert samples == ["100: ell, Prince", "300: ell, Prince", "500: ell, Prince"]
     titles = [title for title in parsed.texts("h4") if title.startswith("Iteration")]
     assert titles == ["Iteration 100", "Iteration 300 (best)", "Iteration 500"]
-    [slider] = parsed.attributes("input")
+    [slider] = [found for found in parsed.attributes("input") if found["type"] == "range"]
     assert (slider["min"], slider["max"], slider["type"]) == ("0", "2", "range")
     assert not any("hidden" in found for found in parsed.attributes("article"))  # without a script all can be read
     [measured] = [text for text in parsed.texts("p") if "512,000 characters seen" in text]
