@@ -159,6 +159,42 @@ def test_snapshots_of_the_demo() -> None:
     assert TrainConfig(iterations=50).completed().snapshot_iterations() == (50,)
 
 
+def test_default_snapshots_go_on_to_the_end_at_growing_gaps() -> None:
+    kept = TrainConfig(iterations=160_000).completed().snapshot_iterations()
+    assert kept[:6] == (100, 300, 500, 700, 1200, 2000)
+    assert kept[6:] == (3000, 5000, 7000, 10_000, 15_000, 20_000, 30_000, 50_000, 70_000, 100_000, 150_000, 160_000)
+    assert TrainConfig(iterations=6000).completed().snapshot_iterations()[5:] == (2000, 3000, 5000, 6000)
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("40,...", (40, 50, 70, 100)),
+        ("40,…", (40, 50, 70, 100)),
+        ("...", (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)),
+        ("60,20,...", (20, 60, 70, 100)),
+        ("60,20", (20, 60, 100)),
+    ],
+)
+def test_a_list_of_snapshots_can_go_on(typed: str, kept: tuple[int, ...]) -> None:
+    config = TrainConfig.pick({"iterations": 100, "snapshot_at": typed})
+    assert config.snapshot_iterations() == kept
+    assert [at for at in range(1, 101) if config.snapshot_due(at)] == list(kept)
+    assert TrainConfig.from_dict(json.loads(json.dumps(asdict(config.completed())))) == config.completed()
+
+
+@pytest.mark.parametrize("keep", ["last:0", "last", "last:-1", "newest", "best,all", ",", "last:5;best"])
+def test_what_keeps_nothing_known_is_refused(keep: str) -> None:
+    with pytest.raises(UsageError, match=r"--keep .*: all, or some of last:N, best and milestones"):
+        TrainConfig.pick({"keep": keep})
+
+
+def test_what_is_kept_is_a_list() -> None:
+    assert TrainConfig.pick({"keep": "last:5, best,milestones"}).keep == ("last:5", "best", "milestones")
+    assert TrainConfig.pick({"keep": "all"}).keep == TrainConfig().keep == ()
+    assert TrainConfig.pick({"keep": ["best"]}).keep == ("best",)
+
+
 def test_snapshots_of_a_list_and_multiples_are_sorted_and_kept_once() -> None:
     config = TrainConfig(iterations=35, snapshot_at=(20, 3, 99), snapshot_every=10)
     assert config.snapshot_iterations() == (3, 10, 20, 30, 35)

@@ -35,7 +35,8 @@ from charrnn.config.sampling import NoveltyConfig as NoveltyConfig
 from charrnn.config.sampling import SamplingConfig as SamplingConfig
 from charrnn.config.sampling import SeveralConfig as SeveralConfig
 from charrnn.config.sampling import Unseen as Unseen
-from charrnn.config.training import DEMO_ITERATIONS as DEMO_ITERATIONS
+from charrnn.config.snapshots import DEMO_ITERATIONS as DEMO_ITERATIONS
+from charrnn.config.snapshots import SnapshotConfig as SnapshotConfig
 from charrnn.config.training import ClipMode as ClipMode
 from charrnn.config.training import DataConfig as DataConfig
 from charrnn.config.training import Decay as Decay
@@ -44,7 +45,6 @@ from charrnn.config.training import OptimizerConfig as OptimizerConfig
 from charrnn.config.training import OptimizerName as OptimizerName
 from charrnn.config.training import Precision as Precision
 from charrnn.config.training import ScheduleConfig as ScheduleConfig
-from charrnn.config.training import SnapshotConfig as SnapshotConfig
 from charrnn.config.training import StoppingConfig as StoppingConfig
 from charrnn.config.training import TrainConfig as TrainConfig
 from charrnn.config.training import ValAt as ValAt

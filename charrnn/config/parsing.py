@@ -85,12 +85,22 @@ def names(typed: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in typed.split(",") if part.strip())
 
 
-def iterations(typed: str) -> tuple[int, ...]:
-    """`100,300` -> those numbers. Raises ValueError."""
+def iterations(typed: str) -> tuple[int | str, ...]:
+    """`100,300` -> those numbers; `100,300,...` -> those, and that it goes on. Raises ValueError."""
+    parts = names(typed.replace("…", "..."))
+    *listed, last = parts or ("",)
     try:
-        return tuple(map(int, names(typed)))
+        return (*map(int, listed), last if last == "..." else int(last)) if parts else ()
     except ValueError:
-        raise ValueError("a list of iterations, such as 100,300,500.") from None
+        raise ValueError("a list of iterations, such as 100,300,500; a ... after it goes on.") from None
+
+
+def retention(typed: str) -> tuple[str, ...]:
+    """`last:5,best` -> its parts; `all` -> none. Raises ValueError."""
+    parts = names(typed)
+    if not parts or ("all" in parts and len(parts) > 1):
+        raise ValueError("all, or some of last:N, best and milestones, such as last:5,best.")
+    return () if parts == ("all",) else parts
 
 
 def temperatures(typed: str) -> tuple[float, ...]:

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from charrnn.config.network import NETWORK
 from charrnn.config.option import Config, Option, require
-from charrnn.config.training import LEARNING, PLACE, WATCHING
+from charrnn.config.snapshots import WATCHING
+from charrnn.config.training import LEARNING, PLACE
 
 PresetName = Literal["auto", "quick", "small", "medium", "large"]
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from charrnn.config import parsing
 from charrnn.config.network import PARTS
 from charrnn.config.option import AUTO, Config, Option, require
+from charrnn.config.snapshots import SnapshotConfig
 
 ClipMode = Literal["norm", "value"]
 Decay = Literal["cosine", "linear", "constant", "plateau"]
@@ -14,11 +15,8 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 ValAt = Literal["end", "spread"]
 
-DEMO_ITERATIONS = (100, 300, 500, 700, 1200, 2000)  # Karpathy's War and Peace demonstration, 2015
-
 WINDOWS = "Training windows"
 LEARNING = "Learning"
-WATCHING = "Watching it learn"
 PLACE = "Place and machine"
 
 
@@ -211,65 +209,6 @@ class StoppingConfig(Config):
     ] = 0
 
 
-@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
-class SnapshotConfig(Config):
-    """When the held-out text is evaluated and snapshots are kept, and what their samples are like."""
-
-    eval_every: Annotated[
-        int,
-        Option(
-            "Iterations between evaluations of the held-out text; 0: only at snapshots.",
-            panel=WATCHING,
-            low=0,
-            usual=1000,
-            default="1000; by time with --time",
-        ),
-    ] = AUTO
-    snapshot_at: Annotated[
-        tuple[int, ...],
-        Option(
-            "Iterations at which a snapshot is kept; the last always is.",
-            panel=WATCHING,
-            usual=DEMO_ITERATIONS,
-            default=",".join(map(str, DEMO_ITERATIONS)),
-            metavar="N,N,...",
-            parse=parsing.iterations,
-        ),
-    ] = AUTO
-    snapshot_every: Annotated[
-        int, Option("Keep a snapshot every so many iterations, too; 0: no.", panel=WATCHING, low=0)
-    ] = 0
-    sample_length: Annotated[int, Option("Characters of a snapshot's sample; 0: no sample.", panel=WATCHING, low=0)] = (
-        400
-    )
-    sample_temperature: Annotated[
-        float,
-        Option(
-            "Sampling temperature of the samples.",
-            panel=WATCHING,
-            low=0,
-            names=("--sample-temperature", "--temperature", "-t"),
-        ),
-    ] = 0.8
-    sample_prime: Annotated[
-        str | None,
-        Option(
-            "Prompt of the samples.",
-            panel=WATCHING,
-            names=("--sample-prime", "--prime", "--prompt", "-p"),
-            escapes=False,
-            default="a newline",
-        ),
-    ] = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(
-            self.snapshot_at is AUTO or all(at >= 1 for at in self.snapshot_at),
-            "--snapshot-at: iterations are counted from 1.",
-        )
-
-
 # Dataclasses order fields from the last base to the first.
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(SnapshotConfig, StoppingConfig, OptimizerConfig, ScheduleConfig, DataConfig):
@@ -291,10 +230,9 @@ class TrainConfig(SnapshotConfig, StoppingConfig, OptimizerConfig, ScheduleConfi
     def snapshot_due(self, iteration: int) -> bool:
         """Whether a snapshot is kept at this iteration: by the list, as a multiple, or as the run's last."""
         multiple = self.snapshot_every > 0 and iteration % self.snapshot_every == 0
-        return iteration in self.snapshot_at or multiple or iteration == self.iterations
+        return multiple or iteration == self.iterations or self.is_milestone(iteration)
 
     def snapshot_iterations(self) -> tuple[int, ...]:
         """When snapshots are kept, ascending: the list and the multiples, clipped to the run, and its end."""
         every = range(self.snapshot_every, self.iterations + 1, self.snapshot_every) if self.snapshot_every else ()
-        iterations = {iteration for iteration in (*self.snapshot_at, *every) if iteration <= self.iterations}
-        return tuple(sorted(iterations | {self.iterations}))
+        return tuple(sorted({*every, *self.milestones(self.iterations), self.iterations}))

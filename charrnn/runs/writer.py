@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from charrnn.config import TrainConfig
 from charrnn.errors import CharrnnError
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Tensors
 from charrnn.runs.header import Header
+from charrnn.runs.retention import surplus
 from charrnn.runs.run import Run
 
 
@@ -28,6 +31,8 @@ class RunWriter:
         self._unsaved: tuple[Header, Tensors] | None = None  # the latest snapshot, if it could not be written
         self._rows: list[Mapping[str, Any]] = []  # of metrics.jsonl, likewise
         self._samples_whole = True  # whether samples.md has every snapshot so far
+        # The held-out loss of each snapshot that this training has kept, by its iteration.
+        self._losses = {file.header.iteration: file.header.held_out_loss for file in Run(run.path).own_snapshots}
 
     def write_snapshot(self, header: Header, tensors: Tensors) -> None:
         """Keep a snapshot, and tell of it in samples.md."""
@@ -44,6 +49,7 @@ class RunWriter:
         path = self.run.snapshot_path(header.iteration)
         if self._attempt(path, lambda: checkpoint.save(path, header, tensors)):
             self._unsaved = None
+            self._losses[header.iteration] = header.held_out_loss
             self._write_sample(header)
 
     def _write_sample(self, header: Header) -> None:
@@ -67,6 +73,15 @@ class RunWriter:
         self._save_metrics()
         path = self.run.resume_path
         self._attempt(path, lambda: checkpoint.save(path, header, tensors))
+
+    def delete_surplus(self, training: TrainConfig) -> None:
+        """Delete the snapshots that `--keep` does not name, unless the present state is not safe on the disk."""
+        if self.run.resume_path in self._failures:
+            return
+        for iteration in surplus(self._losses, training):
+            with contextlib.suppress(OSError):  # one that is being read elsewhere (Windows) goes next time
+                self.run.snapshot_path(iteration).unlink(missing_ok=True)
+                del self._losses[iteration]
 
     def close(self) -> None:
         """End the writing.

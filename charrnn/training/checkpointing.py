@@ -69,6 +69,8 @@ def record(
                         saved_at = time.monotonic()
                     if stopping and not new_snapshot:
                         yield from _last_snapshot(trainer, writer)
+                    if new_snapshot or stopping:  # only now: resuming goes back to where the newest has its place
+                        writer.delete_surplus(trainer.config)
                     new_snapshot = False
                     if stopping:
                         yield event

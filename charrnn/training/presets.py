@@ -167,11 +167,14 @@ def weight_decay_for(rate: float, epoch: float) -> float:
     return round(min(max(1 / (rate * epoch), least), most), 2)
 
 
-def watching_for(iterations: float, affordable: int) -> tuple[tuple[int, ...], int]:
+def watching_for(iterations: float, affordable: int) -> tuple[tuple[int | str, ...], int]:
     """`snapshot_at` and `eval_every` of at most so many evaluations, of which the end is always one."""
     before = affordable - 1
-    snapshots = DEMO_ITERATIONS[:: -(-len(DEMO_ITERATIONS) // before)] if before else ()
-    others, every = before - len(snapshots), TrainConfig().completed().eval_every
+    *possible, _ = TrainConfig(iterations=max(1, round(iterations)), snapshot_at=DEMO_ITERATIONS).snapshot_iterations()
+    every_nth = max(1, -(-len(possible) // before)) if before else 1
+    chosen = possible[::every_nth] if before else []
+    others, every = before - len(chosen), TrainConfig().completed().eval_every
+    snapshots = DEMO_ITERATIONS if chosen == possible and before else tuple(chosen)
     return snapshots, max(every, math.ceil(iterations / others / every) * every) if others else 0
 
 

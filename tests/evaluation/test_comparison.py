@@ -77,7 +77,7 @@ def test_settings_that_differ(tmp_path: Path) -> None:
     ]
     assert settings.differing_settings(headers) == {
         "num_layers": [1, 3, 1],
-        "snapshot_at": [(100, 300, 500, 700, 1200, 2000)] * 2 + [(5, 6)],
+        "snapshot_at": [(100, 300, 500, 700, 1200, 2000, "...")] * 2 + [(5, 6)],
         "corpus": ["novel.txt", "novel.txt", "b.txt"],
     }
     assert settings.differing_settings([]) == {}

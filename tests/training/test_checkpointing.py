@@ -327,6 +327,41 @@ def test_without_a_listener_what_cannot_be_written_is_a_warning(tmp_path: Path) 
             pass
 
 
+def test_only_what_is_to_be_kept_stays_and_nothing_of_others_goes(tmp_path: Path, finished: Run) -> None:
+    run = create_run(tmp_path, "run", "text")
+    (run.path / "iteration-000001-good.safetensors").write_bytes(finished.snapshot_path(4).read_bytes())
+    settings = {"snapshot_every": 1, "snapshot_at": (3,), "keep": ("last:2", "milestones"), "sample_length": 5}
+    training, most = make(**settings), 0
+    for event in record(training, run, stop=lambda: training.iteration >= 8):
+        if isinstance(event, Progress):
+            most = max(most, len(list(run.path.glob("iteration-??????.safetensors"))))
+    assert most == 3
+    assert checkpoint.load(run.resume_path).header.iteration == 8
+    names = [path.name for path in run.path.glob("iteration-*")]
+    assert sorted(names) == [
+        *("iteration-000001-good.safetensors", "iteration-000003.safetensors"),
+        *("iteration-000007.safetensors", "iteration-000008.safetensors"),
+    ]
+    training = resumed(checkpoint.load(run.resume_path), SOURCE, device="cpu")  # keeps by the same rules
+    run.rewind(8)
+    for _ in record(training, run):
+        pass
+    kept = [file.header.iteration for file in Run(run.path).own_snapshots]
+    assert kept == [3, 24, 25]
+    assert (run.path / "iteration-000001-good.safetensors").exists()
+    assert list(samples.sections_of(run.samples_path.read_text("utf-8"))) == list(range(1, 26))
+
+
+def test_what_is_surplus_stays_while_the_present_state_cannot_be_saved(tmp_path: Path, disk: FullDisk) -> None:
+    run, training = create_run(tmp_path, "run", "text"), make(snapshot_every=1, keep=("last:1",), sample_length=5)
+    for event in record(training, run, warn=lambda message: None):
+        if isinstance(event, Progress) and event.iteration in (5, 15):
+            disk.names = ("resume",) if event.iteration == 5 else ()
+        if isinstance(event, Progress) and event.iteration == 14:
+            assert [file.header.iteration for file in Run(run.path).snapshots] == list(range(5, 15))
+    assert [file.header.iteration for file in Run(run.path).snapshots] == [25]
+
+
 def test_no_header_is_read_while_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, read = create_run(tmp_path, "run", "text"), list[Path]()
     monkeypatch.setattr(checkpoint, "read_header", read.append)
