@@ -63,4 +63,4 @@ def train(
     else:
         going_on.require_incomplete()
         begun = training_setup.resumed(going_on, texts, where)
-    training_run.follow(begun.trainer, begun.run, begun.preset, tensorboard=run.tensorboard)
+    training_run.follow(begun.trainer, begun.run, begun.preset, tensorboard=run.tensorboard, lock=begun.lock)

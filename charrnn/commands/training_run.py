@@ -9,11 +9,19 @@ import typer
 from charrnn.commands.signals import stopping_on_signals
 
 if TYPE_CHECKING:
+    from charrnn.runs.lock import RunLock
     from charrnn.runs.run import Run
     from charrnn.training.trainer import Trainer
 
 
-def follow(training: Trainer, run: Run, preset: str | None = None, *, tensorboard: bool = False) -> None:
+def follow(
+    training: Trainer,
+    run: Run,
+    preset: str | None = None,
+    *,
+    tensorboard: bool = False,
+    lock: RunLock | None = None,
+) -> None:
     """Train to the end or to a signal.
 
     Args:
@@ -21,6 +29,7 @@ def follow(training: Trainer, run: Run, preset: str | None = None, *, tensorboar
         run: Where it is kept.
         preset: By which a new training's settings were chosen; None: by none.
         tensorboard: Whether its figures are written for TensorBoard, too.
+        lock: That on the run, if it has been taken.
 
     Raises:
         typer.Exit: With 129, 130 or 143, after a signal.
@@ -32,7 +41,7 @@ def follow(training: Trainer, run: Run, preset: str | None = None, *, tensorboar
     display.plan()
     try:
         with stopping_on_signals() as received:
-            events = record(training, run, stop=lambda: bool(received), warn=display.warn)
+            events = record(training, run, stop=lambda: bool(received), warn=display.warn, lock=lock)
             if tensorboard:
                 from charrnn.training.tensorboard import write_events
 

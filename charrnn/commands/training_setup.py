@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from charrnn.errors import RunError, UsageError
 from charrnn.formatting import visible
 
 if TYPE_CHECKING:
+    from charrnn.runs.lock import RunLock
     from charrnn.runs.run import Run
     from charrnn.training.resumption import Resumption
     from charrnn.training.trainer import Trainer
@@ -36,6 +38,7 @@ class Begun:
     trainer: Trainer
     run: Run
     preset: str | None = None  # by which a new training's settings were chosen
+    lock: RunLock | None = None  # on a run that goes on; a new one is locked when its training begins
 
 
 def prepare(threads: int | None) -> None:
@@ -126,24 +129,34 @@ def new(
 
 
 def resumed(going_on: Resumption, texts: Sequence[str] | None, where: Where) -> Begun:
-    """A run's training as it was when its resume file was written, rewound to that iteration."""
+    """A run's training as it was when its resume file was written, rewound to that iteration, and the run locked.
+
+    Raises:
+        RunError: Another process trains it.
+    """
+    from charrnn.runs.lock import RunLock
     from charrnn.runs.run import Run
+    from charrnn.training.resumption import Resumption
 
-    corpus = going_on.read_text(texts, text_options.read)
-    header, run = going_on.checkpoint.header, going_on.run
-    had = header.made_with.get("threads")
-    if where.threads is not None and had is not None and where.threads != had:
-        say(f"with {where.threads} threads instead of {had} the weights will not be the same to the last bit.")
-    prepare(where.threads or had)  # their number is part of being exact
-    from charrnn.training import resume as resuming
+    with ExitStack() as stack:
+        lock = stack.enter_context(RunLock(going_on.run, say))
+        going_on = Resumption.of(going_on.run, going_on.given)  # as it is now that nobody else writes it
+        corpus = going_on.read_text(texts, text_options.read)
+        header, run = going_on.checkpoint.header, going_on.run
+        had = header.made_with.get("threads")
+        if where.threads is not None and had is not None and where.threads != had:
+            say(f"with {where.threads} threads instead of {had} the weights will not be the same to the last bit.")
+        prepare(where.threads or had)  # their number is part of being exact
+        from charrnn.training import resume as resuming
 
-    trainer = resuming.resumed(
-        going_on.checkpoint, corpus, device=where.device, watching=going_on.watching, **going_on.length
-    )
-    if (note := resuming.change_of_rate(trainer, header)) is not None:
-        say(note)
-    run.rewind(trainer.iteration)
-    return Begun(trainer, Run(run.path))
+        trainer = resuming.resumed(
+            going_on.checkpoint, corpus, device=where.device, watching=going_on.watching, **going_on.length
+        )
+        if (note := resuming.change_of_rate(trainer, header)) is not None:
+            say(note)
+        run.rewind(trainer.iteration)
+        stack.pop_all()
+    return Begun(trainer, Run(run.path), lock=lock)
 
 
 def say(note: Any) -> None:
