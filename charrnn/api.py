@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charrnn.config import ModelConfig, ReadConfig, TrainConfig, describe, settings_of, synonyms
+from charrnn.config import ModelConfig, ReadConfig, StartConfig, TrainConfig, describe, settings_of, synonyms
 from charrnn.errors import UsageError
 from charrnn.network.engine import Engine, State
 from charrnn.runs.checkpoint import Checkpoint
@@ -271,6 +271,7 @@ def train(
     else:
         source = corpus.read(text or known_texts.bundled(), reading, val_text=training.val_text)
     source = examined(source, source.split(training.val_frac, training.val_max, training.val_at))
+    preset = StartConfig.pick({"preset": preset}).preset
     trainer, _ = autotune.begin(source, preset, model, training, device)
     if checkpoint_dir is None:
         return trainer.events()

@@ -200,3 +200,14 @@ def test_the_settings_of_train_are_documented() -> None:
             assert f"        {setting.name} (" in shown, setting.name
     assert "Range: at least 1. Default: by preset." in shown
     assert max(map(len, shown.splitlines()[4:])) <= 120
+
+
+def test_settings_are_read_as_they_would_be_typed() -> None:
+    typed = {"device": "CPU", "preset": "Quick", "model": "GRU", "iterations": "2", "snapshot_at": "1,2"}
+    events = list(charrnn.train(corpus.from_text(TEXT), **TINY | typed))
+    assert [e.header.iteration for e in events if isinstance(e, Snapshot)] == [1, 2]
+    assert next(e.header.model.model for e in events if isinstance(e, Snapshot)) == "gru"
+    with pytest.raises(UsageError, match="--preset tiny: choose one of"):
+        charrnn.train(corpus.from_text(TEXT), preset="tiny")
+    with pytest.raises(UsageError, match="Did you mean learning_rate"):
+        charrnn.train(corpus.from_text(TEXT), lr=0.1)

@@ -172,7 +172,10 @@ class ArgumentLine:
             if equals or (following.lower() in _TRUTHS and not os.path.exists(following)):
                 raise UsageError(f"{typed} {value or following}: a switch takes no value.", self._switch(name))
             return [option]
-        return [option, value] if equals else [option, self._value(typed, option)]
+        value = value if equals else self._value(typed, option)
+        if not value and not self._takes_text(option):
+            raise UsageError(f"{typed}: its value is empty.", "Is a variable of the shell empty?")
+        return [option, value]
 
     def _switch(self, name: str) -> str:
         """How a switch is typed."""
@@ -200,7 +203,9 @@ class ArgumentLine:
         if option is None:
             self._refuse(word, name)
         if option.is_flag:
-            return [word]
+            if attached:
+                self._rest.insert(0, f"-{attached}")
+            return [letter]
         return [letter, attached.removeprefix("=")] if attached else [letter, self._value(letter, letter)]
 
     def _refuse_long(self, word: str, name: str) -> None:

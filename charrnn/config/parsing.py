@@ -77,6 +77,8 @@ def number(typed: str, kind: str = "a number") -> float:
         return float(typed)
     except ValueError:
         hint = " Write it without commas." if re.fullmatch(r"[\d.]+(,[\d.]+)+", typed) else ""
+        if percent := re.fullmatch(r"(\d+\.?\d*) ?%", typed):
+            hint = f" {typed} is {float(percent[1]) / 100:g}."
         raise ValueError(f"{kind} is needed.{hint}") from None
 
 

@@ -90,7 +90,7 @@ _ADVICE: Mapping[str, str] = {
     "num-workers workers": "write --threads N",
     "data data-dir data-path data-file input input-file input-h5 input-json input-txt input-text train-file train-data "
     "training-data file filename dataset corpus txt text source": "a text has no option: it stands behind the verb",
-    "model checkpoint ckpt weights load load-model model-path model-file model-dir run run-dir restore-from": (
+    "model checkpoint ckpt weights load load-model model-path model-file model-dir run runs run-dir restore-from": (
         "a run or a checkpoint has no option: it stands behind the verb; to train on, --init-from or --resume"
     ),
     "fp16 bf16 amp half dtype mixed-precision autocast": "write --precision bfloat16",

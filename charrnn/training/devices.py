@@ -20,6 +20,7 @@ def choose_device(name: str) -> torch.device:
     Raises:
         UsageError: There is no such device, or not on this machine.
     """
+    name = name.lower()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
