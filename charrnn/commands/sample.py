@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from charrnn.commands.completion import models
 from charrnn.commands.options import CheckpointDir, Device, JsonLines, SamplingThreads, Typed, use_threads, with_options
+from charrnn.commands.prompt import Prompt
 from charrnn.commands.sample_output import NoveltySearch, TextPrinter
 from charrnn.commands.stdout import Output, to_the_end
 from charrnn.config import (
@@ -24,7 +24,7 @@ from charrnn.config import (
     SeveralConfig,
     Unseen,
 )
-from charrnn.errors import CharrnnError, UsageError, VocabularyError
+from charrnn.errors import UsageError, VocabularyError
 
 if TYPE_CHECKING:
     from charrnn.network.engine import Engine
@@ -78,7 +78,7 @@ def sample(
         seed=random_seed() if sampling.seed is None else sampling.seed,
         count=several.count,
     )
-    typed_prime = _read_prime(sampling.prime, bounds.prime_file)
+    prompt = Prompt(sampling.prime, bounds.prime_file)
     models = _checkpoints(checkpoint, checkpoint_dir, every_snapshot=several.every_snapshot)
     printer = TextPrinter(
         as_json,
@@ -93,7 +93,7 @@ def sample(
     with to_the_end():
         for model in models:
             vocabulary = model.header.vocabulary
-            prime = _known_form(typed_prime, vocabulary, bounds.unseen)
+            prime = _known_form(prompt.text(model.header), vocabulary, bounds.unseen)
             texts = request.generate(_engine(model, device), vocabulary, prime.text)
             print(f"charrnn: {_origin(model)}; {_seeds(texts)}", file=sys.stderr)
             told.tell(prime.note("the prompt"))
@@ -143,24 +143,6 @@ def _engine(checkpoint: Checkpoint, device: str) -> Engine:
         if chosen.type != "cpu":
             return DeviceEngine(checkpoint.header.model, checkpoint.weights, chosen)
     return Engine(checkpoint.header.model, checkpoint.weights)
-
-
-def _read_prime(typed: str | None, file: Path | None) -> str:
-    """What the text begins with. Raises UsageError, CharrnnError."""
-    if file is None:
-        return typed or ""
-    if typed is not None:
-        raise UsageError("--prompt and --prompt-file contradict each other.", "Give one of them.")
-    name = "standard input" if str(file) == "-" else str(file)
-    try:
-        with io.TextIOWrapper(sys.stdin.buffer if str(file) == "-" else file.open("rb"), encoding="utf-8-sig") as text:
-            return text.read()
-    except OSError as error:
-        raise CharrnnError(
-            f"--prompt-file {name}: cannot be read ({error.strerror}).", "Name a file that can be."
-        ) from None
-    except UnicodeDecodeError as error:
-        raise CharrnnError(f"--prompt-file {name}: byte {error.start:,} is not UTF-8.", "Convert it first.") from None
 
 
 def _known_form(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> KnownForm:

@@ -107,14 +107,16 @@ class _ReadableText:
 
     def as_read(self, config: ReadConfig) -> str:
         """Its characters. Raises CorpusError, UsageError."""
+        from charrnn.text.sources import without_reading_options
+
         if config not in self.read:
             try:
                 source = text_options.read(self.sources, config)
-            except CorpusError:
+            except CorpusError as error:
                 if _is_model(self.typed, self.root):
                     wanted = f"charrnn score {self.typed} TEXT"
                     raise UsageError(f"{self.typed}: is a run or a checkpoint; the text comes last: {wanted}") from None
-                raise
+                raise (error if "--encoding" in error.advice else without_reading_options(error)) from None
             self.name, self.read[config] = source.name, source.text
         return self.read[config]
 

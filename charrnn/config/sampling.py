@@ -111,7 +111,7 @@ class BoundsConfig(Config):
     prime_file: Annotated[
         Path | None,
         Option(
-            "Read the prompt from a UTF-8 file, or from - for standard input.",
+            "Read the prompt from a file, or from - for standard input; of a model of bytes, any file.",
             panel=BOUNDS,
             names=("--prompt-file", "--prime-file"),
             metavar="FILE",

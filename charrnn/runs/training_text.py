@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.config import ReadConfig
-from charrnn.errors import CheckpointError, UsageError
+from charrnn.errors import CheckpointError, CorpusError, UsageError
 from charrnn.runs.checkpoint import read_header
 from charrnn.runs.header import Header
 from charrnn.runs.run import Run
 from charrnn.text import corpus
 from charrnn.text.corpus import Corpus
-from charrnn.text.sources import STDIN
+from charrnn.text.sources import STDIN, without_reading_options
 from charrnn.text.split import Span, Split
 
 Read = Callable[..., Corpus]
@@ -54,7 +54,10 @@ def find_training_text(
     """
     reading = replace(header.reading, min_count=1)
     if text is not None:  # its encoding is its own
-        source = read([text], reading if reading.bytes else replace(reading, encoding="auto"), learn=False)
+        try:
+            source = read([text], reading if reading.bytes else replace(reading, encoding="auto"), learn=False)
+        except CorpusError as error:
+            raise without_reading_options(error) from None
     else:
         origin = _origin(path) if path else {}
         if not origin.get("texts") or STDIN in origin["texts"]:

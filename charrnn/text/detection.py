@@ -109,36 +109,31 @@ def detect(source: Source, errors: str = "strict") -> str:
 
 def survey_utf8(source: Source) -> Utf8Survey:
     """Count what of a document is UTF-8. Raises CorpusError."""
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    valid = bad = offset = 0  # the last of what is decoded
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    valid = bad = offset = 0  # the end of what is decoded
     first_bad: int | None = None
+    waiting = b""  # the beginning of a character
     for chunk in source.chunks():
-        if chunk.isascii() and not decoder.getstate()[0]:
+        if chunk.isascii() and not waiting:
             offset += len(chunk)
             continue
-        text = decoder.decode(chunk)
-        escaped = text.encode("utf-8", "surrogatepass")  # in which a bad byte has three
-        more = _surrogates(text)
-        if more and first_bad is None:
-            before = text[: next(index for index, c in enumerate(text) if "\udc80" <= c <= "\udcff")]
-            first_bad = offset + len(before.encode())
-        valid += len(escaped) - 2 * more - len(text)
-        bad, offset = bad + more, offset + len(escaped) - 2 * more
-        if first_bad is not None and offset > first_bad + _AFTER:
-            break
-    waiting = decoder.getstate()[0]
+        try:
+            text = decoder.decode(chunk)
+        except UnicodeDecodeError as error:  # once, for a bad byte is escaped from here on
+            first_bad = offset + error.start
+            decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+            text = decoder.decode(waiting + chunk)
+        read = len(waiting) + len(chunk)
+        waiting = decoder.getstate()[0]
+        read -= len(waiting)
+        valid, offset = valid + read - len(text), offset + read
+        if first_bad is not None:
+            bad += sum("\udc80" <= character <= "\udcff" for character in text)
+            if offset > first_bad + _AFTER:
+                break
     if first_bad is None:
         return Utf8Survey(valid, len(waiting), offset, unfinished=bool(waiting))
     return Utf8Survey(valid, bad + len(waiting), first_bad, unfinished=False)
-
-
-def _surrogates(text: str) -> int:
-    """How many bytes of a text were no UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return sum("\udc80" <= character <= "\udcff" for character in text)
-    return 0
 
 
 def guess_wide(head: bytes) -> str | None:

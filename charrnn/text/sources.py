@@ -195,6 +195,20 @@ def gather(
     return [source or _of_stdin(stdin, max_expansion) for source in sources]
 
 
+def of_bytes(data: bytes, name: str) -> Source:
+    """A document that is in memory already."""
+    spool = _Spool(_SPOOL_IN_MEMORY)
+    spool.write(data)
+    return Source(name, None, len(data), compression.of_head(data[:MAGIC_SIZE]), _spool=spool)
+
+
+def without_reading_options(error: CorpusError) -> CorpusError:
+    """The same error, its advice for a verb that has no --encoding, --errors and --bytes."""
+    if not any(option in error.advice for option in ("--encoding", "--errors", "--bytes")):
+        return error
+    return CorpusError(error.what, "Mend it, or convert it to UTF-8: iconv -f ENCODING -t UTF-8 OLD > NEW")
+
+
 def joined(errors: Sequence[CorpusError]) -> CorpusError:
     """One error that names the texts of several, and what to do about them."""
     if len(errors) == 1:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import tiny
 from helpers.terminals import text_on_terminal
 from typer.testing import CliRunner
 
@@ -154,10 +155,36 @@ def test_a_prime_from_a_file_or_a_pipe(model: Path, tmp_path: Path) -> None:
 
 
 def test_primes_that_cannot_be_read(model: Path, tmp_path: Path) -> None:
-    (tmp_path / "latin.txt").write_bytes("café".encode("latin-1"))
-    assert "byte 3 is not UTF-8" in refused(CharrnnError, model, "--prime-file", tmp_path / "latin.txt")
+    (tmp_path / "damaged.txt").write_bytes("été café\n".encode() * 9 + b"\xff\n")
+    said = refused(CharrnnError, model, "--prime-file", tmp_path / "damaged.txt")
+    assert "is UTF-8, but damaged: byte 108 (ff 0a), line 10" in said
+    assert "iconv" in said
+    assert "--errors" not in said
+    (tmp_path / "a.docx").write_bytes(b"PK\x03\x04 word/document.xml")
+    assert "is a Word document" in refused(CharrnnError, model, "--prime-file", tmp_path / "a.docx")
     assert "nowhere.txt: cannot be read" in refused(CharrnnError, model, "--prime-file", tmp_path / "nowhere.txt")
     assert "--prompt and --prompt-file" in refused(UsageError, model, "--prime-file", "x", "--prime", "y")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "cp1252"])
+def test_a_prime_in_another_encoding(model: Path, tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "prime.txt").write_bytes("cab “cab” \ncab".encode(encoding))
+    common = (model, "--seed", "7", "-n", "30", "--unknown", "drop")
+    out, err = invoke(*common, "--prime-file", tmp_path / "prime.txt")
+    assert out == invoke(*common, "--prime", "cab “cab” \ncab")[0]
+    assert ("read as cp1252, not being UTF-8" in err) == (encoding == "cp1252")
+
+
+@pytest.mark.parametrize("data", [b"caf\xe9 \xff\xfe\0", b"\xef\xbb\xbfa\r\nb", "é".encode(), b"PK\x03\x04"])
+def test_a_model_of_bytes_begins_with_any_file(tmp_path: Path, data: bytes) -> None:
+    model = tiny.save(tmp_path / "bytes.safetensors", vocabulary=Vocabulary.every_byte())
+    (tmp_path / "prime").write_bytes(data)
+    command = [sys.executable, "-m", "charrnn", "sample", str(model), "-n", "5", "--seed", "1", "--prime-file"]
+    for name, stdin in ((str(tmp_path / "prime"), b""), ("-", data)):
+        done = subprocess.run([*command, name], input=stdin, capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout[: len(data)] == data
+        assert len(done.stdout.rstrip(b"\n")) >= len(data)
 
 
 def test_a_random_seed_is_printed_and_makes_the_text_again(model: Path) -> None:

@@ -75,3 +75,12 @@ def test_standard_input_cannot_be_read_again(run: Path) -> None:
     path = run / "iteration-000010.safetensors"
     with pytest.raises(UsageError, match="--text FILE"):
         find_training_text(path, checkpoint.read_header(path))
+
+
+def test_a_damaged_text_is_named_without_options_that_are_not_there(tmp_path: Path) -> None:
+    (tmp_path / "other.txt").write_bytes("été café\n".encode() * 9 + b"\xff\n")
+    with pytest.raises(CorpusError) as caught:
+        find_training_text(None, tiny.header(), str(tmp_path / "other.txt"))
+    assert "is UTF-8, but damaged: byte 108 (ff 0a), line 10" in str(caught.value)
+    assert "iconv" in caught.value.advice
+    assert "--errors" not in caught.value.advice

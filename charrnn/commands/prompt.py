@@ -1,0 +1,57 @@
+"""The prompt of `charrnn sample`: typed, or a file's, as a model reads texts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.config import ReadConfig
+from charrnn.errors import CharrnnError, CorpusError, UsageError
+
+if TYPE_CHECKING:
+    from charrnn.runs.header import Header
+
+
+class Prompt:
+    """What a sample begins with; a file is read once, and decoded as each model's own text was."""
+
+    def __init__(self, typed: str | None, file: Path | None) -> None:
+        """Raises UsageError, CharrnnError: both are given, or the file cannot be read."""
+        self._typed, self._data, self._name = typed or "", b"", ""
+        if file is None:
+            return
+        if typed is not None:
+            raise UsageError("--prompt and --prompt-file contradict each other.", "Give one of them.")
+        self._name = "standard input" if str(file) == "-" else str(file)
+        try:  # a pipe of the shell, too
+            self._data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        except OSError as error:
+            what = f"--prompt-file {self._name}: cannot be read ({error.strerror})."
+            raise CharrnnError(what, "Name a file that can be.") from None
+
+    def text(self, header: Header) -> str:
+        """Its characters for a model: of bytes, the very bytes; else decoded, whatever its encoding.
+
+        Says on standard error what should be known of the file.
+
+        Raises:
+            CharrnnError: The file is no text, or in no encoding that can be told.
+        """
+        if not self._name:
+            return self._typed
+        if header.vocabulary.of_bytes:
+            return self._data.decode("utf-8", "surrogateescape")
+        from charrnn.formatting import visible
+        from charrnn.text import charsets, sources
+
+        statistics = charsets.DecodingStatistics()
+        reading = ReadConfig(keep_newlines=header.reading.keep_newlines)
+        try:
+            pieces = list(charsets.decode(sources.of_bytes(self._data, self._name), reading, statistics))
+        except CorpusError as error:
+            error = sources.without_reading_options(error)
+            raise CharrnnError(f"--prompt-file {error.what}", error.advice) from None
+        if statistics.remark:
+            print(f"charrnn: --prompt-file {visible(f'{self._name}: {statistics.remark}')}", file=sys.stderr)
+        return "".join(piece.decode("ascii") if isinstance(piece, bytes) else piece for piece in pieces)
