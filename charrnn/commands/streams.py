@@ -53,6 +53,8 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
+    if os.environ.get("NO_COLOR"):  # Rich, which makes Typer's help, would leave out colours and not what is bold
+        os.environ.setdefault("_TYPER_FORCE_DISABLE_TERMINAL", "1")
 
 
 def _open_closed(descriptor: int, mode: int) -> None:

@@ -103,6 +103,7 @@ class ReadConfig(Config):
                 ) from None
         if self.bytes:
             of_any_kind = ("bytes", "documents", "separator", "shuffle", "split_seed")
+            of_any_kind += ("encoding",) * (self.encoding == "utf-8")  # the default that older checkpoints have
             contrary = [
                 setting.flag
                 for setting in settings_of(ReadConfig)

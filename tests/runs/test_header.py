@@ -79,3 +79,10 @@ def test_findings_are_kept_and_an_older_header_has_none() -> None:
     values = json.loads(header.to_json())
     del values["findings"]
     assert Header.from_json(json.dumps(values)).findings == ()
+
+
+def test_a_model_of_bytes_from_before_encodings_were_guessed_is_read(tmp_path: Path) -> None:
+    def change(values: dict[str, Any]) -> None:
+        values["reading"] |= {"bytes": True, "encoding": "utf-8"}
+
+    assert checkpoint.read_header(rewritten(tmp_path / "old.safetensors", change)).reading.bytes

@@ -121,3 +121,15 @@ def test_training_wraps_at_words_and_a_dumb_terminal_gets_only_text(tmp_path: Pa
         assert sample is not None
         assert "\n".join(lines(sample.text.strip("\n"), width)) in shown
         assert "--- iteration 10, train " in shown
+
+
+@pytest.mark.parametrize("plain", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("sample", "--help"), ("sample", "--bogus"), ("runs",), ("compare", "tale", "-n", "9")]
+)
+def test_no_verb_sends_escapes_where_none_are_wanted(run: Path, plain: dict[str, str], arguments: tuple[str]) -> None:
+    more = ("--checkpoint-dir", run.parent) if arguments[0] in ("runs", "compare") else ()
+    received, _ = on_terminal(
+        *arguments, *more, environment=ENVIRONMENT | {"TERM": "xterm"} | plain, with_stderr=True, columns=80
+    )
+    assert b"\x1b" not in received
