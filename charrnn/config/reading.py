@@ -102,8 +102,9 @@ class ReadConfig(Config):
                     f"--encoding {self.encoding}: not a text encoding.", "Examples: utf-8, cp1252, shift-jis, auto."
                 ) from None
         if self.bytes:
-            of_any_kind = ("bytes", "documents", "separator", "shuffle", "split_seed")
-            of_any_kind += ("encoding",) * (self.encoding == "utf-8")  # the default that older checkpoints have
+            of_any_kind = {"bytes", "documents", "separator", "shuffle", "split_seed"}
+            if self.encoding == "utf-8":  # the default that older checkpoints have
+                of_any_kind.add("encoding")
             contrary = [
                 setting.flag
                 for setting in settings_of(ReadConfig)
