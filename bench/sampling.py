@@ -116,10 +116,12 @@ def allowed(layers: int, hidden: int, texts: int = 1) -> Write:
     import numpy as np
 
     from charrnn.network.engine import Engine
+    from charrnn.network.numpy_products import WholeMatrix
 
     model, weights, _ = made(layers, hidden)
     engine = Engine(model, weights)
-    matrices = [matrix.T for weights in engine.layer_weights for matrix in weights] + [engine.head]
+    laid_out = [matrix for weights in engine.layer_weights for matrix in weights] + [engine.head]
+    matrices = [matrix.rows for matrix in laid_out if isinstance(matrix, WholeMatrix)]
     side = () if texts == 1 else (texts,)
     products = [
         (matrix, np.ones((matrix.shape[1], *side), np.float32), np.empty((len(matrix), *side), np.float32))

@@ -19,6 +19,7 @@ from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 from charrnn.network import numpy_cells, numpy_weights
 from charrnn.network.numpy_cells import Array, BatchShape, Layer
+from charrnn.network.numpy_products import Matrix, TiledMatrix, WholeMatrix
 from charrnn.network.numpy_weights import Weights
 
 # A batch is multiplied so many sequences at a time, always: a BLAS rounds a column by the shape of the whole product
@@ -64,12 +65,24 @@ class Engine:
         head: (V, H + 1), or (V, E + 1) after a projection.
     """
 
-    def __init__(self, model: ModelConfig, weights: Weights) -> None:
-        """`weights` are named and shaped as `ModelConfig.shapes` has it; they are copied."""
+    def __init__(self, model: ModelConfig, weights: Weights, *, single_threaded: bool = False) -> None:
+        """Lay the weights out.
+
+        Args:
+            model: The network's settings.
+            weights: Named and shaped as `ModelConfig.shapes` has it; they are copied.
+            single_threaded: Whether products stay on the thread that asks, whatever BLAS is set to: for a process that
+                has other work to do. Else as many threads are taken as BLAS takes.
+        """
+        matrix: Callable[[Array], Matrix] = TiledMatrix if single_threaded else WholeMatrix
         self.config = model
-        self.layer_weights = [numpy_weights.layer_weights(model, layer, weights) for layer in range(model.num_layers)]
+        self.layer_weights = [
+            tuple(matrix(columns.T) for columns in numpy_weights.layer_weights(model, layer, weights))
+            for layer in range(model.num_layers)
+        ]
         self.input_table = numpy_weights.input_table(model, weights)
-        self.projection, self.head = numpy_weights.output_weights(model, weights)
+        projection, head = numpy_weights.output_weights(model, weights)
+        self.projection, self.head = None if projection is None else matrix(projection), matrix(head)
         self.input_rows = list(self.input_table)
 
     def read(self, ids: Iterable[int], after: State | None = None) -> State:
@@ -151,6 +164,7 @@ class RecurrentStack:
             if destination is not None and config.residual:
                 residual = destination
         self._state = [part for cell in cells for part in cell.state]
+        self._to_logits, self._logits_shape = engine.head.product(batch), (engine.head.shape[0], *batch)
 
     def set_state(self, layers: Array) -> None:
         """Go on from `State.layers`; of a batch, every sequence from this one."""
@@ -180,7 +194,8 @@ class RecurrentStack:
 
     def logits(self) -> Array:
         """(V,) or (V, B), a new array, of the next character; at least one must have been read."""
-        logits: Array = self.engine.head.dot(self.top)
+        logits = np.empty(self._logits_shape, dtype=np.float32)
+        self._to_logits(self.top, logits)
         return logits
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig
+from charrnn.network.numpy_products import Matrix
 
 Array = NDArray[np.float32]
 BatchShape = tuple[int, ...]  # what follows H in the shape of every buffer: () for one sequence, (B,) for a batch
@@ -75,12 +76,12 @@ class LSTMCell:
     The gates lie as i, f, o, g and c behind them, so that one product of neighbours, i f * g c, makes i * g and f * c.
     """
 
-    def __init__(self, joint: Array, weights: Array) -> None:
-        """Weights (H, 4 H) for h in the lowest layer, (2 H + 1, 4 H) for x | 1 | h above it."""
+    def __init__(self, joint: Array, weights: Matrix) -> None:
+        """Weights (4 H, H) for h in the lowest layer, (4 H, 2 H + 1) for x | 1 | h above it."""
         hidden = len(joint) // 2 - 1
-        self.weights = weights.T
+        self.multiply = weights.product(joint.shape[1:])
         self.x, self.h = joint[:hidden], joint[hidden + 1 : -1]
-        self.inputs = joint[:-1][-len(weights) :]
+        self.inputs = joint[:-1][-weights.shape[1] :]
         buffer = np.zeros((5 * hidden, *joint.shape[1:]), dtype=np.float32)  # i | f | o | g | c
         self.gates, self.sigmoids, self.o = buffer[: 4 * hidden], buffer[: 3 * hidden], buffer[2 * hidden : 3 * hidden]
         self.i_f, self.g_c, self.c = buffer[: 2 * hidden], buffer[3 * hidden :], buffer[4 * hidden :]
@@ -92,7 +93,7 @@ class LSTMCell:
     def step(self, wx: Array | None) -> None:
         """From x (or wx), h and c to h' and c'."""
         gates, sigmoids, c, ig = self.gates, self.sigmoids, self.c, self.ig
-        self.weights.dot(self.inputs, gates)
+        self.multiply(self.inputs, gates)
         if wx is not None:
             np.add(gates, wx, gates)
         np.tanh(gates, gates)
@@ -114,10 +115,10 @@ class GRUCell:
     The products with x and h stay apart, because r multiplies only that of h.
     """
 
-    def __init__(self, joint: Array, w_hh: Array, w_ih: Array | None = None) -> None:
-        """Weights w_hh (H + 1, 3 H) for h | 1, and above the lowest layer w_ih (H + 1, 3 H) for x | 1."""
-        hidden = len(joint) // 2 - 1
-        self.w_hh, self.w_ih = w_hh.T, None if w_ih is None else w_ih.T
+    def __init__(self, joint: Array, w_hh: Matrix, w_ih: Matrix | None = None) -> None:
+        """Weights w_hh (3 H, H + 1) for h | 1, and above the lowest layer w_ih (3 H, H + 1) for x | 1."""
+        hidden, batch = len(joint) // 2 - 1, joint.shape[1:]
+        self.multiply_h, self.multiply_x = w_hh.product(batch), None if w_ih is None else w_ih.product(batch)
         self.x_1, self.h_1 = joint[: hidden + 1], joint[hidden + 1 :]
         self.x, self.h = self.x_1[:-1], self.h_1[:-1]
         self.gates = np.empty((3 * hidden, *joint.shape[1:]), dtype=np.float32)  # r | z | n
@@ -131,9 +132,10 @@ class GRUCell:
     def step(self, wx: Array | None) -> None:
         """From x (or wx) and h to h'."""
         r_z, n, h = self.r_z, self.n, self.h
-        self.w_hh.dot(self.h_1, self.gates)
-        if self.w_ih is not None:
-            wx = self.w_ih.dot(self.x_1, self.wx)
+        self.multiply_h(self.h_1, self.gates)
+        if self.multiply_x is not None:
+            wx = self.wx
+            self.multiply_x(self.x_1, wx)
         assert wx is not None
         np.add(r_z, wx[: self.n_start], r_z)
         np.tanh(r_z, r_z)
@@ -150,19 +152,19 @@ class GRUCell:
 class RNNCell:
     """The plain recurrent network (Elman, 1990): h' = tanh(W x + b + U h)."""
 
-    def __init__(self, joint: Array, weights: Array) -> None:
-        """Weights (H, H) for h in the lowest layer, (2 H + 1, H) for x | 1 | h above it."""
+    def __init__(self, joint: Array, weights: Matrix) -> None:
+        """Weights (H, H) for h in the lowest layer, (H, 2 H + 1) for x | 1 | h above it."""
         hidden = len(joint) // 2 - 1
-        self.weights = weights.T
+        self.multiply = weights.product(joint.shape[1:])
         self.x, self.h = joint[:hidden], joint[hidden + 1 : -1]
-        self.inputs = joint[:-1][-len(weights) :]
+        self.inputs = joint[:-1][-weights.shape[1] :]
         self.sums = np.empty_like(self.h)
         self.y = self.h
         self.state: tuple[Array, ...] = (self.h,)
 
     def step(self, wx: Array | None) -> None:
         """From x (or wx) and h to h'."""
-        self.weights.dot(self.inputs, self.sums)
+        self.multiply(self.inputs, self.sums)
         if wx is not None:
             np.add(self.sums, wx, self.sums)
         self.activate()
@@ -209,22 +211,22 @@ class BatchedLayerNorm(LayerNorm):
 class Projection:
     """The last layer's output at the width of a tied head: y = P x + b."""
 
-    def __init__(self, weights: Array, batch: BatchShape) -> None:
+    def __init__(self, weights: Matrix, batch: BatchShape) -> None:
         """Weights (E, H + 1) for x | 1."""
-        self.weights = weights
+        self.multiply = weights.product(batch)
         self.x_1 = np.ones((weights.shape[1], *batch), dtype=np.float32)
         self.x = self.x_1[:-1]
-        self.y = np.empty((len(weights), *batch), dtype=np.float32)
+        self.y = np.empty((weights.shape[0], *batch), dtype=np.float32)
 
     def step(self, wx: Array | None) -> None:
         """From x to y."""
-        self.weights.dot(self.x_1, self.y)
+        self.multiply(self.x_1, self.y)
 
 
 _CELLS: dict[str, Callable[..., Cell]] = {"lstm": LSTMCell, "gru": GRUCell, "tanh": RNNCell, "relu": ReLURNNCell}
 
 
-def make_cell(model: ModelConfig, weights: tuple[Array, ...], joint: Array) -> Cell:
+def make_cell(model: ModelConfig, weights: tuple[Matrix, ...], joint: Array) -> Cell:
     """A cell over the weights of `numpy_weights.layer_weights`, which it only reads, at work in its x | 1 | h | 1.
 
     Args:

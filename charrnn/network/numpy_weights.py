@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig
 from charrnn.network.numpy_cells import Array
+from charrnn.network.numpy_products import multiply
 
 Weights = Mapping[str, NDArray[Any]]  # named and shaped as `ModelConfig.shapes` has it
 
@@ -80,7 +81,7 @@ def input_table(model: ModelConfig, weights: Weights) -> Array:
     columns = _gate_columns(model, weights["layers.0.weight_ih_l0"], _biases(model, 0, weights)[0])  # (X + 1, gates H)
     rows: Array = columns[:-1]
     if model.embedding_size:
-        rows = weights["embedding.weight"].astype(np.float32) @ rows
+        rows = multiply(weights["embedding.weight"], rows)
         if model.tied:
             rows *= model.embedding_size**0.5
     rows += columns[-1]
@@ -126,7 +127,7 @@ def _after_norm(
     if not model.layer_norm:
         return matrix, np.zeros(len(matrix), dtype=np.float32)
     gain, bias = (weights[f"norms.{layer}.{name}"] for name in ("weight", "bias"))
-    return matrix * gain, matrix @ bias
+    return matrix * gain, multiply(matrix, bias)
 
 
 def _with_bias(matrix: NDArray[Any], bias: NDArray[Any]) -> Array:
