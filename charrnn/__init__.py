@@ -4,7 +4,7 @@
 
     for event in charrnn.train("war-and-peace.txt", checkpoint_dir="checkpoints", name="war"):
         if isinstance(event, charrnn.events.Snapshot):
-            print(event.header.iteration, event.header.held_out_loss)
+            print(event)
 
     model = charrnn.load("checkpoints/war")
     print(model.generate("Prince Andrew ", 200, temperature=0.7, seed=1))
@@ -13,11 +13,13 @@ The public face is this:
 
     train       train a model and follow it, event by event
     events      what a training yields: Progress, Evaluated, Snapshot
-    load        a model from a checkpoint or a run
+    load        a model from a checkpoint, a run, or a Snapshot
+    history     what a training measured, as one table
     Model       writes texts and measures them
     Character   a character that a model wrote, with its bits
     State       what a model knows of a text it has read, to go on from
     errors      every error that a person can cause, in one tree
+    CharrnnError  the root of that tree: what went wrong, and advice
 
 Everything else can be imported, but is internal: it may change with any version.
 """
@@ -30,20 +32,24 @@ from charrnn._version import __version__
 if TYPE_CHECKING:
     from charrnn import errors as errors
     from charrnn import events as events
-    from charrnn.api import Model as Model
+    from charrnn.api import history as history
     from charrnn.api import load as load
     from charrnn.api import train as train
+    from charrnn.errors import CharrnnError as CharrnnError
+    from charrnn.model import Model as Model
     from charrnn.network.engine import State as State
     from charrnn.sampling.generate import Character as Character
 
-__all__ = ["Character", "Model", "State", "__version__", "errors", "events", "load", "train"]
+__all__ = ["Character", "CharrnnError", "Model", "State", "__version__", "errors", "events", "history", "load", "train"]
 
 # Imported on first use (PEP 562): `charrnn --help` must not pay for what it does not show.
 _MODULES = ("errors", "events")
 _MEMBERS = {
     "Character": "charrnn.sampling.generate",
-    "Model": "charrnn.api",
+    "CharrnnError": "charrnn.errors",
+    "Model": "charrnn.model",
     "State": "charrnn.network.engine",
+    "history": "charrnn.api",
     "load": "charrnn.api",
     "train": "charrnn.api",
 }

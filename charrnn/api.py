@@ -2,208 +2,35 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from charrnn.config import ModelConfig, ReadConfig, StartConfig, TrainConfig, describe, settings_of, synonyms
 from charrnn.errors import UsageError
-from charrnn.network.engine import Engine, State
+from charrnn.model import Model
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.checkpoint import load as load_checkpoint
-from charrnn.runs.find import find_checkpoint
-from charrnn.runs.header import Header
+from charrnn.runs.find import find_checkpoint, find_run
+from charrnn.runs.history import read as read_curves
 from charrnn.runs.run import create_run
-from charrnn.sampling.generate import Character, bits_per_character
-from charrnn.sampling.request import Request, random_seed
 from charrnn.text import corpus, known_texts
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.events import Snapshot
 
 if TYPE_CHECKING:
     from charrnn.training.events import Event
 
 
-class Model:
-    """A trained model, ready to write and to measure. It runs in NumPy; torch is never imported.
-
-    Attributes:
-        header: What the checkpoint says of itself: settings, iteration, losses, the text it was trained on.
-        digest: The SHA-256 of the checkpoint.
-        path: The file, if it came from one.
-    """
-
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        """`load` makes one from a file or a run."""
-        self.header: Header = checkpoint.header
-        self.digest: str = checkpoint.digest
-        self.path: Path | None = checkpoint.path
-        self._engine = Engine(checkpoint.header.model, checkpoint.weights)
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The characters that the model knows, in the order of their ids."""
-        return self.header.vocabulary
-
-    def generate(
-        self, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
-        *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
-        until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
-    ) -> str:  # fmt: skip
-        """Write a text.
-
-        Args:
-            prime: The prompt, what the text begins with; "" is a newline. Or a state to go on from.
-            length: How many new characters to write.
-            temperature: Above 1 is wilder, below 1 safer; 0 always takes the likeliest character.
-            top_k: How many of the likeliest characters to choose from; None is all, as it is below.
-            top_p: Choose from the likeliest that together have this share of the probability.
-            min_p: Choose from those that are at least this share as likely as the likeliest.
-            until: A string, or several, after any of which the text ends.
-            finish: "line", "sentence" or "paragraph": go on beyond the length to its end.
-            seed: The same gives the same text; None is another each time.
-
-        Returns:
-            The new characters; the prime is not among them.
-
-        Raises:
-            UsageError: A value is outside its range.
-            VocabularyError: The prime has characters that the model has never seen.
-            DivergedError: The model's outputs are not numbers.
-        """
-        stream = self.stream(
-            prime, length, temperature, top_k=top_k, top_p=top_p, min_p=min_p, until=until, finish=finish, seed=seed
-        )
-        return _joined(stream)
-
-    def stream(
-        self, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
-        *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
-        until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
-    ) -> Iterator[Character]:  # fmt: skip
-        """Write a text character by character.
-
-        Args:
-            prime: As in `generate`, like all the others.
-            length: How many new characters to write.
-            temperature: Above 1 is wilder, below 1 safer.
-            top_k: How many of the likeliest characters to choose from.
-            top_p: The share of the probability to choose from.
-            min_p: The least likelihood, as a share of the likeliest's, to choose from.
-            until: Strings after any of which the text ends.
-            finish: The unit to whose end to go on.
-            seed: The same gives the same text.
-
-        Returns:
-            What `generate` writes, each character made when it is asked for, with its id and its bits: how much it
-            surprised the model.
-
-        Raises:
-            UsageError: As `generate` does; when called.
-            VocabularyError: As `generate` does; when called.
-            DivergedError: As `generate` does.
-        """
-        request = _request(length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish)
-        known = self._known(prime) if isinstance(prime, str) else prime
-        [text] = request.generate(self._engine, self.vocabulary, known)
-        return text.characters
-
-    def generate_many(
-        self, count: int, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
-        *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
-        until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
-    ) -> list[str]:  # fmt: skip
-        """Write several texts as a batch, in which a text takes a small part of the time that it takes alone.
-
-        Args:
-            count: How many texts.
-            prime: As in `generate`, like all the others; all texts begin with it.
-            length: How many new characters to write of each.
-            temperature: Above 1 is wilder, below 1 safer.
-            top_k: How many of the likeliest characters to choose from.
-            top_p: The share of the probability to choose from.
-            min_p: The least likelihood, as a share of the likeliest's, to choose from.
-            until: Strings after any of which a text ends.
-            finish: The unit to whose end to go on.
-            seed: That of the first text; text i has the seed `seed` + i, and is the same whatever the count.
-
-        Returns:
-            `count` texts. Each is what `generate` writes with its seed, but where two characters are as good as equally
-            likely.
-
-        Raises:
-            UsageError: As `generate` does.
-            VocabularyError: As `generate` does.
-            DivergedError: As `generate` does.
-        """
-        request = _request(
-            length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish, count=count
-        )
-        known = self._known(prime) if isinstance(prime, str) else prime
-        return [_joined(text.characters) for text in request.generate(self._engine, self.vocabulary, known)]
-
-    def state(self, text: str, after: State | None = None) -> State:
-        """Read a text, to go on from it.
-
-        Args:
-            text: What to read.
-            after: The state to read it after; None is the beginning of a text.
-
-        Returns:
-            What the model knows then. It never changes: give it to `generate`, `stream`, `generate_many` or `state` as
-            often as you like.
-
-        Raises:
-            UsageError: There is nothing to read.
-            VocabularyError: The text has characters that the model has never seen.
-        """
-        return self._engine.read(self.vocabulary.encode(self._known(text)).tolist(), after)
-
-    def bits_per_character(self, text: str) -> float:
-        """Measure how surprising a text is.
-
-        Args:
-            text: At least two characters.
-
-        Returns:
-            The mean bits of its characters after the first, which nothing predicts.
-
-        Raises:
-            CorpusError: The text is too short.
-            VocabularyError: It has characters that the model has never seen.
-        """
-        return bits_per_character(self._engine, self.vocabulary, self._known(text))
-
-    def _known(self, text: str) -> str:
-        """A text in characters that the model knows, as far as it has the same in another form; warns if it changes."""
-        form = self.vocabulary.form_of(text)
-        if note := form.note("the text"):
-            warnings.warn(note, stacklevel=3)
-        return form.text
-
-
-def _request(length: int, temperature: float, until: str | Sequence[str], seed: int | None, **limits: Any) -> Request:
-    """The request for texts at one temperature."""
-    return Request(
-        length=length,
-        temperatures=(temperature,),
-        until=(until,) if isinstance(until, str) else tuple(until),
-        seed=random_seed() if seed is None else seed,
-        **limits,
-    )
-
-
-def _joined(characters: Iterable[Character]) -> str:
-    """The text of characters."""
-    return "".join(character.text for character in characters)
-
-
-def load(path: str | Path) -> Model:
+def load(path: str | Path | Snapshot) -> Model:
     """Load a model.
 
     Args:
-        path: A checkpoint file; or a run directory, whose best snapshot is taken.
+        path: A checkpoint file; or a run directory, whose best snapshot is taken; or a Snapshot that `train` yielded.
 
     Returns:
         The model, in memory.
@@ -212,7 +39,38 @@ def load(path: str | Path) -> Model:
         RunError: There is no such run, or it has no snapshot.
         CheckpointError: The file is no checkpoint, is damaged, or is too new.
     """
+    if isinstance(path, Snapshot):
+        return Model(Checkpoint(path.header, path.tensors))
     return Model(load_checkpoint(find_checkpoint(Path(path))))
+
+
+def history(run: str | Path) -> dict[str, NDArray[Any]]:
+    """What a training measured, as one table, which `pandas.DataFrame` takes as it is.
+
+    Args:
+        run: A run, by its path, or by its name below `checkpoints`.
+
+    Returns:
+        Columns of one length, a row for each iteration that was logged; what was not measured there is NaN.
+        `iteration`; `train_bits` and `held_out_bits`, the losses in bits per character (per byte, of a model of bytes),
+        the first as the training has it, a mean over about the last 50 iterations with dropout at work;
+        `learning_rate`; `grad_norm`, the largest before clipping since the row before.
+
+    Raises:
+        RunError: There is no such run.
+    """
+    curves = read_curves(find_run(Path(run)))
+    columns = {
+        "train_bits": dict(curves.train),
+        "held_out_bits": dict(curves.held_out),
+        "learning_rate": dict(curves.learning_rate),
+        "grad_norm": dict(curves.peak_norm),
+    }
+    iterations = sorted(set().union(*columns.values()))
+    table: dict[str, NDArray[Any]] = {"iteration": np.array(iterations, dtype=np.int64)}
+    for name, values in columns.items():
+        table[name] = np.array([values.get(at, math.nan) for at in iterations])
+    return table
 
 
 _CONFIGS = (ModelConfig, TrainConfig, ReadConfig)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import charrnn
@@ -18,6 +19,7 @@ from charrnn.config import ModelConfig, ReadConfig, TrainConfig, settings_of
 from charrnn.errors import CharrnnError, CorpusError, RunError, UsageError, VocabularyError
 from charrnn.network.torch_model import CharModel
 from charrnn.runs import checkpoint
+from charrnn.runs.run import Run
 from charrnn.text import corpus
 from charrnn.training import validation
 from charrnn.training.events import Evaluated, Progress, Snapshot
@@ -211,3 +213,86 @@ def test_settings_are_read_as_they_would_be_typed() -> None:
         charrnn.train(corpus.from_text(TEXT), preset="tiny")
     with pytest.raises(UsageError, match="Did you mean learning_rate"):
         charrnn.train(corpus.from_text(TEXT), lr=0.1)
+
+
+# -- looking into a model and a training -------------------------------------------------------------------------------
+
+
+def test_the_next_characters_are_a_distribution(model: charrnn.Model) -> None:
+    likely = model.next_characters("12 ship")
+    assert sum(likely.values()) == pytest.approx(1)
+    assert list(likely.values()) == sorted(likely.values(), reverse=True)
+    assert set(likely) == set(model.vocabulary.characters)
+    for character in ("s", "7"):
+        bits = model.bits(f"12 ship{character}")[-1]
+        assert likely[character] == pytest.approx(2**-bits, rel=1e-4)
+    assert next(iter(likely)) == model.generate("12 ship", 1, temperature=0)
+    assert model.next_characters(model.state("12 ship")) == likely
+    assert model.next_characters() == model.next_characters("\n")
+
+
+def test_the_bits_of_each_character(model: charrnn.Model) -> None:
+    text = TEXT[:300]
+    bits = model.bits(text)
+    assert bits.shape == (300,)
+    assert np.isnan(bits).tolist() == [True] + [False] * 299
+    assert np.nanmean(bits) == pytest.approx(model.bits_per_character(text), rel=1e-5)
+    written = list(model.stream(text, 20, temperature=0))
+    whole = model.bits(text + "".join(character.text for character in written))
+    assert whole[300:].tolist() == pytest.approx([character.bits for character in written], abs=1e-4)
+    with pytest.raises(VocabularyError, match="Ω"):
+        model.bits("1 Ω")
+    with pytest.raises(CorpusError):
+        model.bits("1")
+
+
+def test_a_snapshot_is_a_model(run: Path) -> None:
+    events = charrnn.train(corpus.from_text(TEXT, "ships"), **TINY)
+    snapshots = [event for event in events if isinstance(event, Snapshot)]
+    assert [snapshot.iteration for snapshot in snapshots] == [6, 20]
+    for snapshot in snapshots:
+        kept = charrnn.load(run / f"iteration-{snapshot.iteration:06}.safetensors")
+        model = charrnn.load(snapshot)
+        assert model.path is None
+        assert model.generate("1", 60, seed=3) == kept.generate("1", 60, seed=3)
+
+
+def test_what_is_printed_is_short(run: Path, model: charrnn.Model) -> None:
+    [*_, last] = (event for event in charrnn.train(corpus.from_text(TEXT), **TINY) if isinstance(event, Snapshot))
+    whole = Run(run)
+    source = corpus.from_text(TEXT)
+    things = [last, last.header, model, whole, whole.best, checkpoint.load(whole.best.path), model.state("1")]
+    for thing in [*things, model.vocabulary, source]:
+        assert len(repr(thing)) < 250 + len(str(run)), repr(thing)
+        assert "\n" not in repr(thing)
+    assert re.fullmatch(r"<Snapshot: LSTM 2 x 16, \d+ characters, iteration 20, held out \d\.\d{3} bpc>", repr(last))
+    assert repr(model).endswith(f", {str(model.path)!r}>")
+    assert repr(whole) == f"Run({str(run)!r})"
+
+
+def test_the_history_of_a_run_is_one_table(run: Path) -> None:
+    table = charrnn.history(run)
+    assert list(table) == ["iteration", "train_bits", "held_out_bits", "learning_rate", "grad_norm"]
+    assert table["iteration"].tolist() == [6, 10, 20]
+    assert {len(column) for column in table.values()} == {3}
+    assert np.isfinite(table["train_bits"]).all()
+    assert np.isfinite(table["held_out_bits"]).tolist() == [True, False, True]
+    assert (
+        np.isfinite(table["learning_rate"]).tolist() == np.isfinite(table["grad_norm"]).tolist() == [False, True, True]
+    )
+    best = charrnn.load(run / "iteration-000020.safetensors").header
+    assert best.held_out_loss is not None
+    assert table["held_out_bits"][-1] == pytest.approx(best.held_out_loss / math.log(2))
+    with pytest.raises(RunError, match="nowhere"):
+        charrnn.history(run.parent / "nowhere")
+
+
+def test_every_error_is_at_hand(tmp_path: Path) -> None:
+    code = (
+        "import charrnn, sys\n"
+        "try: charrnn.load(sys.argv[1])\n"
+        "except charrnn.errors.UsageError: pass\n"
+        "except charrnn.CharrnnError as error: print(type(error).__name__, bool(error.what), bool(error.advice))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "no"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["RunError", "True", "True"]

@@ -13,7 +13,7 @@ import pytest
 
 import charrnn
 
-FACE = ["Character", "Model", "State", "__version__", "errors", "events", "load", "train"]
+FACE = ["Character", "CharrnnError", "Model", "State", "__version__", "errors", "events", "history", "load", "train"]
 SAMPLING = ["temperature", "top_k", "top_p", "min_p", "until", "finish", "seed"]
 
 
@@ -34,9 +34,9 @@ def test_help_shows_the_face_with_its_signatures() -> None:
     shown = pydoc.plain(pydoc.render_doc(charrnn))
     for name in ("errors", "events", charrnn.__version__):
         assert f"    {name}\n" in shown
-    for name in ("load", "train"):
+    for name in ("history", "load", "train"):
         assert f"    {name}{inspect.signature(getattr(charrnn, name))}\n" in shown
-    for name in ("generate", "stream", "generate_many", "state", "bits_per_character"):
+    for name in ("generate", "stream", "generate_many", "state", "bits", "next_characters", "bits_per_character"):
         assert f"  {name}{inspect.signature(getattr(charrnn.Model, name))}\n" in shown
     for name in ("Model", "Character", "State"):
         assert f"class {name}(" in shown
@@ -61,7 +61,7 @@ def test_the_face_is_imported_on_first_use() -> None:
     code = code.replace("{modules}", "('torch', 'numpy')")
     assert in_a_new_process(code.format(use="charrnn.__version__")) == [False, False]
     assert in_a_new_process(code.format(use="charrnn.errors")) == [False, False]
-    for name in ("events", "Model", "load", "train", "Character", "State"):
+    for name in ("events", "Model", "history", "load", "train", "Character", "CharrnnError", "State"):
         assert in_a_new_process(code.format(use=f"charrnn.{name}"))[0] is False
 
 

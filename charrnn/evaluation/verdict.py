@@ -160,6 +160,7 @@ def _course(run: Run, curves: Curves, header: Header) -> Course:
     snapshots = {snapshot.header.iteration for snapshot in run.snapshots}
     dropouts = {name: getattr(model, name) for name in ("dropout", "input_dropout", "recurrent_dropout")}
     norms = [norm for _, norm in curves.grad_norm]
+    peaks = [norm for _, norm in curves.peak_norm]
     entropy = header.corpus.get("entropy")
     return Course(
         points=tuple(
@@ -177,7 +178,7 @@ def _course(run: Run, curves: Curves, header: Header) -> Course:
         broken=curves.broken,
         explosion=curves.explosion,
         clipped_share=curves.clipped_share or 0.0,
-        gradient_peak=max(norms, default=None),
+        gradient_peak=max(peaks, default=None),
         gradient_usual=statistics.median(norms) if norms else None,
         letters=float(entropy) if isinstance(entropy, float | int) and math.isfinite(entropy) else None,
         uniform=curves.uniform,

@@ -27,7 +27,7 @@ from charrnn.network.numpy_weights import Weights
 _BLOCK = 32
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class State:
     """What a model knows of a text it has read, enough to go on from it as often as you like.
 
@@ -38,6 +38,10 @@ class State:
 
     layers: Array
     logits: Array
+
+    def __repr__(self) -> str:
+        layers, _, width = self.layers.shape
+        return f"<State of {layers} x {width} units, {len(self.logits)} characters>"
 
 
 class BatchDecoder(Protocol):

@@ -29,7 +29,7 @@ _HEADS = (b'{"__metadata__":{"charrnn":"', b'{"__metadata__":{"sha256":"')  # of
 Tensors = dict[str, NDArray[Any]]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Checkpoint:
     """A checkpoint in memory.
 
@@ -41,6 +41,10 @@ class Checkpoint:
     tensors: Tensors
     digest: str = ""  # sha-256, hexadecimal
     path: Path | None = None
+
+    def __repr__(self) -> str:
+        where = "" if self.path is None else f", {str(self.path)!r}"
+        return f"<Checkpoint, {self.header.kind}: {self.header.summary}{where}>"
 
     @property
     def weights(self) -> Tensors:

@@ -13,6 +13,7 @@ import numpy as np
 
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.errors import CheckpointError
+from charrnn.formatting import bits
 from charrnn.text.finding import Finding
 from charrnn.text.vocabulary import Vocabulary
 
@@ -31,7 +32,7 @@ class Sample:
     known_trigrams: float | None = None  # the same of three characters in a row, where words cannot be told
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Header:
     """All of a checkpoint but its tensors. Losses are nats per character."""
 
@@ -51,6 +52,18 @@ class Header:
     created: str = ""  # ISO 8601, UTC
     made_with: Mapping[str, Any] = field(default_factory=dict)  # charrnn, torch, device, threads
     progress: Mapping[str, Any] = field(default_factory=dict)  # what a resume needs beside tensors
+
+    @property
+    def summary(self) -> str:
+        """What it is in a few words: `LSTM 2 x 256, 87 characters, iteration 2,000, held out 1.523 bits`."""
+        model, unit = self.model, self.vocabulary.unit
+        kind = model.model.upper() + (" (relu)" if model.nonlinearity == "relu" else "")
+        known = "all bytes" if self.vocabulary.of_bytes else f"{len(self.vocabulary):,} characters"
+        loss = "" if self.held_out_loss is None else f", held out {bits(self.held_out_loss):.3f} {unit.short}"
+        return f"{kind} {model.num_layers} x {model.rnn_size}, {known}, iteration {self.iteration:,}{loss}"
+
+    def __repr__(self) -> str:
+        return f"<Header of a {self.kind}: {self.summary}>"
 
     @property
     def origin(self) -> Mapping[str, Any]:

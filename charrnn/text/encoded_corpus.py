@@ -17,7 +17,7 @@ from charrnn.text.split import HeldOutSpan, Span, Split, passages, tail, whole
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True, repr=False)
 class Corpus:
     """A text, encoded."""
 
@@ -36,6 +36,9 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"<Corpus {self.name!r} of {len(self):,} {self.vocabulary.unit.many}>"
 
     @property
     def text(self) -> str:

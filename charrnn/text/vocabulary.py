@@ -73,7 +73,7 @@ def _of_bytes(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Vocabulary:
     """What a model reads and writes <-> ids: the characters of a text, or the 256 bytes.
 
@@ -167,6 +167,9 @@ class Vocabulary:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Vocabulary of {'all bytes' if self.of_bytes else f'{len(self):,} characters'}>"
 
     @property
     def unknown_id(self) -> int | None:

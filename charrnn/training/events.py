@@ -34,12 +34,23 @@ class Evaluated:
     smoothed_loss: float
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Snapshot:
-    """A checkpoint to keep: what the model knows after this iteration, and what it writes."""
+    """A checkpoint to keep: what the model knows after this iteration, and what it writes.
+
+    `charrnn.load` makes a model of it.
+    """
 
     header: Header
     tensors: Tensors
+
+    def __repr__(self) -> str:
+        return f"<Snapshot: {self.header.summary}>"
+
+    @property
+    def iteration(self) -> int:
+        """After which it was taken."""
+        return self.header.iteration
 
 
 Event = Progress | Evaluated | Snapshot

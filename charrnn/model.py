@@ -1,0 +1,241 @@
+"""A trained model, ready to write and to measure."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import CorpusError
+from charrnn.evaluation.scoring import score
+from charrnn.network.engine import Engine, State
+from charrnn.runs.checkpoint import Checkpoint
+from charrnn.runs.header import Header
+from charrnn.sampling.chain import log_softmax
+from charrnn.sampling.generate import Character, bits_per_character
+from charrnn.sampling.request import Request, random_seed
+from charrnn.text.vocabulary import Vocabulary
+
+
+class Model:
+    """A trained model, ready to write and to measure. It runs in NumPy; torch is never imported.
+
+    Its products stay on the thread that calls, whatever NumPy's BLAS is set to: a server's threads do not wait for each
+    other. Several threads may use one model.
+
+    Attributes:
+        header: What the checkpoint says of itself: settings, iteration, losses, the text it was trained on.
+        digest: The SHA-256 of the checkpoint.
+        path: The file, if it came from one.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """`load` makes one from a file or a run."""
+        self.header: Header = checkpoint.header
+        self.digest: str = checkpoint.digest
+        self.path: Path | None = checkpoint.path
+        self._engine = Engine(checkpoint.header.model, checkpoint.weights, single_threaded=True)
+
+    def __repr__(self) -> str:
+        where = "" if self.path is None else f", {str(self.path)!r}"
+        return f"<Model {self.header.summary}{where}>"
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The characters that the model knows, in the order of their ids."""
+        return self.header.vocabulary
+
+    def generate(
+        self, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
+        *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
+        until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
+    ) -> str:  # fmt: skip
+        """Write a text.
+
+        Args:
+            prime: The prompt, what the text begins with; "" is a newline. Or a state to go on from.
+            length: How many new characters to write.
+            temperature: Above 1 is wilder, below 1 safer; 0 always takes the likeliest character.
+            top_k: How many of the likeliest characters to choose from; None is all, as it is below.
+            top_p: Choose from the likeliest that together have this share of the probability.
+            min_p: Choose from those that are at least this share as likely as the likeliest.
+            until: A string, or several, after any of which the text ends.
+            finish: "line", "sentence" or "paragraph": go on beyond the length to its end.
+            seed: The same gives the same text; None is another each time.
+
+        Returns:
+            The new characters; the prime is not among them.
+
+        Raises:
+            UsageError: A value is outside its range.
+            VocabularyError: The prime has characters that the model has never seen.
+            DivergedError: The model's outputs are not numbers.
+        """
+        stream = self.stream(
+            prime, length, temperature, top_k=top_k, top_p=top_p, min_p=min_p, until=until, finish=finish, seed=seed
+        )
+        return _joined(stream)
+
+    def stream(
+        self, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
+        *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
+        until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
+    ) -> Iterator[Character]:  # fmt: skip
+        """Write a text character by character.
+
+        Args:
+            prime: As in `generate`, like all the others.
+            length: How many new characters to write.
+            temperature: Above 1 is wilder, below 1 safer.
+            top_k: How many of the likeliest characters to choose from.
+            top_p: The share of the probability to choose from.
+            min_p: The least likelihood, as a share of the likeliest's, to choose from.
+            until: Strings after any of which the text ends.
+            finish: The unit to whose end to go on.
+            seed: The same gives the same text.
+
+        Returns:
+            What `generate` writes, each character made when it is asked for, with its id and its bits: how much it
+            surprised the model.
+
+        Raises:
+            UsageError: As `generate` does; when called.
+            VocabularyError: As `generate` does; when called.
+            DivergedError: As `generate` does.
+        """
+        request = _request(length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish)
+        known = self._known(prime) if isinstance(prime, str) else prime
+        [text] = request.generate(self._engine, self.vocabulary, known)
+        return text.characters
+
+    def generate_many(
+        self, count: int, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
+        *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
+        until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
+    ) -> list[str]:  # fmt: skip
+        """Write several texts as a batch, in which a text takes a small part of the time that it takes alone.
+
+        Args:
+            count: How many texts.
+            prime: As in `generate`, like all the others; all texts begin with it.
+            length: How many new characters to write of each.
+            temperature: Above 1 is wilder, below 1 safer.
+            top_k: How many of the likeliest characters to choose from.
+            top_p: The share of the probability to choose from.
+            min_p: The least likelihood, as a share of the likeliest's, to choose from.
+            until: Strings after any of which a text ends.
+            finish: The unit to whose end to go on.
+            seed: That of the first text; text i has the seed `seed` + i, and is the same whatever the count.
+
+        Returns:
+            `count` texts. Each is what `generate` writes with its seed, but where two characters are as good as equally
+            likely.
+
+        Raises:
+            UsageError: As `generate` does.
+            VocabularyError: As `generate` does.
+            DivergedError: As `generate` does.
+        """
+        request = _request(
+            length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish, count=count
+        )
+        known = self._known(prime) if isinstance(prime, str) else prime
+        return [_joined(text.characters) for text in request.generate(self._engine, self.vocabulary, known)]
+
+    def state(self, text: str, after: State | None = None) -> State:
+        """Read a text, to go on from it.
+
+        Args:
+            text: What to read.
+            after: The state to read it after; None is the beginning of a text.
+
+        Returns:
+            What the model knows then. It never changes: give it to `generate`, `stream`, `generate_many` or `state` as
+            often as you like.
+
+        Raises:
+            UsageError: There is nothing to read.
+            VocabularyError: The text has characters that the model has never seen.
+        """
+        return self._engine.read(self.vocabulary.encode(self._known(text)).tolist(), after)
+
+    def next_characters(self, prime: str | State = "") -> dict[str, float]:
+        """What comes next, and how likely.
+
+        Args:
+            prime: What was read before; "" is a newline. Or a state to go on from.
+
+        Returns:
+            The probability of each character, the likeliest first; together they are 1. A byte that is no character by
+            itself, of a model of bytes, is a surrogate (Python's "surrogateescape").
+
+        Raises:
+            VocabularyError: The prime has characters that the model has never seen.
+            DivergedError: The model's outputs are not numbers.
+        """
+        state = prime if isinstance(prime, State) else self.state(prime or self.vocabulary.default_prime)
+        probabilities = np.exp(log_softmax(state.logits).astype(np.float64))
+        order = np.argsort(-probabilities, kind="stable").tolist()
+        return {self.vocabulary.characters[index]: float(probabilities[index]) for index in order}
+
+    def bits(self, text: str) -> NDArray[np.float64]:
+        """How surprising each character of a text is.
+
+        Args:
+            text: At least two characters.
+
+        Returns:
+            (len(text),), the bits of each character after all those before it. The first, which nothing predicts, has
+            NaN: `numpy.nanmean` is `bits_per_character`.
+
+        Raises:
+            CorpusError: The text is too short.
+            VocabularyError: It has characters that the model has never seen.
+            DivergedError: The model's outputs are not numbers.
+        """
+        self.vocabulary.encode(self._known(text))  # raises for what the model has never seen, which `score` charges for
+        if len(text) < 2:
+            raise CorpusError("A text of at least two characters is needed: nothing predicts the first.")
+        return np.append(np.nan, score(self._engine, self.vocabulary, text).bits)
+
+    def bits_per_character(self, text: str) -> float:
+        """Measure how surprising a text is.
+
+        Args:
+            text: At least two characters.
+
+        Returns:
+            The mean bits of its characters after the first, which nothing predicts.
+
+        Raises:
+            CorpusError: The text is too short.
+            VocabularyError: It has characters that the model has never seen.
+        """
+        return bits_per_character(self._engine, self.vocabulary, self._known(text))
+
+    def _known(self, text: str) -> str:
+        """A text in characters that the model knows, as far as it has the same in another form; warns if it changes."""
+        form = self.vocabulary.form_of(text)
+        if note := form.note("the text"):
+            warnings.warn(note, stacklevel=3)
+        return form.text
+
+
+def _request(length: int, temperature: float, until: str | Sequence[str], seed: int | None, **limits: Any) -> Request:
+    """The request for texts at one temperature."""
+    return Request(
+        length=length,
+        temperatures=(temperature,),
+        until=(until,) if isinstance(until, str) else tuple(until),
+        seed=random_seed() if seed is None else seed,
+        **limits,
+    )
+
+
+def _joined(characters: Iterable[Character]) -> str:
+    """The text of characters."""
+    return "".join(character.text for character in characters)
