@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,16 +142,66 @@ def score(
         raise CorpusError("nothing of the text is left to score in the characters of the model.", "Give a longer text.")
     plan = list(_carried(inputs) if window is None else _cold(inputs, max(1, first_id), window))
     surprise = _bits(engine, ids, plan, progress)
-    surprise[unseen] = UNSEEN_BITS + (surprise[unseen] if vocabulary.unknown else 0.0)
-    charged, has_unseen = (_by_character(values[first_id:], sizes[lead:]) for values in (surprise, unseen))
-    return Score(text[lead:], charged, has_unseen > 0, text[:lead], rare_symbol=vocabulary.unknown)
+    return _charged(vocabulary, text, lead, surprise[first_id:], unseen[first_id:], sizes[lead:])
+
+
+def score_each(
+    engine: Engine, vocabulary: Vocabulary, texts: Sequence[str], progress: ShareCallback = lambda share: None
+) -> list[Score]:
+    """The bits of every character of several texts, each read on its own and so whatever stands before it.
+
+    Each begins with a zero state and what the model begins texts with: the boundary of documents, if it has learnt one,
+    else the end of a line.
+
+    Args:
+        engine: The network.
+        vocabulary: Its characters.
+        texts: Texts of at least one character each.
+        progress: Is told what share of the work has been done since it was last told.
+
+    Returns:
+        What the model makes of each, from its first character on.
+
+    Raises:
+        DivergedError, VocabularyError: As `score` does.
+    """
+    begin = vocabulary.boundary_id
+    begin_ids = vocabulary.encode(vocabulary.default_prime)[-1:].astype(np.intp) if begin is None else np.array([begin])
+    encoded = [_encoded(vocabulary, text) for text in texts]
+    starts = np.cumsum([0, *(1 + len(ids) for ids, _, _ in encoded)])
+    sizes = np.diff(starts) - 1
+    plan: list[_Rows] = []
+    for size in np.unique(sizes[sizes > 0]).tolist():  # texts of one length are read side by side
+        rows = starts[:-1][sizes == size]
+        plan += [(rows[at : at + _ROWS], size) for at in range(0, len(rows), _ROWS)]
+    joined = np.concatenate([part for ids, _, _ in encoded for part in (begin_ids, ids)]) if texts else begin_ids
+    surprise = _bits(engine, joined, plan, progress)
+    return [
+        _charged(vocabulary, text, 0, surprise[start + 1 : stop], unseen, character_sizes)
+        for text, start, stop, (_, character_sizes, unseen) in zip(texts, starts, starts[1:], encoded, strict=False)
+    ]
+
+
+def _charged(
+    vocabulary: Vocabulary,
+    text: str,
+    lead: int,
+    surprise: NDArray[np.float64],
+    unseen: NDArray[np.bool_],
+    sizes: NDArray[np.intp],
+) -> Score:
+    """The score of a text after its lead, from the bits (n,) of all that was read for it and what was unseen."""
+    charged = np.where(unseen, UNSEEN_BITS + (surprise if vocabulary.unknown else 0.0), surprise)
+    bits_of_each, unseen_of_each = (_by_character(values, sizes) for values in (charged, unseen))
+    return Score(text[lead:], bits_of_each, unseen_of_each > 0, text[:lead], rare_symbol=vocabulary.unknown)
 
 
 def _by_character(values: NDArray[Any], sizes: NDArray[np.intp]) -> NDArray[np.float64]:
     """The sums of the values (n,) of what is read for each character, (len(sizes),); zero where that is nothing."""
     begins = np.cumsum(sizes) - sizes
     sums = np.zeros(len(sizes))
-    sums[sizes > 0] = np.add.reduceat(values.astype(np.float64), begins[sizes > 0])
+    if len(values):
+        sums[sizes > 0] = np.add.reduceat(values.astype(np.float64), begins[sizes > 0])
     return sums
 
 

@@ -8,7 +8,7 @@ from charrnn._version import __version__
 from charrnn.evaluation.scoring import Place
 from charrnn.formatting import SHADES, shaded
 from charrnn.report import html
-from charrnn.terminal.scores import PLACE, ModelScore, cells, columns, heading, remarks
+from charrnn.terminal.scores import PLACE, ModelScore, cells, columns, heading, remarks, unseen_word
 
 
 def page(title: str, scored: Sequence[ModelScore], places: Sequence[Place], window: int | None) -> str:
@@ -34,6 +34,7 @@ def page(title: str, scored: Sequence[ModelScore], places: Sequence[Place], wind
         rows=list(cells(scored)),
         remarks=remarks(scored, window),
         heading=heading(scored),
+        unseen_word=unseen_word(best),
         place_columns=PLACE,
         places=places,
         whom=scored[0].name if len(scored) > 1 else "",

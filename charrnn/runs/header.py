@@ -71,6 +71,11 @@ class Header:
         origin = self.progress.get("origin")
         return origin if isinstance(origin, Mapping) else {}
 
+    @property
+    def corpus_facts(self) -> dict[str, Any]:
+        """What of `corpus` people look at: all but the digests of its documents."""
+        return {name: value for name, value in self.corpus.items() if name != "document_digests"}
+
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces; a loss that is no finite number becomes null."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

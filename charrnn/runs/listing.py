@@ -161,7 +161,7 @@ def provenance(path: Path) -> dict[str, Any]:
         "unit": unit.one,
         unit.key("train"): bits(header.train_loss),
         unit.key("held_out"): bits(header.held_out_loss),
-        "corpus": dict(header.corpus),
+        "corpus": header.corpus_facts,
         "reading": dataclasses.asdict(header.reading),
         "began_from": dict(header.began_from),
         "vocabulary": {

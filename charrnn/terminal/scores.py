@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -19,14 +20,30 @@ PLACE = ("Line", "Bits", "Place")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class ModelScore:
-    """What one checkpoint makes of the text."""
+class ScoredModel:
+    """A checkpoint that a text was scored by."""
 
     name: str  # as a person calls it
     path: Path
     digest: str  # of the checkpoint
     iteration: int
     reading: ReadConfig  # how it had the text read
+    remark: str | None = None  # what is to be said of it and this text
+
+    def to_dict(self) -> dict[str, Any]:
+        """Which it is, ready for JSON."""
+        return {
+            "model": self.name,
+            "checkpoint": str(self.path),
+            "sha256": self.digest,
+            "iteration": self.iteration,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ModelScore(ScoredModel):
+    """What one checkpoint makes of the text."""
+
     score: Score
 
 
@@ -34,7 +51,34 @@ def columns(scored: Sequence[ModelScore]) -> list[str]:
     """The heads of `cells`: a name, then figures."""
     several = ["Above\nthe best"] if len(scored) > 1 else []
     per_byte = ["Bits per\nbyte"] if _any_of_bytes(scored) else []
-    return ["Model", "Iteration", "Characters", "Bits per\ncharacter", *per_byte, "Never\nseen", *several]
+    return ["Model", "Iteration", "Characters", "Bits per\ncharacter", *per_byte, *_unknown(scored), *several]
+
+
+def _unknown(scored: Sequence[ModelScore]) -> list[str]:
+    """The heads of what is told of unknown characters."""
+    rare = any(model.score.rare_symbol for model in scored)
+    without = ["Without\nunknown" if rare else "Without\nthose"] if _any_unknown(scored) else []
+    return ["Unknown" if rare else "Never\nseen", *without]
+
+
+def unseen_word(score: Score) -> str:
+    """What a character is called that the model does not know; one with a symbol for rare ones may have seen it."""
+    return "unknown" if score.rare_symbol else "never seen"
+
+
+def _any_unknown(scored: Sequence[ModelScore]) -> bool:
+    return any(bool(model.score.unseen.any()) for model in scored)
+
+
+def without_unknown(model: ModelScore, scored: Sequence[ModelScore]) -> float | None:
+    """Bits per character but for the unknown ones; None if all are.
+
+    Where all models were charged for the same text, what any of them does not know is left out for all.
+    """
+    unseen = model.score.unseen
+    if len({one.score.text for one in scored}) == 1:
+        unseen = np.logical_or.reduce([one.score.unseen for one in scored])
+    return model.score.mean_without(unseen)
 
 
 def _any_of_bytes(scored: Sequence[ModelScore]) -> bool:
@@ -50,7 +94,9 @@ def cells(scored: Sequence[ModelScore]) -> Iterator[list[str]]:
         several = ["best" if model is scored[0] else f"{mean - best:.3f}"] if len(scored) > 1 else []
         counts = f"{model.iteration:,}", f"{len(model.score.text):,}"
         per_byte = [loss(model.score.bits_per_byte)] if _any_of_bytes(scored) else []
-        yield [model.name, *counts, loss(mean), *per_byte, f"{np.count_nonzero(model.score.unseen):,}", *several]
+        count = f"{np.count_nonzero(model.score.unseen):,}"
+        unknown = [count, *([loss(without_unknown(model, scored))] if _any_unknown(scored) else [])]
+        yield [model.name, *counts, loss(mean), *per_byte, *unknown, *several]
 
 
 def remarks(scored: Sequence[ModelScore], window: int | None) -> list[str]:
@@ -60,8 +106,8 @@ def remarks(scored: Sequence[ModelScore], window: int | None) -> list[str]:
         lines = [f"Cold: the state began at zero every {window:,} characters."]
     if _any_of_bytes(scored):
         lines.append("A model of bytes is trained on bits per byte; per character, all the bytes of one are counted.")
-    if any(model.score.unseen.any() for model in scored):
-        lines.append(f"A character that a model has never seen is charged {UNSEEN_BITS:.1f} bits.")
+    lines += of_unknown([model.score for model in scored])
+    lines += [model.remark for model in scored if model.remark]
     if len({model.score.before + model.score.text for model in scored}) > 1:
         names = (field.name for field in fields(ReadConfig) if field.name != "encoding")  # which is the text's own
         ways = [name for name in names if len({getattr(model.reading, name) for model in scored}) > 1]
@@ -74,7 +120,33 @@ def remarks(scored: Sequence[ModelScore], window: int | None) -> list[str]:
             lines.append(f"{best.name} explains the text best: {less} bits per character below {following.name}.")
         else:
             lines.append(f"{best.name} and {following.name} explain the text equally well.")
+        lines += _other_best(scored)
     return lines
+
+
+def of_unknown(scores: Sequence[Score]) -> list[str]:
+    """What unknown characters cost."""
+    unknown = [score for score in scores if score.unseen.any()]
+    if not unknown:
+        return []
+    lines = [f"A character that a model has never seen is charged {UNSEEN_BITS:.1f} bits."]
+    if any(score.rare_symbol for score in unknown):
+        lines = [
+            f"An unknown character is charged {UNSEEN_BITS:.1f} bits, and by a model with --min-count the bits of its "
+            "symbol of rare characters besides; such a model has no other place for those that were rare in its text."
+        ]
+    return lines
+
+
+def _other_best(scored: Sequence[ModelScore]) -> list[str]:
+    """Whether another model is the best but for unknown characters: then typography or accents may have decided."""
+    means = [(mean, model.name) for model in scored if (mean := without_unknown(model, scored)) is not None]
+    if not _any_unknown(scored) or not means or min(means)[1] == scored[0].name:
+        return []
+    mean, name = min(means)
+    own = next((mean for mean, other in means if other == scored[0].name), None)
+    beside = "" if own is None else f", to {own:.3f}"
+    return [f"Without the characters that a model does not know, {name} explains it best: {mean:.3f}{beside}."]
 
 
 def show_scores(
@@ -99,7 +171,9 @@ def show_scores(
     table = open_table(*PLACE, right=PLACE[:2])
     for place in places:
         before, character, after = map(one_line, place.shown)
-        context = Text.assemble(before, (f"[{character}]", "bold red"), after, "  (never seen)" if place.unseen else "")
+        context = Text.assemble(
+            before, (f"[{character}]", "bold red"), after, f"  ({unseen_word(scored[0].score)})" if place.unseen else ""
+        )
         table.add_row(plain(f"{place.line:,}"), plain(f"{place.bits:.1f}"), context)
     show_table(out, table)
 

@@ -16,6 +16,9 @@ from charrnn.text.id_cache import IdFile
 from charrnn.text.split import HeldOutSpan, Span, Split, passages, tail, whole
 from charrnn.text.vocabulary import Ids, Vocabulary
 
+DIGEST_LENGTH = 16  # hexadecimal digits by which a checkpoint knows a document again
+_MOST_DIGESTS = 256  # documents that it knows
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True, repr=False)
 class Corpus:
@@ -64,6 +67,8 @@ class Corpus:
         facts["entropy"] = round(self.entropy, 4)
         if len(self.documents) > 1:
             facts["documents"] = len(self.documents)
+            if len(self.documents) <= _MOST_DIGESTS:
+                facts["document_digests"] = [document.digest[:DIGEST_LENGTH] for document in self.documents]
         if self.validation:
             facts["validation"] = self.validation.describe()
         return facts

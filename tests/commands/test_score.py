@@ -253,7 +253,7 @@ def test_what_cannot_be(root: Path, text: Path, tmp_path: Path) -> None:
     assert "empty" in refused(CorpusError, austen, empty)
     assert refused(CorpusError, austen, "-", given=b"").startswith("standard input: is empty")
     empty.write_text("a")
-    assert "only the character 'a'" in refused(CorpusError, austen, empty)
+    assert "a text of 1 character has nothing to score" in refused(CorpusError, austen, empty)
     for typed in (austen, "tolstoy", austen / "iteration-000700.safetensors"):
         assert "the text comes last" in refused(UsageError, austen, typed, "--checkpoint-dir", root)
     nowhere = tmp_path / "no" / "page.html"

@@ -1,0 +1,131 @@
+"""A text as different models have it read, and each model in turn to score it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from charrnn.commands import text_options
+from charrnn.commands.score_paths import is_model
+from charrnn.config import ReadConfig
+from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError, VocabularyError
+
+if TYPE_CHECKING:
+    from charrnn.evaluation.scoring import ShareCallback
+    from charrnn.network.engine import Engine
+    from charrnn.runs.checkpoint import Checkpoint
+    from charrnn.text.encoded_corpus import Corpus
+    from charrnn.text.sources import Source
+
+Measured = TypeVar("Measured")
+
+
+class ScoredText:
+    """The texts that were named, as different models have them read; standard input too, which comes only once."""
+
+    def __init__(self, typed: Sequence[str], encoding: str, root: Path) -> None:
+        """`root` is where runs are. Raises CorpusError, UsageError."""
+        from charrnn.text import sources
+
+        self.name, self.typed, self.encoding, self.root = "", typed, encoding, root
+        self.sources: list[str | Source] = list(typed)
+        self._read: dict[ReadConfig, Corpus] = {}
+        self._told: set[str] = set()
+        if sources.STDIN in typed:
+            self.sources = [*sources.gather(typed)]
+
+    def reading(self, own: ReadConfig) -> ReadConfig:
+        """How it is read for a model whose own text was read in this way.
+
+        In the same way, except that no character is too rare to be told, that documents are joined, that nothing is
+        shuffled, and that its encoding is its own.
+        """
+        whole = dataclasses.replace(own, min_count=1, documents=False, shuffle="none")
+        return whole if whole.bytes else dataclasses.replace(whole, encoding=self.encoding)
+
+    def as_read(self, config: ReadConfig) -> Corpus:
+        """The text. Raises CorpusError, UsageError."""
+        from charrnn.text.sources import without_reading_options
+
+        if config not in self._read:
+            try:
+                source = text_options.read(self.sources, config, learn=False)
+            except CorpusError as error:
+                for typed in self.typed:
+                    if is_model(typed, self.root):
+                        wanted = f"charrnn score {shlex.quote(typed)} TEXT"
+                        raise UsageError(f"{typed}: is a run or a checkpoint; the text comes last: {wanted}") from None
+                raise (error if "--encoding" in error.advice else without_reading_options(error)) from None
+            self.name, self._read[config] = source.name, source
+        return self._read[config]
+
+    def in_known_form(self, part: str, name: str, loaded: Checkpoint, *, tell: bool = True) -> str:
+        """Some of the text in the normal form that a model knows. What it reads otherwise is told on standard error."""
+        from charrnn.formatting import visible
+
+        form = loaded.header.vocabulary.form_of(part)
+        note = form.note(self.name)
+        if tell and note and note not in self._told:
+            self._told.add(note)
+            print(f"charrnn: {visible(note.removesuffix('.'))}, as {visible(name)} knows it", file=sys.stderr)
+        return form.normalized()
+
+    def facts(self, name: str, path: Path, loaded: Checkpoint) -> dict[str, Any]:
+        """What the score of a checkpoint says of it beside its figures, as arguments of `ScoredModel`."""
+        from charrnn.evaluation.own_text import own_text
+
+        reading = self.reading(loaded.header.reading)
+        remark = own_text(self.as_read(reading), loaded.header, name)
+        return {
+            "name": name,
+            "path": path,
+            "digest": loaded.digest,
+            "iteration": loaded.header.iteration,
+            "reading": reading,
+            "remark": remark,
+        }
+
+
+def of_each(
+    models: Sequence[str], root: Path, problems: list[str], measure: Callable[[str, Path, Checkpoint], Measured]
+) -> list[Measured]:
+    """What is measured of each checkpoint, called with its name, path and contents.
+
+    What cannot be used is skipped and told in `problems`. Raises the first such error if nothing is left; CorpusError
+    and UsageError for the text.
+    """
+    from charrnn.runs.checkpoint import load
+    from charrnn.runs.find import find_checkpoint
+
+    measured: list[Measured] = []
+    failure: CharrnnError | None = None
+    for model in models or [""]:
+        try:
+            loaded = load(path := find_checkpoint(Path(model) if model else None, root))
+            measured.append(measure(model or path.parent.name, path, loaded))
+        except (CorpusError, UsageError):  # of the text
+            raise
+        except CharrnnError as error:
+            failure = failure or error
+            problems.append(str(error))
+    if failure and not measured:
+        raise failure
+    return measured
+
+
+@contextlib.contextmanager
+def scoring(loaded: Checkpoint) -> Iterator[tuple[Engine, ShareCallback]]:
+    """The engine of a checkpoint, with a bar on a terminal if it takes long; its errors name the checkpoint."""
+    from charrnn.network.engine import Engine
+    from charrnn.terminal.progress_bar import share_bar
+
+    with share_bar("scoring", shape="{l_bar}{bar}| {elapsed}<{remaining}") as progress:
+        try:
+            yield Engine(loaded.header.model, loaded.weights), progress
+        except (DivergedError, VocabularyError) as error:
+            raise type(error)(f"{loaded.path}: {error.what}", error.advice) from None

@@ -1,0 +1,92 @@
+"""The lines or documents of a text, ranked by how surprising they are to models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from charrnn.evaluation.scoring import Score
+from charrnn.formatting import one_line
+from charrnn.terminal.console import loss, open_table, plain, show_table
+from charrnn.terminal.scores import ScoredModel, of_unknown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankedPart:
+    """A line or a document."""
+
+    title: str  # the number of the line, or the name of the document
+    score: Score
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class RankedModel(ScoredModel):
+    """What one checkpoint makes of every part, in the order of the text."""
+
+    kind: str  # "line" or "document"
+    parts: tuple[RankedPart, ...]
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """What the parts are called."""
+        return tuple(part.title for part in self.parts)
+
+    @property
+    def bits_per_character(self) -> float:
+        """The mean over the characters of all parts."""
+        return float(np.concatenate([part.score.bits for part in self.parts]).mean())
+
+    @property
+    def ranking(self) -> list[int]:
+        """The places of the parts, the least surprising first, of equals the earlier."""
+        return sorted(range(len(self.parts)), key=lambda place: self.parts[place].score.bits_per_character)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON; the parts ranked."""
+        return ScoredModel.to_dict(self) | {
+            "bits_per_character": self.bits_per_character,
+            "ranked": [
+                {
+                    self.kind: int(part.title.replace(",", "")) if self.kind == "line" else part.title,
+                    "characters": len(part.score.text),
+                    "unseen": int(part.score.unseen.sum()),
+                    "bits_per_character": part.score.bits_per_character,
+                    **({"text": part.score.text} if self.kind == "line" else {}),
+                }
+                for part in map(self.parts.__getitem__, self.ranking)
+            ],
+        }
+
+
+def remarks(ranked: Sequence[RankedModel]) -> list[str]:
+    """What a reader must know to read the figures rightly."""
+    kind = ranked[0].kind
+    lines = [f"Each {kind} was read on its own; those first that surprise least."]
+    if len(ranked) > 1:
+        lines[0] = f"Each {kind} was read on its own; those first that surprise {ranked[0].name} least."
+    lines += of_unknown([part.score for model in ranked for part in model.parts])
+    return lines + [model.remark for model in ranked if model.remark]
+
+
+def show_ranking(out: Console, title: str, ranked: Sequence[RankedModel]) -> None:
+    """A row for each part, with a column of bits per character for each model."""
+    best = ranked[0]
+    heads = [f"{model.name}\nbits per\ncharacter" if len(ranked) > 1 else "Bits per\ncharacter" for model in ranked]
+    lines = best.kind == "line"
+    columns = [best.kind.capitalize(), "Characters", *heads, *(["Text"] if lines else [])]
+    table = open_table(*columns, right=[*columns[:1], *columns[1 : 2 + len(heads)]] if lines else columns[1:])
+    for place in best.ranking:
+        part = best.parts[place]
+        means = [loss(model.parts[place].score.bits_per_character) for model in ranked]
+        text = [one_line(part.score.text)] if lines else []
+        table.add_row(*map(plain, [part.title, f"{len(part.score.text):,}", *means, *text]))
+    out.print(plain(title, "bold"))
+    out.print()
+    show_table(out, table)
+    out.print()
+    for line in remarks(ranked):
+        out.print(plain(line))
