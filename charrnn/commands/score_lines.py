@@ -54,24 +54,21 @@ def _each_part(text: ScoredText, name: str, path: Path, loaded: Checkpoint) -> R
     facts = text.facts(name, path, loaded)
     source = text.as_read(facts["reading"])
     text.in_known_form(source.text, name, loaded)
-    parts = {
-        title: text.in_known_form(part, name, loaded, tell=False) for title, part in _parts(source).items() if part
-    }
+    parts = [(title, text.in_known_form(part, name, loaded, tell=False)) for title, part in _parts(source)]
     with scoring(loaded) as (engine, progress):
-        scores = score_each(engine, loaded.header.vocabulary, list(parts.values()), progress)
+        scores = score_each(engine, loaded.header.vocabulary, [part for _, part in parts], progress)
     documents = len(source.documents) > 1
-    ranked = tuple(RankedPart(title, score) for title, score in zip(parts, scores, strict=True))
+    ranked = tuple(RankedPart(title, score) for (title, _), score in zip(parts, scores, strict=True))
     return RankedModel(**facts, kind="document" if documents else "line", parts=ranked)
 
 
-def _parts(source: Corpus) -> dict[str, str]:
-    """The documents of a text by name; of a single one the lines, by their numbers from 1. Raises CorpusError."""
+def _parts(source: Corpus) -> list[tuple[str, str]]:
+    """Each document by its name; of a single one each line that is not empty, by its number. Raises CorpusError."""
     if len(source.documents) > 1:
-        return {
-            document.name: source.vocabulary.decode(source.ids[document.start : document.start + document.characters])
-            for document in source.documents
-        }
-    lines = {f"{number:,}": line.strip("\r") for number, line in enumerate(source.text.split("\n"), 1)}
-    if not any(lines.values()):
+        spans = [(one.name, one.start, one.start + one.characters) for one in source.documents]
+        return [(name, source.vocabulary.decode(source.ids[start:stop])) for name, start, stop in spans]
+    numbered = enumerate(source.text.split("\n"), 1)
+    lines = [(f"{number:,}", whole) for number, line in numbered if (whole := line.strip("\r"))]
+    if not lines:
         raise CorpusError(f"{source.name}: has only empty lines.", "Name another text.")
     return lines

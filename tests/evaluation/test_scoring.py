@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import Cell, ModelConfig, ReadConfig
 from charrnn.errors import CorpusError, DivergedError, VocabularyError
-from charrnn.evaluation.scoring import UNSEEN_BITS, Place, Score, _carried, _cold, most_surprising, score
+from charrnn.evaluation.scoring import UNSEEN_BITS, Place, Score, _carried, _cold, most_surprising, score, score_each
 from charrnn.network.engine import Engine
 from charrnn.network.torch_model import CharModel
 from charrnn.sampling.generate import bits_per_character
@@ -333,3 +333,50 @@ def test_nothing_more_surprising_is_left_out_but_in_words_that_are_told(
         assert text[: place.position].count("\n") + 1 == place.line
         assert text[: place.position].endswith(place.before)
         assert text[place.position + 1 :].startswith(place.after)
+
+
+# -- other people's typing, and several texts ------------------------------------------------------------------------
+
+
+def test_what_the_model_has_in_another_form_costs_what_is_read_for_it() -> None:
+    vocabulary = Vocabulary.of(to_code_points("caé b.'\n"))
+    model = engine(network(len(vocabulary)))
+    composed, typed = "caé 'b' ... cab", "cae\u0301 ‘b’ … cab"
+    plain, other = score(model, vocabulary, composed), score(model, vocabulary, typed)
+    assert other.text == typed[1:]
+    assert not other.unseen.any()
+    assert other.bits.sum() == pytest.approx(plain.bits.sum())
+    assert other.bits[typed.index("\u0301") - 1] == 0
+    assert other.bits[typed.index("…") - 1] == pytest.approx(plain.bits[composed.index("...") - 1 :][:3].sum())
+    normal = score(model, vocabulary, vocabulary.form_of(typed).normalized())
+    assert len(normal.text) == len(typed) - 2
+    assert normal.bits.sum() == pytest.approx(plain.bits.sum())
+
+
+def test_a_text_may_begin_with_what_is_read_as_nothing() -> None:
+    vocabulary = Vocabulary.of(to_code_points("cab "))
+    model = engine(network(len(vocabulary)))
+    found, plain = score(model, vocabulary, "\u200bcab cab"), score(model, vocabulary, "cab cab")
+    assert found.bits.tolist() == [0, *plain.bits.tolist()]
+    with pytest.raises(CorpusError):
+        score(model, vocabulary, "\u200b\u200b")
+
+
+def test_the_mean_without_what_is_left_out() -> None:
+    found = Score("abc", np.array([1.0, 5.0, 3.0]), np.array([False, True, False]))
+    assert found.mean_without(found.unseen) == 2.0
+    assert found.mean_without(np.ones(3, dtype=bool)) is None
+
+
+@pytest.mark.parametrize("vocabulary", [VOCABULARY, BYTES])
+def test_each_text_alone_is_as_after_a_line_end(vocabulary: Vocabulary) -> None:
+    model = engine(network(len(vocabulary)))
+    texts = ["cab", "a", "dab é", "cab", "x世", "bad"] * 30
+    found = score_each(model, vocabulary, texts)
+    begin = vocabulary.default_prime
+    for text, one in zip(texts, found, strict=True):
+        alone = score(model, vocabulary, begin + text)
+        assert one.text == alone.text == text
+        assert one.bits == pytest.approx(alone.bits, abs=1e-5)
+        assert one.unseen.tolist() == alone.unseen.tolist()
+    assert score_each(model, vocabulary, []) == []
