@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.commands import later_states
 from charrnn.commands.completion import models
 from charrnn.commands.options import CheckpointDir, Json, TextLength, print_json, report, with_options
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
@@ -68,4 +69,5 @@ def compare(
         from charrnn.terminal.console import console
 
         show_comparison(console(), result)
+    later_states.tell_of_named(paths or [], checkpoint_dir)
     report(list(result.problems))

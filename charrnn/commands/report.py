@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.commands import later_states
 from charrnn.commands.completion import models
 from charrnn.commands.options import RUNS, CheckpointDir, TextLength, with_options
 from charrnn.commands.options import report as tell_skipped
@@ -73,6 +74,7 @@ def report(
         contents += [(png, picture.png(curves))] if png else []
     for path, content in contents:
         _write(path, content)
+    later_states.tell_of_named(paths or [], checkpoint_dir)
     tell_skipped(list(collected.problems))
 
 

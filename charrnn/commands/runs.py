@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.commands import later_states
 from charrnn.commands.arguments import Command, Group
 from charrnn.commands.completion import models
 from charrnn.commands.options import RUNS, CheckpointDir, Json, print_json, report, was_typed
@@ -37,6 +38,7 @@ def runs(context: typer.Context, checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
         show_listing(console(), listed)
     if not listed:
         print(f"No runs in {checkpoint_dir} yet. Train one: charrnn train TEXT", file=sys.stderr)
+    later_states.tell(summary.run for summary in listed)
     report([problem for summary in listed for problem in summary.run.problems])
 
 
@@ -61,7 +63,8 @@ def show(
 
     outer_dir, outer_json = context.obj  # the options may stand before the verb, too
     root = checkpoint_dir if was_typed(context, "checkpoint_dir") else outer_dir
-    facts = listing.provenance(find_checkpoint(checkpoint, root))
+    facts = listing.provenance(path := find_checkpoint(checkpoint, root))
+    later_states.tell_of_found(checkpoint, path, root)
     if as_json or outer_json:
         print_json(facts)
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charrnn.commands import later_states
 from charrnn.commands.completion import models
 from charrnn.commands.options import CheckpointDir, Device, JsonLines, SamplingThreads, Typed, use_threads, with_options
 from charrnn.commands.prompt import Prompt
@@ -124,8 +125,10 @@ def _checkpoints(named: Path | None, checkpoint_dir: Path, *, every_snapshot: bo
     if every_snapshot:
         run = find_run(named, checkpoint_dir) if named else newest_run(checkpoint_dir)
         paths = [snapshot.path for snapshot in run.snapshots] or [run.best.path]
+        later_states.tell([run])
     else:
         paths = [find_checkpoint(named, checkpoint_dir)]
+        later_states.tell_of_found(named, paths[0], checkpoint_dir)
     return map(load, paths)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from charrnn.commands import text_options
+from charrnn.commands import later_states, text_options
 from charrnn.commands.score_paths import is_model
 from charrnn.config import ReadConfig
 from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError, VocabularyError
@@ -107,6 +107,7 @@ def of_each(
     for model in models or [""]:
         try:
             loaded = load(path := find_checkpoint(Path(model) if model else None, root))
+            later_states.tell_of_found(Path(model) if model else None, path, root)
             measured.append(measure(model or path.parent.name, path, loaded))
         except (CorpusError, UsageError):  # of the text
             raise
