@@ -23,6 +23,7 @@ from charrnn.terminal import output
 from charrnn.terminal.wrapping import wrapped
 
 _ENDLESS = 100_000  # columns of a file
+_TALL = 25  # lines of a terminal, as far as it matters
 _RULE = 80  # columns of a rule, at most
 _NAME = 12  # columns that a name or value has at least; with fewer the rows are told one below another
 _GAP = 3  # columns between two of a table
@@ -45,6 +46,7 @@ def console() -> Console:
         file=sys.stdout,
         force_terminal=output.is_terminal(sys.stdout),
         width=output.width(sys.stdout) or _ENDLESS,
+        height=_TALL,  # Rich asks a dumb terminal for neither, unless both are given
         color_system=color_system,
         markup=False,
         emoji=False,

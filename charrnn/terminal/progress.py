@@ -28,6 +28,9 @@ from charrnn.training.trainer import Trainer
 _MEASURED = 1.0  # seconds of training that the estimate rests on, at least
 _REMEMBERED = 30.0  # seconds of training that the speed is of: it changes with what else the machine does
 _CORRECTED = 0.03  # share of a time budget's iterations, from which on a correction is announced
+_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}, {remaining} left"
+_NARROW_BAR = "{percentage:3.0f}% {n_fmt}/{total_fmt}{postfix}, {remaining}"
+_NARROW = 72  # columns, below which there is no room for all figures and a bar
 _LABEL = 8  # columns of what stands before a line of the plan
 _PLAIN_EVERY = 10.0  # seconds between two plain lines
 
@@ -104,7 +107,7 @@ class Display:
                 initial=self.began_at,
                 file=sys.stderr,
                 dynamic_ncols=True,
-                bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {postfix}, {remaining} left",
+                bar_format=_NARROW_BAR if self._narrow else _BAR,
             )
 
     @property
@@ -136,8 +139,9 @@ class Display:
     def _progress(self, event: Progress) -> None:
         speed = self._speed(event)
         if self.bar is not None:
-            rate = f"{self._rate(speed)}" if speed else "measuring"
-            self.bar.set_postfix_str(f"{self._loss(event)}, {rate}", refresh=False)
+            rate = self._rate(speed) if speed else "measuring"
+            self.bar.bar_format = _NARROW_BAR if self._narrow else _BAR
+            self.bar.set_postfix_str(self._loss(event) + f", {rate}" * (not self._narrow), refresh=False)
             self.bar.update()
         elif speed and self.total is not None and time.monotonic() - self._spoke >= _PLAIN_EVERY:
             seconds_left = self._seconds_left(event)
@@ -145,6 +149,11 @@ class Display:
                 f"iteration {event.iteration:,}/{self.total:,}: {self._loss(event)}, {self._rate(speed)}, "
                 f"{duration(seconds_left)} left"
             )
+
+    @property
+    def _narrow(self) -> bool:
+        """Whether figures would be cut, were all of them shown."""
+        return (output.width(sys.stderr) or _NARROW) < _NARROW
 
     def _loss(self, event: Progress) -> str:
         """The training loss, as everywhere that people look."""

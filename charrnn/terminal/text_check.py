@@ -44,8 +44,8 @@ def show_summary(out: Console, summary: TextSummary) -> None:
     if summary.baseline:
         base = summary.baseline
         facts["counting"] = (
-            f"{base.bits:.3f} bits per character held out, by {base.order}-grams (modified Kneser-Ney; counted in "
-            f"{base.trained_on:,}, measured on {base.measured_on:,} {unit}). A network should get below."
+            f"{base.bits:.3f} bits per {unit.removesuffix('s')} held out, by {base.order}-grams (modified Kneser-Ney; "
+            f"counted in {base.trained_on:,}, measured on {base.measured_on:,} {unit}). A network should get below."
         )
     for name, fact in facts.items():
         table.add_row(plain(name, "bold"), plain(fact))
@@ -91,5 +91,5 @@ def show_trials(out: Console, trials: Sequence[Trial], suggestions: Sequence[Cho
         minutes = (suggestion.training.time or 0) / 60
         width, dropout = suggestion.model.rnn_size, suggestion.model.dropout
         network = f"2 x {width}, dropout {dropout:g}" if dropout else f"2 x {width}"
-        line = f"{suggestion.preset}: {network}; {suggestion.epochs:.3g} epochs"
+        line = f"{suggestion.preset}: {network}; {suggestion.epochs:,.{1 if suggestion.epochs < 10 else 0}f} epochs"
         out.print(plain(f"--time {minutes:g}m".ljust(12) + line))

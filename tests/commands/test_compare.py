@@ -52,7 +52,7 @@ def charrnn(*arguments: object, **environment: str) -> subprocess.CompletedProce
 def shown(*arguments: object, columns: int = 80) -> str:
     """What a terminal without colours is sent."""
     plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE")}
-    environment = plain | {"NO_COLOR": "1", "PYTHONUTF8": "1"}
+    environment = plain | {"NO_COLOR": "1", "PYTHONUTF8": "1", "TERM": "dumb"}  # of which Rich thinks it has 80 columns
     return text_on_terminal(*map(str, arguments), environment=environment, columns=columns)
 
 

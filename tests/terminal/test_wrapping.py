@@ -109,13 +109,17 @@ def test_training_wraps_at_words_and_a_dumb_terminal_gets_only_text(tmp_path: Pa
     for width, term in ((40, "dumb"), (60, "xterm")):
         received, code = on_terminal(
             "train", tmp_path / "ships.txt", *options, "--batch-size", "4", "--checkpoint-dir", tmp_path / str(width),
-            environment=ENVIRONMENT | {"TERM": term}, columns=width,
+            environment=ENVIRONMENT | {"TERM": term}, columns=width, with_stderr=True,
         )  # fmt: skip
         assert code == 0
         shown = received.decode().replace("\r\n", "\n")
-        assert ("\x1b" in shown) == (term != "dumb")
+        assert ("\x1b" in shown) == ("\r" in shown) == (term != "dumb")
         shown = re.sub(r"\x1b\[[\d;]*m", "", shown)
-        assert max(map(columns_of, shown.split("\n"))) <= width
+        # What is to be copied, paths and commands, stays in one piece.
+        told = [line for line in re.split(r"[\r\n]", shown) if str(tmp_path) not in line]
+        assert max(map(columns_of, told)) <= width
+        if term != "dumb":  # the figures of the bar are whole
+            assert re.search(r" \d+/20, train \d\.\d{3} bpc, \d\d:\d\d *\r", shown)
         [snapshot] = (tmp_path / str(width)).rglob("iteration-000010.safetensors")
         sample = charrnn.load(snapshot).header.sample
         assert sample is not None
