@@ -50,7 +50,7 @@ class Model:
         return self.header.vocabulary
 
     def generate(
-        self, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
+        self, prime: str | State = "", length: int | None = None, temperature: float = 0.8,
         *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
         until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
     ) -> str:  # fmt: skip
@@ -58,7 +58,7 @@ class Model:
 
         Args:
             prime: The prompt, what the text begins with; "" is a newline. Or a state to go on from.
-            length: How many new characters to write.
+            length: How many new characters to write; None: 1,000, or one document of a model of documents kept apart.
             temperature: Above 1 is wilder, below 1 safer; 0 always takes the likeliest character.
             top_k: How many of the likeliest characters to choose from; None is all, as it is below.
             top_p: Choose from the likeliest that together have this share of the probability.
@@ -81,7 +81,7 @@ class Model:
         return _joined(stream)
 
     def stream(
-        self, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
+        self, prime: str | State = "", length: int | None = None, temperature: float = 0.8,
         *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
         until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
     ) -> Iterator[Character]:  # fmt: skip
@@ -113,7 +113,7 @@ class Model:
         return text.characters
 
     def generate_many(
-        self, count: int, prime: str | State = "", length: int = 1000, temperature: float = 0.8,
+        self, count: int, prime: str | State = "", length: int | None = None, temperature: float = 0.8,
         *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
         until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
     ) -> list[str]:  # fmt: skip
@@ -151,7 +151,7 @@ class Model:
 
         Args:
             text: What to read.
-            after: The state to read it after; None is the beginning of a text.
+            after: The state to read it after; None is the beginning of a text, or of a document.
 
         Returns:
             What the model knows then. It never changes: give it to `generate`, `stream`, `generate_many` or `state` as
@@ -161,7 +161,10 @@ class Model:
             UsageError: There is nothing to read.
             VocabularyError: The text has characters that the model has never seen.
         """
-        return self._engine.read(self.vocabulary.encode(self._known(text)).tolist(), after)
+        known, vocabulary = self._known(text), self.vocabulary
+        begins = after is None and (known or vocabulary.boundary_id is not None)
+        ids: list[int] = vocabulary.encode_beginning(known) if begins else vocabulary.encode(known).tolist()
+        return self._engine.read(ids, after)
 
     def next_characters(self, prime: str | State = "") -> dict[str, float]:
         """What comes next, and how likely.
@@ -170,7 +173,7 @@ class Model:
             prime: What was read before; "" is a newline. Or a state to go on from.
 
         Returns:
-            The probability of each character, the likeliest first; together they are 1. A byte that is no character by
+            The probability of each character, the likeliest first; together they are 1. "" is the end of a document. A byte that is no character by
             itself, of a model of bytes, is a surrogate (Python's "surrogateescape").
 
         Raises:
@@ -190,7 +193,7 @@ class Model:
 
         Returns:
             (len(text),), the bits of each character after all those before it. The first, which nothing predicts, has
-            NaN: `numpy.nanmean` is `bits_per_character`.
+            NaN: `numpy.nanmean` is `bits_per_character`. After the boundary of documents kept apart it has its bits.
 
         Raises:
             CorpusError: The text is too short.
@@ -198,9 +201,10 @@ class Model:
             DivergedError: The model's outputs are not numbers.
         """
         self.vocabulary.encode(self._known(text))  # raises for what the model has never seen, which `score` charges for
-        if len(text) < 2:
+        unpredicted = [] if self.vocabulary.boundary_id is not None and text else [np.nan]
+        if len(text) <= len(unpredicted):
             raise CorpusError("A text of at least two characters is needed: nothing predicts the first.")
-        return np.append(np.nan, score(self._engine, self.vocabulary, text).bits)
+        return np.append(unpredicted, score(self._engine, self.vocabulary, text).bits)
 
     def bits_per_character(self, text: str) -> float:
         """Measure how surprising a text is.
@@ -225,7 +229,9 @@ class Model:
         return form.text
 
 
-def _request(length: int, temperature: float, until: str | Sequence[str], seed: int | None, **limits: Any) -> Request:
+def _request(
+    length: int | None, temperature: float, until: str | Sequence[str], seed: int | None, **limits: Any
+) -> Request:
     """The request for texts at one temperature."""
     return Request(
         length=length,

@@ -199,7 +199,7 @@ def test_the_settings_of_train_are_documented() -> None:
     shown = pydoc.render_doc(charrnn.train, renderer=pydoc.plaintext)
     for config in (ModelConfig, TrainConfig, ReadConfig):
         for setting in settings_of(config):
-            assert f"        {setting.name} (" in shown, setting.name
+            assert (f"        {setting.name} (" in shown) is not setting.option.hidden, setting.name
     assert "Range: at least 1. Default: by preset." in shown
     assert max(map(len, shown.splitlines()[4:])) <= 120
 

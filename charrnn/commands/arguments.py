@@ -168,6 +168,8 @@ class ArgumentLine:
             name = synonyms.setting_called(name, self._names) or self._refuse(typed, name)
         option = f"--{name}"
         if self._options[option].is_flag:
+            if more := self._stood_for(option, value if equals else None):
+                return [option, *more]
             following = self._rest[0] if self._rest else ""
             if equals or (following.lower() in _TRUTHS and not os.path.exists(following)):
                 raise UsageError(f"{typed} {value or following}: a switch takes no value.", self._switch(name))
@@ -176,6 +178,14 @@ class ArgumentLine:
         if not value and not self._takes_text(option):
             raise UsageError(f"{typed}: its value is empty.", "Is a variable of the shell empty?")
         return [option, value]
+
+    def _stood_for(self, option: str, value: str | None) -> tuple[str, ...]:
+        """The options that a word after a switch stands for, as in `--documents line`; () if it stands for none."""
+        setting = self._settings.get(self._options[option].name)
+        words = dict(setting.option.stands_for) if setting else {}
+        if value is None and self._rest and self._rest[0] in words:
+            value = self._rest.pop(0)
+        return words.get(value, ()) if value is not None else ()
 
     def _switch(self, name: str) -> str:
         """How a switch is typed."""

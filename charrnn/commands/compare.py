@@ -56,7 +56,7 @@ def compare(
             prime=sampling.prime,
             seed=sampling.seed or 0,
             temperatures=sampling.chosen_temperatures(),
-            length=sampling.length,
+            length=sampling.length or 0,
             text=text,
             text_length=text_length,
             read=read,

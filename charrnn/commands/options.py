@@ -60,7 +60,8 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
         if inspect.isclass(kind) and issubclass(kind, Config):
             usual[name] = kind() if parameter.default is parameter.empty else parameter.default
             settings |= {setting.name: setting for setting in settings_of(kind)}
-            parameters += [_option(setting, getattr(usual[name], setting.name)) for setting in settings_of(kind)]
+            shown = [setting for setting in settings_of(kind) if not setting.option.hidden]
+            parameters += [_option(setting, getattr(usual[name], setting.name)) for setting in shown]
         elif any(isinstance(part, Option) for part in get_args(kind)):
             settings[name] = setting_of(name, kind, parameter.default)
             parameters.append(_option(settings[name], parameter.default))

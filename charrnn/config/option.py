@@ -40,6 +40,8 @@ class Option:
     metavar: str | None = None  # what is typed, where its type does not say it
     parse: Callable[[str], Any] | None = None  # what is typed -> the value. Raises ValueError with what would do
     switch: bool = False  # of a bool: whether it can only be turned on
+    stands_for: tuple[tuple[str, tuple[str, ...]], ...] = ()  # a word after a switch -> more options
+    hidden: bool = False  # of what older versions did otherwise: it is kept with a run, and not shown
     escapes: bool | None = None  # of a text: whether \\n is a newline in it; None: it is a name or a path
 
     def bounds(self) -> str:
@@ -219,6 +221,8 @@ def describe(*configs: type[Config]) -> str:
     for config in configs:
         lines.append(f"Settings of {config.__name__}:")
         for setting in settings_of(config):
+            if setting.option.hidden:
+                continue
             kind = " | ".join(map(repr, setting.choices)) or getattr(setting.type, "__name__", str(setting.type))
             default = setting.option.default if setting.default is None else repr(setting.default)
             bounds = setting.option.bounds()

@@ -1,8 +1,9 @@
 """How files become one text, and the text characters."""
 
 import codecs
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from charrnn.config.option import Config, Option, require, settings_of
 from charrnn.errors import UsageError
@@ -32,11 +33,31 @@ class ReadConfig(Config):
     documents: Annotated[
         bool,
         Option(
-            "Keep documents apart: the state is reset at each one's beginning, and no window straddles two.",
+            "Keep documents apart: their beginnings and ends are learnt, and whole documents are held out. Each file "
+            "is one; with --documents line, each line.",
             panel=FILES,
             switch=True,
+            stands_for=(("line", ("--document-separator", r"\n")), ("lines", ("--document-separator", r"\n"))),
         ),
     ] = False
+    document_separator: Annotated[
+        str | None,
+        Option(
+            r"What separates the documents within a file, as '\n\n' or '<|endoftext|>'; implies --documents.",
+            panel=FILES,
+            metavar="STRING",
+            default="none",
+            escapes=True,
+        ),
+    ] = None
+    boundary: Annotated[
+        bool,
+        Option(
+            "Whether the boundary of documents kept apart is a symbol that is learnt; not in runs of older versions.",
+            panel=FILES,
+            hidden=True,
+        ),
+    ] = True
     separator: Annotated[
         str,
         Option(
@@ -91,8 +112,25 @@ class ReadConfig(Config):
         False
     )
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from a JSON object; before there was a boundary, the documents of a run had none.
+
+        Raises:
+            CheckpointError: There are settings that this version does not know.
+        """
+        return super().from_dict({"boundary": not values.get("documents")} | dict(values))
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.document_separator is not None:
+            require(self.document_separator != "", "--document-separator: an empty string is everywhere.")
+            object.__setattr__(self, "documents", True)
+        by_line = self.document_separator == "\n"
+        require(
+            self.shuffle != "lines" or not self.documents or by_line,
+            "--shuffle lines: documents are kept apart here; use --shuffle documents.",
+        )
         if self.encoding != "auto":
             try:
                 codecs.getincrementaldecoder(self.encoding)
@@ -102,7 +140,7 @@ class ReadConfig(Config):
                     f"--encoding {self.encoding}: not a text encoding.", "Examples: utf-8, cp1252, shift-jis, auto."
                 ) from None
         if self.bytes:
-            of_any_kind = {"bytes", "documents", "separator", "shuffle", "split_seed"}
+            of_any_kind = {"bytes", "documents", "document_separator", "boundary", "separator", "shuffle", "split_seed"}
             if self.encoding == "utf-8":  # the default that older checkpoints have
                 of_any_kind.add("encoding")
             contrary = [

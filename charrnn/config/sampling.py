@@ -32,7 +32,16 @@ class SamplingConfig(Config):
             default="a newline",
         ),
     ] = None
-    length: Annotated[int, Option("New characters to write.", panel=SAMPLING, low=0, names=("--length", "-n"))] = 1000
+    length: Annotated[
+        int | None,
+        Option(
+            "New characters to write; where a document ends before, another begins.",
+            panel=SAMPLING,
+            low=0,
+            names=("--length", "-n"),
+            default="1000; of documents kept apart, one",
+        ),
+    ] = None
     temperature: Annotated[
         float | None,
         Option(

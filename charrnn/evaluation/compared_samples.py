@@ -105,10 +105,10 @@ def _write(
 ) -> list[WrittenSample]:
     """What each checkpoint writes."""
     samples: list[WrittenSample] = []
-    for file in files if request.length else ():
+    for file in files if request.length != 0 else ():
         row, vocabulary = rows[file.path], file.header.vocabulary
         fitted = vocabulary.form_of(prime, "replace").text or vocabulary.default_prime
-        if fitted != prime:
+        if fitted != prime and (prime or vocabulary.boundary is None):
             notes.append(f"{row.label} does not know some characters of {prime!r}; it began with {fitted!r}.")
         try:
             engine = Engine(file.header.model, loader.load(file.path).weights)

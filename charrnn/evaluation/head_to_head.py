@@ -112,11 +112,13 @@ def measure(
         corpus, spans, held_out = unseen.corpus, unseen.spans, unseen.held_out
     parts = passages(corpus, spans, length)
     unit = common_unit(reader.header.vocabulary.unit for reader in readers) or CHARACTER
-    counted = "".join(part if lead else part[1:] for lead, part in parts)
+    # Nothing predicts the first character of a text but the boundary of documents.
+    least = int(any(reader.header.vocabulary.boundary is None for reader in readers))
+    counted = "".join(part if lead else part[least:] for lead, part in parts)
     characters, size = len(counted), utf8_size(counted)
     scale = characters / size if unit == BYTE else 1.0  # makes of bits per character what is told
     share = _share(progress, 2 * len(paths) * len(parts))
-    measured = [_bits(load(path), path, parts, scale, share) for path in paths]
+    measured = [_bits(load(path), path, parts, least, scale, share) for path in paths]
     best = min(measured, key=lambda model: model.carried.mean())
     baseline = _counting(first.text, corpus, spans, length) if first.text.same else None
     return Measurement(
@@ -168,14 +170,24 @@ class _ModelBits:
 
 
 def _bits(
-    loaded: Checkpoint, path: Path, parts: Sequence[tuple[str, str]], scale: float, progress: ShareCallback
+    loaded: Checkpoint, path: Path, parts: Sequence[tuple[str, str]], least: int, scale: float, progress: ShareCallback
 ) -> _ModelBits:
-    """What a model makes of the parts of a text, each after what leads to it; its bits times `scale`."""
+    """What a model makes of the parts of a text, each after what leads to it or its `least`; its bits times `scale`."""
     engine, vocabulary = Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary
     carried = [
-        score(engine, vocabulary, lead + part, lead=max(1, len(lead)), progress=progress) for lead, part in parts
+        score(engine, vocabulary, lead + part, lead=max(least, len(lead)), progress=progress) for lead, part in parts
     ]
-    cold = [score(engine, vocabulary, lead[-1:] + part, window=COLD_WINDOW, progress=progress) for lead, part in parts]
+    cold = [
+        score(
+            engine,
+            vocabulary,
+            lead[-1:] + part,
+            lead=max(least, len(lead[-1:])),
+            window=COLD_WINDOW,
+            progress=progress,
+        )
+        for lead, part in parts
+    ]
     return _ModelBits(
         path,
         np.concatenate([scored.bits for scored in carried]) * scale,
@@ -220,11 +232,13 @@ def held_out_parts(text: TrainingText, length: int) -> list[tuple[str, str]]:
 
 def passages(source: Corpus, spans: Sequence[HeldOutSpan], length: int) -> list[tuple[str, str]]:
     """Spans of a text, as `held_out_parts` returns them, and raises."""
-    parts = list[tuple[str, str]]()
+    parts, unpredicted = list[tuple[str, str]](), int(source.boundaries is None)
+    if source.boundaries is not None:
+        spans = [*source.without_boundaries(spans)]
     for context, start, end in spans:
         stop = min(end, start + length)
         begin = max(context, start - _LEAD)
-        if stop > max(start, context + 1):
+        if stop > max(start, context + unpredicted):
             whole = source.vocabulary.decode(source.ids[begin:stop])
             cut = len(source.vocabulary.decode(source.ids[begin:start]))
             parts.append((whole[:cut], whole[cut:]))

@@ -63,8 +63,14 @@ def _read(loaded: Checkpoint, engine: Engine, source: TrainingText) -> HeldOutPa
     """The passage of a text. Raises CorpusError if nothing was held out."""
     measured = source.corpus.measured
     vocabulary, ids = measured.vocabulary, measured.ids
-    context, start, stop = max(source.split.held_out, key=lambda span: span.size)
-    start = max(start, context + 1)  # nothing predicts the first
+    spans = source.split.held_out
+    if measured.boundaries is not None:
+        spans = tuple(measured.without_boundaries(spans))
+    if not spans:
+        raise CorpusError("nothing is held out.")
+    context, start, stop = max(spans, key=lambda span: span.size)
+    if measured.boundaries is None:
+        start = max(start, context + 1)  # nothing predicts the first
     if "\n" in vocabulary:
         newline = vocabulary.encode("\n")[0]
         ends = np.flatnonzero(np.asarray(ids[start : max(start, min(stop - 1, start + _SEEK))]) == newline)

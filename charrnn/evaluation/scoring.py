@@ -103,7 +103,7 @@ def score(
     vocabulary: Vocabulary,
     text: str,
     *,
-    lead: int = 1,
+    lead: int | None = None,
     window: int | None = None,
     progress: ShareCallback = lambda share: None,
 ) -> Score:
@@ -114,7 +114,7 @@ def score(
         vocabulary: Its characters.
         text: Anyone's text, in any characters.
         lead: How many characters at the beginning are read and not scored; at least 1, since nothing predicts the
-            first.
+            first, but where documents have a boundary, which is read before the text: there 0. None: as few as can be.
         window: None carries the state over the whole text, as `training.validation` does. Else the state begins at
             zero with the last character of the lead, and then every so many characters (bytes, of a model of bytes).
         progress: Is told what share of the work has been done since it was last told.
@@ -127,7 +127,9 @@ def score(
         DivergedError: The outputs of the model are not numbers.
         VocabularyError: A surrogate that no byte stands for, if the model is one of bytes.
     """
-    assert lead >= 1
+    least = 1 if vocabulary.boundary_id is None else 0
+    lead = least if lead is None else lead
+    assert lead >= least
     assert window is None or window >= 1
     if len(text) <= lead:
         raise CorpusError(
@@ -137,6 +139,8 @@ def score(
         )
     ids, sizes, unseen = _encoded(vocabulary, text)
     first_id = int(sizes[:lead].sum())
+    if vocabulary.boundary_id is not None:
+        ids, unseen, first_id = np.insert(ids, 0, vocabulary.boundary_id), np.insert(unseen, 0, False), first_id + 1
     inputs = len(ids) - 1
     if inputs < max(1, first_id):
         raise CorpusError("nothing of the text is left to score in the characters of the model.", "Give a longer text.")

@@ -64,12 +64,12 @@ def unseen_text(readers: Sequence[Reader], length: int, read: Read) -> UnseenTex
     first = next((reader for reader in readers if reader.text.same), readers[0])
     _require_alike(first, readers)
     corpus = first.text.corpus
-    spans = [
-        HeldOutSpan(document.start, document.start, document.start + document.characters)
-        for document in corpus.documents
-    ]
-    if not corpus.config.documents:
-        spans = [HeldOutSpan(0, 0, len(corpus))]
+    spans = [HeldOutSpan(0, 0, len(corpus))]
+    if corpus.boundaries is not None:
+        spans = [*corpus.without_boundaries(spans)]
+    elif corpus.apart:
+        places = [(document.start, document.start + document.characters) for document in corpus.documents]
+        spans = [HeldOutSpan(start, start, stop) for start, stop in places]
     known, sources = list[Span](), list[tuple[Corpus, Sequence[Span]]]()
     for reader in readers:
         seen = _seen(reader, corpus, read)

@@ -46,3 +46,11 @@ class _TorchBatchDecoder:
     def logits(self) -> Array:
         logits: Array = self.next_logits.float().cpu().numpy()
         return logits
+
+    @torch.inference_mode()
+    def restart(self, sequences: NDArray[np.integer], state: State) -> None:
+        rows = torch.from_numpy(sequences.astype(np.int64)).to(self.device)
+        layers = torch.from_numpy(state.layers).to(self.device)  # (layers, parts, H)
+        for parts, values in zip(self.state, layers, strict=True):
+            for part, value in zip(parts, values, strict=True):
+                part[rows] = value.to(part.dtype)

@@ -52,6 +52,10 @@ class BatchDecoder(Protocol):
 
     def logits(self) -> Array:
         """(B, V), a new array, of the characters that come next."""
+        ...
+
+    def restart(self, sequences: NDArray[np.integer], state: State) -> None:
+        """Let some of the sequences, their numbers (n,), go on from a state."""
 
 
 class Engine:
@@ -175,6 +179,11 @@ class RecurrentStack:
         for part, values in zip(self._state, layers.reshape(len(self._state), -1), strict=True):
             part.T[:] = values
 
+    def set_states(self, places: NDArray[np.integer], layers: Array) -> None:
+        """Let some sequences of a batch, (n,), go on from `State.layers`."""
+        for part, values in zip(self._state, layers.reshape(len(self._state), -1), strict=True):
+            part[:, places] = values[:, None]
+
     def get_state(self) -> Array:
         """A copy of what is carried now, as `State.layers`; of one sequence."""
         return np.array(self._state).reshape(self.engine.config.num_layers, -1, self.engine.config.rnn_size)
@@ -221,3 +230,9 @@ class _NumpyBatchDecoder:
 
     def logits(self) -> Array:
         return np.concatenate([stack.logits().T for stack in self.stacks])[: self.size]
+
+    def restart(self, sequences: NDArray[np.integer], state: State) -> None:
+        for number, stack in enumerate(self.stacks):
+            here = sequences[sequences // _BLOCK == number] % _BLOCK
+            if len(here):
+                stack.set_states(here, state.layers)

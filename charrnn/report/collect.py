@@ -248,7 +248,7 @@ def _reported(
     samples: tuple[TemperatureSample, ...] = ()
     passage: HeldOutPassage | str = "its outputs are not numbers."
     try:
-        written = request.generate(engine, vocabulary, fitted) if request.length else []
+        written = request.generate(engine, vocabulary, fitted) if request.length != 0 else []
         samples = tuple(
             TemperatureSample(text.temperature, "".join(character.text for character in text.characters))
             for text in written

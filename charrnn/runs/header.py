@@ -89,6 +89,7 @@ class Header:
             "most_frequent": self.vocabulary.most_frequent,
             "unknown": self.vocabulary.unknown,
             "of_bytes": self.vocabulary.of_bytes,
+            "boundary": self.vocabulary.boundary,
         }
         values["sample"] = dataclasses.asdict(self.sample) if self.sample else None
         for loss in ("train_loss", "held_out_loss"):
@@ -122,6 +123,7 @@ class Header:
             int(vocabulary["most_frequent"]),
             unknown=vocabulary["unknown"] is True,
             of_bytes=vocabulary["of_bytes"] is True,
+            boundary=None if vocabulary.get("boundary") is None else str(vocabulary["boundary"]),
         )
         values["model"] = ModelConfig.from_dict(values["model"])
         values["training"] = TrainConfig.from_dict(values["training"])

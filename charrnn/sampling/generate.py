@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Generator, Iterator, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,11 @@ from charrnn.text.vocabulary import Vocabulary
 
 
 class Character(NamedTuple):
-    """One character that the model wrote; of a model of bytes, one byte.
+    """One character that the model wrote; of a model of bytes, one byte. A document's end is one, too.
 
     Attributes:
-        text: The character; of a byte "", until a character is whole.
+        text: The character; of a byte "", until a character is whole; of a boundary what stands between two documents,
+            and "" where the text ends with the document.
         id: Its place in the vocabulary.
         bits: How much it surprised the model, before any temperature.
     """
@@ -30,6 +31,10 @@ class Character(NamedTuple):
     bits: float
 
 
+Ending = Literal["length", "until", "finish", "document"]  # why a text ended: so long, a string, its unit, its document
+Ended = Generator[Character, None, Ending | None]  # characters; and why there are no more, None for the length
+
+
 def generate(
     engine: Engine,
     vocabulary: Vocabulary,
@@ -37,8 +42,13 @@ def generate(
     length: int,
     process: LogitsProcessor,
     rng: np.random.Generator,
+    *,
+    one_document: bool = False,
 ) -> Iterator[Character]:
     """Read the prime, or go on from a state, and write new characters.
+
+    A model of documents kept apart reads the prime as the beginning of one. Where it ends a document, another begins:
+    from the state that every document begins with.
 
     Args:
         engine: The model's.
@@ -48,6 +58,7 @@ def generate(
         process: Comes between the model's log-probabilities and the draw (`chain.make_chain`). The unknown symbol is
             ruled out before it.
         rng: What the draws are made with, a number for each.
+        one_document: End with the document, if that is before the length; the last character is then the boundary.
 
     Returns:
         The characters after the prime, each made as it is asked for.
@@ -60,8 +71,9 @@ def generate(
     ids, state = _encode_prime(vocabulary, prime, length)
     process = _excluding_unknown(vocabulary, process)
 
-    def characters() -> Iterator[Character]:
+    def characters() -> Ended:
         stack, decode, input_rows = RecurrentStack(engine), vocabulary.decoder(), engine.input_rows
+        boundary, begun = vocabulary.boundary_id, None
         if state:
             stack.set_state(state.layers)
         for index in ids:
@@ -70,9 +82,20 @@ def generate(
         for remaining in range(length, 0, -1):
             log_probs = log_softmax(logits)
             index = sample_id(process(log_probs), rng)
-            yield Character(decode(index, remaining == 1), index, bits(-log_probs.item(index)))
-            stack.step(input_rows[index])
-            logits = stack.logits()
+            surprise = bits(-log_probs.item(index))
+            if index != boundary:
+                yield Character(decode(index, remaining == 1), index, surprise)
+                stack.step(input_rows[index])
+                logits = stack.logits()
+            elif one_document:
+                yield Character("", index, surprise)
+                return "document"
+            else:
+                yield Character(decode(index, remaining == 1), index, surprise)
+                begun = begun or engine.read([index])
+                stack.set_state(begun.layers)
+                logits = begun.logits
+        return None
 
     return characters()
 
@@ -84,6 +107,8 @@ def generate_many(
     length: int,
     processors: Sequence[LogitsProcessor],
     rngs: Sequence[np.random.Generator],
+    *,
+    one_document: bool = False,
 ) -> list[Iterator[Character]]:
     """Several texts after the same prime, written as a batch, text i with `processors[i]` and `rngs[i]`.
 
@@ -97,6 +122,7 @@ def generate_many(
         length: How many characters to write of each.
         processors: One for each text.
         rngs: One for each text.
+        one_document: End each text with its document, as in `generate`.
 
     Returns:
         The characters of each text after the prime. They can be read in any order; what was made for the others waits
@@ -108,17 +134,22 @@ def generate_many(
         DivergedError: As `generate` does.
     """
     ids, state = _encode_prime(vocabulary, prime, length)
-    steps = _batch_steps(engine, ids, state, [_excluding_unknown(vocabulary, process) for process in processors], rngs)
+    processors = [_excluding_unknown(vocabulary, process) for process in processors]
+    steps = _batch_steps(engine, ids, state, processors, rngs, vocabulary.boundary_id)
     past_steps = list[tuple[NDArray[np.intp], NDArray[np.float64]]]()
 
-    def characters(text: int) -> Iterator[Character]:
+    def characters(text: int) -> Ended:
         decode = vocabulary.decoder()
         for place in range(length):
             if place == len(past_steps):
                 past_steps.append(next(steps))
             sampled, surprise = past_steps[place]
             index = sampled.item(text)
+            if one_document and index == vocabulary.boundary_id:
+                yield Character("", index, surprise.item(text))
+                return "document"
             yield Character(decode(index, place == length - 1), index, surprise.item(text))
+        return None
 
     return [characters(text) for text in range(len(processors))]
 
@@ -127,14 +158,16 @@ def _batch_steps(
     engine: Engine,
     ids: list[int],
     state: State | None,
-    processors: list[LogitsProcessor],
+    processors: Sequence[LogitsProcessor],
     rngs: Sequence[np.random.Generator],
+    boundary: int | None,
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
     """The next character of every text, without end: ids (B,) and their bits (B,)."""
     state = engine.read(ids, state)
     rows = np.arange(len(processors))
     decoder = engine.batch_decoder(state, len(processors))
     logits = np.broadcast_to(state.logits, (len(processors), len(state.logits)))
+    begun = None if boundary is None else engine.read([boundary])
     shared = all(process == processors[0] for process in processors)
     while True:
         log_probs = log_softmax(logits)
@@ -146,6 +179,10 @@ def _batch_steps(
         yield sampled, bits(-log_probs[rows, sampled])
         decoder.step(sampled)
         logits = decoder.logits()
+        ended = np.flatnonzero(sampled == boundary) if begun else rows[:0]
+        if begun and len(ended):
+            decoder.restart(ended, begun)
+            logits[ended] = begun.logits
 
 
 def _encode_prime(vocabulary: Vocabulary, prime: str | State, length: int) -> tuple[list[int], State | None]:
@@ -154,7 +191,7 @@ def _encode_prime(vocabulary: Vocabulary, prime: str | State, length: int) -> tu
         raise UsageError(f"--length {length}: it must be 0 or more.")
     if isinstance(prime, State):
         return [], prime
-    return vocabulary.encode(prime or vocabulary.default_prime).tolist(), None
+    return vocabulary.encode_beginning(prime), None
 
 
 def _excluding_unknown(vocabulary: Vocabulary, process: LogitsProcessor) -> LogitsProcessor:
@@ -171,25 +208,28 @@ def bits_per_character(engine: Engine, vocabulary: Vocabulary, text: str) -> flo
     Args:
         engine: The model's.
         vocabulary: The model's.
-        text: At least two characters, all of them in the vocabulary.
+        text: At least two characters, all of them in the vocabulary; one will do where documents have a boundary.
 
     Returns:
-        Mean bits of every character after the first, which nothing predicts; of a model of bytes, all the bytes of a
-        character count as its.
+        Mean bits of every character after the first, which nothing predicts; the boundary of documents kept apart does
+        predict it. Of a model of bytes, all the bytes of a character count as its.
 
     Raises:
         CorpusError: The text is too short.
         VocabularyError: It has characters that the vocabulary has not.
     """
     ids: list[int] = vocabulary.encode(text).tolist()
-    if len(text) < 2:
+    unpredicted = 0 if vocabulary.boundary_id is not None else 1  # characters
+    if len(text) <= unpredicted:
         raise CorpusError(
             "A text of at least two characters is needed: nothing predicts the first.", "Give a longer text."
         )
-    first = len(vocabulary.encode(text[0]))  # of a model of bytes, a character may be several
+    first = len(vocabulary.encode(text[:unpredicted]))  # of a model of bytes, a character may be several
+    if vocabulary.boundary_id is not None:
+        ids, first = [vocabulary.boundary_id, *ids], 1
     stack, nats = RecurrentStack(engine), 0.0
     for place, (index, following) in enumerate(itertools.pairwise(ids), 1):
         stack.step(engine.input_rows[index])
         if place >= first:
             nats -= float(log_softmax(stack.logits())[following])
-    return bits(nats / (len(text) - 1))
+    return bits(nats / (len(text) - unpredicted))

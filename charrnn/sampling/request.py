@@ -10,9 +10,12 @@ import numpy as np
 from charrnn.errors import UsageError
 from charrnn.network.engine import Engine, State
 from charrnn.sampling.chain import make_chain
-from charrnn.sampling.generate import generate, generate_many
-from charrnn.sampling.stopping import MAX_OVERRUN, Characters, Ending, stop_after, stop_at_unit_end, stop_form
+from charrnn.sampling.generate import Ending, generate, generate_many
+from charrnn.sampling.stopping import MAX_OVERRUN, Characters, stop_after, stop_at_unit_end, stop_form
 from charrnn.text.vocabulary import Vocabulary
+
+USUAL_LENGTH = 1000  # characters
+LONGEST_DOCUMENT = 10_000  # characters of one whose end does not come
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,15 @@ class GeneratedText:
 class Request:
     """`count` texts at each temperature, with the seeds from `seed` on.
 
+    Without a length a text has 1,000 characters; of a model of documents kept apart it is one document. With a length
+    it has so many, and where a document ends another begins.
+
     Without a count it is one text, in the way that writes one fastest. With a count they are written as a batch, and
     rounded as such: text i is then the same whatever the count, and that of its seed alone but where two characters are
     as good as equally likely.
     """
 
-    length: int = 1000
+    length: int | None = None
     temperatures: tuple[float, ...] = (0.8,)
     top_k: int | None = None
     top_p: float | None = None
@@ -82,13 +88,16 @@ class Request:
         texts = [(temperature, seed) for temperature in self.temperatures for seed in seeds]
         processors = [chains[temperature] for temperature, _ in texts]
         rngs = [np.random.default_rng(seed) for _, seed in texts]
-        length = self.length if self.finish is None else self.length + MAX_OVERRUN
+        one_document = self.length is None and vocabulary.boundary is not None
+        least = self.length if self.length is not None else LONGEST_DOCUMENT if one_document else USUAL_LENGTH
+        length = least if self.finish is None else least + MAX_OVERRUN
         if self.count is None and len(texts) == 1:
-            streams = [generate(engine, vocabulary, prime, length, processors[0], rngs[0])]
+            one = generate(engine, vocabulary, prime, length, processors[0], rngs[0], one_document=one_document)
+            streams = [one]
         else:
-            streams = generate_many(engine, vocabulary, prime, length, processors, rngs)
+            streams = generate_many(engine, vocabulary, prime, length, processors, rngs, one_document=one_document)
         if self.finish is not None:
-            streams = [stop_at_unit_end(stream, self.length, self.finish) for stream in streams]
+            streams = [stop_at_unit_end(stream, least, self.finish) for stream in streams]
         until = [stop_form(string, vocabulary).text for string in self.until]
         return [
             GeneratedText(seed, temperature, Characters(stop_after(stream, until)))

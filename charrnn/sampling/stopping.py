@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, get_args
 
 from charrnn.errors import UsageError
-from charrnn.sampling.generate import Character
+from charrnn.sampling.generate import Character, Ended, Ending
 from charrnn.text.known_forms import KnownForm
 from charrnn.text.vocabulary import Vocabulary
 
 Unit = Literal["line", "sentence", "paragraph"]
-Ending = Literal["length", "until", "finish", "document"]  # why a text ended: so long, a string, its unit, its document
-Ended = Generator[Character, None, Ending | None]  # characters; and why there are no more, None for the length
 
 _TERMINATORS = ".!?…‽。！？｡؟।॥۔։"  # that end a sentence, in the scripts that have any
 _CLOSING = "\"'”’»›)]}」』）"  # that may follow one

@@ -38,18 +38,19 @@ _PLAIN_EVERY = 10.0  # seconds between two plain lines
 def text_line(training: Trainer) -> str:
     """What was read and how it is divided, in one line."""
     corpus, vocabulary = training.corpus, training.vocabulary
-    count, unit = len(corpus.documents), vocabulary.unit.many
-    if count == 1:
-        joined = "lines shuffled, " if corpus.config.shuffle == "lines" else ""
-    elif corpus.config.documents:
-        joined = f"{count:,} documents apart, "
-    else:
-        joined = f"{count:,} documents joined by {corpus.config.separator!r}, "
+    count, unit, shuffle = corpus.document_count, vocabulary.unit.many, corpus.config.shuffle
+    joined = "" if shuffle == "none" else f"{shuffle} shuffled, "
+    if corpus.apart and count > 1:
+        joined = f"{count:,} documents apart, {joined}"
+    elif count > 1:
+        joined = f"{count:,} documents joined by {corpus.config.separator!r}, {joined}"
     distinct = f"{len(corpus.alphabet):,} distinct" if not vocabulary.of_bytes else "256 of them known"
     if vocabulary.unknown:
-        distinct += f", {len(corpus.alphabet) - len(vocabulary) + 1:,} of them rare enough to be one unknown symbol"
+        distinct += (
+            f", {len(corpus.alphabet) - len(vocabulary.code_points):,} of them rare enough to be one unknown symbol"
+        )
     held_out = visible(corpus.held_out_in_words(training.split))
-    return f"{visible(corpus.name)}: {joined}{len(corpus):,} {unit}, {distinct}; {held_out} held out"
+    return f"{visible(corpus.name)}: {joined}{corpus.characters:,} {unit}, {distinct}; {held_out} held out"
 
 
 class Display:

@@ -202,6 +202,11 @@ def normalize_characters(pieces: Iterable[str], config: ReadConfig) -> Iterator[
     yield _normalize_whole(waiting, config)
 
 
+def normalize_separator(separator: str, config: ReadConfig) -> str:
+    """What separates documents, as it is in a text that was normalized."""
+    return _normalize_whole(separator, config)
+
+
 def _normalize_whole(text: str, config: ReadConfig) -> str:
     """Lower case and normal form of a text that no neighbour changes."""
     if config.lowercase:

@@ -19,11 +19,12 @@ from charrnn.config import MAX_EXPANSION, ReadConfig
 from charrnn.errors import CorpusError
 from charrnn.text import charsets, id_cache, reading, shuffle, sources, validation
 from charrnn.text.charsets import DecodingStatistics, Piece
+from charrnn.text.documents import boundary_text
 from charrnn.text.encoded_corpus import Corpus
 from charrnn.text.encoder import Document, DocumentReader, EncodedText, ReadingCallback, encode
 from charrnn.text.id_cache import IdFile
 from charrnn.text.sources import Source
-from charrnn.text.vocabulary import Ids, Vocabulary
+from charrnn.text.vocabulary import Ids, Vocabulary, smallest
 
 __all__ = ["Corpus", "from_text", "read", "with_validation"]
 
@@ -87,7 +88,7 @@ def read(
     texts = [texts] if isinstance(texts, str | Path) else list(texts)
     named = [text if isinstance(text, Source) else reading.path_or_stdin(text) for text in texts]
     gathered = sources.gather(named, glob=glob, max_expansion=max_expansion)
-    if config.shuffle == "documents":
+    if config.shuffle == "documents" and config.document_separator is None:
         gathered = reading.shuffled_sources(gathered, config)
     places = [reading.place_of(text) for text in named]
     first_name = gathered[0].name if len(gathered) == 1 else Path(places[0]).name
@@ -108,7 +109,9 @@ def read(
     encoded = encode(readers, config, progress, learn=learn)
     notes = reading.notes_of(gathered, encoded.documents)
     if encoded.ids is not None:
-        ids = _shuffled(encoded.ids, encoded.alphabet, config)
+        ids = encoded.ids
+        if segments := _segments(encoded, config):
+            ids = cast("Ids", np.concatenate(list(shuffle.shuffled(ids, segments, config.split_seed))))
     else:
         key = key or reading.cache_key(gathered, config)
         ids, trouble = _store(encoded, key, name, config)
@@ -136,34 +139,48 @@ def with_validation(
     if val_text is None:
         return corpus
     config = dataclasses.replace(corpus.config, min_count=1, shuffle="none")
+    if not corpus.apart:
+        config = dataclasses.replace(config, documents=False, document_separator=None)
     files = {name: corpus.origin[name] for name in ("max_expansion",) if name in corpus.origin}
     own = read([val_text], config, progress=progress, **files)
+    if corpus.boundaries is not None and own.boundaries is None:
+        own = _as_one_document(own)
     translated = validation.translate(own.ids, own.alphabet, own.counts, corpus.vocabulary)
     if len(translated.ids) < 2:
         raise CorpusError(f"--val-text {own.name}: none of its characters is in the training text.", "Name another.")
-    held_out = dataclasses.replace(own, ids=translated.ids, vocabulary=corpus.vocabulary)
+    boundaries = None
+    if corpus.boundaries is not None:
+        boundaries = shuffle.places_of(translated.ids, len(corpus.vocabulary) - 1)
+    held_out = dataclasses.replace(own, ids=translated.ids, vocabulary=corpus.vocabulary, boundaries=boundaries)
     notes = (*corpus.notes, *own.notes, *([f"--val-text {own.name}: {translated.note}"] if translated.note else []))
     origin = dict(corpus.origin) | {"val_text": own.origin["texts"][0]}
     return dataclasses.replace(corpus, validation=held_out, notes=notes, origin=origin)
 
 
-def _shuffled(ids: Ids, alphabet: Vocabulary, config: ReadConfig) -> Ids:
-    """A text in memory, its lines shuffled if they are to be."""
-    if config.shuffle != "lines":
-        return ids
-    return cast("Ids", np.concatenate(list(shuffle.shuffled(ids, _newline(alphabet), config.split_seed))))
+def _as_one_document(corpus: Corpus) -> Corpus:
+    """A corpus of one document, with a boundary before and after it."""
+    ends = np.array([len(corpus.alphabet)])
+    ids = cast("Ids", np.concatenate([ends, corpus.ids[0 : len(corpus)], ends]))
+    notes = tuple(note for note in corpus.notes if not note.startswith("--document"))
+    return dataclasses.replace(corpus, ids=ids, notes=notes)
 
 
-def _newline(alphabet: Vocabulary) -> int:
-    """The id that ends a line. Raises CorpusError."""
-    if "\n" not in alphabet:
+def _segments(encoded: EncodedText, config: ReadConfig) -> shuffle.Segments | None:
+    """What is shuffled of an encoded text; None if nothing is. Raises CorpusError."""
+    if config.shuffle == "none" or (config.shuffle == "documents" and config.document_separator is None):
+        return None
+    if encoded.boundaries:
+        return shuffle.Segments(separator=len(encoded.alphabet), begin=1)
+    if config.shuffle == "documents":
+        raise CorpusError("--shuffle documents: there is only one.", "Try --shuffle lines.")
+    if "\n" not in encoded.alphabet:
         raise CorpusError("--shuffle lines: the text is one line.", "Leave it out.")
-    return int(alphabet.encode("\n")[0])
+    return shuffle.Segments(separator=int(encoded.alphabet.encode("\n")[0]), begin=0)
 
 
 def _store(encoded: EncodedText, key: str, name: str, config: ReadConfig) -> tuple[IdFile, str | None]:
     """Encode a text into the cache. Returns its ids, and what to tell the user if the cache cannot be written."""
-    dtype = np.dtype(encoded.alphabet.dtype)
+    dtype = np.dtype(smallest(len(encoded.alphabet) + (encoded.boundaries > 0)))
     documents = [dataclasses.asdict(document) for document in encoded.documents]
     facts = {
         "name": name,
@@ -172,11 +189,11 @@ def _store(encoded: EncodedText, key: str, name: str, config: ReadConfig) -> tup
         "code_points": encoded.alphabet.code_points.tolist(),
         "counts": encoded.counts.tolist(),
     }
-    if config.shuffle != "lines":
+    segments = _segments(encoded, config)
+    if segments is None:
         return id_cache.store(key, encoded.iter_ids, dtype, facts)
-    newline = _newline(encoded.alphabet)
     in_order = id_cache.store_for_now(encoded.iter_ids, dtype)
-    return id_cache.store(key, lambda: shuffle.shuffled(in_order, newline, config.split_seed), dtype, facts)
+    return id_cache.store(key, lambda: shuffle.shuffled(in_order, segments, config.split_seed), dtype, facts)
 
 
 def _corpus(
@@ -189,15 +206,22 @@ def _corpus(
     origin: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
 ) -> Corpus:
-    """What is rare enough becomes the unknown symbol; then everything is known."""
-    vocabulary = alphabet
+    """What is rare enough becomes the unknown symbol, the boundary its own; then everything is known."""
+    vocabulary, boundaries = alphabet, None
+    if config.documents and config.boundary:
+        places = shuffle.places_of(ids, len(alphabet))
+        boundaries = places if len(places) else None
     if config.min_count > 1:
         all_counts = np.zeros(0x110000, dtype=np.int64)
         all_counts[alphabet.code_points] = counts
         vocabulary = Vocabulary.of_counts(all_counts, config.min_count)
+    if boundaries is not None:
+        vocabulary = dataclasses.replace(vocabulary, boundary=boundary_text(config))
     if vocabulary.unknown:
-        merged = cast("Ids", np.full(len(alphabet), vocabulary.unknown_id, dtype=vocabulary.dtype))
-        merged[np.isin(alphabet.code_points, vocabulary.code_points)] = np.arange(len(vocabulary) - 1)
+        merged = cast("Ids", np.full(len(alphabet) + 1, vocabulary.unknown_id, dtype=vocabulary.dtype))
+        known = np.isin(alphabet.code_points, vocabulary.code_points)
+        merged[:-1][known] = np.arange(len(vocabulary.code_points))
+        merged[-1] = vocabulary.boundary_id or 0
         ids = ids.translated(merged) if isinstance(ids, IdFile) else merged[ids]
     return Corpus(
         name=name,
@@ -209,5 +233,6 @@ def _corpus(
         documents=documents,
         config=config,
         origin=origin or {},
-        notes=tuple(notes),
+        notes=(*notes, *reading.one_document_notes(documents, boundaries, config)),
+        boundaries=boundaries,
     )

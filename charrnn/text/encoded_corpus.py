@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import ReadConfig, ValAt
+from charrnn.text.document_split import split_of_documents
 from charrnn.text.encoder import Document
 from charrnn.text.finding import Finding
 from charrnn.text.id_cache import IdFile
-from charrnn.text.split import HeldOutSpan, Span, Split, passages, tail, whole
+from charrnn.text.split import HeldOutSpan, Span, Split, passages, tail
 from charrnn.text.vocabulary import Ids, Vocabulary
 
 DIGEST_LENGTH = 16  # hexadecimal digits by which a checkpoint knows a document again
@@ -35,6 +37,7 @@ class Corpus:
     origin: Mapping[str, Any] = field(default_factory=dict)  # the arguments of `read` that find the files again
     notes: tuple[str, ...] = ()  # what a person should know of the reading
     findings: tuple[Finding, ...] = ()  # of what is held out of it: what its measure is worth
+    boundaries: NDArray[np.int64] | None = None  # (D + 1,) their places, of D documents kept apart by them
     validation: Corpus | None = None  # a text of its own that is held out instead, in the same vocabulary
 
     def __len__(self) -> int:
@@ -46,7 +49,23 @@ class Corpus:
     @property
     def text(self) -> str:
         """All of it, in memory."""
-        return self.vocabulary.decode(self.ids[0 : len(self)])
+        ends = int(self.boundaries is not None)
+        return self.vocabulary.decode(self.ids[ends : len(self) - ends])
+
+    @property
+    def characters(self) -> int:
+        """How many it has (bytes, of a text of bytes); boundaries are none."""
+        return len(self) - (0 if self.boundaries is None else len(self.boundaries))
+
+    @property
+    def document_count(self) -> int:
+        """How many documents it has."""
+        return len(self.documents) if self.boundaries is None else len(self.boundaries) - 1
+
+    @property
+    def apart(self) -> bool:
+        """Whether it has documents that are kept apart."""
+        return self.boundaries is not None or (self.config.documents and not self.config.boundary)
 
     @property
     def measured(self) -> Corpus:
@@ -63,15 +82,25 @@ class Corpus:
 
     def describe(self) -> dict[str, Any]:
         """What a checkpoint remembers of it."""
-        facts: dict[str, Any] = {"name": self.name, "digest": self.digest, "characters": len(self)}
+        facts: dict[str, Any] = {"name": self.name, "digest": self.digest, "characters": self.characters}
         facts["entropy"] = round(self.entropy, 4)
-        if len(self.documents) > 1:
-            facts["documents"] = len(self.documents)
-            if len(self.documents) <= _MOST_DIGESTS:
-                facts["document_digests"] = [document.digest[:DIGEST_LENGTH] for document in self.documents]
+        if self.document_count > 1:
+            facts["documents"] = self.document_count
+        if 1 < len(self.documents) <= _MOST_DIGESTS:
+            facts["document_digests"] = [document.digest[:DIGEST_LENGTH] for document in self.documents]
         if self.validation:
             facts["validation"] = self.validation.describe()
         return facts
+
+    def without_boundaries(self, spans: Iterable[HeldOutSpan]) -> Iterator[HeldOutSpan]:
+        """Each document that lies in some spans, or what of it does, without the boundaries around it."""
+        assert self.boundaries is not None
+        for _, start, stop in spans:
+            first = int(np.searchsorted(self.boundaries, start))
+            edges = [start - 1, *self.boundaries[first : int(np.searchsorted(self.boundaries, stop))].tolist(), stop]
+            for before, after in pairwise(edges):
+                if after > before + 1:
+                    yield HeldOutSpan(before + 1, before + 1, after)
 
     def joined(self, spans: Iterable[Sequence[int]], most: int | None = None) -> Ids:
         """The ids of spans (..., start, stop), one after another, (n,): the first `most` of them."""
@@ -92,25 +121,41 @@ class Corpus:
         Returns:
             The split. The spans that are held out lie in `measured`.
         """
-        size = len(self)
+        size, seed = len(self), self.config.split_seed
         if self.validation:
-            length = min(len(self.validation), val_max or len(self.validation))
-            return whole(size, [HeldOutSpan(0, 0, length)])
-        if not self.config.documents and val_at == "spread":
-            wanted = min(int(size * val_frac), val_max or size)
-            return passages(size, wanted, self.config.split_seed, self._line_before) if wanted else tail(size, 0.0, 0)
-        if not self.config.documents:
-            return tail(size, val_frac, val_max)
-        else:
-            share = min(val_frac, val_max / size) if val_max else val_frac
-            bounds = [
-                (
-                    document.start,
-                    document.start + int(document.characters * (1 - share)),
-                    document.start + document.characters,
-                )
-                for document in self.documents
-            ]
+            return self._split_elsewhere(self.validation, val_max)
+        if self.config.documents and not self.config.boundary:
+            return self._tails(val_frac, val_max)
+        wanted = min(int(self.characters * val_frac), val_max or size)
+        if self.boundaries is not None:
+            return split_of_documents(self.boundaries, wanted, seed, at_end=val_at == "end", val_max=val_max)
+        if val_at == "spread":
+            return passages(size, wanted, seed, self._line_before) if wanted else tail(size, 0.0, 0)
+        return tail(size, val_frac, val_max)
+
+    def _split_elsewhere(self, validation: Corpus, val_max: int) -> Split:
+        """All of this text is trained on, and another is held out."""
+        length = min(len(validation), val_max or len(validation))
+        held_out: tuple[HeldOutSpan, ...] = (HeldOutSpan(0, 0, length),)
+        if validation.boundaries is not None:
+            pairs = pairwise(validation.boundaries.tolist())
+            held_out = tuple(HeldOutSpan(start, start + 1, stop + 1) for start, stop in pairs if start < length)
+        if self.boundaries is None:
+            return Split((Span(0, len(self)),), held_out)
+        documents = np.stack([self.boundaries[:-1], self.boundaries[1:] + 1], axis=1)
+        return Split((Span(0, len(self)),), held_out, documents)
+
+    def _tails(self, val_frac: float, val_max: int) -> Split:
+        """The end of each document held out, as before there were boundaries."""
+        share = min(val_frac, val_max / len(self)) if val_max else val_frac
+        bounds = [
+            (
+                document.start,
+                document.start + int(document.characters * (1 - share)),
+                document.start + document.characters,
+            )
+            for document in self.documents
+        ]
         return Split(
             training=tuple(Span(begin, boundary) for begin, boundary, _ in bounds),
             held_out=tuple(HeldOutSpan(*bound) for bound in bounds),
@@ -123,7 +168,10 @@ class Corpus:
             return f"{size} of {self.validation.name}"
         if not split.held_out_size:
             return "none"
-        if self.config.documents and len(self.documents) > 1:
+        if self.boundaries is not None:
+            size = f"{sum(span.size for span in self.without_boundaries(split.held_out)):,}"
+            return f"{len(split.held_out):,} of {self.document_count:,} documents, in all {size},"
+        if self.apart and len(self.documents) > 1:
             return f"the last of each, in all {size},"
         ends = split.held_out[-1].stop == len(self)
         return f"the last {size}" if len(split.held_out) == 1 and ends else f"{size} in {len(split.held_out)} passages"

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,23 @@ from numpy.typing import NDArray
 from charrnn.config import ReadConfig
 from charrnn.errors import CorpusError
 from charrnn.text.charsets import DecodingStatistics, Piece, Points, code_points_of, to_utf8
+from charrnn.text.documents import BOUNDARY, split_documents
 from charrnn.text.sources import changed_while_read, joined
-from charrnn.text.vocabulary import Ids, Vocabulary
+from charrnn.text.vocabulary import Ids, Vocabulary, smallest
 
 IN_MEMORY = 64 << 20  # bytes of decoded text up to which one pass is enough
 _BATCH = 1 << 18  # code points that are counted at once
 _MOST_NULS = 1e-3  # share of a text; more are no slips of a file that is text
 
 ReadingCallback = Callable[[str, int], None]  # what is being done, and how many characters or bytes more of it
+
+
+class Digest(Protocol):
+    """A hash at work."""
+
+    def update(self, data: bytes, /) -> None:
+        """Go on with more data."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +54,8 @@ class Document:
     source: int  # which of the files that were named it is
     name: str
     path: Path | None
-    start: int  # of its first character among those of all documents
-    characters: int
+    start: int  # of its first character among the ids of all documents
+    characters: int  # ids; the boundaries of the documents within a file are among them
     digest: str  # SHA-256 of its characters as UTF-8, or of its bytes; hexadecimal
     encoding: str
     crlf: int  # line ends that became LF
@@ -61,6 +70,7 @@ class EncodedText:
     documents: tuple[Document, ...]  # those with any characters
     alphabet: Vocabulary  # all their characters
     counts: NDArray[np.int64]  # (len(alphabet),) how often each of them occurs, separators included
+    boundaries: int  # of documents kept apart, that are among the ids: one before each and one at the end; or 0
     ids: Ids | None  # (n,) of `alphabet`; None if they are too many for memory
     iter_ids: Callable[[], Iterator[Ids]]  # the same piece by piece. Raises CorpusError if a document has changed
 
@@ -69,7 +79,7 @@ class _CodePointCounter:
     """How often each code point occurs, counted in batches."""
 
     def __init__(self) -> None:
-        self._counts = np.zeros(0x110000, dtype=np.int64)
+        self._counts = np.zeros(BOUNDARY + 1, dtype=np.int64)
         self._pending: list[Points] = []
         self._size = 0
 
@@ -87,7 +97,7 @@ class _CodePointCounter:
         self._pending, self._size = [], 0
 
     def total(self) -> NDArray[np.int64]:
-        """The counts of every code point, (0x110000,)."""
+        """The counts of every code point, and of BOUNDARY, (0x110001,)."""
         self._flush()
         return self._counts
 
@@ -131,11 +141,14 @@ def encode(
     Raises:
         CorpusError: The documents are all empty, binary, or of a single character; or cannot be read.
     """
-    separator = code_points_of(to_utf8(config.separator) if config.bytes else config.separator)
-    separator = separator[: 0 if config.documents else None]
+    boundary = np.array([BOUNDARY], dtype=np.uint32)
+    with_boundaries = config.documents and config.boundary
+    separator: Points = code_points_of(to_utf8(config.separator) if config.bytes else config.separator)
+    if config.documents:
+        separator = boundary if with_boundaries else separator[:0]
     counter, buffer = _CodePointCounter(), _TextBuffer(in_memory)
     documents: list[Document] = []
-    start = 0
+    start = int(with_boundaries)
 
     def add(points: Points) -> None:
         counter.add(points)
@@ -155,20 +168,30 @@ def encode(
     if errors:
         raise joined(errors)
     counts = counter.total()
+    boundaries = int(counts[BOUNDARY])
+    if boundaries:  # one before the first and one after the last
+        boundaries += 2
+    elif documents and with_boundaries:
+        documents = [replace(documents[0], start=0)]
+    counts = counts[:BOUNDARY]
     _check(readers, documents, counts, config, learn=learn)
     if config.bytes:
         alphabet = Vocabulary.every_byte(int(np.argmax(counts)))
     else:
         alphabet = Vocabulary.of_counts(counts, least=2 if learn else 1)
-    table = cast("Ids", np.zeros(0x110000, dtype=alphabet.dtype))
+    table = cast("Ids", np.zeros(BOUNDARY + 1, dtype=smallest(len(alphabet) + (boundaries > 0))))
     table[alphabet.code_points] = np.arange(len(alphabet))
-
+    around: list[Points] = [boundary] if boundaries else []
+    if boundaries:
+        table[BOUNDARY] = len(alphabet)
+    pieces = None if buffer.pieces is None else [*around, *buffer.pieces, *around]
     return EncodedText(
         documents=tuple(documents),
         alphabet=alphabet,
         counts=counts[alphabet.code_points],
-        ids=None if buffer.pieces is None else np.concatenate([table[points] for points in buffer.pieces]),
-        iter_ids=partial(_iter_ids, readers, documents, table, separator, progress),
+        boundaries=boundaries,
+        ids=None if pieces is None else np.concatenate([table[points] for points in pieces]),
+        iter_ids=partial(_iter_ids, readers, documents, table, separator, around, config, progress),
     )
 
 
@@ -183,12 +206,10 @@ def _read(
 ) -> Document:
     """Read a document once and `add` its code points, after those of `separator` if it has any."""
     statistics, digest, characters, nuls = DecodingStatistics(), hashlib.sha256(), 0, 0
-    for piece in reader.decode(statistics):
-        points = code_points_of(piece)
+    for points in _points(reader.decode(statistics), digest, config):
         if not characters and len(points):
             start += len(separator)
             add(separator)
-        digest.update(to_utf8(piece))
         add(points)
         characters += len(points)
         nuls += len(points) - int(np.count_nonzero(points))
@@ -210,26 +231,41 @@ def _read(
     )
 
 
+def _points(pieces: Iterable[Piece], digest: Digest, config: ReadConfig) -> Iterator[Points]:
+    """The code points of a file, its documents split if they are to be; `digest` is fed the pieces as they are."""
+
+    def digested() -> Iterator[Piece]:
+        for piece in pieces:
+            digest.update(to_utf8(piece))
+            yield piece
+
+    if config.documents and config.document_separator is not None:
+        return split_documents(digested(), config)
+    return (code_points_of(piece) for piece in digested())
+
+
 def _iter_ids(
     readers: Sequence[DocumentReader],
     documents: Sequence[Document],
     table: Ids,
     separator: Points,
+    around: list[Points],
+    config: ReadConfig,
     progress: ReadingCallback,
 ) -> Iterator[Ids]:
     """Read the documents again and look their code points up in `table`. Raises CorpusError if one has changed."""
+    yield from (table[points] for points in around)
     for document in documents:
         reader = readers[document.source]
-        if document.start:
+        if document is not documents[0]:
             yield table[separator]
         digest = hashlib.sha256()
-        for piece in reader.decode(DecodingStatistics()):
-            digest.update(to_utf8(piece))
-            points = code_points_of(piece)
+        for points in _points(reader.decode(DecodingStatistics()), digest, config):
             progress("encoding", len(points))
             yield table[points]
         if digest.hexdigest() != document.digest:
             raise changed_while_read(reader.display_name)
+    yield from (table[points] for points in around)
 
 
 def _check(

@@ -81,3 +81,19 @@ def shuffled_sources(gathered: Sequence[Source], config: ReadConfig) -> list[Sou
     if len(gathered) < 2:
         raise UsageError("--shuffle documents: there is only one.", "Try --shuffle lines.")
     return [gathered[index] for index in np.random.default_rng(config.split_seed).permutation(len(gathered))]
+
+
+def one_document_notes(documents: Sequence[Document], boundaries: object, config: ReadConfig) -> list[str]:
+    """What to tell of documents that should be kept apart where there is but one."""
+    if not config.documents or not config.boundary or boundaries is not None:
+        return []
+    name = documents[0].name
+    if config.document_separator is None:
+        return [
+            f"--documents: {name} is one document, and nothing is kept apart; name what separates documents in it: "
+            r"--documents line, or --document-separator '\n\n'"
+        ]
+    return [
+        f"--document-separator {config.document_separator!r}: does not come in {name}, which is one document; nothing "
+        "is kept apart"
+    ]

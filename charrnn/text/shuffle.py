@@ -6,6 +6,7 @@ What is in memory stays there; what is too large is read from its file, line by 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -24,18 +25,26 @@ def places_of(ids: Ids | IdFile, wanted: int) -> NDArray[np.int64]:
     return np.concatenate([np.zeros(0, dtype=np.int64), *found])
 
 
-def shuffled(ids: Ids | IdFile, separator: int, seed: int, *, begin: int = 0) -> Iterator[Ids]:
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """What is shuffled: the parts of a text between two separators."""
+
+    separator: int  # the id that stands between two of them
+    begin: int = 0  # where the first one begins; what is before it stays there
+
+
+def shuffled(ids: Ids | IdFile, segments: Segments, seed: int) -> Iterator[Ids]:
     """The segments of a text in a random order, with as many separators between them and at the end as before.
 
     Args:
         ids: (n,).
-        separator: The id that stands between two segments.
+        segments: What they are.
         seed: Of the order.
-        begin: Where the first segment begins; what is before it stays there.
 
     Yields:
         The ids, piece by piece.
     """
+    separator, begin = segments.separator, segments.begin
     stops = places_of(ids, separator)
     stops = stops[stops >= begin]
     closed = len(ids) > begin and len(stops) > 0 and int(stops[-1]) == len(ids) - 1

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 _PASSAGES = 40  # at most, of held-out text that is spread; each has some words before it that are not counted
 _PASSAGE = 250  # characters of one, at least
@@ -42,11 +43,12 @@ class HeldOutSpan(NamedTuple):
 class Split:
     """Which spans of a corpus' ids are trained on and which are held out, in the order of the text.
 
-    Of documents kept apart each has one of both, which may be empty; a joined text is a single document.
+    Documents kept apart are held out whole, with the boundaries around each; in runs of older versions the end of each.
     """
 
     training: tuple[Span, ...]
     held_out: tuple[HeldOutSpan, ...]
+    documents: NDArray[np.int64] | None = field(default=None, compare=False)  # (D, 2), those to train on, kept apart
 
     @property
     def training_size(self) -> int:
@@ -94,8 +96,3 @@ def passages(size: int, wanted: int, seed: int, line_before: Callable[[int, int]
         at = stop
     training.append(Span(at, size))
     return Split(tuple(span for span in training if span.size), tuple(span for span in held_out if span.size))
-
-
-def whole(size: int, spans: Sequence[HeldOutSpan]) -> Split:
-    """All of a text is trained on, and spans of another are held out."""
-    return Split((Span(0, size),), tuple(spans))

@@ -33,19 +33,19 @@ def translate(
 
     Args:
         ids: (n,), of `alphabet`.
-        alphabet: Its own characters.
+        alphabet: Its own characters; the id after theirs is a boundary.
         counts: How often each of them occurs.
         vocabulary: The other's.
 
     Returns:
         The ids in the other vocabulary, and a note for people.
     """
-    table = np.full(len(alphabet), -1, dtype=np.int64)
+    table = np.full(len(alphabet) + 1, -1, dtype=np.int64)
     known = np.isin(alphabet.code_points, vocabulary.code_points)
     places = np.flatnonzero(known)
     table[places] = np.searchsorted(vocabulary.code_points, alphabet.code_points[places])
-    if alphabet.boundary_id is not None and vocabulary.boundary_id is not None:
-        table[alphabet.boundary_id] = vocabulary.boundary_id
+    if vocabulary.boundary_id is not None:
+        table[-1] = vocabulary.boundary_id
     replaced, left_out, characters = list[str](), list[str](), 0
     for index in np.flatnonzero(~known & (counts[: len(known)] > 0)).tolist():
         character = alphabet.characters[index]

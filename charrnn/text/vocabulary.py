@@ -15,62 +15,21 @@ from numpy.typing import NDArray
 from charrnn.config import Unseen
 from charrnn.errors import CorpusError, VocabularyError
 from charrnn.formatting import BYTE, CHARACTER, Unit
+from charrnn.text.code_points import (
+    CodePoints,
+    Ids,
+    describe,
+    smallest,
+    text_of_bytes,
+    to_bytes,
+    to_code_points,
+    to_text,
+    utf8_size,
+)
 from charrnn.text.known_forms import UNKNOWN, KnownCharacters, KnownForm
 
-CodePoints = NDArray[np.uint32]
-Ids = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
-
-
-def to_code_points(text: str) -> CodePoints:
-    """Characters as Unicode code points: str -> (len(text),) uint32.
-
-    >>> to_code_points("aé").tolist()
-    [97, 233]
-    """
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint32, copy=False)
-
-
-def to_text(code_points: NDArray[np.uint32]) -> str:
-    """The inverse of `to_code_points`: (n,) uint32 -> str of n characters."""
-    return code_points.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-
-
-def utf8_size(text: str) -> int:
-    """How many bytes characters are in UTF-8; a lone surrogate that stands for a byte is that one.
-
-    >>> utf8_size("aé€𝄞" + chr(0xDC9B))
-    11
-    """
-    points = to_code_points(text)
-    sizes = 1 + (points >= 0x80).astype(np.intp) + (points >= 0x800) + (points >= 0x10000)
-    return int(np.where((points >= 0xDC80) & (points <= 0xDCFF), 1, sizes).sum())
-
-
-def describe(character: str) -> str:
-    """A character as it can be shown in any message.
-
-    >>> describe("é"), describe(chr(160))
-    ("'é' (U+00E9)", 'NO-BREAK SPACE (U+00A0)')
-    """
-    if "\udc80" <= character <= "\udcff":  # a byte as "surrogateescape" has it
-        return f"the byte 0x{ord(character) - 0xDC00:02X}"
-    shown = repr(character) if character.isprintable() else unicodedata.name(character, "control")
-    return f"{shown} (U+{ord(character):04X})"
-
-
-def smallest(count: int) -> type[np.uint8] | type[np.uint16] | type[np.uint32]:
-    """The smallest unsigned integer that holds `count` ids, 0 ... count - 1."""
-    return np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint32
-
-
-def _to_bytes(text: str) -> bytes:
-    """The bytes of text of a byte vocabulary. Raises UnicodeEncodeError for a surrogate that is no byte."""
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _of_bytes(data: bytes) -> str:
-    """Bytes as text: a byte that is no UTF-8 becomes a lone surrogate."""
-    return data.decode("utf-8", "surrogateescape")
+__all__ = ["UNKNOWN", "CodePoints", "Ids", "Vocabulary", "describe", "smallest", "to_code_points", "to_text"]
+__all__ += ["utf8_size"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,6 +42,8 @@ class Vocabulary:
 
     With `of_bytes` an id is a byte. As text, bytes are UTF-8; one that is no part of it is the lone surrogate that
     Python's "surrogateescape" makes of it, so that any bytes go into text and out of it unharmed.
+
+    With `boundary` the very last id stands for where a document ends and another begins.
 
     >>> vocabulary = Vocabulary.of(to_code_points("banana"))
     >>> vocabulary.characters, vocabulary.encode("nab").tolist(), vocabulary.decode(np.array([2, 0, 1]))
@@ -188,23 +149,33 @@ class Vocabulary:
 
     @cached_property
     def characters(self) -> Sequence[str]:
-        """The text of every id, in order. Of bytes, those from 0x80 on are surrogates: `readable` joins them."""
+        """The text of every id, in order; the boundary's is "".
+
+        Bytes from 0x80 on are surrogates: `readable` joins them.
+        """
         points = self.code_points + 0xDC00 * (self.code_points >= 0x80) if self.of_bytes else self.code_points
-        return (*map(chr, points.tolist()), *((UNKNOWN,) if self.unknown else ()))
+        symbols = ((UNKNOWN,) if self.unknown else ()) + (("",) if self.boundary is not None else ())
+        return (*map(chr, points.tolist()), *symbols)
 
     def readable(self, text: str) -> str:
         """`text`, joined of `characters`, with bytes that together are a character made that character."""
-        return _of_bytes(_to_bytes(text)) if self.of_bytes else text
+        return text_of_bytes(to_bytes(text)) if self.of_bytes else text
 
     def decoder(self) -> Callable[[int, bool], str]:
         """What makes text of ids one by one, called with an id and whether it is the last.
 
         Of bytes it gives "" until a character is whole.
         """
+        between, boundary = self.boundary or "", self.boundary_id
         if not self.of_bytes:
-            return lambda index, last: self.characters[index]
+            return lambda index, last: between if index == boundary else self.characters[index]
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        return lambda index, last: decoder.decode(index.to_bytes(), last)
+
+        def decode(index: int, last: bool) -> str:
+            data = between.encode() if index == boundary else index.to_bytes()
+            return decoder.decode(data, last)
+
+        return decode
 
     @property
     def unit(self) -> Unit:
@@ -213,7 +184,9 @@ class Vocabulary:
 
     @property
     def default_prime(self) -> str:
-        """A newline if the vocabulary has one, else its most frequent character."""
+        """A newline if the vocabulary has one, else its most frequent character; "" after a boundary."""
+        if self.boundary is not None:
+            return ""
         return "\n" if "\n" in self else self.characters[self.most_frequent]
 
     def __contains__(self, character: str) -> bool:
@@ -258,14 +231,26 @@ class Vocabulary:
         if not self.of_bytes:
             return self.encode_points(to_code_points(text))
         try:
-            return np.frombuffer(_to_bytes(text), dtype=np.uint8)
+            return np.frombuffer(to_bytes(text), dtype=np.uint8)
         except UnicodeEncodeError as error:
             raise self._unseen_error([text[error.start]]) from None
 
+    def encode_beginning(self, text: str) -> list[int]:
+        """The ids that a text begins with: the boundary, as documents do, or else the default prime where it is empty.
+
+        Raises:
+            VocabularyError: There are unseen characters in it. Names these.
+        """
+        ids: list[int] = self.encode(text or self.default_prime).tolist()
+        return ids if self.boundary_id is None else [self.boundary_id, *ids]
+
     def decode(self, ids: NDArray[np.integer]) -> str:
-        """Decode ids, (n,) of any integer type, to text."""
+        """Decode ids, (n,) of any integer type, to text; a boundary is what stands between two documents."""
+        if self.boundary is not None and (at := np.flatnonzero(ids == self.boundary_id)).size:
+            documents = np.split(ids, np.stack([at, at + 1], axis=1).ravel())[::2]
+            return self.boundary.join(map(self.decode, documents))
         if self.of_bytes:
-            return _of_bytes(ids.astype(np.uint8).tobytes())
+            return text_of_bytes(ids.astype(np.uint8).tobytes())
         return to_text(np.append(self.code_points, np.uint32(ord(UNKNOWN)))[ids])
 
     def nearest(self, character: str) -> str | None:
@@ -304,7 +289,7 @@ class Vocabulary:
 
     @cached_property
     def _known_characters(self) -> KnownCharacters:
-        return KnownCharacters(self.characters)
+        return KnownCharacters(self.characters[: len(self.code_points) + self.unknown])
 
     def _unseen_error(self, unseen: Sequence[str]) -> VocabularyError:
         """The error to raise for characters that the vocabulary does not have, with those that look like them."""

@@ -93,13 +93,15 @@ def summarize(corpus: Corpus, config: TrainConfig | None = None) -> TextSummary:
     config = config or TrainConfig()
     split = corpus.split(config.val_frac, config.val_max, config.val_at)
     lengths = [document.characters for document in corpus.documents]
+    if corpus.boundaries is not None:
+        lengths = (np.diff(corpus.boundaries) - 1).tolist()
     order = np.argsort(-corpus.counts, kind="stable")
     names = list(map(_byte_name, range(256))) if corpus.config.bytes else corpus.alphabet.characters
     counted = [(names[index], int(corpus.counts[index])) for index in order if corpus.counts[index]]
     return TextSummary(
         name=corpus.name,
-        characters=len(corpus),
-        documents=len(corpus.documents),
+        characters=corpus.characters,
+        documents=corpus.document_count,
         shortest=min(lengths),
         longest=max(lengths),
         encodings=tuple(sorted({document.encoding for document in corpus.documents})),
@@ -108,7 +110,7 @@ def summarize(corpus: Corpus, config: TrainConfig | None = None) -> TextSummary:
         distinct=len(counted),
         common=tuple(counted[:20]),
         rare=tuple(rare_characters(corpus, _RARE)),
-        unknown=len(corpus.alphabet) - len(corpus.vocabulary) + 1 if corpus.vocabulary.unknown else 0,
+        unknown=len(corpus.alphabet) - len(corpus.vocabulary.code_points) if corpus.vocabulary.unknown else 0,
         findings=tuple(diagnose(corpus, split)),
         baseline=_baseline(corpus, split),
         notes=corpus.notes,

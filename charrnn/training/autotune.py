@@ -55,6 +55,6 @@ def resolve(corpus: Corpus, preset: str, model: ModelConfig, training: TrainConf
         training=split.training_size,
         held_out=split.held_out_size,
         vocabulary=len(corpus.vocabulary),
-        rotatable=not (corpus.config.documents or training.stateless),
+        rotatable=not (corpus.apart or training.stateless),
     )
     return presets.resolve(preset, model, training, text, Machine(where.type != "cpu", speed))

@@ -23,8 +23,9 @@ from charrnn.training.optimizer import Average, Optimizer, UnloggedGradients
 from charrnn.training.schedule import EarlyStopping, Horizon, LearningRateSchedule
 from charrnn.training.snapshots import SampleWriter
 from charrnn.training.state import Stateful, to_arrays, to_layer_states
+from charrnn.training.streams import streams_of
 from charrnn.training.time_budget import Clock, TimeBudget
-from charrnn.training.windows import IGNORED, streams_of
+from charrnn.training.windows import IGNORED
 
 _LOG_EVERY = 10  # iterations between two lines of the log
 _SMOOTHING = 0.02  # weight of the newest loss in the smoothed one: about the last 50 iterations

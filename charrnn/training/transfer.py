@@ -51,7 +51,7 @@ def _listed(characters: str) -> str:
 
 
 def match(old: Vocabulary, new: Vocabulary) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The ids of what two vocabularies share: characters, and last the unknown symbol if both have it.
+    """The ids of what two vocabularies share: characters, and last the unknown symbol and the boundary if both have it.
 
     Args:
         old: Of characters or of bytes.
@@ -61,8 +61,9 @@ def match(old: Vocabulary, new: Vocabulary) -> tuple[NDArray[np.intp], NDArray[n
         Their ids in the old, (n,), and in the new, (n,), in the same order.
     """
     _, old_ids, new_ids = np.intersect1d(old.code_points, new.code_points, assume_unique=True, return_indices=True)
-    if old.unknown_id is not None and new.unknown_id is not None:
-        return np.append(old_ids, old.unknown_id), np.append(new_ids, new.unknown_id)
+    for old_id, new_id in ((old.unknown_id, new.unknown_id), (old.boundary_id, new.boundary_id)):
+        if old_id is not None and new_id is not None:
+            old_ids, new_ids = np.append(old_ids, old_id), np.append(new_ids, new_id)
     return old_ids, new_ids
 
 

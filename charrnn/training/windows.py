@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -11,11 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import TrainConfig
 from charrnn.errors import CorpusError
-from charrnn.text.corpus import Corpus
-from charrnn.text.spliced import Spliced
-from charrnn.text.split import Split
 
 Array = NDArray[Any]
 IGNORED = -100  # a target where there is nothing to predict; torch's cross-entropy skips it by default
@@ -184,119 +179,3 @@ class Streams:
         if not self.rotate or epoch == 0:
             return 0
         return int(np.random.default_rng([self.seed, epoch, 1]).integers(self._targets))  # 1: not what `shuffled` draws
-
-
-class DocumentStreams:
-    """Many documents as B rows read in parallel, indexed by iteration. No window straddles two of them.
-
-    A document's windows begin at 0, `shift`, 2 `shift`, ... until one reaches its end; that one may be short, so that
-    no character is left out. The windows of all documents, in order, are cut into B runs whose numbers of windows
-    differ by one at most, and row b walks run b. `continues` is False where a document or a run begins. In an epoch's
-    last window the rows whose run is over are IGNORED. As with `Streams` a window is a function of its index alone.
-
-    Shuffled: the documents come in another order each epoch, by `seed`, because those that lie together are often
-    alike. Stateless: the windows are shuffled instead, without regard to their documents. There is no rotation: the
-    shuffle moves the runs' borders already, and other borders within a document would make epochs of other lengths.
-    """
-
-    def __init__(
-        self,
-        ids: EncodedText,
-        spans: Sequence[tuple[int, int]] | NDArray[np.int64],
-        batch_size: int,
-        seq_length: int,
-        shift: int,
-        *,
-        shuffle: bool = True,
-        stateless: bool = False,
-        seed: int = 0,
-    ) -> None:
-        """Divide the documents' windows among the rows.
-
-        Args:
-            ids: (n,).
-            spans: (D, 2), start and stop of what each document gives to training.
-            batch_size: B, rows.
-            seq_length: T, characters of a window.
-            shift: How far the next window of a document starts after this one.
-            shuffle: See above.
-            stateless: See above.
-            seed: Of the shuffle.
-
-        Raises:
-            CorpusError: They have fewer windows than there are rows.
-        """
-        bounds = np.asarray(spans, dtype=np.int64).reshape(-1, 2)
-        bounds = bounds[bounds[:, 1] - bounds[:, 0] >= 2]  # a single character predicts nothing
-        self._starts, self._targets = bounds[:, 0], bounds[:, 1] - bounds[:, 0] - 1  # (D,) each
-        beyond_the_first = np.maximum(0, self._targets - seq_length)
-        self._counts = 1 + -(-beyond_the_first // shift)  # (D,) windows of each document
-        self._count = int(self._counts.sum())  # W
-        if self._count == 0:
-            raise CorpusError("no document has two characters for training.", "Give longer documents.")
-        if self._count < batch_size:
-            raise CorpusError(
-                f"the documents give training {self._count:,} windows of {seq_length}, too few for {batch_size} rows.",
-                f"At most --batch-size {self._count} would fit.",
-            )
-        self.ids, self.batch_size, self.seq_length, self.shift = ids, batch_size, seq_length, shift
-        self.shuffle, self.stateless, self.seed = shuffle, stateless, seed
-        every, remainder = divmod(self._count, batch_size)
-        rows = np.arange(batch_size, dtype=np.int64)
-        self._begins = rows * every + np.minimum(rows, remainder)  # (B,) first window of each run
-        self._lengths = every + (rows < remainder).astype(np.int64)  # (B,) and how many it has
-        self.per_epoch = int(self._lengths[0])
-        self._arranged: tuple[int, NDArray[np.int64], NDArray[np.int64]] | None = None  # the latest epoch's
-
-    def __getitem__(self, index: int) -> Window:
-        """Window `index` of the training, counted from 0 over all epochs."""
-        epoch, k = divmod(index, self.per_epoch)
-        running = k < self._lengths
-        numbers = np.where(running, self._begins + k, 0)  # of the windows, in the order they are read
-        if self.stateless:
-            numbers = shuffled(numbers, self._count, self.seed, epoch)
-        order, ends = self._arrangement(epoch)
-        place = np.searchsorted(ends, numbers, side="right")
-        document = order[place]
-        nth = numbers - ends[place] + self._counts[document]  # of its document's windows
-        offset = nth * self.shift
-        lengths = np.minimum(self._targets[document] - offset, self.seq_length) * running
-        inputs, targets = gather(self.ids, self._starts[document] + offset, lengths, self.seq_length)
-        return Window(inputs, targets, continues=running & (nth > 0) & (k > 0 and not self.stateless))
-
-    def _arrangement(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The documents in this epoch's order, (D,), and how many windows they have up to and with each, (D,)."""
-        if self._arranged is None or self._arranged[0] != epoch:
-            order = np.arange(len(self._counts))
-            if self.shuffle and not self.stateless:
-                np.random.default_rng([self.seed, epoch]).shuffle(order)
-            self._arranged = (epoch, order, np.cumsum(self._counts[order]))
-        return self._arranged[1:]
-
-
-def streams_of(corpus: Corpus, split: Split, config: TrainConfig) -> Streams | DocumentStreams:
-    """The training text as windows.
-
-    Args:
-        corpus: The text, joined or of many documents.
-        split: Which spans of it are trained on.
-        config: The windows' size and order.
-
-    Returns:
-        Windows by index: of one text's streams, or of documents kept apart.
-
-    Raises:
-        CorpusError: The text does not fill one window of every stream.
-    """
-    shape = (config.batch_size, config.seq_length, config.effective_shift)
-    if corpus.config.documents:
-        return DocumentStreams(corpus.ids, split.training, *shape, stateless=config.stateless, seed=config.seed)
-    from_the_beginning = len(split.training) == 1 and split.training[0].start == 0
-    return Streams(
-        corpus.ids if from_the_beginning else Spliced(corpus.ids, split.training),
-        *shape,
-        stop=split.training_size,
-        stateless=config.stateless,
-        rotate=config.rotate,
-        seed=config.seed,
-    )

@@ -125,13 +125,37 @@ def test_each_document_has_its_tail(tmp_path: Path) -> None:
     folder.mkdir()
     for number in range(3):
         (folder / f"{number}.txt").write_text("".join(SENTENCES[number * 20 : number * 20 + 20]), "utf-8")
-    run = tiny.run_on(tmp_path, "a", folder, read=ReadConfig(documents=True))
+    run = tiny.run_on(tmp_path, "a", folder, read=ReadConfig(documents=True, boundary=False))
     path = run / "iteration-000010.safetensors"
     found = measure([path])
     tails = [text[int(len(text) * 0.75) :] for text in ("".join(SENTENCES[n : n + 20]) for n in (0, 20, 40))]
     assert found.characters == sum(map(len, tails))
     assert found.ngrams is not None
     assert measure([path], length=len(tails[0]) + 5).characters == len(tails[0]) + 5
+
+
+def test_whole_documents_are_measured_from_their_first_character_on(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for number in range(8):
+        (folder / f"{number}.txt").write_text("".join(SENTENCES[number * 7 : number * 7 + 7]), "utf-8")
+    runs = [
+        tiny.run_on(tmp_path, name, folder, seed, read=ReadConfig(documents=True)) for seed, name in enumerate("ab")
+    ]
+    source = corpus.read(folder, ReadConfig(documents=True))
+    held_out = source.split(0.25, TrainConfig().val_max).held_out
+    documents = [source.vocabulary.decode(source.ids[start : stop - 1]) for _, start, stop in held_out]
+    found = measure([run / "iteration-000010.safetensors" for run in runs])
+    assert 1 <= len(documents) < 8
+    assert found.characters == sum(map(len, documents))
+    assert found.ngrams is not None
+    # A text of one document, for a model of documents and for one without: the same characters of both.
+    plain = tiny.run_on(tmp_path, "c", folder / "0.txt")
+    paths = [run / "iteration-000010.safetensors" for run in (runs[0], plain)]
+    other = tmp_path / "other.txt"
+    other.write_text("A text that none has seen.", "utf-8")
+    assert measure(paths, str(other)).characters == 25
+    assert measure(paths[:1], str(other)).characters == 26
 
 
 def test_compare_measures_several_runs_and_says_which_is_better(tmp_path: Path, text: Path) -> None:

@@ -16,7 +16,8 @@ from torch.func import functional_call
 
 from charrnn.config import Cell, ModelConfig
 from charrnn.network.torch_model import CharModel, LayerStates, detached
-from charrnn.training.windows import IGNORED, DocumentStreams
+from charrnn.training.document_windows import DocumentStreams
+from charrnn.training.windows import IGNORED
 
 V = 11
 CELLS = get_args(Cell)

@@ -152,8 +152,32 @@ def test_documents_joined_by_hand(tmp_path: Path) -> None:
 
 
 def test_documents_apart_by_hand(tmp_path: Path) -> None:
-    paths = [write(tmp_path, data, name) for name, data in (("x", b"abcdefghij"), ("y", b"k"), ("z", b"lmnop"))]
+    paths = [write(tmp_path, data, name) for name, data in (("x", b"abb"), ("y", b"cd"), ("z", b"acab"))]
     read = corpus.read(paths, ReadConfig(documents=True))
+    assert read.ids.tolist() == [4, 0, 1, 1, 4, 2, 3, 4, 0, 2, 0, 1, 4]
+    assert read.vocabulary.boundary_id == 4
+    assert read.vocabulary.characters == ("a", "b", "c", "d", "")
+    assert read.boundaries is not None
+    assert read.boundaries.tolist() == [0, 4, 7, 12]
+    assert [document.start for document in read.documents] == [1, 5, 8]
+    assert (read.text, read.characters, read.document_count) == ("abb\n\ncd\n\nacab", 9, 3)
+    assert read.alphabet.characters == ("a", "b", "c", "d")
+    assert read.counts.tolist() == [3, 3, 2, 1]
+    assert read.describe()["characters"] == 9
+    rare = corpus.read(paths, ReadConfig(documents=True, min_count=3))
+    assert rare.ids.tolist() == [3, 0, 1, 1, 3, 2, 2, 3, 0, 2, 0, 1, 3]
+    as_bytes = corpus.read(paths, ReadConfig(documents=True, bytes=True))
+    assert as_bytes.ids.tolist() == [256, 97, 98, 98, 256, 99, 100, 256, 97, 99, 97, 98, 256]
+    assert as_bytes.text == read.text
+
+
+def test_documents_of_older_runs(tmp_path: Path) -> None:
+    """They had no boundary, and the end of each was held out: their runs are resumed and measured so."""
+    paths = [write(tmp_path, data, name) for name, data in (("x", b"abcdefghij"), ("y", b"k"), ("z", b"lmnop"))]
+    old = ReadConfig.from_dict({"documents": True})
+    assert old == ReadConfig(documents=True, boundary=False)
+    assert ReadConfig.from_dict({"documents": False}) == ReadConfig()
+    read = corpus.read(paths, old)
     assert read.text == "abcdefghijklmnop"
     assert read.split(0.1).held_out == ((0, 9, 10), (10, 10, 11), (11, 15, 16))
     assert read.split(0.0).held_out == ((0, 10, 10), (10, 11, 11), (11, 16, 16))

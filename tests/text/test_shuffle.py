@@ -20,7 +20,7 @@ LINES = ReadConfig(shuffle="lines")
 @given(st.text("ab\n", max_size=40), st.integers(0, 5))
 def test_lines_are_the_same_in_another_order(text: str, seed: int) -> None:
     ids = np.frombuffer(text.encode(), dtype=np.uint8)
-    mixed = b"".join(piece.tobytes() for piece in shuffling.shuffled(ids, 10, seed)).decode()
+    mixed = b"".join(piece.tobytes() for piece in shuffling.shuffled(ids, shuffling.Segments(10), seed)).decode()
     assert len(mixed) == len(text)
     assert mixed.endswith("\n") or not text.endswith("\n")
     assert sorted(mixed.split("\n")) == sorted(text.split("\n"))

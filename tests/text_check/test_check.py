@@ -50,10 +50,22 @@ def test_baseline_is_that_of_the_text_before_the_held_out_text() -> None:
 def test_baseline_of_documents_counts_in_each(tmp_path: Path) -> None:
     for name, text in (("a.txt", TEXT[:1000]), ("b.txt", TEXT[1000:1500])):
         (tmp_path / name).write_text(text, "utf-8")
-    read = corpus.read(tmp_path, ReadConfig(documents=True))
+    read = corpus.read(tmp_path, ReadConfig(documents=True, boundary=False))  # as in runs of older versions
     train = np.concatenate((read.ids[0:900], read.ids[1000:1450]))
     held_out = np.concatenate((read.ids[900:1000], read.ids[1450:1500]))
     assert text_check.summarize(read).baseline == ngrams.kneser_ney(train, held_out, len(read.vocabulary))
+
+
+def test_baseline_of_whole_documents_counts_their_boundaries(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}.txt").write_text(TEXT[number * 300 : number * 300 + 300], "utf-8")
+    read = corpus.read(tmp_path, ReadConfig(documents=True))
+    [(context, start, stop)] = read.split(0.1).held_out
+    train = np.concatenate((read.ids[0 : context + 1], read.ids[stop - 1 :]))
+    edges = [span.stop for span in read.split(0.1).training]
+    train = np.concatenate([read.ids[first:last] for first, last in read.split(0.1).training])
+    assert edges[-1] in (context + 1, len(read))
+    assert text_check.summarize(read).baseline == ngrams.kneser_ney(train, read.ids[start:stop], len(read.vocabulary))
 
 
 def test_baseline_of_a_long_text_says_what_it_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError,
 from charrnn.network.torch_model import entering
 from charrnn.runs.checkpoint import Tensors
 from charrnn.text import corpus, id_cache
-from charrnn.training import validation
+from charrnn.training import streams, validation
 from charrnn.training.events import Evaluated, Progress, Snapshot
 from charrnn.training.resume import resume_point
 from charrnn.training.trainer import Trainer
@@ -357,15 +357,18 @@ def test_training_learns() -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_every_document_is_read_from_zero_and_alone(tmp_path: Path, cell: Any) -> None:
+def test_every_document_is_read_from_zero_and_alone(tmp_path: Path, cell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every loss is that of its document read by itself, from a zero state, one character at a time."""
+    monkeypatch.setattr(streams, "PACK", 0)
     source = documents(tmp_path)
     network = dataclasses.replace(MODEL_CONFIG, model=cell)
     # One stream: of several, some begin in the middle of a document.
     training = Trainer(source, network, dataclasses.replace(TRAIN_CONFIG, batch_size=1), device="cpu")
     model = training.model
     expected: dict[tuple[int, ...], float] = {}  # what was read of a document so far -> loss of the character after it
-    for first, stop in source.split(0.1, 1_000_000).training:
+    spans = source.split(0.1, 1_000_000).documents
+    assert spans is not None
+    for first, stop in spans.tolist():
         ids = source.ids[first:stop].tolist()
         state = model.zero_state(1)
         for at in range(len(ids) - 1):

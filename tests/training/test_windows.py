@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
-from charrnn.training.windows import IGNORED, DocumentStreams, Streams, gather, shuffled
+from charrnn.training.document_windows import DocumentStreams
+from charrnn.training.windows import IGNORED, Streams, gather, shuffled
 
 
 class Counting:

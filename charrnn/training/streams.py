@@ -1,0 +1,41 @@
+"""Which windows a text is trained in."""
+
+from __future__ import annotations
+
+from charrnn.config import TrainConfig
+from charrnn.text.corpus import Corpus
+from charrnn.text.spliced import Spliced
+from charrnn.text.split import Split
+from charrnn.training.document_windows import DocumentStreams
+from charrnn.training.windows import Streams
+
+PACK = 8  # windows that short documents share; with one, documents of more than half a window would waste the rest
+
+
+def streams_of(corpus: Corpus, split: Split, config: TrainConfig) -> Streams | DocumentStreams:
+    """The training text as windows.
+
+    Args:
+        corpus: The text, joined or of many documents.
+        split: Which spans of it are trained on.
+        config: The windows' size and order.
+
+    Returns:
+        Windows by index: of one text's streams, or of documents kept apart.
+
+    Raises:
+        CorpusError: The text does not fill one window of every stream.
+    """
+    shape = (config.batch_size, config.seq_length, config.effective_shift)
+    if corpus.apart:
+        spans, pack = (split.training, 0) if split.documents is None else (split.documents, PACK * config.seq_length)
+        return DocumentStreams(corpus.ids, spans, *shape, stateless=config.stateless, seed=config.seed, pack=pack)
+    from_the_beginning = len(split.training) == 1 and split.training[0].start == 0
+    return Streams(
+        corpus.ids if from_the_beginning else Spliced(corpus.ids, split.training),
+        *shape,
+        stop=split.training_size,
+        stateless=config.stateless,
+        rotate=config.rotate,
+        seed=config.seed,
+    )
