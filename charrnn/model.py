@@ -173,8 +173,9 @@ class Model:
             prime: What was read before; "" is a newline. Or a state to go on from.
 
         Returns:
-            The probability of each character, the likeliest first; together they are 1. "" is the end of a document. A byte that is no character by
-            itself, of a model of bytes, is a surrogate (Python's "surrogateescape").
+            The probability of each character, the likeliest first; together they are 1. The end of a document, of
+            a model of documents kept apart, is "". A byte that is no character by itself, of a model of bytes, is a
+            surrogate (Python's "surrogateescape").
 
         Raises:
             VocabularyError: The prime has characters that the model has never seen.
