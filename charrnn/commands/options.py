@@ -165,6 +165,11 @@ def report(problems: list[str]) -> None:
     """Name what was skipped on standard error. Raises Exit with code 1 if there was anything."""
     sys.stdout.flush()
     for problem in problems:
-        print(f"charrnn: skipped: {visible(problem)}", file=sys.stderr)
+        tell_skipped(problem)
     if problems:
         raise typer.Exit(1)
+
+
+def tell_skipped(problem: str) -> None:
+    """Name a thing that was skipped on standard error."""
+    print(f"charrnn: skipped: {visible(problem)}", file=sys.stderr)

@@ -11,7 +11,7 @@ import typer
 from charrnn.commands import later_states
 from charrnn.commands.completion import models
 from charrnn.commands.options import RUNS, CheckpointDir, TextLength, with_options
-from charrnn.commands.options import report as tell_skipped
+from charrnn.commands.options import report as report_skipped
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
 from charrnn.errors import CharrnnError, UsageError
 
@@ -75,7 +75,7 @@ def report(
     for path, content in contents:
         _write(path, content)
     later_states.tell_of_named(paths or [], checkpoint_dir)
-    tell_skipped(list(collected.problems))
+    report_skipped(list(collected.problems))
 
 
 def _check(path: Path) -> None:

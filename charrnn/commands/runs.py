@@ -11,7 +11,7 @@ import typer
 from charrnn.commands import later_states
 from charrnn.commands.arguments import Command, Group
 from charrnn.commands.completion import models
-from charrnn.commands.options import RUNS, CheckpointDir, Json, print_json, report, was_typed
+from charrnn.commands.options import RUNS, CheckpointDir, Json, print_json, report, tell_skipped, was_typed
 from charrnn.config import CHECKPOINT_DIR
 from charrnn.errors import UsageError
 
@@ -63,7 +63,7 @@ def show(
 
     outer_dir, outer_json = context.obj  # the options may stand before the verb, too
     root = checkpoint_dir if was_typed(context, "checkpoint_dir") else outer_dir
-    facts = listing.provenance(path := find_checkpoint(checkpoint, root))
+    facts = listing.provenance(path := find_checkpoint(checkpoint, root, tell_skipped))
     later_states.tell_of_found(checkpoint, path, root)
     if as_json or outer_json:
         print_json(facts)

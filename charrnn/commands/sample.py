@@ -11,7 +11,16 @@ import typer
 
 from charrnn.commands import later_states
 from charrnn.commands.completion import models
-from charrnn.commands.options import CheckpointDir, Device, JsonLines, SamplingThreads, Typed, use_threads, with_options
+from charrnn.commands.options import (
+    CheckpointDir,
+    Device,
+    JsonLines,
+    SamplingThreads,
+    Typed,
+    tell_skipped,
+    use_threads,
+    with_options,
+)
 from charrnn.commands.prompt import Prompt
 from charrnn.commands.sample_output import NoveltySearch, TextPrinter
 from charrnn.commands.stdout import Output, to_the_end
@@ -125,9 +134,11 @@ def _checkpoints(named: Path | None, checkpoint_dir: Path, *, every_snapshot: bo
     if every_snapshot:
         run = find_run(named, checkpoint_dir) if named else newest_run(checkpoint_dir)
         paths = [snapshot.path for snapshot in run.snapshots] or [run.best.path]
+        for problem in run.problems:
+            tell_skipped(problem)
         later_states.tell([run])
     else:
-        paths = [find_checkpoint(named, checkpoint_dir)]
+        paths = [find_checkpoint(named, checkpoint_dir, tell_skipped)]
         later_states.tell_of_found(named, paths[0], checkpoint_dir)
     return map(load, paths)
 

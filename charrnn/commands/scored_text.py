@@ -106,7 +106,7 @@ def of_each(
     failure: CharrnnError | None = None
     for model in models or [""]:
         try:
-            loaded = load(path := find_checkpoint(Path(model) if model else None, root))
+            loaded = load(path := find_checkpoint(Path(model) if model else None, root, problems.append))
             later_states.tell_of_found(Path(model) if model else None, path, root)
             measured.append(measure(model or path.parent.name, path, loaded))
         except (CorpusError, UsageError):  # of the text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from charrnn.config import CHECKPOINT_DIR
@@ -117,13 +118,16 @@ def find_file(where: Path, root: Path = CHECKPOINT_DIR) -> Path | None:
     return None
 
 
-def find_checkpoint(where: Path | None, root: Path = CHECKPOINT_DIR) -> Path:
+def find_checkpoint(
+    where: Path | None, root: Path = CHECKPOINT_DIR, warn: Callable[[str], None] = lambda _: None
+) -> Path:
     """The file to load.
 
     Args:
         where: A checkpoint, as `find_file` finds it; or a run, whose best snapshot is taken, by path or by name below
             `root`; None: the newest run.
         root: The directory of runs.
+        warn: Is told of each file of the run that should be a checkpoint and is not: it may have been the best.
 
     Returns:
         The path of a checkpoint.
@@ -131,9 +135,13 @@ def find_checkpoint(where: Path | None, root: Path = CHECKPOINT_DIR) -> Path:
     Raises:
         RunError: There is none.
     """
-    if where is None:
-        return newest_run(root).best.path
-    return find_file(where, root) or find_run(where, root).best.path
+    if where is not None and (file := find_file(where, root)) is not None:
+        return file
+    run = newest_run(root) if where is None else find_run(where, root)
+    path = run.best.path
+    for problem in run.problems:
+        warn(problem)
+    return path
 
 
 def named_like(typed: str, root: Path = CHECKPOINT_DIR) -> list[str]:

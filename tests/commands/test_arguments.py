@@ -250,3 +250,18 @@ def test_settings_that_change_nothing_are_said(line: CommandLine) -> None:
     assert "--plateau-factor changes nothing: it counts only with --decay plateau" in said
     assert "--sample-prime changes nothing" in said
     assert said.count("changes nothing") == 3
+
+
+def test_a_snapshot_that_was_cut_short_is_passed_over_aloud(line: CommandLine) -> None:
+    tiny.run(Path("checkpoints"), "broken", {10: 2.0, 20: 3.0})
+    best = Path("checkpoints/broken/iteration-000010.safetensors")
+    best.write_bytes(best.read_bytes()[:-100])
+    for verb, *more in (("sample", "-n", "5"), ("sample", "--every-snapshot", "-n", "5"), ("runs", "show")):
+        done = line(verb, *more, "broken")
+        assert done.returncode == 0
+        assert (
+            "skipped: checkpoints/broken/iteration-000010.safetensors: is a charrnn checkpoint that was cut short"
+            in (done.stderr.decode())
+        )
+    done = line("score", "broken", "novel.txt")
+    assert (done.returncode, b"was cut short" in done.stderr, b"broken" in done.stdout) == (1, True, True)
