@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -27,13 +28,12 @@ _PROBES = 1000  # windows of the held-out text that are looked for
 _SEARCHED, _AT_ONCE = 16_000_000, 1 << 20  # characters of the training text
 _COPIED = 0.3  # of the windows; more are no quotations, refrains or licences
 _TRAINED, _MEASURED, _BLOCK = 400_000, 40_000, 4_000  # characters
-_CONTROLS = 8  # passages of the training text that the held-out text is compared with
+_CONTROLS = 6  # passages of the training text that the held-out text is compared with
 _ORDER = 5
 _FEWEST = 3_000  # characters of either, to know how surprising a text is
-_HARDER = 0.35  # bits per character
-_HARDER_IN_ORDER = 0.1  # the same, of a list of long lines in order: of short ones their order is all there is
-_HARDER_SHARE = 0.15  # of those that the other passages take
-_EASIER_SHARE = 0.5  # the same, by which it is a text of too little to measure
+_FAR = 0.02  # of the frequencies of characters from the rest: bits of their Jensen-Shannon divergence
+_FARTHER = 2  # times as far as any other part of the text
+_HARDER = 0.1  # bits per character, of the end of a list in order
 
 
 def examined(corpus: Corpus, split: Split) -> Corpus:
@@ -56,9 +56,8 @@ def examine(corpus: Corpus, split: Split) -> list[Finding]:
     """
     if copied := list(copied_passages(corpus, split)):  # which explains the others
         return copied
-    bits = measure(corpus, split)
-    in_order = list(list_check.sorted_lines(corpus, split, bits is not None and bits.harder(_HARDER_IN_ORDER)))
-    other = [] if in_order or bits is None else another_kind(corpus, split, bits)
+    in_order = list(list_check.sorted_lines(corpus, split, partial(is_harder, corpus, split)))
+    other = [] if in_order else another_kind(corpus, split)
     return [*in_order, *other, *list_check.repeated_items(corpus)]
 
 
@@ -101,79 +100,63 @@ def _hashes(ids: Ids) -> NDArray[np.uint64]:
     return cast("NDArray[np.uint64]", hashes)
 
 
-@dataclass(frozen=True, slots=True)
-class PassageBits:
-    """Bits per character that n-grams take for held-out text, and for passages left out of the training text."""
+def another_kind(corpus: Corpus, split: Split) -> Iterator[Finding]:
+    """A held-out text of another kind than the training text: code after prose, another language, a list.
 
-    held_out: float
-    passages: tuple[float, ...]
-    extreme: tuple[int, int]  # where the pieces of the held-out text are that they take the least and the most for
+    It is known by how frequent its characters are: they are farther from those of the rest than any other part's.
+    """
+    passages, regions = _controls(split)
+    if split.training_size < _FEWEST or split.held_out_size < _FEWEST / 10 or not passages:
+        return
+    spans = _cut(_sampled([(start, stop) for _, start, stop in split.held_out], _MEASURED, _BLOCK), _BLOCK)
+    rest = _shares(corpus, _sampled(_without(split.training, regions), _TRAINED, _BLOCK))
+    distance = _distance(_shares(corpus.measured, spans), rest)
+    farthest = max(_distance(_shares(corpus, [passage]), rest) for passage in passages)
+    if distance < max(_FAR, _FARTHER * farthest):
+        return
+    where = ""
+    if len(corpus.documents) > 1 and not corpus.validation:
+        start, stop = max(spans, key=lambda span: _distance(_shares(corpus, [span]), rest))
+        index = bisect_right(corpus.documents, (start + stop) // 2, key=lambda document: document.start) - 1
+        where = f", most of all in {corpus.documents[index].name}"
+    times = f"{distance / max(farthest, _FAR / _FARTHER):.0f} times as far off as any other part's"
+    yield Finding(
+        kind="held-out-of-another-kind",
+        message=f"what is held out is of another kind than the rest: its characters' frequencies are {times}{where}",
+        advice=_advice(corpus, split),
+        count=split.held_out_size,
+    )
 
-    @property
-    def elsewhere(self) -> float:
-        """The mean of the passages."""
-        return sum(self.passages) / len(self.passages)
 
-    def harder(self, least: float = _HARDER) -> bool:
-        """Whether the held-out text is harder than any of the passages, and by so much than they are on average."""
-        return self.held_out - self.elsewhere > least and self.held_out > max(self.passages)
-
-    @property
-    def easier(self) -> bool:
-        """Whether the held-out text is so much easier that there is less in it to be learnt."""
-        easier = self.held_out < min(_EASIER_SHARE * self.elsewhere, *self.passages)
-        return easier and self.elsewhere - self.held_out > _HARDER
+def _shares(corpus: Corpus, spans: Spans) -> NDArray[np.float64]:
+    """How frequent each character of the vocabulary is in spans, (V,)."""
+    counts = np.bincount(corpus.joined(spans), minlength=len(corpus.vocabulary))
+    return cast("NDArray[np.float64]", counts / counts.sum())
 
 
-def measure(corpus: Corpus, split: Split) -> PassageBits | None:
-    """Measure an n-gram model of the training text on the held-out text, and on passages left out of the former.
+def _distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """The Jensen-Shannon divergence of two distributions, (V,) each: bits, 0 to 1."""
+    middle = (first + second) / 2
+    parts = [share[share > 0] * np.log2(share[share > 0] / middle[share > 0]) for share in (first, second)]
+    return float(sum(part.sum() for part in parts)) / 2
 
-    Args:
-        corpus: The text.
-        split: What is held out of it.
 
-    Returns:
-        The bits; None where there is too little of either.
+def is_harder(corpus: Corpus, split: Split) -> bool:
+    """Whether an n-gram model of the training text takes more bits for the held-out text than for any other part.
 
     Raises:
         CorpusError: Its ids cannot be read.
     """
-    passages = _controls(split)
-    if split.training_size < _FEWEST or split.held_out_size < _FEWEST / 10 or not passages:
-        return None
-    training = corpus.joined(_sampled(_without(split.training, passages), _TRAINED, _BLOCK))
-    spans = _cut(_sampled([(start, stop) for _, start, stop in split.held_out], _MEASURED, _BLOCK), _BLOCK)
-    pieces = [corpus.measured.ids[start:stop] for start, stop in spans]
-    pieces += [corpus.ids[start:stop] for start, stop in passages]
-    joined = cast("Ids", np.concatenate(pieces))
-    *_, surprise = ngrams.surprises(training, joined, len(corpus.vocabulary), _ORDER)
+    passages, regions = _controls(split)
+    if not passages:
+        return False
+    training = corpus.joined(_sampled(_without(split.training, regions), _TRAINED, _BLOCK))
+    held_out = corpus.joined(_sampled([(start, stop) for _, start, stop in split.held_out], _MEASURED, _BLOCK))
+    pieces = [held_out, *(corpus.ids[start:stop] for start, stop in passages)]
+    *_, surprise = ngrams.surprises(training, cast("Ids", np.concatenate(pieces)), len(corpus.vocabulary), _ORDER)
     parts = np.split(surprise, np.cumsum([len(piece) for piece in pieces])[:-1])
-    by_piece = [float(part.mean()) for part in parts]
-    held_out = by_piece[: len(spans)]
-    return PassageBits(
-        held_out=float(np.concatenate(parts[: len(spans)]).mean()),
-        passages=(*by_piece[len(spans) :],),
-        extreme=(sum(spans[int(np.argmin(held_out))]) // 2, sum(spans[int(np.argmax(held_out))]) // 2),
-    )
-
-
-def another_kind(corpus: Corpus, split: Split, bits: PassageBits) -> Iterator[Finding]:
-    """A held-out text of another kind than the training text: code after prose, another language, a list."""
-    harder = bits.harder(max(_HARDER, _HARDER_SHARE * bits.elsewhere))
-    if not harder and not bits.easier:
-        return
-    where = ""
-    if len(corpus.documents) > 1 and not corpus.validation:
-        place = bits.extreme[harder]
-        index = bisect_right(corpus.documents, place, key=lambda document: document.start) - 1
-        where = f", most of all in {corpus.documents[index].name}"
-    figures = f"n-grams take {bits.held_out:.2f} bits there, {bits.elsewhere:.2f} elsewhere"
-    yield Finding(
-        kind="held-out-of-another-kind",
-        message=f"what is held out is of another kind: {figures}{where}",
-        advice=_advice(corpus, split),
-        count=split.held_out_size,
-    )
+    here, *others = (float(part.mean()) for part in parts)
+    return here > max(others) and here > sum(others) / len(others) + _HARDER
 
 
 def _advice(corpus: Corpus, split: Split) -> str:
@@ -186,21 +169,23 @@ def _advice(corpus: Corpus, split: Split) -> str:
     return f"--val-at spread{shuffle} holds out some of every kind, --val-text FILE a text of your own."
 
 
-def _controls(split: Split) -> Spans:
-    """Passages spread over the training text, a tenth of it together at most."""
-    training: Spans = [(start, stop) for start, stop in split.training]
-    length = min(_MEASURED // _CONTROLS, split.training_size // (10 * _CONTROLS))
-    wide = [(start, stop) for start, stop in training if stop - start > length]
+def _controls(split: Split) -> tuple[Spans, Spans]:
+    """Passages spread over the training text, and the regions around them that are left out with them.
+
+    A region is as long as the held-out text, if half of the training text is left: what is held out may be a whole
+    file, of which nothing is known either.
+    """
+    length = min(split.held_out_size, split.training_size // (2 * _CONTROLS))
+    wide = [(start, stop) for start, stop in split.training if stop - start > length]
     room = sum(stop - start - length for start, stop in wide)
-    if length < 1 or room < 2 * _CONTROLS * length:
-        return []
+    if length < 1 or room < _CONTROLS * length:
+        return [], []
     offsets = ((np.arange(_CONTROLS) + 0.5) * room / _CONTROLS).astype(np.int64)
     starts = _places(wide, offsets, length)
-    return [
-        (start, start + length)
-        for index, start in enumerate(starts)
-        if not index or start >= starts[index - 1] + length
-    ]
+    apart = [start for index, start in enumerate(starts) if not index or start >= starts[index - 1] + length]
+    measured = min(length, _MEASURED // _CONTROLS)
+    inset = (length - measured) // 2
+    return [(start + inset, start + inset + measured) for start in apart], [(start, start + length) for start in apart]
 
 
 def _without(spans: Spans, removed: Spans) -> Spans:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from charrnn import formatting
@@ -24,13 +24,13 @@ _SENTENCES = 0.3  # of them, at most, that end as sentences and verses do
 _NUMBERED = re.compile(r"^[\W\d_]+")
 
 
-def sorted_lines(corpus: Corpus, split: Split, harder: bool) -> Iterator[Finding]:
+def sorted_lines(corpus: Corpus, split: Split, is_harder: Callable[[], bool]) -> Iterator[Finding]:
     """Lines in alphabetical order, so that their end has other words than the rest.
 
     Args:
         corpus: The text.
         split: What is held out of it.
-        harder: Whether its end is harder than other parts of it: without that, long lines may be in order.
+        is_harder: Whether its end is harder than other parts of it; if it is not, long lines may be in order.
 
     Yields:
         A finding, if it is so, whose count is the characters held out.
@@ -44,11 +44,13 @@ def sorted_lines(corpus: Corpus, split: Split, harder: bool) -> Iterator[Finding
     lines = corpus.vocabulary.decode(corpus.ids[held_out.start : held_out.stop][:_PIECE]).split("\n")
     words = [line.strip() for line in lines[1:-1] if line.strip()]
     long = sum(map(len, words)) > _SHORT * len(words)
-    if len(pairs) < _FEWEST or not words or (long and not harder):
+    if len(pairs) < _FEWEST or not words:
         return
     rising = sum(first < second for first, second in pairs) / len(pairs)
     on_the_whole = sum(first < second for first, second in ends) / max(1, len(ends))
     if max(rising, 1 - rising) < _IN_ORDER or (ends and max(on_the_whole, 1 - on_the_whole) < 0.8):
+        return
+    if long and not is_harder():
         return
     yield Finding(
         kind="sorted-lines",
