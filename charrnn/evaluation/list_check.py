@@ -21,7 +21,7 @@ _SHORT = 40  # characters of a line on average: longer ones are sentences
 _IN_ORDER = 0.9  # of the pairs of lines that follow each other; in no order it is a half
 _REPEATED = 0.05  # of the lines
 _SENTENCES = 0.3  # of them, at most, that end as sentences and verses do
-_NUMBERED = re.compile(r"^[\W\d_]+")
+_NUMBERS = re.compile(r"^[\W\d_]+|\d+")
 
 
 def sorted_lines(corpus: Corpus, split: Split, is_harder: Callable[[], bool]) -> Iterator[Finding]:
@@ -68,13 +68,13 @@ def _places(size: int) -> Sequence[int]:
 
 
 def _keys(corpus: Corpus, start: int) -> list[str]:
-    """What the lines of a piece are sorted by: letters without case or accents, and without numbers before them."""
+    """What the lines of a piece are sorted by: letters without case or accents, and without numbers."""
     length = min(_PIECE, max(1, len(corpus) // _PIECES))
     lines = corpus.vocabulary.decode(corpus.ids[start : start + length]).split("\n")
     whole = lines[bool(start) : -1 if start + length < len(corpus) else None]
     decomposed = (unicodedata.normalize("NFKD", line.casefold()) for line in whole)
     plain = ("".join(c for c in line if not unicodedata.combining(c)) for line in decomposed)
-    return [key for line in plain if (key := _NUMBERED.sub("", line))]
+    return [key for line in plain if (key := _NUMBERS.sub("", line))]
 
 
 def repeated_items(corpus: Corpus) -> Iterator[Finding]:

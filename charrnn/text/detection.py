@@ -98,9 +98,9 @@ def detect(source: Source, errors: str = "strict") -> str:
     survey = survey_utf8(source)
     if not survey.bad:
         return "utf-8"
-    if not survey.damaged and not survey.mixed:
+    if not survey.damaged:
         guess = guess_encoding(source, survey.first_bad)
-        if guess is not None and guess.safe:
+        if guess is not None and guess.safe and (guess.likely[0] in legacy_encodings.EAST_ASIAN or not survey.mixed):
             return guess.likely[0]
     if errors == "replace":
         return "utf-8"

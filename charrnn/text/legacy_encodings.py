@@ -163,23 +163,24 @@ def _proper_case(word: str) -> bool:
 _KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
 _WIDE = re.compile("[\u3041-\u30fe\u3400-\u9fff\uac00-\ud7a3]")
 _WIDE_PUNCTUATION = re.compile("[\u00b7×\u2010-\u2026\u3000-\u303f\uff01-\uff60]")
-_EAST_ASIAN = (  # encodings, and the lead bytes of their commonest characters; Japanese is known by its kana
+_LEADING = (  # encodings, and the lead bytes of their commonest characters; Japanese is known by its kana
     ("euc_jp", 0, 0),
     ("cp932", 0, 0),
     ("cp949", 0xB0, 0xC8),
     ("big5", 0xA4, 0xC6),
     ("gb18030", 0xB0, 0xD7),
 )
+EAST_ASIAN = tuple(name for name, _, _ in _LEADING)  # of which a part of the bytes may happen to be UTF-8
 
 
 def _east_asian(data: bytes) -> str | None:
     """The encoding of Japanese, Korean or Chinese text, by the characters that are commonest in each."""
-    for encoding, text in _readings(data, tuple(name for name, _, _ in _EAST_ASIAN)):
+    for encoding, text in _readings(data, EAST_ASIAN):
         wide = _WIDE.findall(text)
         beyond = sum(not character.isascii() for character in text)
         if len(wide) < _FEWEST or len(wide) + len(_WIDE_PUNCTUATION.findall(text)) < _ENOUGH * beyond:
             continue
-        first, last = next((first, last) for name, first, last in _EAST_ASIAN if name == encoding)
+        first, last = next((first, last) for name, first, last in _LEADING if name == encoding)
         if not first:
             if len(_KANA.findall(text)) >= 0.2 * len(wide):
                 return encoding

@@ -76,7 +76,8 @@ def test_the_entries_of_a_dictionary_may_be_in_order() -> None:
     assert "sorted-lines" not in found("\n\n".join(f"{entry[:60]}\n    {entry[60:]}" for entry in entries))
 
 
-def test_times_are_no_alphabet() -> None:
+def test_numbers_are_no_alphabet() -> None:
+    assert "sorted-lines" not in found("\n".join(f'{{"text": "hello {n}"}}' for n in range(3000)))
     rng = random.Random(0)
     log = [
         f"2026-01-{n // 100:02d} {n % 24:02d}:00 {rng.choice(['info', 'warn', 'error'])} x" for n in range(100, 3000)

@@ -81,6 +81,14 @@ def test_other_forms_are_known(tmp_path: Path, encoding: str) -> None:
     assert corpus.read(write(tmp_path / "a.txt", text.encode(encoding))).text == text
 
 
+@pytest.mark.parametrize("encoding", ["shift-jis", "euc-jp"])
+def test_bytes_of_other_encodings_that_happen_to_be_utf8(tmp_path: Path, encoding: str) -> None:
+    text = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n" * 300
+    path = write(tmp_path / "a.txt", text.encode(encoding))
+    assert corpus.read(path).text == text
+    assert detection.survey_utf8(sources.gather([path])[0]).valid > 100
+
+
 def test_all_that_cannot_be_decoded_are_named_at_once(tmp_path: Path) -> None:
     utf8, windows = write(tmp_path / "u.txt", FRENCH.encode()), write(tmp_path / "w.txt", FRENCH.encode("cp1252"))
     chinese = write(tmp_path / "z.txt", "春眠不觉晓，处处闻啼鸟。\n".encode("gb18030"))
