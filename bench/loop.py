@@ -108,7 +108,7 @@ def main() -> None:
                     peaks.append(peak(torch, dtype))
                     bare_times.append(bare)
                     loop_times.append(whole)
-            loop.close()  # type: ignore[attr-defined]
+            loop.close()
         ratios = [b / a for a, b in zip(bare_times, loop_times, strict=True)]
         low, median, high = statistics.quantiles(ratios, n=4)
         per_block, rate = BLOCK * batch * length, statistics.median(loop_times)

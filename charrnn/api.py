@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import ModelConfig, ReadConfig, StartConfig, TrainConfig, describe, settings_of, synonyms
+from charrnn.config import (
+    CHECKPOINT_DIR,
+    LENGTHS,
+    ModelConfig,
+    ReadConfig,
+    TrainConfig,
+    describe,
+    settings_of,
+    synonyms,
+)
 from charrnn.errors import UsageError
 from charrnn.model import Model
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.checkpoint import load as load_checkpoint
 from charrnn.runs.find import find_checkpoint, find_run
 from charrnn.runs.history import read as read_curves
-from charrnn.runs.run import create_run
-from charrnn.text import corpus, known_texts
+from charrnn.text import corpus
+from charrnn.training import following
 from charrnn.training.events import Snapshot
 
 if TYPE_CHECKING:
@@ -81,18 +90,35 @@ def train(
     *,
     checkpoint_dir: str | Path | None = None,
     name: str | None = None,
+    resume: str | Path | None = None,
+    init_from: str | Path | None = None,
+    embedding_from: str | Path | None = None,
+    max_epochs: float | None = None,
     device: str = "auto",
+    threads: int | None = None,
     preset: str = "auto",
     **settings: Any,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Train a model, and follow it.
+
+    Closing the iterator ends the training, and so do `break`, an exception in the loop and Ctrl-C. A run that is kept
+    can then be resumed, exactly as if it had never stopped.
 
     Args:
         text: What `charrnn train` takes (paths of files and folders, names of known texts), a Corpus
-            (`charrnn.text.corpus.from_text` makes one of a string), or None for the bundled novel.
+            (`charrnn.text.corpus.from_text` makes one of a string), or None for the bundled novel; of a run that goes
+            on None is the text that it has, where it lies in files.
         checkpoint_dir: Where everything is kept in a run directory, as by `charrnn train`; None: nothing is written.
         name: Of the run; None: after the text, numbered.
+        resume: A run to go on with, by its path, or by its name in `checkpoint_dir` or `checkpoints`. Of the settings
+            only iterations, max_epochs and time, which count all that the run has, and those that change no weight
+            may be others than it has.
+        init_from: A checkpoint or run whose weights to begin with, matched by character; the network is its.
+        embedding_from: A checkpoint or run of which to take only the embedding.
+        max_epochs: Times to read the text, instead of iterations.
         device: One of auto, cpu, cuda or mps.
+        threads: CPU threads to train with, which sets those of torch in this process; None: as many as torch has, of
+            a run that goes on as many as it had.
         preset: One of auto, quick, small, medium or large: chooses what the settings leave open.
         settings: Those of the network, the training and, where a text is read, its reading; listed below.
 
@@ -109,31 +135,22 @@ def train(
     if unknown:
         hint = synonyms.python_advice(unknown[0], set().union(*known.values()))
         raise UsageError(f"unknown settings: {', '.join(unknown)}.", f"{hint} help(charrnn.train) lists them.".lstrip())
-    if "time" in settings and "iterations" in settings:
-        raise UsageError("time and iterations contradict each other.", "Give one of them.")
-    if name is not None and checkpoint_dir is None:
+    beginnings = {"preset": preset, "max_epochs": max_epochs, "init_from": init_from, "embedding_from": embedding_from}
+    given = settings | {key: value for key, value in beginnings.items() if value is not None and value != "auto"}
+    lengths = [length for length in LENGTHS if given.get(length) is not None]
+    if len(lengths) > 1:
+        raise UsageError(f"{' and '.join(lengths)} contradict each other.", "Give one of them.")
+    if name is not None and checkpoint_dir is None and resume is None:
         raise UsageError(f"name {name!r}: is that of a run, and none is kept.", "Give a checkpoint_dir, too.")
-    model, training, reading = ModelConfig.pick(settings), TrainConfig.pick(settings), ReadConfig.pick(settings)
     if isinstance(text, corpus.Corpus) and (names := sorted(known[ReadConfig] & set(settings))):
         raise UsageError(f"{', '.join(names)}: how a text is read; this one has been.", "Give it to from_text.")
-
-    from charrnn.training import torch_import
-
-    torch_import.import_torch()
+    root = CHECKPOINT_DIR if checkpoint_dir is None else Path(checkpoint_dir)
+    machine = following.Machine(device, threads)
+    if resume is not None:
+        return following.resumed(find_run(Path(resume), root), text, given | {"name": name}, machine)
     from charrnn.evaluation.held_out_check import examined
-    from charrnn.training import autotune
-    from charrnn.training.checkpointing import record
 
-    if isinstance(text, corpus.Corpus):
-        source = text if text.validation else corpus.with_validation(text, training.val_text)
-    else:
-        source = corpus.read(text or known_texts.bundled(), reading, val_text=training.val_text)
-    source = examined(source, source.split(training.val_frac, training.val_max, training.val_at))
-    preset = StartConfig.pick({"preset": preset}).preset
-    trainer, _ = autotune.begin(source, preset, model, training, device)
-    if checkpoint_dir is None:
-        return trainer.events()
-    return record(trainer, create_run(Path(checkpoint_dir), name, Path(source.name).stem))
+    return following.begun(text, given, None if checkpoint_dir is None else root, name, machine, examined)
 
 
 train.__doc__ = f"{(train.__doc__ or '').rstrip()}\n\n{textwrap.indent(describe(*_CONFIGS), '    ')}"

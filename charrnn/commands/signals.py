@@ -1,10 +1,10 @@
-"""Signals that ask a training to stop."""
+"""Signals that ask a training to stop, or to save."""
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -44,3 +44,27 @@ def stopping_on_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def saving_on_signal() -> Iterator[Callable[[], bool]]:
+    """SIGUSR1 asks for the resume file to be replaced, where there is such a signal.
+
+    Yields:
+        Whether it has come since the last time that this was asked.
+    """
+    received: list[int] = []
+
+    def asked() -> bool:
+        came = bool(received)
+        received.clear()
+        return came
+
+    if not hasattr(signal, "SIGUSR1"):
+        yield asked
+        return
+    before = signal.signal(signal.SIGUSR1, lambda number, _: received.append(number))
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGUSR1, before)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 
 from charrnn.commands import training_run, training_setup
 from charrnn.commands.options import CheckpointDir, Device, TrainingThreads, Typed, with_options
+from charrnn.commands.signals import saving_on_signal
 from charrnn.commands.text_options import Texts
 from charrnn.config import (
     CHECKPOINT_DIR,
@@ -39,7 +41,8 @@ def train(
 ) -> None:
     """Learn a text, keeping snapshots on the way.
 
-    Standard output shows the snapshots; Ctrl-C stops after the present iteration with everything kept.
+    Standard output shows the snapshots; Ctrl-C stops after the present iteration with everything kept. SIGUSR1 saves,
+    and training goes on.
     """
     lengths = [flag(name) for name in LENGTHS if name in typed]
     if len(lengths) > 1:
@@ -54,13 +57,13 @@ def train(
 
         require()
     where = training_setup.Where(checkpoint_dir, device, threads)
-    going_on = training_setup.resumption(run, where, typed)
-    if going_on is None:
-        begun = training_setup.new(texts, source, reading, start, model, training, run, where, typed)
-    elif run.auto_resume and going_on.complete:
-        training_setup.say(going_on.completion)
-        return
-    else:
-        going_on.require_incomplete()
-        begun = training_setup.resumed(going_on, texts, where)
-    training_run.follow(begun.trainer, begun.run, begun.preset, tensorboard=run.tensorboard, lock=begun.lock)
+    with saving_on_signal() as save, training_setup.resumption(run, where, typed) or nullcontext() as going_on:
+        if going_on is None:
+            begun = training_setup.new(texts, source, reading, start, model, training, run, where, typed)
+        elif run.auto_resume and going_on.complete:
+            training_setup.say(going_on.completion)
+            return
+        else:
+            going_on.require_incomplete()
+            begun = training_setup.resumed(going_on, texts, where)
+        training_run.follow(begun, save, tensorboard=run.tensorboard)

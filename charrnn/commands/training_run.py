@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import typer
 
 from charrnn.commands.signals import stopping_on_signals
+from charrnn.commands.training_setup import Begun
 
 if TYPE_CHECKING:
-    from charrnn.runs.lock import RunLock
-    from charrnn.runs.run import Run
-    from charrnn.training.trainer import Trainer
+    from charrnn.training.events import Event
 
 
-def follow(
-    training: Trainer,
-    run: Run,
-    preset: str | None = None,
-    *,
-    tensorboard: bool = False,
-    lock: RunLock | None = None,
-) -> None:
+def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False) -> None:
     """Train to the end or to a signal.
 
     Args:
-        training: What is trained.
-        run: Where it is kept.
-        preset: By which a new training's settings were chosen; None: by none.
+        begun: What is trained, and where it is kept.
+        save: Asked after every iteration whether to save there.
         tensorboard: Whether its figures are written for TensorBoard, too.
-        lock: That on the run, if it has been taken.
 
     Raises:
         typer.Exit: With 129, 130 or 143, after a signal.
@@ -37,11 +28,21 @@ def follow(
     from charrnn.terminal.progress import Display
     from charrnn.training.checkpointing import record
 
-    display = Display(training, run, preset)
+    training, run = begun.trainer, begun.run
+    display = Display(training, run, begun.preset)
+
+    def save_now() -> bool:
+        """Whether to save. If so, it is said."""
+        if asked := save():
+            display.warn(f"saving at iteration {training.iteration:,}, as a signal asked; training goes on.")
+        return asked
+
     display.plan()
     try:
         with stopping_on_signals() as received:
-            events = record(training, run, stop=lambda: bool(received), warn=display.warn, lock=lock)
+            events: Iterator[Event] = record(
+                training, run, stop=lambda: bool(received), save=save_now, warn=display.warn, lock=begun.lock
+            )
             if tensorboard:
                 from charrnn.training.tensorboard import write_events
 

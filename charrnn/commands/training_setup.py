@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +37,7 @@ class Begun:
     trainer: Trainer
     run: Run
     preset: str | None = None  # by which a new training's settings were chosen
-    lock: RunLock | None = None  # on a run that goes on; a new one is locked when its training begins
+    lock: RunLock | None = None  # of a run that goes on
 
 
 def prepare(threads: int | None) -> None:
@@ -73,13 +72,13 @@ def resumption(run: RunConfig, where: Where, typed: Typed) -> Resumption | None:
     if run.resume is not None:
         if run.auto_resume:
             raise UsageError("--auto-resume and --resume contradict each other; give one of them.")
-        return Resumption.of(find_run(run.resume, where.checkpoint_dir), typed)
+        return Resumption.of(find_run(run.resume, where.checkpoint_dir), typed, say)
     if not run.auto_resume:
         return None
     if run.name is None:
         raise UsageError("--auto-resume: goes on with the run of the given name.", "Name it: --name NAME")
     named = Run(where.checkpoint_dir / run.name)
-    return Resumption.of(named, typed) if named.begun else None
+    return Resumption.of(named, typed, say) if named.begun else None
 
 
 def require_new(run: RunConfig, where: Where) -> None:
@@ -129,34 +128,24 @@ def new(
 
 
 def resumed(going_on: Resumption, texts: Sequence[str] | None, where: Where) -> Begun:
-    """A run's training as it was when its resume file was written, rewound to that iteration, and the run locked.
-
-    Raises:
-        RunError: Another process trains it.
-    """
-    from charrnn.runs.lock import RunLock
+    """A run's training as it was when its resume file was written, rewound to that iteration."""
     from charrnn.runs.run import Run
-    from charrnn.training.resumption import Resumption
 
-    with ExitStack() as stack:
-        lock = stack.enter_context(RunLock(going_on.run, say))
-        going_on = Resumption.of(going_on.run, going_on.given)  # as it is now that nobody else writes it
-        corpus = going_on.read_text(texts, text_options.read)
-        header, run = going_on.checkpoint.header, going_on.run
-        had = header.made_with.get("threads")
-        if where.threads is not None and had is not None and where.threads != had:
-            say(f"with {where.threads} threads instead of {had} the weights will not be the same to the last bit.")
-        prepare(where.threads or had)  # their number is part of being exact
-        from charrnn.training import resume as resuming
+    corpus = going_on.read_text(texts, text_options.read)
+    header, run = going_on.checkpoint.header, going_on.run
+    had = header.made_with.get("threads")
+    if where.threads is not None and had is not None and where.threads != had:
+        say(f"with {where.threads} threads instead of {had} the weights will not be the same to the last bit.")
+    prepare(where.threads or had)  # their number is part of being exact
+    from charrnn.training import resume as resuming
 
-        trainer = resuming.resumed(
-            going_on.checkpoint, corpus, device=where.device, watching=going_on.watching, **going_on.length
-        )
-        if (note := resuming.change_of_rate(trainer, header)) is not None:
-            say(note)
-        run.rewind(trainer.iteration)
-        stack.pop_all()
-    return Begun(trainer, Run(run.path), lock=lock)
+    trainer = resuming.resumed(
+        going_on.checkpoint, corpus, device=where.device, watching=going_on.watching, **going_on.length
+    )
+    if (note := resuming.change_of_rate(trainer, header)) is not None:
+        say(note)
+    run.rewind(trainer.iteration)
+    return Begun(trainer, Run(run.path), lock=going_on.lock)
 
 
 def say(note: Any) -> None:

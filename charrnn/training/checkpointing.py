@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from charrnn.runs.lock import RunLock
 from charrnn.runs.run import Run
 from charrnn.runs.writer import RunWriter
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
+from charrnn.training.interrupts import Interrupted, deferred_interrupts
 from charrnn.training.resume import resume_point
 from charrnn.training.trainer import Trainer
 
@@ -25,18 +26,21 @@ def record(
     run: Run,
     *,
     stop: Callable[[], bool] = lambda: False,
+    save: Callable[[], bool] = lambda: False,
     warn: Callable[[str], None] = lambda message: warnings.warn(message, RuntimeWarning, stacklevel=2),
     lock: RunLock | None = None,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Pass a training's events on, each after it has been written: one that reaches the caller is on disk.
 
-    The resume file is replaced at every snapshot, every minute, at the end, and when the training is to stop; it then
-    keeps a snapshot, too. A file that cannot be written is tried again at the next save, and does not end the training.
+    The resume file is replaced at every snapshot, every minute, at the end, when the iterator is closed or Ctrl-C is
+    pressed, and when the training is to stop; it then keeps a snapshot, too. A file that cannot be written is tried
+    again at the next save, and does not end the training.
 
     Args:
         trainer: Is trained to its end.
         run: Where snapshots, samples, metrics and the resume file are written.
         stop: Asked after every iteration whether to end there.
+        save: Asked after every iteration whether to replace the resume file.
         warn: Is told what cannot be written.
         lock: That on the run, which is released in the end; None: it is taken now.
 
@@ -49,23 +53,19 @@ def record(
     """
     writer = RunWriter(run, warn)
     new_snapshot = False
-    with lock or RunLock(run, warn), _noting_divergence(writer):
+    with lock or RunLock(run, warn), _noting_divergence(trainer, writer):
         if trainer.iteration == 0:  # from now on a killed run can always be resumed
             checkpoint.save(run.resume_path, *resume_point(trainer))
         saved_at = time.monotonic()
-        for event in trainer.events():
-            match event:
-                case Snapshot():
-                    writer.write_snapshot(event.header, event.tensors)
+        recorder = _Recorder(trainer, writer)
+        try:
+            for event in recorder:
+                if isinstance(event, Snapshot):
                     new_snapshot = True
-                case Evaluated():
-                    writer.write_metrics(_evaluated(event) | {"characters": trainer.characters})
-                case Progress():
-                    if event.logged:
-                        writer.write_metrics(_progress(event))
+                if isinstance(event, Progress):
                     stopping = stop()
-                    if new_snapshot or stopping or time.monotonic() - saved_at >= _SAVE_EVERY:
-                        writer.write_resume(*resume_point(trainer))
+                    if new_snapshot or stopping or save() or time.monotonic() - saved_at >= _SAVE_EVERY:
+                        recorder.save()
                         saved_at = time.monotonic()
                     if stopping and not new_snapshot:
                         yield from _last_snapshot(trainer, writer)
@@ -75,8 +75,52 @@ def record(
                     if stopping:
                         yield event
                         break
-            yield event
+                yield event
+        except GeneratorExit:  # whoever follows the training has enough of it
+            recorder.save()
+            raise
+        except Interrupted:
+            recorder.save()
+            raise KeyboardInterrupt from None
         writer.close()
+
+
+class _Recorder:
+    """A training's events, each written before it is passed on."""
+
+    def __init__(self, trainer: Trainer, writer: RunWriter) -> None:
+        """Begin where the training is."""
+        self.trainer, self.writer = trainer, writer
+        self._events = trainer.events()
+        self._within = False  # an iteration of which more events are to come
+
+    def __iter__(self) -> Iterator[Event]:
+        while True:
+            with deferred_interrupts() as interrupts:
+                event = self._next()
+            if interrupts:
+                raise Interrupted
+            if event is None:
+                return
+            yield event
+
+    def _next(self) -> Event | None:
+        event = next(self._events, None)
+        match event:
+            case Snapshot():
+                self.writer.write_snapshot(event.header, event.tensors)
+            case Evaluated():
+                self.writer.write_metrics(_evaluated(event) | {"characters": self.trainer.characters})
+            case Progress() if event.logged:
+                self.writer.write_metrics(_progress(event))
+        self._within = event is not None and not isinstance(event, Progress)
+        return event
+
+    def save(self) -> None:
+        """Replace the resume file, at the end of the iteration that has begun."""
+        while self._within:
+            self._next()
+        self.writer.write_resume(*resume_point(self.trainer))
 
 
 def _last_snapshot(trainer: Trainer, writer: RunWriter) -> Iterator[Event]:
@@ -94,12 +138,13 @@ def _last_snapshot(trainer: Trainer, writer: RunWriter) -> Iterator[Event]:
 
 
 @contextmanager
-def _noting_divergence(writer: RunWriter) -> Iterator[None]:
+def _noting_divergence(trainer: Trainer, writer: RunWriter) -> Iterator[None]:
     """Where a training comes to numbers that are none, its metrics say so."""
     try:
         yield
     except DivergedError as error:
-        writer.write_metrics({"event": "diverged", "iteration": error.iteration, "reason": error.what})
+        row = {"event": "diverged", "iteration": error.iteration, "reason": error.what}
+        writer.write_metrics(row | {"max_gradient_norm": trainer.unlogged.largest})  # up to there
         raise
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from charrnn.config import LENGTHS, ModelConfig, ReadConfig, SnapshotConfig, TrainConfig, settings_of
 from charrnn.config.option import flag
@@ -16,6 +16,7 @@ from charrnn.errors import CheckpointError, CorpusError, UsageError
 from charrnn.formatting import as_typed, few
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
+from charrnn.runs.lock import RunLock
 from charrnn.runs.resume_command import findable, resume_command
 from charrnn.runs.run import Run
 from charrnn.text.corpus import Corpus
@@ -36,16 +37,19 @@ class Resumption:
     run: Run
     checkpoint: Checkpoint
     given: Mapping[str, Any]  # by name; only those that were said
+    lock: RunLock  # of the run: nobody else trains it
 
     @classmethod
-    def of(cls, run: Run, given: Mapping[str, Any]) -> Resumption:
-        """Open a run.
+    def of(cls, run: Run, given: Mapping[str, Any], warn: Callable[[str], None]) -> Resumption:
+        """Open a run, so that nobody else trains it.
 
         Args:
             run: The run.
             given: The settings that were said, by name, those of place and machine too.
+            warn: Is told if it cannot be locked.
 
         Raises:
+            RunError: Another process trains it.
             CheckpointError: It has no resume file, or a damaged one.
             UsageError: A setting is given that would change the weights.
         """
@@ -54,9 +58,21 @@ class Resumption:
                 f"{run.resume_path}: is missing; this run cannot be resumed, only sampled.",
                 f"Or train on from its weights, in a new run: {_new_run(run)}",
             )
-        resumption = cls(run, checkpoint.load(run.resume_path), given)
-        resumption._require_same()
+        lock = RunLock(run, warn)
+        try:
+            resumption = cls(run, checkpoint.load(run.resume_path), given, lock)
+            resumption._require_same()
+        except BaseException:
+            lock.release()
+            raise
         return resumption
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let others train the run."""
+        self.lock.release()
 
     @property
     def watching(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -201,7 +201,7 @@ class Trainer:
         error.iteration = iteration
         return error
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Generator[Event, None, None]:
         """Train to the end. At each iteration: Evaluated and Snapshot if they are due, then Progress, which closes it.
 
         Between two events the training may be saved with `resume.resume_point` after a Progress, or simply dropped.

@@ -273,6 +273,19 @@ def test_interrupted_it_says_how_to_go_on_and_that_works(whole: Process, start: 
 
 
 @posix
+def test_a_signal_saves_and_training_goes_on(whole: Process, start: Start) -> None:
+    process = start("ships.txt", *OPTIONS, "--name", "ships")
+    process.until_rows(3)
+    process.popen.send_signal(signal.SIGUSR1)
+    process.until(lambda: "saving at iteration" in process.err)
+    said = re.search(r"charrnn: saving at iteration (\d+), as a signal asked; training goes on\.\n", process.err)
+    assert said is not None
+    process.until(lambda: checkpoint.read_header(process.run.resume_path).iteration >= int(said[1]))
+    assert process.wait() == 0, process.err
+    check_same(process.run, Run(whole.run.path))
+
+
+@posix
 def test_terminated_it_keeps_everything_too(start: Start) -> None:
     process = start("ships.txt", *OPTIONS, "--name", "ships")
     process.until_rows(3)
@@ -557,7 +570,7 @@ def test_epochs_leave_the_chosen_precision_as_it_is(
     (tmp_path / "sheep.txt").write_text(TEXT, "utf-8")
     monkeypatch.chdir(tmp_path)
     followed: list[Trainer] = []
-    monkeypatch.setattr(training_run, "follow", lambda training, run, preset, **more: followed.append(training))
+    monkeypatch.setattr(training_run, "follow", lambda begun, save, **more: followed.append(begun.trainer))
     pretend_capabilities(monkeypatch, capabilities)
     options = ["--max-epochs", "0.5", "--rnn-size", "8", "--device", "cpu", "--batch-size", "4", "--seq-length", "16"]
     done = CliRunner().invoke(app, ["train", "sheep.txt", *options, "--threads", "1"])
