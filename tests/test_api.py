@@ -184,7 +184,7 @@ def test_loading_and_writing_do_not_import_torch(run: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"time": 1.0, "iterations": 3}, "time and iterations contradict each other"),
+        ({"time": 1.0, "iterations": 3}, "iterations and time contradict each other"),
         ({"name": "ships"}, "none is kept"),
         ({"rnnsize": 3}, "Did you mean rnn_size?"),
         ({"seed": None}, "--seed None: not of type int"),
