@@ -147,7 +147,8 @@ class ArgumentLine:
             raise UsageError("'' names nothing.", "Is a variable of the shell empty?")
         name, equals, value = word.lstrip(_DASHES).replace("_", "-").partition("=")
         known = name if name in self._names else synonyms.setting_called(name, self._names)
-        if word[0] in _DASHES and (known or f"-{name[:1]}" in self._options):
+        is_letter = f"-{name[:1]}" in self._options and not name[1:].strip("0123456789.")
+        if word[0] in _DASHES and (known or is_letter) and not os.path.exists(word):
             plain = f"--{known}" if known else f"-{name}"
             raise UsageError(
                 f"{word}: begins with a typographic dash.", f"Write {plain}, with the minus of the keyboard."
@@ -165,7 +166,7 @@ class ArgumentLine:
         typed, equals, value = word.partition("=")
         name = typed[2:].replace("_", "-")
         if name not in self._names:
-            name = synonyms.setting_called(name, self._names) or self._refuse(typed, name)
+            name = synonyms.setting_called(name.lower(), self._names) or self._refuse(typed, name.lower())
         option = f"--{name}"
         if self._options[option].is_flag:
             if more := self._stood_for(option, value if equals else None):

@@ -134,9 +134,9 @@ def setting_called(name: str, settings: Collection[str]) -> str | None:
         settings: Those that there are, with dashes.
 
     Returns:
-        The first of them that means the same; None if none does.
+        The first of them that means the same, be it this name itself; None if none does.
     """
-    return next((setting for setting in _SETTINGS.get(name, ()) if setting in settings), None)
+    return next((setting for setting in (name, *_SETTINGS.get(name, ())) if setting in settings), None)
 
 
 def other_names(setting: str) -> list[str]:
@@ -173,6 +173,9 @@ def advice(name: str, settings: Collection[str]) -> str:
     if name in _SENTENCES:
         sentence = _SENTENCES[name]
         return f"{sentence[0].upper()}{sentence[1:]}."
+    begun = sorted(setting for setting in settings if len(name) > 2 and setting.startswith(name))
+    if 0 < len(begun) <= 3:
+        return f"Did you mean {' or '.join(f'--{setting}' for setting in begun)}?"
     if spelled := difflib.get_close_matches(name, sorted(settings), n=1, cutoff=0.75):
         return f"Did you mean --{spelled[0]}?"
     near = difflib.get_close_matches(name, [other for other in _SETTINGS if setting_called(other, settings)], 1, 0.8)
