@@ -27,7 +27,16 @@ JsonLines = Annotated[
     bool, typer.Option("--json", help="A line of JSON for each text: what was written, by what, how likely.")
 ]
 TextLength = Annotated[int, Option("Compare several runs on so many held-out characters, at most; 0: do not.", low=0)]
-TrainingThreads = Annotated[int | None, Option("CPU threads to train with.", panel=PLACE, low=1, default="all cores")]
+TrainingThreads = Annotated[
+    int | None,
+    Option(
+        "CPU threads to train with. Their number decides how sums are rounded: the same seed gives the same weights "
+        "with as many threads, and others with more or fewer; --resume takes as many as the run had.",
+        panel=PLACE,
+        low=1,
+        default="all cores",
+    ),
+]
 SamplingThreads = Annotated[
     int,
     Option(

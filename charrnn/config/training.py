@@ -148,7 +148,13 @@ class OptimizerConfig(Config):
         ),
     ] = ()
     seed: Annotated[
-        int, Option("Random seed of weights, order of the text, dropout and samples.", panel=LEARNING, low=0)
+        int,
+        Option(
+            "Random seed of weights, order of the text, dropout and samples; exact with the same --threads on the same "
+            "kind of processor.",
+            panel=LEARNING,
+            low=0,
+        ),
     ] = 1
     precision: Annotated[
         Precision,

@@ -5,9 +5,11 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 NAMES = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 SCRIPT = """
 import json, os
@@ -86,3 +88,13 @@ def test_memory_that_is_freed_is_kept_unless_the_user_says_otherwise() -> None:
         return int(done.stdout)
 
     assert 5 * faults() < faults(MALLOC_MMAP_THRESHOLD_="131072")  # every page anew every time
+
+
+def test_that_exact_means_as_many_threads_is_said_where_threads_and_seeds_are_chosen() -> None:
+    reference = (DOCS / "cli.md").read_text("utf-8")
+    train = reference[reference.index("## charrnn train") : reference.index("## charrnn sample")]
+    [seed] = [line for line in train.splitlines() if "`--seed" in line]
+    [threads] = [line for line in train.splitlines() if "`--threads" in line]
+    assert "exact with the same --threads" in seed
+    assert "the same seed gives the same weights with as many threads" in threads
+    assert "Other `--threads` round sums" in (DOCS / "training.md").read_text("utf-8")
