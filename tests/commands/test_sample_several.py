@@ -25,6 +25,8 @@ from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
 from charrnn.sampling.request import Request
 from charrnn.terminal.wrapping import Wrapper
+from charrnn.text.graphemes import clustered
+from charrnn.text.vocabulary import Vocabulary, to_code_points
 
 SHIPS = "".join(f"{n} ships came in; « {n * n} » went out again.\n" for n in range(80))
 
@@ -201,6 +203,26 @@ def test_characters_are_shaded_by_their_bits_on_a_terminal_alone(run: Path) -> N
     for plain in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
         assert on_terminal(*common, COLUMNS="500", **plain) == ended(text)
     assert invoke(*common)[0] == text
+
+
+def test_a_letter_and_its_marks_have_one_colour(tmp_path: Path) -> None:
+    """That of the bits of both together; a mark never stands after an escape sequence, which would part it."""
+    vocabulary = Vocabulary.of(to_code_points("aeiou\u0301\u0308\u093f हनद\n"))
+    path = tiny.save(tmp_path / "marks.safetensors", vocabulary=vocabulary)
+    common = (path, "--seed", "5", "-n", "300")
+    shown = on_terminal(*common, "--color", "bits", COLUMNS="2000")
+    assert re.sub(r"\x1b\[[\d;]*m", "", shown) == ended(expected(path, seed=5, length=300)[0])
+    assert "\u0301" in shown
+    parted = re.findall(r"[^\n\x1b](?:\x1b\[[\d;]*m)+[\u0301\u0308\u093f]", shown)
+    assert parted == []
+    characters = list(charrnn.load(path).stream(length=300, seed=5))
+    clusters = list(clustered((one.text, one.bits) for one in characters))
+    styles = {style for style, _ in re.findall(r"\x1b\[(?:0;)?([\d;]+)m([^\x1b])", shown) if style != "0"}
+    assert styles == {
+        next(shade for least, shade in SHADES.items() if bits >= least)
+        for text, bits in clusters
+        if bits >= 1 and text != "\n"
+    }
 
 
 def test_a_style_ends_with_its_text_and_before_a_line_does(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -380,3 +380,14 @@ def test_each_text_alone_is_as_after_a_line_end(vocabulary: Vocabulary) -> None:
         assert one.bits == pytest.approx(alone.bits, abs=1e-5)
         assert one.unseen.tolist() == alone.unseen.tolist()
     assert score_each(model, vocabulary, []) == []
+
+
+def test_a_place_is_shown_with_the_marks_of_its_character() -> None:
+    for before, character, after, shown in [
+        ("xe", "\u0301", "y", ("x", "e\u0301", "y")),
+        ("x", "e", "\u0301\u0308y", ("x", "e\u0301\u0308", "y")),
+        ("ab", "c", "de", ("ab", "c", "de")),
+        ("", "a", "", ("", "a", "")),
+        ("", "\u0301", "\n", ("", "\u0301", "\n")),
+    ]:
+        assert Place(0, 1, character, 2.0, False, before, after).shown == shown

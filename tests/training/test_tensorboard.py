@@ -15,6 +15,7 @@ import pytest
 from charrnn.commands.main import main
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import RunError, UsageError
+from charrnn.formatting import BYTE
 from charrnn.runs import checkpoint
 from charrnn.runs.header import Sample
 from charrnn.runs.run import Run, create_run
@@ -86,6 +87,20 @@ def test_every_curve_is_what_happened_in_bits(tmp_path: Path) -> None:
     assert list(speed) == [10, 20, 30, 35]
     seconds = progress[30].seconds - progress[20].seconds
     assert speed[30] == pytest.approx(10 * 3 * 8 / seconds, **single)
+
+
+@installed
+def test_losses_per_byte_have_tags_of_their_own(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "bytes", "ships")
+    nats = math.log(2)
+    events = [
+        Progress(10, nats, 2 * nats, 1.0, 1.0, 0.01, 100, 1.0, 0, 1.0, 0, logged=True),
+        Evaluated(10, 3 * nats, 2 * nats),
+    ]
+    assert list(tensorboard.write_events(events, run, after=0, unit=BYTE)) == events
+    assert scalars(run, "loss_bpb/train") == {10: pytest.approx(2, rel=1e-6)}
+    assert scalars(run, "loss_bpb/held_out") == {10: pytest.approx(3, rel=1e-6)}
+    assert not {"loss/train", "loss/held_out"} & set(read(run).Tags()["scalars"])
 
 
 @installed
