@@ -94,7 +94,7 @@ def test_losses_per_byte_have_tags_of_their_own(tmp_path: Path) -> None:
     run = create_run(tmp_path, "bytes", "ships")
     nats = math.log(2)
     events = [
-        Progress(10, nats, 2 * nats, 1.0, 1.0, 0.01, 100, 1.0, 0, 1.0, 0, logged=True),
+        Progress(10, nats, 2 * nats, 1.0, 0.01, 100, 1.0, 0, 1.0, 0, logged=True),
         Evaluated(10, 3 * nats, 2 * nats),
     ]
     assert list(tensorboard.write_events(events, run, after=0, unit=BYTE)) == events
