@@ -113,4 +113,4 @@ def repeated_items(corpus: Corpus) -> Iterator[Finding]:
 
 def _quoted(line: str) -> str:
     """A line, or its beginning, for a message."""
-    return repr(formatting.visible(line if len(line) <= 30 else line[:29] + "…"))
+    return f"'{formatting.one_line(line if len(line) <= 30 else line[:29] + '…')}'"

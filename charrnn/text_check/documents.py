@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from charrnn.config import TrainConfig
+from charrnn.formatting import one_line
 from charrnn.text import gutenberg
 from charrnn.text.encoder import Document
 from charrnn.text.finding import Finding
@@ -81,8 +82,8 @@ def repeated_lines(text: CheckedText) -> Findings:
         frequent.sort(key=lambda entry: (-entry[1] * len(entry[0]), entry[0]))
         quoted = []
         for line, n in frequent:
-            whole = line.encode("latin-1").decode("utf-8", "replace") if text.config.bytes else line
-            quoted.append(f"{n:,} times {whole if len(whole) <= 60 else whole[:59] + '…'!r}")
+            whole = line.encode("latin-1").decode("utf-8", "surrogateescape") if text.config.bytes else line
+            quoted.append(f"{n:,} times '{one_line(whole if len(whole) <= 60 else whole[:59] + '…')}'")
         share = percentage(sum(n * len(line) for line, n in frequent), text.scanned)
         message = f"lines over and over, {share} of the text{text.within(text.scanned)}: {listed(quoted)}"
         advice = "The model learns them before all else: delete them if they are no part of the text."

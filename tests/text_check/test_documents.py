@@ -84,3 +84,8 @@ def test_a_text_may_be_too_short() -> None:
     assert "short" in findings(BOOK[:99_999])
     assert findings(BOOK[:100_000]) == {}
     assert "of 5,000 bytes" in findings(BOOK[:5000], bytes=True)["short"].message
+
+
+def test_lines_of_bytes_over_and_over_are_shown_in_hexadecimal() -> None:
+    text = (b"caf\xc3\xa9 au lait \x9b, as it is\n" * 400).decode("utf-8", "surrogateescape")
+    assert "400 times 'café au lait \\x9b, as it is'" in findings(text, bytes=True)["repeated-lines"].message
