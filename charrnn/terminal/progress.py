@@ -17,6 +17,7 @@ from tqdm import tqdm
 from charrnn.evaluation import verdict
 from charrnn.files import discard_stdout
 from charrnn.formatting import BYTE, bits, duration, folded_command, known_share, visible
+from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import Run
 from charrnn.terminal import output
 from charrnn.terminal.output import BOLD
@@ -240,7 +241,7 @@ class Display:
         of = f" of {self.total:,}" if self.total is not None else ""
         self._say(f"\nstopped after iteration {self.training.iteration:,}{of}; everything is kept.")
         option = " --tensorboard" if tensorboard.directory(self.run).exists() else ""
-        self._say(f"go on with: charrnn train --resume {shlex.quote(str(self.run.path))}{option}", copied=True)
+        self._say(f"go on with: {resume_command(self.run)}{option}", copied=True)
 
     def finished(self) -> None:
         """After the last iteration: where things are and what to type next."""

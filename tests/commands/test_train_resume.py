@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,21 @@ def test_a_text_that_was_piped_in_is_not_read_unasked(command: CommandLine, monk
     named[1], named[-1] = "ships.txt", "30"
     assert command(*named).returncode == 0
     assert command("train", "--resume", "piped", "--iterations", "35").returncode == 0, "now it lies in a file"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_a_piped_training_that_is_stopped_says_that_its_text_is_to_be_given(command: CommandLine) -> None:
+    words = [sys.executable, "-m", "charrnn", "train", "-", "--name", "piped", *SHORT, "--iterations", "1000000"]
+    with subprocess.Popen(words, stdin=-1, stdout=-1, stderr=-1) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(TEXT.encode())
+        process.stdin.close()
+        process.stdout.readline()  # of the first snapshot
+        process.send_signal(signal.SIGTERM)
+        said = process.stderr.read().decode() if process.stderr else ""
+    assert process.returncode == 143, said
+    assert "go on with: charrnn train TEXT --resume checkpoints/piped\n" in said
 
 
 def test_a_text_that_was_moved_is_found_where_one_says(command: CommandLine, run: Path) -> None:

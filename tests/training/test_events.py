@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from helpers.trainings import make
 
+from charrnn.errors import DivergedError
 from charrnn.runs import checkpoint
 from charrnn.runs.run import Run, create_run
 from charrnn.training.checkpointing import record
@@ -43,3 +44,18 @@ def test_no_peak_of_the_gradients_is_lost(tmp_path: Path, stopped_after: int | N
         assert event
     rows = {row["iteration"]: row for row in run.metrics() if row["event"] == "progress"}
     assert {at: (row["max_gradient_norm"], row["newly_clipped"]) for at, row in rows.items()} == expected
+
+
+def test_where_a_training_diverges_the_largest_gradient_is_told(tmp_path: Path) -> None:
+    settings = {"learning_rate": 1e3, "warmup": 0, "decay": "constant", "grad_clip": 0.0}
+    run, norms = create_run(tmp_path, "run", "text"), [0.0]
+
+    def follow() -> None:
+        norms.extend(event.grad_norm for event in record(make(**settings), run) if isinstance(event, Progress))
+
+    with pytest.raises(DivergedError):
+        follow()
+    row = run.metrics()[-1]
+    assert row["event"] == "diverged"
+    assert row["max_gradient_norm"] >= max(norms[1 + len(norms) // 10 * 10 :], default=0.0)
+    assert row["max_gradient_norm"] > 0
