@@ -277,5 +277,5 @@ class ArgumentLine:
                 name, parts = " ".join(words[start:stop]), words[start:stop]
                 if not is_word or len(parts) < 2 or all(map(os.path.exists, parts)):
                     continue
-                if os.path.exists(name) or (CHECKPOINT_DIR / name).exists():
+                if os.path.exists(name) or os.path.exists(CHECKPOINT_DIR / name):
                     raise UsageError(f"{name}: a name with blanks.", f"Put it in quotes: {shlex.quote(name)}")

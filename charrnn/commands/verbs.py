@@ -37,7 +37,7 @@ def meant(typed: str, path: str, spelled: str | None) -> str:
     """
     if spelled is not None:
         return f"Did you mean {path} {spelled}?"
-    if os.path.exists(typed) or (CHECKPOINT_DIR / typed).exists():
+    if os.path.exists(typed) or os.path.exists(CHECKPOINT_DIR / typed):
         verb = _verb_for(typed, path)
         return f"A verb comes first: {verb} {shlex.quote(typed)}"
     wanted = [verb for verb, names in _MEANT.items() if typed.lower() in names.split()]
@@ -47,7 +47,9 @@ def meant(typed: str, path: str, spelled: str | None) -> str:
 
 def _verb_for(name: str, path: str) -> str:
     """What is likely to be done with something that is there: a run or a checkpoint, or a text."""
-    is_model = (CHECKPOINT_DIR / name).exists() or name.endswith(".safetensors") or name.startswith(str(CHECKPOINT_DIR))
+    is_model = (
+        os.path.exists(CHECKPOINT_DIR / name) or name.endswith(".safetensors") or name.startswith(str(CHECKPOINT_DIR))
+    )
     if is_model:
         return "charrnn runs show" if path == "charrnn runs" else "charrnn sample"
     return "charrnn corpora check" if path == "charrnn corpora" else "charrnn train"
@@ -63,7 +65,7 @@ def surplus(path: str, typed: str) -> str:
     Returns:
         A sentence.
     """
-    if os.path.exists(typed) or (CHECKPOINT_DIR / typed).exists():
+    if os.path.exists(typed) or os.path.exists(CHECKPOINT_DIR / typed):
         return "Name one at a time."
     if path == "charrnn sample" and typed.isdigit():
         return f"For so many characters write --length {typed}; for a prompt --prompt {typed}"

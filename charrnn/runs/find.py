@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ _SNAPSHOT = re.compile(r"(?P<run>.+)(?:[/\\](?:iteration-)?|:)(?P<iteration>[0-9
 
 
 def _is_run(path: Path) -> bool:
-    return path.is_dir() and ((path / "metrics.jsonl").exists() or any(path.glob("*.safetensors")))
+    return os.path.isdir(path) and ((path / "metrics.jsonl").exists() or any(path.glob("*.safetensors")))
 
 
 def list_runs(root: Path = CHECKPOINT_DIR) -> list[Run]:
@@ -68,7 +69,7 @@ def find_run(where: Path, root: Path = CHECKPOINT_DIR) -> Run:
 
 def _no_run(where: Path, root: Path) -> RunError:
     """The error for what is no run: with what is there instead, or is called much like it."""
-    if where.is_dir():
+    if os.path.isdir(where):
         below = sorted(path.name for path in where.iterdir() if _is_run(path))
         if below:
             named = few([str(where / name) for name in below], 3)
@@ -103,9 +104,9 @@ def find_file(where: Path, root: Path = CHECKPOINT_DIR) -> Path | None:
         RunError: The run has no snapshot of this iteration.
     """
     for path in (where, root / where):
-        if path.is_file() or path.is_dir():
+        if os.path.exists(path):
             return path if path.is_file() else None
-        if (whole := path.with_name(f"{path.name}.safetensors")).is_file():
+        if os.path.isfile(whole := path.with_name(f"{path.name}.safetensors")):
             return whole
         named = _SNAPSHOT.fullmatch(str(path))
         if named is None or not _is_run(Path(named["run"])):

@@ -275,3 +275,12 @@ def test_a_snapshot_that_was_cut_short_is_passed_over_aloud(line: CommandLine) -
         )
     done = line("score", "broken", "novel.txt")
     assert (done.returncode, b"was cut short" in done.stderr, b"broken" in done.stdout) == (1, True, True)
+
+
+def test_a_word_that_is_too_long_for_a_name_is_answered_as_any_other(line: CommandLine) -> None:
+    long = "x" * 400
+    assert "--prompt xxx" in refused(line, ["sample", "novel-1", long])
+    assert "no such verb" in refused(line, [long])
+    for verb in ("sample", "compare", "report", "score"):
+        said = line(verb, long, *(["novel.txt"] if verb == "score" else [])).stderr.decode()
+        assert f"{long}: no such run." in said
