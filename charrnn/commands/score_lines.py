@@ -57,13 +57,20 @@ def _each_part(text: ScoredText, name: str, path: Path, loaded: Checkpoint) -> R
     parts = [(title, text.in_known_form(part, name, loaded, tell=False)) for title, part in _parts(source)]
     with scoring(loaded) as (engine, progress):
         scores = score_each(engine, loaded.header.vocabulary, [part for _, part in parts], progress)
-    documents = len(source.documents) > 1
+    documents = source.document_count > 1
     ranked = tuple(RankedPart(title, score) for (title, _), score in zip(parts, scores, strict=True))
     return RankedModel(**facts, kind="document" if documents else "line", parts=ranked)
 
 
 def _parts(source: Corpus) -> list[tuple[str, str]]:
     """Each document by its name; of a single one each line that is not empty, by its number. Raises CorpusError."""
+    from charrnn.text.split import HeldOutSpan
+
+    if source.boundaries is not None and source.document_count > len(source.documents):
+        places = enumerate(source.without_boundaries([HeldOutSpan(0, 0, len(source))]), 1)
+        return [
+            (f"{number:,}", source.vocabulary.decode(source.ids[start:stop])) for number, (_, start, stop) in places
+        ]
     if len(source.documents) > 1:
         spans = [(one.name, one.start, one.start + one.characters) for one in source.documents]
         return [(name, source.vocabulary.decode(source.ids[start:stop])) for name, start, stop in spans]

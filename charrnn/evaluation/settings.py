@@ -31,11 +31,12 @@ def held_out_key(header: Header) -> tuple[Any, ...]:
         A key. Losses may be compared where it is equal: the same held-out text in the same characters.
     """
     reading, training, own = header.reading, header.training, header.corpus.get("validation")
-    characters = (reading.min_count, reading.bytes, reading.documents)
+    characters = (reading.min_count, reading.bytes)
+    documents = (reading.documents, reading.document_separator, reading.boundary)
     if isinstance(own, Mapping):
-        return own.get("digest"), training.val_max, *characters
+        return own.get("digest"), training.val_max, *documents, *characters
     place = (training.val_frac, training.val_max, training.val_at, reading.shuffle, reading.split_seed)
-    return header.corpus.get("digest"), *place, *characters
+    return header.corpus.get("digest"), *place, *documents, *characters
 
 
 def unlike_first(settings: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

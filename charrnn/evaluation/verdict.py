@@ -155,7 +155,8 @@ def _course(run: Run, curves: Curves, header: Header) -> Course:
     stated = header.corpus.get("characters")
     whole = stated if isinstance(stated, int) and stated > 0 else header.characters
     held_out = min(round(training.val_frac * whole), training.val_max or whole)
-    characters = max(1, whole - held_out)
+    trained_on = header.corpus.get("trained_on")  # not in checkpoints of older versions
+    characters = max(1, trained_on if isinstance(trained_on, int) else whole - held_out)
     train = dict(curves.train)
     snapshots = {snapshot.header.iteration for snapshot in run.snapshots}
     dropouts = {name: getattr(model, name) for name in ("dropout", "input_dropout", "recurrent_dropout")}

@@ -10,6 +10,9 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from charrnn import formatting
 from charrnn.text.corpus import Corpus
@@ -39,9 +42,11 @@ class CheckedText:
         return f" in the first {end:,} {self.unit}s" if end < len(self.corpus) else ""
 
     def read(self, start: int, stop: int) -> str:
-        """The running text from `start` up to `stop`; a byte is the character of its number."""
-        ids = self.corpus.ids[start:stop]
-        return ids.tobytes().decode("latin-1") if self.config.bytes else self.corpus.vocabulary.decode(ids)
+        """The running text from `start` up to `stop`; a byte is the character of its number, a boundary a newline."""
+        ids, vocabulary = self.corpus.ids[start:stop], self.corpus.vocabulary
+        if self.config.bytes:
+            return np.where(ids == vocabulary.boundary_id, ord("\n"), ids).astype(np.uint8).tobytes().decode("latin-1")
+        return (vocabulary if vocabulary.boundary is None else replace(vocabulary, boundary="\n")).decode(ids)
 
     def slices(self) -> Iterator[tuple[int, str]]:
         """The running text as far as it is scanned.
@@ -64,7 +69,8 @@ class CheckedText:
 
     def in_document(self, place: int) -> str:
         """` in book.txt`; "" if there is but one document."""
-        return f" in {self.document_at(place).name}" if len(self.documents) > 1 else ""
+        known = len(self.documents) > 1 and self.config.shuffle != "lines"
+        return f" in {self.document_at(place).name}" if known else ""
 
     def first_occurrence(self, characters: Collection[str]) -> str:
         """` (first in book.txt: 'what stands around it')`; "" if they are farther away than is scanned."""
