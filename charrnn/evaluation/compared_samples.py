@@ -71,7 +71,7 @@ def compared_samples(
     Args:
         files: Who writes.
         rows: Of each file, by path.
-        prime: What the samples begin with, as far as a vocabulary has it.
+        prime: What the samples begin with, as far as a vocabulary has it; "" is each one's default.
         request: How long, at which temperatures, and from which seed.
         loader: Where tensors come from; a checkpoint that cannot write is one of its problems.
         read: What reads the texts that were trained on, as `corpus.read` does.
@@ -108,7 +108,7 @@ def _write(
     for file in files if request.length != 0 else ():
         row, vocabulary = rows[file.path], file.header.vocabulary
         fitted = vocabulary.form_of(prime, "replace").text or vocabulary.default_prime
-        if fitted != prime and (prime or vocabulary.boundary is None):
+        if prime and fitted != prime:
             notes.append(f"{row.label} does not know some characters of {prime!r}; it began with {fitted!r}.")
         try:
             engine = Engine(file.header.model, loader.load(file.path).weights)

@@ -98,7 +98,7 @@ def compare(
     Args:
         paths: Runs and files, by path or by name below `root`; none: the newest run.
         root: The directory of runs.
-        prime: What every sample begins with; None: the first vocabulary's default.
+        prime: What every sample begins with; None: each vocabulary's default.
         seed: Of the samples.
         temperatures: One sample of each checkpoint at each of these.
         length: Characters of a sample; 0: none.
@@ -120,8 +120,7 @@ def compare(
     runs = _loaded(paths, root, loader)
     same_text = _hold_same_text(runs, text, notes)
     rows, chosen = _rows(runs, same_text), _chosen(runs)
-    prime = prime or runs[0].files[0].header.vocabulary.default_prime
-    samples, real = compared_samples(chosen, rows, prime, request, loader, read, notes)
+    samples, real = compared_samples(chosen, rows, prime or "", request, loader, read, notes)
     measured = partial(measure, length=text_length, read=read, load=loader.load, progress=progress)
     wanted = text_length and (text or (len(runs) > 1 and _one_text(runs)))
     measurement = _measurement(measured, chosen, text, notes) if wanted else None
@@ -134,7 +133,7 @@ def compare(
         measurement=measurement,
         samples=samples,
         real=real,
-        prime=prime,
+        prime=prime or runs[0].files[0].header.vocabulary.default_prime,
         request=request,
         notes=tuple(notes),
         problems=tuple(dict.fromkeys(loader.problems)),

@@ -79,3 +79,22 @@ def test_bytes_with_a_boundary_are_decoded() -> None:
     decode = vocabulary.decoder()
     assert [decode(index, False) for index in (0xC3, 0xA9, 256, 97)] == ["", "é", "\n\n", "a"]
     assert vocabulary.decode(np.array([256, 0xC3, 0xA9, 256, 97, 256])) == "\n\né\n\na\n\n"
+
+
+def test_a_device_begins_documents_anew_as_numpy_does() -> None:
+    device_engine = pytest.importorskip("charrnn.network.device_engine")
+    torch = pytest.importorskip("torch")
+    device = device_engine.DeviceEngine(HEADER.model, tiny.weights(HEADER, seed=3), torch.device("cpu"))
+    request = Request(length=50, seed=1, temperatures=(0.8, 1.2), count=20)
+    expected, found = (list(map(written, request.generate(engine, VOCABULARY, ""))) for engine in (ENGINE, device))
+    assert found == expected
+
+
+def test_why_a_text_ended_is_told() -> None:
+    for count in (None, 2):
+        for length, reason in ((None, "document"), (3, "length")):
+            [text, *_] = Request(length=length, seed=1, temperatures=(1.0,), count=count).generate(
+                ENGINE, VOCABULARY, ""
+            )
+            written(text)
+            assert text.characters.ended_by == reason
