@@ -72,8 +72,20 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = folder / f"{name}{'.md' if name.startswith('notes') else '.txt'}"
         path.parent.mkdir(exist_ok=True)
         path.write_text(NOVEL[:3000] if name != "letter" else NOVEL[:300], "utf-8")
+    for name in ("poems/a", "poems/b"):
+        (folder / "poems").mkdir(exist_ok=True)
+        (folder / f"{name}.txt").write_text(NOVEL[:1500], "utf-8")
+    (folder / "names.txt").write_text("\n".join(NOVEL[:3000].split()), "utf-8")
+    (folder / "stories.txt").write_text("<|endoftext|>".join([NOVEL[:1000]] * 3), "utf-8")
     (folder / "letters.txt.gz").write_bytes(gzip.compress(NOVEL[:2000].encode()))
-    for name in ("war-and-peace-1", "war-and-peace-10m-1", "war-and-peace-30m-1", "shakespeare-1"):
+    for name in (
+        "war-and-peace-1",
+        "war-and-peace-10m-1",
+        "war-and-peace-30m-1",
+        "shakespeare-1",
+        "names-1",
+        "poems-1",
+    ):
         telling.run(folder / "checkpoints", name, {100: 3.0, 300: 2.5}, text=NOVEL)
     settings = {"iterations": 2, "rnn_size": 6, "batch_size": 2, "seq_length": 8, "sample_length": 4}
     events = charrnn.train(folder / "book.txt", name="book-1", checkpoint_dir=folder / "checkpoints", **settings)

@@ -101,7 +101,8 @@ def _json_line(
     from charrnn.text.vocabulary import utf8_size
 
     text = _joined(characters)
-    bits = sum(character.bits for character in characters)
+    end = checkpoint.header.vocabulary.boundary_id
+    bits = sum(character.bits for character in characters if character.text or character.id != end)
     facts = {
         "text": text,
         "prime": prime,
