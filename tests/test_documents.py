@@ -76,7 +76,7 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "poems").mkdir(exist_ok=True)
         (folder / f"{name}.txt").write_text(NOVEL[:1500], "utf-8")
     (folder / "names.txt").write_text("\n".join(NOVEL[:3000].split()), "utf-8")
-    (folder / "stories.txt").write_text("<|endoftext|>".join([NOVEL[:1000]] * 3), "utf-8")
+    (folder / "stories.txt").write_text("\n\n".join([NOVEL[:1000]] * 3), "utf-8")
     (folder / "letters.txt.gz").write_bytes(gzip.compress(NOVEL[:2000].encode()))
     for name in (
         "war-and-peace-1",

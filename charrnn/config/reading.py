@@ -43,7 +43,7 @@ class ReadConfig(Config):
     document_separator: Annotated[
         str | None,
         Option(
-            r"What separates the documents within a file, as '\n\n' or '<|endoftext|>'; implies --documents.",
+            r"What separates the documents within a file, as '\n\n' or '\n---\n'; implies --documents.",
             panel=FILES,
             metavar="STRING",
             default="none",
