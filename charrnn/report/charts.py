@@ -125,10 +125,7 @@ def _gradient_norms(runs: Sequence[RunReport]) -> TitledChart | None:
             lines.append(Line(number=style, points=curves.grad_norm, dashed=True))
         lines.append(Line(number=style, points=curves.peak_norm, label=run.letter))
     clips = sorted({clip for run in runs if (clip := _clip(run))})
-    used = {clip for run in runs if (clip := _clip(run)) and run.curves.clipped_share}
-    chart = svg_chart.chart(
-        lines, logarithmic=True, thresholds={clip: f"clipped at {clip:g}" for clip in clips}, reached=used
-    )
+    chart = svg_chart.chart(lines, logarithmic=True, thresholds={clip: f"clipped at {clip:g}" for clip in clips})
     if chart is None:
         return None
     dashed = "Solid: the largest since the point before. Dashed: that of the iteration itself."

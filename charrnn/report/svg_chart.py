@@ -7,7 +7,7 @@ lines are in a box that is stretched. A picture of its own has a size, and its b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -81,7 +81,6 @@ def chart(
     top: float | None = None,
     logarithmic: bool = False,
     thresholds: Mapping[float, str] = MappingProxyType({}),
-    reached: Collection[float] = (),
 ) -> Chart | None:
     """Lay lines out over their iterations.
 
@@ -89,8 +88,7 @@ def chart(
         lines: What is drawn.
         top: What lies above is cut off; None: nothing.
         logarithmic: Whether values go up by powers of ten; those that are not above 0 are left out.
-        thresholds: Values that a line across is drawn at, if they lie among the others, and what is written there.
-        reached: Values, above 0, that the axis reaches to.
+        thresholds: Values that a line across is drawn at, and what is written there; the axis reaches to them.
 
     Returns:
         The chart; None if there is no point to show.
@@ -98,7 +96,8 @@ def chart(
     lines = [line for line in (_drawable(line, logarithmic) for line in lines) if line.points]
     if not lines:
         return None
-    values = [*(value for line in lines for _, value in line.points), *reached]
+    crossing = {value: label for value, label in thresholds.items() if value > 0 or not logarithmic}
+    values = [*(value for line in lines for _, value in line.points), *crossing]
     last_iteration = max(line.points[-1][0] for line in lines)
     scale = math.log10 if logarithmic else float
     low, high = scale(min(values)), scale(max(values) if top is None else min(top, max(values)))
@@ -114,13 +113,12 @@ def chart(
         return 100 * (high - scale(value)) / (high - low)
 
     up = _decades(low, high) if logarithmic else ticks(low, high)
-    inside = {value: y(value) for value in thresholds if value > 0 or not logarithmic}
     return Chart(
         across=tuple(Tick(_short(x(at)), f"{at:,.0f}") for at in ticks(0, last_iteration) if at == int(at)),
         up=tuple(Tick(_short(y(value)), f"{value:.6g}") for value in up),
         lines=tuple(_curve(line, x, y) for line in lines),
         labels=_spaced_out([_label(line, x, y) for line in lines if line.label]),
-        thresholds=tuple(Tick(_short(at), thresholds[value]) for value, at in inside.items() if 0 <= at <= 100),
+        thresholds=tuple(Tick(_short(y(value)), label) for value, label in crossing.items()),
     )
 
 

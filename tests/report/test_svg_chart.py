@@ -64,13 +64,12 @@ def test_a_logarithmic_chart_leaves_out_what_has_no_logarithm() -> None:
     assert chart([Line(number=0, points=((1, 0.0),))], logarithmic=True) is None
 
 
-def test_a_threshold_out_of_sight_is_not_drawn_unless_the_axis_is_to_reach_it() -> None:
+def test_the_axis_reaches_to_a_threshold_that_has_a_logarithm() -> None:
     line = Line(number=0, points=((1, 0.1), (2, 0.2)))
-    for threshold in (5.0, 0.0):
-        found = chart([line], logarithmic=True, thresholds={threshold: ""})
-        assert found is not None
-        assert found.thresholds == ()
-    found = chart([line], logarithmic=True, thresholds={5.0: "five", 0.15: "among them"}, reached={5.0})
+    found = chart([line], logarithmic=True, thresholds={0.0: "nowhere"})
+    assert found is not None
+    assert found.thresholds == ()
+    found = chart([line], logarithmic=True, thresholds={5.0: "five", 0.15: "among them"})
     assert found is not None
     five, among = found.thresholds
     assert (five.label, among.label) == ("five", "among them")
