@@ -81,7 +81,7 @@ def repeated_items(corpus: Corpus) -> Iterator[Finding]:
     """A list in which many items stand more than once.
 
     Yields:
-        A finding, if it is so, whose count is the lines that stand there before.
+        A finding, if it is so, whose count is the lines that repeat an earlier one.
     """
     text = corpus.vocabulary.decode(corpus.ids[:_READ])
     lines = text.split("\n")
@@ -104,8 +104,8 @@ def repeated_items(corpus: Corpus) -> Iterator[Finding]:
     share = f"{100 * repeats / total:.1f} %"
     yield Finding(
         kind="repeated-items",
-        message=f"{repeats:,} of {total:,} lines{scope} stand there before, {share}: {', '.join(examples)}",
-        advice="Keep one of each: awk '!seen[$0]++' OLD.txt > NEW.txt; what is held out has been learnt otherwise.",
+        message=f"{repeats:,} of {total:,} lines{scope} repeat an earlier one, {share}: {', '.join(examples)}",
+        advice="Keep one of each, or what is held out has been learnt: awk '!seen[$0]++' OLD.txt > NEW.txt",
         count=repeats,
         examples=tuple(examples),
     )

@@ -206,7 +206,10 @@ def without_reading_options(error: CorpusError) -> CorpusError:
     """The same error, its advice for a verb that has no --encoding, --errors and --bytes."""
     if not any(option in error.advice for option in ("--encoding", "--errors", "--bytes")):
         return error
-    return CorpusError(error.what, "Mend it, or convert it to UTF-8: iconv -f ENCODING -t UTF-8 OLD > NEW")
+    advice = "Convert it to UTF-8: iconv -f ENCODING -t UTF-8 OLD > NEW"
+    if "damaged" in error.what or "character of UTF-8" in error.what:
+        advice = "Mend it, or leave out what is damaged: iconv -c -f UTF-8 -t UTF-8 OLD > NEW"
+    return CorpusError(error.what, advice)
 
 
 def joined(errors: Sequence[CorpusError]) -> CorpusError:

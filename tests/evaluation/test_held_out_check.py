@@ -94,7 +94,7 @@ def test_the_items_of_a_list_that_stand_twice_are_counted() -> None:
     findings = found("\n".join(repeated))
     assert list(findings) == ["repeated-items"]
     assert findings["repeated-items"].count == 400
-    assert "400 of 3,400 lines stand there before, 11.8 %" in findings["repeated-items"].message
+    assert "400 of 3,400 lines repeat an earlier one, 11.8 %" in findings["repeated-items"].message
     assert "awk" in findings["repeated-items"].advice
     assert found("\n".join(shuffled(names))) == {}
 
