@@ -132,7 +132,7 @@ class NoveltySearch:
         from charrnn.commands import text_options
         from charrnn.runs.training_text import find_training_text
 
-        self.min_length = min_length
+        self.min_length, self._form = min_length, ""
         named = None if text is None else str(text)
         self.source = find_training_text(checkpoint.path, checkpoint.header, named, text_options.read)
         if text is None and not self.source.same:
@@ -142,6 +142,8 @@ class NoveltySearch:
         """What the training text has of `text`."""
         from charrnn.evaluation import novelty
 
+        note = self.source.corpus.vocabulary.form_of(text).note("it") or ""
+        self._form = f", where {note.removesuffix('.')}" if note else ""
         return novelty.find([text], self.source.corpus, self.source.training, self.min_length)[0]
 
     def report(self, overlap: Overlap) -> None:
@@ -150,4 +152,5 @@ class NoveltySearch:
 
         stretches = f"stretches of {self.min_length} or more characters"
         name = visible(self.source.corpus.name)
-        print(f"charrnn: {overlap.share:.1%} of it is in {stretches} that {name} has word for word", file=sys.stderr)
+        has = f"{name} has word for word{visible(self._form)}"
+        print(f"charrnn: {overlap.share:.1%} of it is in {stretches} that {has}", file=sys.stderr)

@@ -121,8 +121,9 @@ def new(
     corpus = text_options.read(named, beginning.reading, training=training, **files)
     prepare(where.threads)
     trainer, preset, note = beginning.begin(corpus, where.device)
-    if note is not None:
-        say(note)
+    for line in (note, corpus.vocabulary.form_of(trainer.config.sample_prime or "").note("--sample-prime")):
+        if line is not None:
+            say(line)
     kept = create_run(where.checkpoint_dir, run.name, Path(corpus.name).stem, unfinished=run.auto_resume)
     return Begun(trainer, kept, preset)
 

@@ -40,6 +40,7 @@ class ModelMeasurement:
     carried: float  # the state carried from character to character
     cold: float  # in windows of 256 that begin with a zero state
     unseen: int  # characters that the model had never seen, each charged 20.1 bits (charrnn.evaluation.scoring)
+    form: str | None  # what of the text it read in another form: composed, or with its own quotes and dashes
     difference: Difference | None  # its bits less those of the best; None for the best itself
 
     def to_dict(self) -> dict[str, Any]:
@@ -167,6 +168,7 @@ class _ModelBits:
     carried: Bits
     cold: Bits
     unseen: int  # how many it had never seen
+    form: str | None
 
 
 def _bits(
@@ -193,6 +195,7 @@ def _bits(
         np.concatenate([scored.bits for scored in carried]) * scale,
         np.concatenate([scored.bits for scored in cold]) * scale,
         sum(int(scored.unseen.sum()) for scored in carried),
+        vocabulary.form_of("".join(part for _, part in parts)).note("the text"),
     )
 
 
@@ -203,6 +206,7 @@ def _beside(model: _ModelBits, best: _ModelBits) -> ModelMeasurement:
         carried=float(model.carried.mean()),
         cold=float(model.cold.mean()),
         unseen=model.unseen,
+        form=model.form,
         difference=None if model is best else paired_difference(best.carried, model.carried),
     )
 

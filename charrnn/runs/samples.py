@@ -28,7 +28,7 @@ def section(header: Header) -> str:
     sample = header.sample
     if sample is not None:
         if known := known_share(sample.known_words, sample.known_trigrams):
-            parts.append(f"{known}: they occur in the training text.\n")
+            parts.append(f"{known} (which the training text has).\n")
         body = (sample.prime + sample.text).strip("\n")
         parts.append("".join(f"    {line}\n" for line in body.split("\n")))
     return "\n" + "\n".join(parts)

@@ -168,6 +168,9 @@ def test_a_comparison_and_a_search_take_other_forms(tmp_path: Path) -> None:
     third.write_text(unicodedata.normalize("NFD", "où L'âme naît à Nîmes, l'été.\n" * 9), "utf-8")
     found = measure(files, str(third), length=200)
     assert [model.unseen for model in found.models] == [0, 0]
+    assert [model.form is not None for model in found.models] == [True, False]
+    out, _ = invoke("compare", *files, "--text", third, "--text-length", "200", "-n", "0")
+    assert " ".join(out.split()).count("the text is read with composed characters (ù, â, î and ") == 1
     source = corpus.read(paths[1], ReadConfig())
     sample = composed[:90]
     [overlap] = find([sample], source)
@@ -175,3 +178,13 @@ def test_a_comparison_and_a_search_take_other_forms(tmp_path: Path) -> None:
     [overlap] = find(["xyz " + sample + " xyz"], source)
     assert overlap.stretches == ((4, 94),)
     assert load(files[0]).header.vocabulary.form_of(source.text).text == composed
+
+
+def test_the_samples_of_a_training_begin_as_the_text_has_it(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text(CURLY * 40, "utf-8")
+    small = ("--rnn-size", "4", "--num-layers", "1", "--iterations", "2", "--snapshot-at", "2", "--sample-length", "9")
+    typed = ("--sample-prime", "\"It's", "--checkpoint-dir", tmp_path / "checkpoints", "--name", "x", "--threads", "1")
+    out, err = invoke("train", text, *small, *typed)
+    assert "--sample-prime is read with “ for \" and ’ for '." in err
+    assert "“It’s" in out
