@@ -86,7 +86,8 @@ def _row(option: Any, command: Any, context: Any) -> str:
     takes = "" if option.is_flag else f" `{metavar}`"
     setting = getattr(command.callback, "settings", {}).get(option.name)
     bounds = setting.option.bounds() if setting else ""
-    return f"| {names}{takes} | {option.help}{f' Range: {bounds}.' if bounds else ''}{_default(option)} |"
+    help_text = (option.help or "").replace("|", "\\|")
+    return f"| {names}{takes} | {help_text}{f' Range: {bounds}.' if bounds else ''}{_default(option)} |"
 
 
 def _default(parameter: Any) -> str:
