@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from charrnn import files
 from charrnn.errors import CorpusError, FetchError, UsageError
-from charrnn.text import gutenberg
+from charrnn.text import formats, gutenberg
 from charrnn.text.catalogue import ENTRIES, KnownText
 
 if TYPE_CHECKING:
@@ -208,6 +208,9 @@ def fetch(entry: KnownText, *, max_size: int = MAX_SIZE, progress: DownloadCallb
 
 def _checked_text(downloaded: bytes, entry: KnownText) -> str:
     """What is to be learnt of a download. Raises FetchError if it is not the text expected."""
+    kind = formats.recognise(downloaded[: formats.HEAD], downloaded[-formats.TAIL :])
+    if kind and not kind.is_markup:
+        raise FetchError(f"{entry.url}: is {kind.name}, no plain text.", "Fetch the address of the plain text.")
     try:
         text = downloaded.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:

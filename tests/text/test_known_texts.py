@@ -145,6 +145,8 @@ def test_an_interrupted_download_changes_nothing(entry: KnownText, tmp_path: Pat
         ("café".encode("latin-1"), "not UTF-8: byte 3"),
         (b"\n <!DOCTYPE html>\n<html>", "is a web page"),
         (b"<HTML lang='en'>", "is a web page"),
+        (b"%PDF-1.4\n", "is a PDF, no plain text"),
+        (b"PK\x03\x04" + bytes(99), "is a zip file, no plain text"),
         (b"", "0 bytes of text"),
         (b"\xef\xbb\xbf", "0 bytes of text"),
     ],
