@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,12 +10,12 @@ from charrnn.config import CHECKPOINT_DIR, Config, settings_of
 from charrnn.evaluation.advice import Advice
 from charrnn.formatting import as_typed, one_line
 from charrnn.runs.header import Header
+from charrnn.runs.resume_command import findable, resume_command, typed_path
 from charrnn.runs.run import Run
 
 _OWN = {"time", "iterations"}  # said as iterations: what a time comes to differs from day to day
 _WATCHING = {"eval_every", "snapshot_at"}  # chosen by a preset, but no weight depends on them
 _CHOSEN_BY = {"rnn_size": {"learning_rate", "weight_decay"}, "learning_rate": {"weight_decay"}}  # left to the preset
-_STDIN = "-"
 
 
 def next_command(run: Run, header: Header, advice: Advice) -> str | None:
@@ -35,31 +33,22 @@ def next_command(run: Run, header: Header, advice: Advice) -> str | None:
     resume = run.resumable
     origin = resume.header.origin if resume else {}
     texts = [str(text) for text in origin.get("texts") or ()]
-    known = bool(texts) and _STDIN not in texts
+    known = findable(origin)
     if advice.resumed:
         if resume is None:
             return None
-        length = [] if advice.iterations is None else ["--iterations", str(advice.iterations)]
-        return " ".join(["charrnn train", *([] if known else ["TEXT"]), "--resume", _path(run.path), *length])
+        length: dict[str, Any] = {} if advice.iterations is None else {"iterations": advice.iterations}
+        return resume_command(run, **length)
     if advice.checks_text:
-        return " ".join(["charrnn corpora check", *map(_path, map(Path, texts))]) if known else None
+        return " ".join(["charrnn corpora check", *map(typed_path, map(Path, texts))]) if known else None
     if not advice.changes:
         return None
-    named = [_path(Path(text)) for text in texts] if known else ["TEXT"]
+    named = [typed_path(Path(text)) for text in texts] if known else ["TEXT"]
     settings = _settings(run, header, origin)
     for name in advice.changes:
         for chosen in _CHOSEN_BY.get(name, ()):
             settings.pop(chosen, None)
     return " ".join(["charrnn train", *named, as_typed(settings | dict(advice.changes))])
-
-
-def _path(path: Path) -> str:
-    """A path as it is typed: from the working directory if it lies below."""
-    typed = str(path)
-    if path.is_absolute():
-        below = os.path.relpath(path) if path.anchor == Path.cwd().anchor else typed
-        typed = typed if below.startswith(os.pardir) else below
-    return shlex.quote(os.path.join(os.curdir, typed) if typed.startswith("-") else typed)
 
 
 def _settings(run: Run, header: Header, origin: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from charrnn.errors import CheckpointError
@@ -42,13 +44,22 @@ def resume_command(run: Run, text: str | None = None, **settings: Any) -> str:
         text = "TEXT"
     if "time" in settings:
         settings["time"] = f"{settings['time']:g}s"
-    words = ["charrnn train", text, "--resume", shlex.quote(str(run.path)), as_typed(settings)]
+    words = ["charrnn train", text, "--resume", typed_path(run.path), as_typed(settings)]
     return " ".join(filter(None, words))
 
 
 def _findable(run: Run) -> bool:
     """Whether the text of a run can be read again without being named, as far as its resume file says."""
     try:
-        return findable(read_header(run.resume_path).progress.get("origin", {}))
+        return findable(read_header(run.resume_path).origin)
     except CheckpointError:
         return True
+
+
+def typed_path(path: Path) -> str:
+    """A path as it is typed: from the working directory if it lies below."""
+    typed = str(path)
+    if path.is_absolute():
+        below = os.path.relpath(path) if path.anchor == Path.cwd().anchor else typed
+        typed = typed if below.startswith(os.pardir) else below
+    return shlex.quote(os.path.join(os.curdir, typed) if typed.startswith("-") else typed)

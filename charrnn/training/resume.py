@@ -6,9 +6,9 @@ The file's names are given here and nowhere else: a tensor of a part of the trai
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from charrnn.config import TrainConfig
@@ -16,6 +16,7 @@ from charrnn.errors import CheckpointError, CorpusError, UsageError
 from charrnn.formatting import duration, few
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.runs.header import Header
+from charrnn.runs.resume_command import typed_path
 from charrnn.text.corpus import Corpus
 from charrnn.training.snapshots import create_header
 from charrnn.training.trainer import Trainer
@@ -256,6 +257,6 @@ def _another_text(checkpoint: Checkpoint, corpus: Corpus) -> CorpusError:
 
 def _new_run_command(checkpoint: Checkpoint, corpus: Corpus) -> str:
     """What to type to train on with another text, from a run's weights."""
-    texts = [shlex.quote(text) for text in corpus.origin.get("texts", ["TEXT"])]
-    run = shlex.quote(str(checkpoint.path.parent if checkpoint.path else "RUN"))
+    texts = [typed_path(Path(text)) for text in corpus.origin.get("texts", ["TEXT"])]
+    run = typed_path(checkpoint.path.parent) if checkpoint.path else "RUN"
     return f"charrnn train {' '.join(texts)} --init-from {run}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,7 @@ from charrnn.formatting import as_typed, few
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.lock import RunLock
-from charrnn.runs.resume_command import findable, resume_command
+from charrnn.runs.resume_command import findable, resume_command, typed_path
 from charrnn.runs.run import Run
 from charrnn.text.corpus import Corpus
 from charrnn.training.presets import PRESETS
@@ -240,4 +239,4 @@ class Resumption:
 
 def _new_run(run: Run) -> str:
     """What to type to train on from a run's weights."""
-    return f"charrnn train TEXT --init-from {shlex.quote(str(run.path))}"
+    return f"charrnn train TEXT --init-from {typed_path(run.path)}"
