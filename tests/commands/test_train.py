@@ -360,7 +360,7 @@ def test_in_a_terminal_there_is_a_moving_bar_and_no_control_character_of_the_tex
         popen.kill()
         popen.wait()
         os.close(master)
-    counts = [int(count) for count in re.findall(rb"\r[^\r\n]*?(\d+)/600 ", screen)]
+    counts = [int(count) for count in re.findall(rb"\r[^\r\n]*?(\d+)/600\b", screen)]
     assert len(set(counts)) >= 2
     assert counts == sorted(counts)
     assert b"bpc" in screen
