@@ -132,7 +132,7 @@ class Display:
             case Evaluated():
                 if not self.training.config.snapshot_due(event.iteration):  # the snapshot that follows says the same
                     self._say(
-                        f"iteration {event.iteration:,}: train {bits(event.smoothed_loss):.3f}, "
+                        f"iteration {event.iteration:,}: train {bits(event.train_loss):.3f}, "
                         f"held out {bits(event.held_out_loss):.3f} {self.unit.bits_per}"
                     )
             case Snapshot():
@@ -159,7 +159,7 @@ class Display:
 
     def _loss(self, event: Progress) -> str:
         """The training loss, as everywhere that people look."""
-        return f"train {bits(event.smoothed_loss):.3f} {self.unit.short}"
+        return f"train {bits(event.train_loss):.3f} {self.unit.short}"
 
     def _rate(self, speed: float) -> str:
         """How many characters or bytes a second."""

@@ -129,7 +129,7 @@ def _last_snapshot(trainer: Trainer, writer: RunWriter) -> Iterator[Event]:
         snapshot = trainer.evaluator.snapshot()
         header = snapshot.header
         if header.held_out_loss is not None:
-            evaluated = Evaluated(header.iteration, header.held_out_loss, trainer.smoothed_loss)
+            evaluated = Evaluated(header.iteration, header.held_out_loss, trainer.train_loss)
             writer.write_metrics(_evaluated(evaluated) | {"characters": trainer.characters})
         writer.write_snapshot(header, snapshot.tensors)
     except KeyboardInterrupt:
@@ -153,7 +153,7 @@ def _evaluated(event: Evaluated) -> dict[str, Any]:
         "event": "evaluated",
         "iteration": event.iteration,
         "held_out_loss": event.held_out_loss,
-        "train_loss": event.smoothed_loss,
+        "train_loss": event.train_loss,
     }
 
 
@@ -162,7 +162,7 @@ def _progress(event: Progress) -> dict[str, Any]:
         "event": "progress",
         "iteration": event.iteration,
         "loss": event.loss,
-        "train_loss": event.smoothed_loss,
+        "train_loss": event.train_loss,
         "grad_norm": event.grad_norm,
         "max_gradient_norm": event.max_gradient_norm,
         "learning_rate": event.learning_rate,

@@ -58,7 +58,7 @@ class Evaluator:
         if evaluation_due or snapshot_due:
             loss = self.evaluate()
             if loss is not None:
-                yield Evaluated(at, loss, trainer.smoothed_loss)
+                yield Evaluated(at, loss, trainer.train_loss)
                 if evaluation_due:  # not by snapshots: when they are kept must change nothing in the training
                     trainer.schedule.observe(loss)
                     best = trainer.early_stopping.observe(loss)

@@ -14,7 +14,7 @@ class Progress:
 
     iteration: int
     loss: float  # of this iteration's window
-    smoothed_loss: float
+    train_loss: float  # a mean over about the last 50 iterations, dropout at work
     grad_norm: float  # before clipping
     learning_rate: float
     characters: int  # seen so far, overlaps counted again
@@ -31,7 +31,7 @@ class Evaluated:
 
     iteration: int
     held_out_loss: float
-    smoothed_loss: float
+    train_loss: float  # as in Progress
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)

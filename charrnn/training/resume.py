@@ -53,7 +53,7 @@ def resume_point(trainer: Trainer) -> tuple[Header, Tensors]:
         "stale": stopping["stale"],
         "stopped": stopping["stopped"],
         "lowered": state["schedule"]["lowered"],
-        "smoothed_loss": state["smoothed_loss"],
+        "train_loss": state["train_loss"],
         "clipped": state["optimizer"]["clipped"],
         "unlogged": state["unlogged"],
         "origin": dict(trainer.corpus.origin),
@@ -92,7 +92,7 @@ def _state(checkpoint: Checkpoint, training: TrainConfig) -> dict[str, Any]:
         | {"iteration": header.iteration, "began": progress.get("budget_began", 0.0)},
         "iteration": header.iteration,
         "characters": header.characters,
-        "smoothed_loss": progress["smoothed_loss"],
+        "train_loss": progress["train_loss" if "train_loss" in progress else "smoothed_loss"],  # in older ones
         "unlogged": progress.get("unlogged", {"largest": 0.0, "clipped": 0}),
         "began_from": header.began_from,
     }

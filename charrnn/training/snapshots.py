@@ -46,7 +46,7 @@ def create_header(trainer: Trainer, kind: str, **values: Any) -> Header:
         vocabulary=corpus.vocabulary,
         iteration=trainer.iteration,
         characters=trainer.characters,
-        train_loss=trainer.smoothed_loss if trainer.iteration else None,
+        train_loss=trainer.train_loss if trainer.iteration else None,
         corpus=corpus.describe() | {"trained_on": trainer.split.training_size},
         reading=corpus.config,
         began_from=trainer.began_from,

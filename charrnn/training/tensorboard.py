@@ -101,7 +101,7 @@ def _write(writer: Any, event: Event, loss: str, point: Progress | None) -> Prog
         case Progress():
             if not event.logged:
                 return point or event
-            writer.add_scalar(f"{loss}/train", bits(event.smoothed_loss), event.iteration)
+            writer.add_scalar(f"{loss}/train", bits(event.train_loss), event.iteration)
             writer.add_scalar("grad_norm", event.grad_norm, event.iteration)
             writer.add_scalar("max_gradient_norm", event.max_gradient_norm, event.iteration)
             writer.add_scalar("learning_rate", event.learning_rate, event.iteration)

@@ -86,7 +86,7 @@ class Trainer:
         self.state: LayerStates = self.model.zero_state(config.batch_size)
         self.iteration = 0
         self.characters = 0  # trained on so far, overlaps counted again
-        self.smoothed_loss = 0.0
+        self.train_loss = 0.0
         self.unlogged = UnloggedGradients()
         self.began_from: Mapping[str, Any] = {}  # the checkpoint that weights were taken from
         self.evaluator = Evaluator(self, sample_writer)
@@ -158,12 +158,12 @@ class Trainer:
         self.state, self.iteration = backward.state, iteration
         self.characters += int(np.count_nonzero(window.targets != IGNORED))
         weight = max(_SMOOTHING, 1 / iteration)  # a plain mean at first
-        self.smoothed_loss += weight * (backward.loss - self.smoothed_loss)
+        self.train_loss += weight * (backward.loss - self.train_loss)
         self.budget.record(iteration, self.budget.clock() - started)
         return Progress(
             iteration=iteration,
             loss=backward.loss,
-            smoothed_loss=self.smoothed_loss,
+            train_loss=self.train_loss,
             grad_norm=norm,
             learning_rate=rate,
             characters=self.characters,
@@ -240,7 +240,7 @@ class Trainer:
             "state": to_arrays(self.state),
             "iteration": self.iteration,
             "characters": self.characters,
-            "smoothed_loss": self.smoothed_loss,
+            "train_loss": self.train_loss,
             "began_from": dict(self.began_from),
             **{name: part.state_dict() for name, part in self._parts.items()},
         }
@@ -254,7 +254,7 @@ class Trainer:
         self.model.load_weights(state["model"])
         self.state = to_layer_states(state["state"], self.state)
         self.iteration, self.characters = int(state["iteration"]), int(state["characters"])
-        self.smoothed_loss = float(state["smoothed_loss"])
+        self.train_loss = float(state["train_loss"])
         self.began_from = state["began_from"]
         for name, part in self._parts.items():
             part.load_state_dict(state[name])

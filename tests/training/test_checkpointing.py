@@ -85,7 +85,7 @@ def test_metrics_are_what_happened(finished: Run) -> None:
     for row in rows:
         assert row["characters"] == row["iteration"] * 24
         event = events["progress", row["iteration"]]
-        assert row["train_loss"] == event.smoothed_loss
+        assert row["train_loss"] == event.train_loss
         if row["event"] == "progress":
             assert (row["loss"], row["grad_norm"], row["learning_rate"]) == (
                 event.loss,

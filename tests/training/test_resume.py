@@ -30,7 +30,7 @@ from charrnn.training.events import Evaluated, Event, Progress, Snapshot
 from charrnn.training.resume import resume_point, resumed
 from charrnn.training.trainer import Trainer
 
-KEPT = ("best_loss", "stale", "lowered", "stopped", "clipped", "smoothed_loss")  # of a header's progress
+KEPT = ("best_loss", "stale", "lowered", "stopped", "clipped", "train_loss")  # of a header's progress
 SHORT_TEXT = TEXT[:150]  # an epoch is five windows of 3 x 8, so that twelve iterations cross two borders
 
 
@@ -367,3 +367,13 @@ def test_a_held_out_part_elsewhere_is_followed_and_resumed(tmp_path: Path, setti
         (tmp_path / "v.txt").write_text(TEXT[:201], "utf-8")
         with pytest.raises(CorpusError, match="--val-text"):
             resumed(before, begin().corpus, device="cpu")
+
+
+def test_a_resume_file_of_an_older_version_has_the_train_loss_under_another_name(tmp_path: Path) -> None:
+    training = make()
+    for _ in range(3):
+        training.step()
+    header, tensors = resume_point(training)
+    progress = {"smoothed_loss" if name == "train_loss" else name: value for name, value in header.progress.items()}
+    older = stored(tmp_path / "resume.safetensors", (dataclasses.replace(header, progress=progress), tensors))
+    assert resumed(older, training.corpus, device="cpu").train_loss == training.train_loss

@@ -77,7 +77,7 @@ def test_every_curve_is_what_happened_in_bits(tmp_path: Path) -> None:
     single = {"rel": 1e-6}  # event files keep single precision
     assert scalars(run, "loss/held_out") == pytest.approx(held_out, **single)
     for tag, values in {
-        "loss/train": {at: event.smoothed_loss / math.log(2) for at, event in progress.items()},
+        "loss/train": {at: event.train_loss / math.log(2) for at, event in progress.items()},
         "grad_norm": {at: event.grad_norm for at, event in progress.items()},
         "max_gradient_norm": {at: event.max_gradient_norm for at, event in progress.items()},
         "learning_rate": {at: event.learning_rate for at, event in progress.items()},

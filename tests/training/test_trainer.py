@@ -160,10 +160,10 @@ def test_steps_equal_a_plain_loop(cell: str, clipping: dict[str, Any], clip: Cal
                 np.testing.assert_allclose(a.numpy(), b.numpy(), atol=2e-5)
 
 
-def test_smoothed_loss_begins_as_a_plain_mean() -> None:
+def test_the_train_loss_begins_as_a_plain_mean() -> None:
     training = make()
     losses = [training.step().loss for _ in range(7)]
-    assert training.smoothed_loss == pytest.approx(np.mean(losses))
+    assert training.train_loss == pytest.approx(np.mean(losses))
 
 
 # -- the state --------------------------------------------------------------------------------------------------------
@@ -314,7 +314,7 @@ def test_snapshots_hold_what_the_training_was_at_their_iteration() -> None:
         if isinstance(event, Snapshot):
             assert_same(event.tensors, training.model.weights())
             assert event.header.characters == event.header.iteration * 24
-            assert event.header.train_loss == training.smoothed_loss
+            assert event.header.train_loss == training.train_loss
             loss = validation.held_out_loss(training.model, training.ids, training.split.held_out)
             assert event.header.held_out_loss == loss
             assert event.header.sample is not None
