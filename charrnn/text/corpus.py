@@ -233,6 +233,6 @@ def _corpus(
         documents=documents,
         config=config,
         origin=origin or {},
-        notes=(*notes, *reading.one_document_notes(documents, boundaries, config)),
+        notes=(*notes, *reading.separation_notes(documents, 1 if boundaries is None else len(boundaries) - 1, config)),
         boundaries=boundaries,
     )

@@ -83,17 +83,18 @@ def shuffled_sources(gathered: Sequence[Source], config: ReadConfig) -> list[Sou
     return [gathered[index] for index in np.random.default_rng(config.split_seed).permutation(len(gathered))]
 
 
-def one_document_notes(documents: Sequence[Document], boundaries: object, config: ReadConfig) -> list[str]:
-    """What to tell of documents that should be kept apart where there is but one."""
-    if not config.documents or not config.boundary or boundaries is not None:
+def separation_notes(documents: Sequence[Document], count: int, config: ReadConfig) -> list[str]:
+    """What to tell of documents that should be kept apart where a separator is missing; there are `count` of them."""
+    if not config.documents or not config.boundary or count > max(1, len(documents)):
         return []
-    name = documents[0].name
-    if config.document_separator is None:
-        return [
-            f"--documents: {name} is one document, and nothing is kept apart; name what separates documents in it: "
-            r"--documents line, or --document-separator '\n\n'"
-        ]
+    name, separator = documents[0].name, config.document_separator
+    if separator is not None:
+        what = f"is in none of the {count:,} files" if count > 1 else f"does not come in {name}"
+        so = "each is one document" if count > 1 else "it is one document, and nothing is kept apart"
+        return [f"--document-separator {separator!r}: {what}; {so}"]
+    if count > 1:
+        return []
     return [
-        f"--document-separator {config.document_separator!r}: does not come in {name}, which is one document; nothing "
-        "is kept apart"
+        f"--documents: {name} is one document, and nothing is kept apart; name what separates documents in it: "
+        r"--documents line, or --document-separator '\n\n'"
     ]
