@@ -60,8 +60,8 @@ class Lexicon:
         Args:
             corpus: The text.
             training: The parts of it, in order.
-            held_out: The other parts, which say whether words tell anything; where there are none, the end of the
-                training text does.
+            held_out: The other parts, or those of its validation text, which say whether words tell anything; where
+                there are none, the end of the training text does.
             limit: Characters that are read, to the end of a piece; None: all.
             piece: Characters that are decoded at once; None: each part whole.
 
@@ -71,7 +71,9 @@ class Lexicon:
         pieces = list(_pieces(corpus, training, limit, piece)) or [""]
         last = pieces.pop()
         known = last  # of the last piece, what is not judged by
-        real = "".join(_pieces(corpus, [Span(span.start, span.stop) for span in held_out], _REAL, _REAL))[:_REAL]
+        real = "".join(_pieces(corpus.measured, [Span(span.start, span.stop) for span in held_out], _REAL, _REAL))[
+            :_REAL
+        ]
         if len(words_of(real)) < _FEW and len(_trigrams(real)) < _FEW:
             cut = len(last) * 9 // 10
             known, real = last[:cut], last[cut:][-_REAL:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +84,16 @@ def test_words_are_given_up_where_real_text_has_few_that_are_known() -> None:
 )
 def test_nothing_where_neither_tells_anything(text: str) -> None:
     assert lexicon_of(text).shares(text[:300]) == (None, None)
+
+
+def test_a_validation_text_of_its_own_decides(tmp_path: Path) -> None:
+    (tmp_path / "novel.txt").write_text("Anna came and Boris went while Clara stayed. " * 60, "utf-8")
+    (tmp_path / "other.txt").write_text("nahc remasch dew trib ollar yatsed claw hen na " * 60, "utf-8")
+    source = corpus.read(tmp_path / "novel.txt", val_text=tmp_path / "other.txt")
+    split = source.split(0.1)
+    assert Lexicon.of(source, split.training, split.held_out).words is None
+    same = corpus.read(tmp_path / "novel.txt", val_text=tmp_path / "novel.txt")
+    assert Lexicon.of(same, split.training, split.held_out).shares("Anna went and ") == (1.0, None)
 
 
 def test_without_held_out_text_the_end_of_the_training_text_decides() -> None:
