@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.commands import text_options
 from charrnn.commands.options import Typed
 from charrnn.config import ModelConfig, ReadConfig, RunConfig, SourceConfig, StartConfig, TrainConfig
-from charrnn.errors import RunError, UsageError
+from charrnn.errors import UsageError
 from charrnn.formatting import visible
 
 if TYPE_CHECKING:
@@ -81,23 +81,6 @@ def resumption(run: RunConfig, where: Where, typed: Typed) -> Resumption | None:
     return Resumption.of(named, typed, say) if named.begun else None
 
 
-def require_new(run: RunConfig, where: Where) -> None:
-    """Make sure that a new run's name is free, before a text is read.
-
-    Raises:
-        RunError: The name is taken.
-    """
-    from charrnn.runs.resume_command import resume_command
-    from charrnn.runs.run import Run
-
-    if run.name is None or run.auto_resume:
-        return
-    named = Run(where.checkpoint_dir / run.name)
-    if named.begun:
-        advice = f"Go on with it: {resume_command(named)}; or choose another --name."
-        raise RunError(f"{named.path}: this run exists.", advice)
-
-
 def new(
     texts: Sequence[str] | None,
     source: SourceConfig,
@@ -110,11 +93,13 @@ def new(
     typed: Typed,
 ) -> Begun:
     """A new training, on from a checkpoint's weights if they are asked for."""
-    from charrnn.runs.run import create_run
+    from charrnn.runs.resume_command import require_new
+    from charrnn.runs.run import Run, create_run
     from charrnn.text import known_texts
     from charrnn.training.beginning import Beginning
 
-    require_new(run, where)
+    if run.name is not None and not run.auto_resume:
+        require_new(Run(where.checkpoint_dir / run.name))  # before a text is read
     beginning = Beginning.of(start, model, training, reading, typed, where.checkpoint_dir)
     named = texts or [str(known_texts.bundled())]
     files = asdict(source) | {"val_text": training.val_text}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, RunError
 from charrnn.formatting import as_typed
 from charrnn.runs.checkpoint import read_header
 from charrnn.runs.run import Run
@@ -25,7 +25,7 @@ def findable(origin: Mapping[str, Any]) -> bool:
         False for standard input and for what was in memory.
     """
     texts = origin.get("texts")
-    return texts is not None and len(texts) > 0 and STDIN not in texts
+    return isinstance(texts, Sequence) and len(texts) > 0 and STDIN not in texts
 
 
 def resume_command(run: Run, text: str | None = None, **settings: Any) -> str:
@@ -46,6 +46,13 @@ def resume_command(run: Run, text: str | None = None, **settings: Any) -> str:
         settings["time"] = f"{settings['time']:g}s"
     words = ["charrnn train", text, "--resume", typed_path(run.path), as_typed(settings)]
     return " ".join(filter(None, words))
+
+
+def require_new(run: Run) -> None:
+    """Raises RunError for a run that has been begun, with the command that goes on with it."""
+    if run.begun:
+        advice = f"Go on with it: {resume_command(run)}; or choose another --name."
+        raise RunError(f"{run.path}: this run exists.", advice)
 
 
 def _findable(run: Run) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.config import CHECKPOINT_DIR, ModelConfig, ReadConfig, StartConfig, TrainConfig, settings_of
-from charrnn.runs.run import Run, create_run
+from charrnn.runs.resume_command import require_new
+from charrnn.runs.run import Run, create_run, require_plain_name
 from charrnn.text import corpus, known_texts
 from charrnn.text.split import Split
 
@@ -57,6 +58,9 @@ def begun(
     """
     from charrnn.training.beginning import Beginning
 
+    if root is not None and name is not None:
+        require_plain_name(name)
+        require_new(Run(root / name))  # before a text is read
     configs = StartConfig.pick(given), ModelConfig.pick(given), TrainConfig.pick(given), ReadConfig.pick(given)
     beginning = Beginning.of(*configs, given, root or CHECKPOINT_DIR)
     _import_torch(machine.threads)

@@ -107,14 +107,17 @@ class Resumption:
     def completion(self) -> str:
         """What is to be said of a run that is complete."""
         header = self.checkpoint.header
+        if not header.progress["stopped"] and header.iteration < header.training.iterations:
+            return f"{self.run.path}: has trained {header.iteration:,} iterations already."
         early = ", ended early" if header.progress["stopped"] else ""
         return f"{self.run.path}: is complete at iteration {header.iteration:,}{early}."
 
     def require_incomplete(self) -> None:
         """Raises UsageError for a run that is complete, with the command that lengthens it."""
         if self.complete:
-            twice = 2 * self.checkpoint.header.iteration
-            raise UsageError(self.completion, f"To train on, give more: {resume_command(self.run, iterations=twice)}")
+            header = self.checkpoint.header
+            more = 2 * header.iteration
+            raise UsageError(self.completion, f"To train on, give more: {resume_command(self.run, iterations=more)}")
 
     # -- settings ----------------------------------------------------------------------------------------------------
 

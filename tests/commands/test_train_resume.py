@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import re
@@ -235,6 +236,15 @@ def test_a_run_that_ended_early_says_so(command: CommandLine) -> None:
     assert f"is complete at iteration {header.iteration}, ended early" in said
     command.train("--resume", "early", "--patience", "0")
     assert latest_snapshot(Path("checkpoints/early")).header.iteration == 20
+
+
+def test_a_length_behind_an_unfinished_run_is_no_completion(command: CommandLine, run: Path) -> None:
+    saved = checkpoint.load(run / "resume.safetensors")
+    header = dataclasses.replace(saved.header, training=dataclasses.replace(saved.header.training, iterations=50))
+    checkpoint.save(run / "resume.safetensors", header, saved.tensors)
+    said = refused(command, "--resume", run, "--iterations", "15", code=2)
+    assert "has trained 20 iterations already" in said
+    command.train("--resume", run, "--iterations", "21")
 
 
 # -- the same command again ------------------------------------------------------------------------------------------

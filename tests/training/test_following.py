@@ -196,6 +196,11 @@ def test_a_run_is_trained_once_at_a_time(whole: Path) -> None:
     check_resumes_exactly(Path("runs/ships"), whole)
 
 
+def test_a_name_that_is_taken_is_told_before_a_text_is_read(whole: Path) -> None:
+    with pytest.raises(RunError, match=r"this run exists. Go on with it: charrnn train --resume .*ships"):
+        charrnn.train("no-such.txt", checkpoint_dir=whole.parent, name="ships")
+
+
 def test_training_begins_with_other_weights(whole: Path) -> None:
     other = corpus.from_text(TEXT.replace("ships", "goats"))
     settings = TINY | {"iterations": 1, "learning_rate": 1e-9, "dropout": 0.0}
