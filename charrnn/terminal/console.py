@@ -18,7 +18,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from charrnn.files import discard_stdout
-from charrnn.formatting import one_line, visible
+from charrnn.formatting import hex_bytes, one_line, visible
 from charrnn.terminal import output
 from charrnn.terminal.wrapping import wrapped
 
@@ -159,6 +159,6 @@ def show_text(out: Console, title: str, body: Text) -> None:
 
 def body(prime: str, text: str) -> Text:
     """The prime, set apart where there is colour, and what follows it; without blank lines around."""
-    body = Text().append_text(plain(prime, "bold")).append_text(plain(text))
+    body = Text().append_text(plain(hex_bytes(prime), "bold")).append_text(plain(hex_bytes(text)))
     shown = body.plain
     return body[len(shown) - len(shown.lstrip("\n")) : len(shown.rstrip("\n"))] if shown.strip("\n") else Text()

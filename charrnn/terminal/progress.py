@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from charrnn.evaluation import verdict
 from charrnn.files import discard_stdout
-from charrnn.formatting import BYTE, bits, duration, folded_command, known_share, visible
+from charrnn.formatting import BYTE, bits, duration, folded_command, hex_bytes, known_share, visible
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import Run
 from charrnn.terminal import output
@@ -202,7 +202,7 @@ class Display:
             facts.append(f"{', '.join(measured)} {self.unit.short}")
         if sample is not None and (known := known_share(sample.known_words, sample.known_trigrams)):
             facts.append(known)
-        body = "" if sample is None else (sample.prime + sample.text).strip("\n") + "\n"
+        body = "" if sample is None else hex_bytes(sample.prime + sample.text).strip("\n") + "\n"
         shown = wrapped([(f"--- {', '.join(facts)} ---", BOLD), (f"\n{body}", "")], output.width(sys.stdout))
         plain = output.is_plain(sys.stdout)
         self._print("\n" + ("".join(text for text, _ in shown) if plain else output.styled(shown)))

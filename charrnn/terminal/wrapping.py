@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
-from charrnn.formatting import visible
+from charrnn.formatting import hex_bytes, visible
 from charrnn.terminal.output import Styled
 from charrnn.text.graphemes import clusters, columns
 
@@ -19,7 +19,7 @@ class Wrapper:
     """Breaks lines at white space, and between ideographs; inside a word only where that is wider than a line.
 
     A word is held back until it is known to fit, unless it begins a line. Tabs stay tabs; white space that a line is
-    broken at goes. Controls become what can be shown of them.
+    broken at goes. Controls become what can be shown of them, bytes that are no characters hexadecimal.
     """
 
     def __init__(self, width: int, indent: int = 0) -> None:
@@ -43,7 +43,7 @@ class Wrapper:
             What can be written now.
         """
         for text, style in pieces:
-            for cluster in clusters(visible(text)):
+            for cluster in clusters(visible(hex_bytes(text))):
                 self._take(cluster, style)
                 self._last = cluster
         out, self._out = self._out, []

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.errors import RunError, UsageError
-from charrnn.formatting import CHARACTER, Unit, bits
+from charrnn.formatting import CHARACTER, Unit, bits, hex_bytes
 from charrnn.runs.header import Sample
 from charrnn.runs.run import Run
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
@@ -114,5 +114,5 @@ def _write(writer: Any, event: Event, loss: str, point: Progress | None) -> Prog
 
 def _code_block(sample: Sample) -> str:
     """A sample as it is in Markdown, which TensorBoard reads text as: indented."""
-    body = (sample.prime + sample.text).strip("\n").encode("utf-8", "replace").decode()
+    body = hex_bytes(sample.prime + sample.text).strip("\n").encode("utf-8", "replace").decode()
     return "".join(f"    {line}\n" for line in body.split("\n"))
