@@ -29,6 +29,7 @@ from charrnn.runs.find import find_checkpoint, find_run
 from charrnn.runs.history import read as read_curves
 from charrnn.text import corpus
 from charrnn.training import following
+from charrnn.training.bar import with_bar
 from charrnn.training.events import Snapshot
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def train(
     device: str = "auto",
     threads: int | None = None,
     preset: str = "auto",
+    progress: bool = False,
     **settings: Any,
 ) -> Generator[Event, None, None]:
     """Train a model, and follow it.
@@ -120,6 +122,8 @@ def train(
         threads: CPU threads to train with, which sets those of torch in this process; None: as many as torch has, of
             a run that goes on as many as it had.
         preset: One of auto, quick, small, medium or large: chooses what the settings leave open.
+        progress: Whether to show a bar as it goes, with the losses in bits: in a notebook its own, else a line on
+            standard error (`tqdm.auto`).
         settings: Those of the network, the training and, where a text is read, its reading; listed below.
 
     Yields:
@@ -147,10 +151,12 @@ def train(
     root = CHECKPOINT_DIR if checkpoint_dir is None else Path(checkpoint_dir)
     machine = following.Machine(device, threads)
     if resume is not None:
-        return following.resumed(find_run(Path(resume), root), text, given | {"name": name}, machine)
-    from charrnn.evaluation.held_out_check import examined
+        events = following.resumed(find_run(Path(resume), root), text, given | {"name": name}, machine)
+    else:
+        from charrnn.evaluation.held_out_check import examined
 
-    return following.begun(text, given, None if checkpoint_dir is None else root, name, machine, examined)
+        events = following.begun(text, given, None if checkpoint_dir is None else root, name, machine, examined)
+    return with_bar(events) if progress else events
 
 
 train.__doc__ = f"{(train.__doc__ or '').rstrip()}\n\n{textwrap.indent(describe(*_CONFIGS), '    ')}"

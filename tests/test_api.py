@@ -296,3 +296,22 @@ def test_every_error_is_at_hand(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "no"], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["RunError", "True", "True"]
+
+
+def test_a_bar_shows_iterations_and_losses(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = corpus.from_text(TEXT)
+    expected = [event for event in charrnn.train(source, **TINY) if isinstance(event, Progress)]
+    assert {event.iterations for event in expected} == {20}
+    assert capfd.readouterr().err == ""
+    events = charrnn.train(source, checkpoint_dir=tmp_path, name="one", progress=True, **TINY)
+    for event in events:
+        if isinstance(event, Progress) and event.iteration == 12:
+            break
+    events.close()
+    shown = capfd.readouterr().err
+    assert "12/20" in shown
+    assert re.search(r"train \d\.\d{3}, held out \d\.\d{3} bits", shown)
+    assert checkpoint.load(tmp_path / "one" / "resume.safetensors").header.iteration == 12
+    rest = list(charrnn.train(source, resume=tmp_path / "one", progress=True))
+    assert [event.iteration for event in rest if isinstance(event, Progress)] == list(range(13, 21))
+    assert "20/20" in capfd.readouterr().err

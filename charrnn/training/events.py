@@ -23,6 +23,7 @@ class Progress:
     max_gradient_norm: float  # of the iterations since the last line of the log, this one included
     newly_clipped: int  # of them
     logged: bool = False  # whether this one is a line of the log: every tenth, and the last
+    iterations: int | None = None  # of the whole training; None until a time budget has been made a number of them
 
 
 @dataclass(frozen=True, slots=True)

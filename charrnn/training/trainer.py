@@ -171,6 +171,7 @@ class Trainer:
             clipped=self.optimizer.clipped,
             max_gradient_norm=self.unlogged.largest,
             newly_clipped=self.unlogged.clipped,
+            iterations=self.horizon.iterations,
         )
 
     def _reset(self, iteration: int) -> NDArray[np.bool_]:
