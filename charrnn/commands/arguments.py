@@ -190,6 +190,9 @@ class ArgumentLine:
 
     def _switch(self, name: str) -> str:
         """How a switch is typed."""
+        setting = self._settings.get(self._options[f"--{name}"].name)
+        if setting and setting.option.stands_for:
+            return f"Write --{name}, or --{name} {next(iter(dict(setting.option.stands_for)))}."
         off = name.removeprefix("no-") if name.startswith("no-") else f"no-{name}"
         return f"Write --{name} or --{off}." if off in self._names else f"Write --{name}, or leave it out."
 

@@ -68,6 +68,7 @@ _NAMES: Mapping[str, str] = {
     "until": "stop-string stop-sequence stop-sequences stop-at stop-token end-string terminator",
     "json": "jsonl json-lines",
     "cold": "stateless-eval",
+    "yes": "force assume-yes no-confirm",
 }
 
 # What there is no setting for, or only one that takes another value: what to write instead.

@@ -98,6 +98,7 @@ def test_an_option_is_no_value(line: CommandLine) -> None:
         ("compare --checkpoint-dir=", "--checkpoint-dir: its value is empty."),
         ("sample -h5", "-5: no such option"),
         ("sample --json=yes", "--json yes: a switch takes no value."),
+        ("train --documents true", "a switch takes no value. Write --documents, or --documents line."),
         ("train --tied true", "a switch takes no value. Write --tied or --no-tied."),
         ("train --no-residual false", "Write --no-residual or --residual."),
     ],
@@ -215,7 +216,9 @@ _OWN_ELSEWHERE = {"output", "html"}  # pages of report and score; in other verbs
 
 def test_another_programs_name_means_one_thing_in_a_verb() -> None:
     """No name is an option already, and every setting that a name stands for is there."""
-    verbs = [ROOT.commands[verb] for verb in ("train", "sample", "report", "score")]
+    verbs = [ROOT.commands[verb] for verb in ("train", "sample", "report", "score")] + [
+        ROOT.commands["runs"].commands["delete"]
+    ]
     settings = {name[2:] for verb in verbs for option in verb.params for name in option.opts if name[:2] == "--"}
     for name in synonyms.KNOWN:
         assert synonyms.setting_called(name, settings) or synonyms.advice(name, settings), name
