@@ -51,7 +51,7 @@ _LATIN = {  # encodings, and the languages that were written in them; those for 
     "cp1257": (_Latin("ąčęėįšųūž", "ėž"), _Latin("āčēģīķļņšūž", "āēīš"), _Latin("äõöüšž", "äõü")),
 }
 _LATIN["iso8859_2"] = _LATIN["cp1250"]
-_OLDER = ("mac_roman", "cp850")  # of Western Europe, believed where no other fits
+_OLDER = ("iso8859_15", "mac_roman", "cp850")  # of Western Europe, believed where no other fits
 _CYRILLIC = ("cp1251", "koi8_r", "koi8_u", "cp866", "iso8859_5", "mac_cyrillic")
 _SCRIPTS = (
     _Script(_CYRILLIC, re.compile("[а-яёіїєґђјљњћџѓќўѕ]"), "оеаиі", 0.27, "ъщэфцюшѓќўѕђ"),
