@@ -43,7 +43,7 @@ _ANYWHERE = _Latin("".join(sorted(set("".join(language.letters for language in _
 _LATIN = {  # encodings, and the languages that were written in them; those for Western Europe before the others
     "cp1252": _WESTERN,
     "cp1250": (
-        *(_Latin("ąćęłńóśźż", "ąęł"), _Latin("áčďéěíňóřšťúůýžö", "íě"), _Latin("áäčďéíĺľňóôŕšťúýž", "áčíľ")),
+        *(_Latin("ąćęłńóśźż", "ąęł"), _Latin("áčďéěíňóřšťúůýžö", "íě"), _Latin("áäčďéíĺľňóôŕšťúýž", "čľ")),
         *(_Latin("áéíóöőúüű", "áéöő"), _Latin("ăâîşţ", "ăşţ"), _Latin("čćđšž", "čšž")),
     ),
     "iso8859_2": (),

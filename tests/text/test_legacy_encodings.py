@@ -57,7 +57,7 @@ def test_what_is_named_reads_right(name: str, encoding: str, times: int) -> None
 
 
 SINGLE = (
-    "cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp850 cp852 cp437 cp775 cp866 koi8-r iso8859-2 "
+    "cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp850 cp852 cp437 cp866 koi8-r iso8859-2 "
     "iso8859-5 iso8859-7 iso8859-9 iso8859-15 mac-roman mac-cyrillic mac-turkish mac-latin2"
 )
 EAST_ASIAN = ("gb18030", "big5", "shift-jis", "euc-jp", "euc-kr")
