@@ -169,7 +169,8 @@ def beside_real_text(samples: Sequence[str], source: TrainingText) -> tuple[list
     lexicon: Lexicon | None = None
     if source.same and samples and len(source.corpus) <= COUNTED:
         corpus, length = source.corpus, max(1, sum(map(len, samples)) // len(samples))
-        text = "".join(part for _, part in held_out_parts(source, _PASSAGES * length))
+        between = corpus.measured.vocabulary.boundary or ""
+        text = between.join(part for _, part in held_out_parts(source, _PASSAGES * length))
         passages = [text[at : at + length] for at in range(0, len(text) - length + 1, length)]
         shares = [overlap.share for overlap in novelty.find([*samples, *passages], corpus, source.training)]
         lexicon = Lexicon.of(corpus, source.training, source.split.held_out, limit=None, piece=None)

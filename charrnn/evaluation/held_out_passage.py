@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from charrnn.errors import CharrnnError, CorpusError
-from charrnn.evaluation.scoring import Place, most_surprising, score
+from charrnn.evaluation.scoring import Place, Score, most_surprising, score, score_each
 from charrnn.formatting import shaded
 from charrnn.network.engine import Engine
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.training_text import TrainingText, find_training_text
+from charrnn.text.corpus import Corpus
+from charrnn.text.split import HeldOutSpan
 
 _LENGTH = 1500  # characters that are shown
 _LEAD = 500  # characters that are read before them
@@ -64,13 +67,12 @@ def _read(loaded: Checkpoint, engine: Engine, source: TrainingText) -> HeldOutPa
     measured = source.corpus.measured
     vocabulary, ids = measured.vocabulary, measured.ids
     spans = source.split.held_out
-    if measured.boundaries is not None:
-        spans = tuple(measured.without_boundaries(spans))
     if not spans:
         raise CorpusError("nothing is held out.")
+    if measured.boundaries is not None:
+        return _read_documents(loaded, engine, measured, list(measured.without_boundaries(spans)))
     context, start, stop = max(spans, key=lambda span: span.size)
-    if measured.boundaries is None:
-        start = max(start, context + 1)  # nothing predicts the first
+    start = max(start, context + 1)  # nothing predicts the first
     if "\n" in vocabulary:
         newline = vocabulary.encode("\n")[0]
         ends = np.flatnonzero(np.asarray(ids[start : max(start, min(stop - 1, start + _SEEK))]) == newline)
@@ -84,4 +86,41 @@ def _read(loaded: Checkpoint, engine: Engine, source: TrainingText) -> HeldOutPa
         pieces=shaded(scored.by_cluster()),
         bits=scored.bits_per(loaded.header.vocabulary.unit),
         places=tuple(most_surprising(scored, _PLACES)),
+    )
+
+
+def _read_documents(
+    loaded: Checkpoint, engine: Engine, measured: Corpus, documents: Sequence[HeldOutSpan]
+) -> HeldOutPassage:
+    """The longest held-out document; or the first ones, each read by itself, where they are short."""
+    longest = max(documents, key=lambda document: document.size)
+    chosen, size = [longest], longest.size
+    if size < _LENGTH // 2:
+        chosen, size = [], 0
+        for document in documents:
+            if size >= _LENGTH:
+                break
+            chosen.append(document)
+            size += document.size
+    vocabulary = measured.vocabulary
+    texts = [vocabulary.decode(measured.ids[start : min(stop, start + _LENGTH)]) for _, start, stop in chosen]
+    scores = score_each(engine, loaded.header.vocabulary, texts)
+    between = vocabulary.boundary or ""
+    nothing = Score(between, np.zeros(len(between)), np.zeros(len(between), dtype=np.bool_))
+    shown = _joined([part for scored in scores for part in (nothing, scored)][1:])
+    return HeldOutPassage(
+        name=measured.name,
+        begins=chosen[0].start,
+        pieces=shaded(shown.by_cluster()),
+        bits=_joined(scores).bits_per(loaded.header.vocabulary.unit),
+        places=tuple(most_surprising(shown, _PLACES)),
+    )
+
+
+def _joined(scores: Sequence[Score]) -> Score:
+    """Several texts as one."""
+    return Score(
+        "".join(scored.text for scored in scores),
+        np.concatenate([scored.bits for scored in scores]),
+        np.concatenate([scored.unseen for scored in scores]),
     )
