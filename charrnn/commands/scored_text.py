@@ -80,7 +80,8 @@ class ScoredText:
         from charrnn.evaluation.own_text import own_text
 
         reading = self.reading(loaded.header.reading)
-        remark = own_text(self.as_read(reading), loaded.header, name)
+        source = self.as_read(reading)
+        remark = own_text(source, loaded.header, name)
         return {
             "name": name,
             "path": path,
@@ -88,6 +89,7 @@ class ScoredText:
             "iteration": loaded.header.iteration,
             "reading": reading,
             "remark": remark,
+            "form": loaded.header.vocabulary.form_of(source.text).note("the text"),
         }
 
 

@@ -29,6 +29,7 @@ class ScoredModel:
     iteration: int
     reading: ReadConfig  # how it had the text read
     remark: str | None = None  # what is to be said of it and this text
+    form: str | None = None  # what of the text it read in another form
 
     def to_dict(self) -> dict[str, Any]:
         """Which it is, ready for JSON."""
@@ -37,6 +38,7 @@ class ScoredModel:
             "checkpoint": str(self.path),
             "sha256": self.digest,
             "iteration": self.iteration,
+            "form": self.form,
         }
 
 

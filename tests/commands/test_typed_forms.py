@@ -116,6 +116,7 @@ def test_a_decomposed_text_scores_like_the_composed_one(tmp_path: Path) -> None:
     assert "read with" not in err
     (there,), err = scores(model, decomposed)
     assert "decomposed.txt is read with composed characters" in err
+    assert (here["form"], there["form"] is not None) == (None, True)
     for name in ("bits_per_character", "characters", "unseen"):
         assert there[name] == here[name], name
     assert here["unseen"] == 0
