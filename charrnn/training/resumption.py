@@ -86,30 +86,39 @@ class Resumption:
     @cached_property
     def complete(self) -> bool:
         """Whether the run has all the training that it is to have, as far as that can be told without its text."""
-        header, progress, length = self.checkpoint.header, self.checkpoint.header.progress, self.length
+        header, length = self.checkpoint.header, self.length
         training, at = header.training, header.iteration
         iterations, time = training.iterations, training.time
-        if "max_epochs" in length and progress.get("per_epoch"):
-            length = {"iterations": max(1, round(length["max_epochs"] * progress["per_epoch"]))}
+        if "max_epochs" in length and (per_epoch := self._number("per_epoch")):
+            length = {"iterations": max(1, round(length["max_epochs"] * per_epoch))}
         if "max_epochs" in length:
             return False
         changed = "iterations" in length and length["iterations"] != iterations
         changed |= "time" in length and length["time"] != time
-        if progress["stopped"] and not changed:
+        if self._stopped_early and not changed:
             patience = self.given.get("patience", training.patience)
-            if 0 < patience <= progress["stale"]:
+            if 0 < patience <= self._number("stale"):
                 return True
         if "time" in length and changed:
-            return bool(length["time"] <= progress["elapsed"])
+            return bool(length["time"] <= self._number("elapsed"))
         return bool(at >= length.get("iterations", iterations))
+
+    def _number(self, name: str) -> float:
+        """What the resume file says of its progress; 0 where it says nothing."""
+        value = self.checkpoint.header.progress.get(name)
+        return value if isinstance(value, int | float) else 0
+
+    @property
+    def _stopped_early(self) -> bool:
+        return self._number("stopped") > 0
 
     @property
     def completion(self) -> str:
         """What is to be said of a run that is complete."""
         header = self.checkpoint.header
-        if not header.progress["stopped"] and header.iteration < header.training.iterations:
+        if not self._stopped_early and header.iteration < header.training.iterations:
             return f"{self.run.path}: has trained {header.iteration:,} iterations already."
-        early = ", ended early" if header.progress["stopped"] else ""
+        early = ", ended early" if self._stopped_early else ""
         return f"{self.run.path}: is complete at iteration {header.iteration:,}{early}."
 
     def require_incomplete(self) -> None:
@@ -195,7 +204,7 @@ class Resumption:
             CorpusError: It cannot be read.
         """
         header = self.checkpoint.header
-        origin = dict(header.progress.get("origin", ()))
+        origin = dict(header.origin)
         were = origin.pop("texts", ())
         files = origin | {name: self.given[name] for name in _FILES if self.given.get(name) is not None}
         if texts:

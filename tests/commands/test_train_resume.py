@@ -247,6 +247,15 @@ def test_a_length_behind_an_unfinished_run_is_no_completion(command: CommandLine
     command.train("--resume", run, "--iterations", "21")
 
 
+def test_a_resume_file_that_says_nothing_is_refused(command: CommandLine, run: Path) -> None:
+    saved = checkpoint.load(run / "resume.safetensors")
+    for progress in ({}, {"stopped": "no", "elapsed": None, "origin": 3}):
+        checkpoint.save(run / "resume.safetensors", dataclasses.replace(saved.header, progress=progress), saved.tensors)
+        assert "is complete at iteration 20" in refused(command, "--resume", run, code=2)
+        assert "cannot be resumed" in refused(command, "ships.txt", "--resume", run, "--iterations", "30", code=1)
+        assert "TEXT" in refused(command, "--resume", run, "--iterations", "30", code=2)
+
+
 # -- the same command again ------------------------------------------------------------------------------------------
 
 
