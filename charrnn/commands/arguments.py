@@ -161,6 +161,11 @@ class ArgumentLine:
         setting = self._settings.get(self._options[option].name) if option in self._options else None
         return setting is not None and (setting.type is str or setting.option.escapes is not None)
 
+    def _takes_list(self, option: str) -> bool:
+        """Whether the value of an option is a list, which may be empty."""
+        setting = self._settings.get(self._options[option].name)
+        return setting is not None and tuple in setting.accepted
+
     def _long(self, word: str) -> list[str]:
         """An option and its value."""
         typed, equals, value = word.partition("=")
@@ -176,7 +181,7 @@ class ArgumentLine:
                 raise UsageError(f"{typed} {value or following}: a switch takes no value.", self._switch(name))
             return [option]
         value = value if equals else self._value(typed, option)
-        if not value and not self._takes_text(option):
+        if not value and not (self._takes_text(option) or self._takes_list(option)):
             raise UsageError(f"{typed}: its value is empty.", "Is a variable of the shell empty?")
         return [option, value]
 
