@@ -189,6 +189,7 @@ def test_the_options_printed_can_be_typed(model: ModelConfig, config: TrainConfi
     for chosen in (model, config):
         for setting in settings_of(type(chosen)):
             if context.get_parameter_source(setting.name).name == "COMMANDLINE":
-                assert context.params[setting.name] == getattr(chosen, setting.name), setting.name
+                read = setting.of_any(context.params[setting.name])
+                assert read == getattr(chosen, setting.name), setting.name
             elif setting.name not in ("time", "freeze"):
                 assert getattr(chosen, setting.name) == setting.default or setting.name in _IDLE, setting.name
