@@ -218,7 +218,7 @@ def _encoded(vocabulary: Vocabulary, text: str) -> tuple[NDArray[np.intp], NDArr
     form = vocabulary.form_of(text)
     distinct, where = np.unique(to_code_points(form.text), return_inverse=True)
     input_ids = np.array([_read_as(vocabulary, chr(point)) for point in distinct.tolist()], dtype=np.intp)
-    unseen = ~np.isin(distinct, vocabulary.code_points)
+    unseen = ~np.isin(distinct, vocabulary.code_points) & (input_ids != vocabulary.boundary_id)
     return input_ids[where], form.sizes(), unseen[where]
 
 

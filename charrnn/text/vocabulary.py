@@ -43,7 +43,8 @@ class Vocabulary:
     With `of_bytes` an id is a byte. As text, bytes are UTF-8; one that is no part of it is the lone surrogate that
     Python's "surrogateescape" makes of it, so that any bytes go into text and out of it unharmed.
 
-    With `boundary` the very last id stands for where a document ends and another begins.
+    With `boundary` the very last id stands for where a document ends and another begins. Where documents are lines, the
+    newline between two of them is read as that.
 
     >>> vocabulary = Vocabulary.of(to_code_points("banana"))
     >>> vocabulary.characters, vocabulary.encode("nab").tolist(), vocabulary.decode(np.array([2, 0, 1]))
@@ -68,6 +69,8 @@ class Vocabulary:
         lookup = np.full(max(int(points[-1]), ord(UNKNOWN)) + 1, -1, dtype=np.int32)
         if self.unknown:
             lookup[ord(UNKNOWN)] = len(points)
+        if self.boundary == "\n":
+            lookup[ord("\n")] = len(self) - 1
         lookup[points] = np.arange(len(points), dtype=np.int32)
         object.__setattr__(self, "_lookup", lookup)
 
@@ -231,7 +234,8 @@ class Vocabulary:
         if not self.of_bytes:
             return self.encode_points(to_code_points(text))
         try:
-            return np.frombuffer(to_bytes(text), dtype=np.uint8)
+            ids: Ids = np.frombuffer(to_bytes(text), dtype=np.uint8)
+            return np.where(ids == ord("\n"), np.uint16(len(self) - 1), ids) if self.boundary == "\n" else ids
         except UnicodeEncodeError as error:
             raise self._unseen_error([text[error.start]]) from None
 
@@ -289,7 +293,9 @@ class Vocabulary:
 
     @cached_property
     def _known_characters(self) -> KnownCharacters:
-        return KnownCharacters(self.characters[: len(self.code_points) + self.unknown])
+        return KnownCharacters(
+            (*self.characters[: len(self.code_points) + self.unknown], *("\n" * (self.boundary == "\n")))
+        )
 
     def _unseen_error(self, unseen: Sequence[str]) -> VocabularyError:
         """The error to raise for characters that the vocabulary does not have, with those that look like them."""

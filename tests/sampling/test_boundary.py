@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from helpers import tiny
@@ -98,3 +100,22 @@ def test_why_a_text_ended_is_told() -> None:
             )
             written(text)
             assert text.characters.ended_by == reason
+
+
+def test_where_documents_are_lines_a_newline_is_read_as_the_boundary() -> None:
+    lines = Vocabulary(to_code_points("abc"), boundary="\n")
+    assert lines.encode("ab\nc").tolist() == [0, 1, 3, 2]
+    assert lines.decode(lines.encode("ab\nc")) == "ab\nc"
+    assert "\n" in lines
+    assert lines.form_of("a\nb").text == "a\nb"
+    as_bytes = Vocabulary(np.arange(256, dtype=np.uint32), of_bytes=True, boundary="\n")
+    assert as_bytes.encode("a\nb").tolist() == [97, 256, 98]
+    header = tiny.header(vocabulary=lines)
+    model = Model(Checkpoint(header, tiny.weights(header, seed=1)))
+    ids = [3, 0, 1, 3, 2]
+    stack = RecurrentStack(model._engine)
+    expected = []
+    for index, following in itertools.pairwise(ids):
+        stack.step(model._engine.input_rows[index])
+        expected.append(-log_softmax(stack.logits())[following] / np.log(2))
+    assert model.bits("ab\nc").tolist() == pytest.approx(expected, abs=1e-5)
