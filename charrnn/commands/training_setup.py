@@ -103,7 +103,7 @@ def new(
     beginning = Beginning.of(start, model, training, reading, typed, where.checkpoint_dir)
     named = texts or [str(known_texts.bundled())]
     files = asdict(source) | {"val_text": training.val_text}
-    corpus = text_options.read(named, beginning.reading, training=training, **files)
+    corpus = text_options.read(named, beginning.reading, training=beginning.training, **files)
     prepare(where.threads)
     trainer, preset, note = beginning.begin(corpus, where.device)
     for line in (note, corpus.vocabulary.form_of(trainer.config.sample_prime or "").note("--sample-prime")):

@@ -74,5 +74,6 @@ def differing_settings(headers: Sequence[Header]) -> dict[str, list[Any]]:
         | {"corpus": header.corpus.get("name")}
         for header in headers
     ]
-    columns = {name: [settings[name] for settings in every] for name in (every[0] if every else ())}
+    names = [name for name in (every[0] if every else ()) if name != "encoding"]  # the text is what was read in it
+    columns = {name: [settings[name] for settings in every] for name in names}
     return {name: values for name, values in columns.items() if any(value != values[0] for value in values)}

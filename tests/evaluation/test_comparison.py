@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -81,6 +82,8 @@ def test_settings_that_differ(tmp_path: Path) -> None:
         "corpus": ["novel.txt", "novel.txt", "b.txt"],
     }
     assert settings.differing_settings([]) == {}
+    older = dataclasses.replace(headers[0], reading=dataclasses.replace(headers[0].reading, encoding="utf-8"))
+    assert settings.differing_settings([headers[0], older]) == {}  # the same text, read in another way
 
 
 def test_a_run_and_its_files_are_one_group_and_nothing_is_counted_twice(tmp_path: Path) -> None:
