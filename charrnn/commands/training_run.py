@@ -47,7 +47,7 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
                 from charrnn.training.tensorboard import write_events
 
                 unit = training.vocabulary.unit
-                events = write_events(events, run, after=training.iteration, unit=unit)
+                events = write_events(events, run, after=training.iteration, unit=unit, warn=display.warn)
             for event in events:
                 display.show(event)
     finally:

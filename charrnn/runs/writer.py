@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from charrnn.runs.checkpoint import Tensors
 from charrnn.runs.header import Header
 from charrnn.runs.retention import surplus
 from charrnn.runs.run import Run
+
+_CAPACITY = 256 << 20  # bytes of snapshots that wait in memory to be written; the latest does in any case
 
 
 class RunWriter:
@@ -28,7 +31,7 @@ class RunWriter:
         """
         self.run, self._warn = run, warn
         self._failures: dict[Path, CharrnnError] = {}  # of what could not be written, and has not been since
-        self._unsaved: tuple[Header, Tensors] | None = None  # the latest snapshot, if it could not be written
+        self._unsaved: list[tuple[Header, Tensors]] = []  # snapshots that could not be written, the latest last
         self._rows: list[Mapping[str, Any]] = []  # of metrics.jsonl, likewise
         self._samples_whole = True  # whether samples.md has every snapshot so far
         # The held-out loss of each snapshot that this training has kept, by its iteration.
@@ -36,27 +39,27 @@ class RunWriter:
 
     def write_snapshot(self, header: Header, tensors: Tensors) -> None:
         """Keep a snapshot, and tell of it in samples.md."""
-        if self._unsaved is not None:  # a later one takes its place
-            self._failures.pop(self.run.snapshot_path(self._unsaved[0].iteration), None)
-        self._unsaved = (header, tensors)
-        self._save_snapshot()
+        self._unsaved.append((header, tensors))
+        self._save_snapshots()
+        while len(self._unsaved) > 1 and sum(_size(tensors) for _, tensors in self._unsaved) > _CAPACITY:
+            del self._unsaved[0]
 
-    def _save_snapshot(self) -> None:
-        """Save the snapshot that is not saved yet, if there is one."""
-        if self._unsaved is None:
-            return
-        header, tensors = self._unsaved
-        path = self.run.snapshot_path(header.iteration)
-        if self._attempt(path, lambda: checkpoint.save(path, header, tensors)):
-            self._unsaved = None
+    def _save_snapshots(self) -> None:
+        """Save those that are not saved yet, the latest first; where one fails, the others would most likely, too."""
+        while self._unsaved:
+            header, tensors = self._unsaved[-1]
+            path = self.run.snapshot_path(header.iteration)
+            if not self._attempt(path, partial(checkpoint.save, path, header, tensors)):
+                return
+            self._unsaved.pop()
             self._losses[header.iteration] = header.held_out_loss
             self._write_sample(header)
 
     def _write_sample(self, header: Header) -> None:
-        """Add to samples.md, or write it anew where something is missing there. It is for looking at: no failure."""
-        path = self.run.samples_path
-        write = (lambda: self.run.append_sample(header)) if self._samples_whole else self.run.write_samples
-        self._samples_whole = self._attempt(path, write)
+        """Add to samples.md, or write it anew where it is not the end of it. It is for looking at: no failure."""
+        last = header.iteration == max(self._losses)
+        write = partial(self.run.append_sample, header) if last and self._samples_whole else self.run.write_samples
+        self._samples_whole = self._attempt(self.run.samples_path, write)
 
     def write_metrics(self, row: Mapping[str, Any]) -> None:
         """Add a line to metrics.jsonl."""
@@ -69,7 +72,7 @@ class RunWriter:
 
     def write_resume(self, header: Header, tensors: Tensors) -> None:
         """Replace the resume file, and write what could not be written before."""
-        self._save_snapshot()
+        self._save_snapshots()
         self._save_metrics()
         path = self.run.resume_path
         self._attempt(path, lambda: checkpoint.save(path, header, tensors))
@@ -107,3 +110,8 @@ class RunWriter:
             return False
         self._failures.pop(path, None)
         return True
+
+
+def _size(tensors: Tensors) -> int:
+    """Bytes."""
+    return sum(tensor.nbytes for tensor in tensors.values())

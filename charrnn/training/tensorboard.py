@@ -7,9 +7,10 @@ that no chart has both.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,52 +40,54 @@ def directory(run: Run) -> Path:
     return run.path / "tensorboard"
 
 
-def write_events(events: Iterable[Event], run: Run, after: int, unit: Unit = CHARACTER) -> Iterator[Event]:
+def write_events(
+    events: Iterable[Event],
+    run: Run,
+    after: int,
+    unit: Unit = CHARACTER,
+    *,
+    warn: Callable[[str], None] = lambda message: warnings.warn(message, RuntimeWarning, stacklevel=2),
+) -> Iterator[Event]:
     """Pass a training's events on, each after its figures were written. Changes nothing in the training.
 
     A resumed run goes on in the same directory, and what had been written of iterations that are now trained again is
-    taken back.
+    taken back. What cannot be written on the way ends the writing, not the training.
 
     Args:
         events: Of the training; the first is of the iteration `after` that one.
         run: Where they are written.
         after: The iteration that the training is at.
         unit: What the losses are per.
+        warn: Is told when the writing has ended.
 
     Returns:
         The events, as they come.
 
     Raises:
         UsageError: TensorBoard is not installed; when called.
-        RunError: The directory cannot be written; when called, or on the way.
+        RunError: The directory cannot be written; when called.
     """
     SummaryWriter = require("torch.utils.tensorboard").SummaryWriter
     path, loss = directory(run), "loss" if unit == CHARACTER else f"loss_{unit.short}"
-    with _explaining_errors(path):
+    try:
         writer = SummaryWriter(str(path), purge_step=after + 1, flush_secs=_FLUSH_SECONDS)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}).", "Or train without --tensorboard.") from None
 
     def written() -> Iterator[Event]:
         point: Progress | None = None  # from which the speed is measured
-        try:
-            for event in events:
-                with _explaining_errors(path):
-                    point = _write(writer, event, loss, point)
-                yield event
-        finally:
-            with _explaining_errors(path):
-                writer.close()
+        writing = True
+        for event in events:
+            try:
+                point = _write(writer, event, loss, point) if writing else None
+            except OSError as error:
+                writing = False
+                warn(f"{path}: cannot be written ({error.strerror}). Training goes on without it.")
+            yield event
+        with contextlib.suppress(OSError):  # what could be written is
+            writer.close()
 
     return written()
-
-
-@contextmanager
-def _explaining_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise RunError(
-            f"{path}: cannot be written ({error.strerror}).", "Free space; training can be resumed."
-        ) from None
 
 
 def _write(writer: Any, event: Event, loss: str, point: Progress | None) -> Progress | None:

@@ -15,7 +15,7 @@ import pytest
 import charrnn
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import CheckpointError, DivergedError, RunError
-from charrnn.runs import checkpoint, history, samples
+from charrnn.runs import checkpoint, history, samples, writer
 from charrnn.runs.lock import holder_of
 from charrnn.runs.run import Run, create_run
 from charrnn.text import corpus
@@ -284,13 +284,30 @@ def test_what_cannot_be_written_is_written_at_the_next_save(tmp_path: Path, disk
         f"{path}: cannot be written (No space left on device). Training goes on; the next save tries again."
         for path in (run.snapshot_path(4), run.resume_path)
     ]
-    assert [file.header.iteration for file in Run(run.path).snapshots] == [12, 25]  # 4 was superseded
+    for snapshot in finished.snapshots:
+        assert weights_of(run.path / snapshot.path.name) == weights_of(snapshot.path)
+    assert run.samples_path.read_bytes() == finished.samples_path.read_bytes()
     assert weights_of(run.resume_path) == weights_of(finished.resume_path)
     assert without_times(rows_of(run)) == without_times(rows_of(finished))
-    assert sorted(path.name for path in run.path.iterdir()) == [
-        *("iteration-000012.safetensors", "iteration-000025.safetensors"),
-        *("metrics.jsonl", "resume.safetensors", "samples.md"),
-    ]
+    assert {path.name for path in run.path.iterdir()} == {path.name for path in finished.path.iterdir()}
+
+
+def test_no_more_snapshots_wait_than_there_is_room_for(
+    tmp_path: Path, disk: FullDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_CAPACITY", 1)
+    run, training = create_run(tmp_path, "run", "text"), make()
+    disk.names = ("iteration-000004", "iteration-000012")
+
+    def follow() -> None:
+        for event in record(training, run, warn=lambda message: None):
+            if isinstance(event, Progress) and event.iteration == 14:
+                disk.names = ()
+
+    with pytest.raises(CheckpointError, match=r"iteration-000004\.safetensors: cannot be written"):
+        follow()
+    assert [file.header.iteration for file in Run(run.path).snapshots] == [12, 25]
+    assert list(samples.sections_of(run.samples_path.read_text("utf-8"))) == [12, 25]
 
 
 @pytest.mark.parametrize("name", ["iteration-000025.safetensors", "resume.safetensors"])
