@@ -77,15 +77,17 @@ def write_events(
     def written() -> Iterator[Event]:
         point: Progress | None = None  # from which the speed is measured
         writing = True
-        for event in events:
-            try:
-                point = _write(writer, event, loss, point) if writing else None
-            except OSError as error:
-                writing = False
-                warn(f"{path}: cannot be written ({error.strerror}). Training goes on without it.")
-            yield event
-        with contextlib.suppress(OSError):  # what could be written is
-            writer.close()
+        try:
+            for event in events:
+                try:
+                    point = _write(writer, event, loss, point) if writing else None
+                except OSError as error:
+                    writing = False
+                    warn(f"{path}: cannot be written ({error.strerror}). Training goes on without it.")
+                yield event
+        finally:
+            with contextlib.suppress(OSError):  # what could be written is
+                writer.close()
 
     return written()
 

@@ -147,7 +147,17 @@ def test_training_is_undisturbed(tmp_path: Path) -> None:
 def test_a_run_that_is_resumed_goes_on_in_the_same_files(tmp_path: Path) -> None:
     whole, stopped = (create_run(tmp_path, name, "text") for name in ("whole", "stopped"))
     train(make(), whole)
-    seen = train(make(), stopped, most=32)  # beyond the iteration it can be resumed at
+    saving = iter(range(1, 36))  # at iteration 12, and in the end; then it was killed: the file of iteration 12 is left
+    events = record(make(), stopped, save=lambda: next(saving) == 12)
+    seen = list[Event]()
+    for event in tensorboard.write_events(events, stopped, after=0):
+        seen.append(event)
+        if isinstance(event, Progress) and event.iteration == 12:
+            resume_file = stopped.resume_path.read_bytes()
+        if len(seen) == 32:
+            break
+    del events
+    stopped.resume_path.write_bytes(resume_file)
     saved = checkpoint.load(stopped.resume_path)
     last = max(event.iteration for event in seen if isinstance(event, Progress))
     assert 10 < saved.header.iteration < 20 <= last
