@@ -127,7 +127,7 @@ def test_a_text_that_is_no_unicode_is_written_all_the_same(tmp_path: Path) -> No
     spoilt = [Snapshot(dataclasses.replace(events[0].header, sample=sample), {})]
     assert list(tensorboard.write_events(spoilt, run, after=0)) == spoilt
     [text] = read(run).Tensors("sample/text_summary")
-    assert text.tensor_proto.string_val[0].decode() == "    a?<b>\n"
+    assert text.tensor_proto.string_val[0].decode() == "    a\\xc3<b>\n"
 
 
 @installed
