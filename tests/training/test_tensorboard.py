@@ -178,27 +178,6 @@ def test_a_directory_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path)
         tensorboard.write_events([], run, after=0)
 
 
-@installed
-def test_what_cannot_be_written_on_the_way_ends_the_writing_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, told, write = create_run(tmp_path, "run", "text"), list[str](), tensorboard._write
-
-    def full(writer: Any, event: Event, *more: Any) -> Any:
-        if isinstance(event, Snapshot):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(writer, event, *more)
-
-    monkeypatch.setattr(tensorboard, "_write", full)
-    training = make()
-    events = list(tensorboard.write_events(record(training, run), run, after=0, warn=told.append))
-    assert training.complete
-    assert isinstance(events[-1], Progress)
-    assert told == [
-        f"{run.path}/tensorboard: cannot be written (No space left on device). Training goes on without it."
-    ]
-
-
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python as it is where TensorBoard was never installed."""
@@ -254,3 +233,24 @@ def test_the_command_writes_them_and_goes_on(
     assert list(scalars(run, "loss/train")) == [10, 20, 30, 40]
     assert list(scalars(run, "loss/held_out")) == [20, 40]
     assert "verdict " in capfd.readouterr().err
+
+
+@installed
+def test_what_cannot_be_written_on_the_way_ends_the_writing_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, told, write = create_run(tmp_path, "run", "text"), list[str](), tensorboard._write
+
+    def full(writer: Any, event: Event, *more: Any) -> Any:
+        if isinstance(event, Snapshot):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(writer, event, *more)
+
+    monkeypatch.setattr(tensorboard, "_write", full)
+    training = make()
+    events = list(tensorboard.write_events(record(training, run), run, after=0, warn=told.append))
+    assert training.complete
+    assert isinstance(events[-1], Progress)
+    assert told == [
+        f"{run.path}/tensorboard: cannot be written (No space left on device). Training goes on without it."
+    ]
