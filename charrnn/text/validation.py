@@ -49,7 +49,7 @@ def translate(
     replaced, left_out, characters = list[str](), list[str](), 0
     for index in np.flatnonzero(~known & (counts[: len(known)] > 0)).tolist():
         character = alphabet.characters[index]
-        nearest = vocabulary.nearest(character)
+        nearest = (vocabulary.nearest(character) or "")[:1] or None  # of several the first
         characters += int(counts[index])
         if vocabulary.unknown_id is not None:
             table[index] = vocabulary.unknown_id
