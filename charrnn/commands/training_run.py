@@ -9,6 +9,7 @@ import typer
 
 from charrnn.commands.signals import stopping_on_signals
 from charrnn.commands.training_setup import Begun
+from charrnn.errors import DivergedError
 
 if TYPE_CHECKING:
     from charrnn.training.events import Event
@@ -50,6 +51,9 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
                 events = write_events(events, run, after=training.iteration, unit=unit, warn=display.warn)
             for event in events:
                 display.show(event)
+    except DivergedError:
+        display.diverged()
+        raise
     finally:
         display.close()
     if received and not training.complete:

@@ -253,6 +253,18 @@ class Display:
             self._say(f"ended   early: {count} evaluations in a row were no better than the best")
         if training.optimizer.clipped:
             self._say(f"clipped the gradient of {training.optimizer.clipped / training.iteration:.1%} of them")
+        self._verdict()
+        self._say(f"kept    {self.run.path} (samples.md has every sample)", copied=True)
+        self._say(f"next    charrnn sample {path} --temperature 0.7", copied=True)
+        self._say(f"        charrnn compare {path}", copied=True)
+
+    def diverged(self) -> None:
+        """After a loss that was no number: what to try next. The error says what happened."""
+        self.close()
+        self._verdict()
+
+    def _verdict(self) -> None:
+        """The verdict on what was measured, and the command that follows."""
         if judged := verdict.of_run(Run(self.run.path)):
             label = "verdict "
             for sentence in judged.sentences:
@@ -261,9 +273,6 @@ class Display:
             if judged.command:
                 command = folded_command(judged.command, (output.width(sys.stderr) or 80) - _LABEL)
                 self._say(textwrap.indent(command, " " * _LABEL), copied=True)
-        self._say(f"kept    {self.run.path} (samples.md has every sample)", copied=True)
-        self._say(f"next    charrnn sample {path} --temperature 0.7", copied=True)
-        self._say(f"        charrnn compare {path}", copied=True)
 
     def close(self) -> None:
         """Take the bar away, leaving its last state."""

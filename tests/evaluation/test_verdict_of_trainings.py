@@ -143,3 +143,21 @@ def test_a_training_that_stopped_early_is_gone_on_with(tmp_path: Path) -> None:
     assert found is not None
     assert found.sentences[-1].startswith("Try going on with --resume")
     assert found.command == f"charrnn train TEXT --resume {shlex.quote(str(tmp_path / 'one'))}"
+
+
+def test_a_training_that_diverges_ends_with_what_to_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "it's.txt").write_text(PROSE, "utf-8")
+    typed = "--model rnn --nonlinearity relu --no-layer-norm --optimizer sgd --learning-rate 1e8 --grad-clip 0".split()
+    small = "--rnn-size 8 --iterations 30 --eval-every 10 --threads 1 --device cpu".split()
+    done = CommandLine(monkeypatch, capfdbinary)("train", "it's.txt", *typed, *small)
+    assert done.returncode == 1
+    said = done.stderr.decode()
+    assert "verdict Diverged at iteration" in said
+    command = said[said.index("charrnn train ") : said.rindex("charrnn: iteration")].replace("\\\n", " ")
+    words = shlex.split(command)
+    assert words[2] == "it's.txt"
+    assert words[words.index("--learning-rate") + 1] == "1e+07"
+    assert said.rstrip().splitlines()[-1].startswith("charrnn: iteration ")
