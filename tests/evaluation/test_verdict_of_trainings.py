@@ -150,8 +150,20 @@ def test_a_training_that_diverges_ends_with_what_to_try(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "it's.txt").write_text(PROSE, "utf-8")
-    typed = "--model rnn --nonlinearity relu --no-layer-norm --optimizer sgd --learning-rate 1e8 --grad-clip 0".split()
-    small = "--rnn-size 8 --iterations 30 --eval-every 10 --threads 1 --device cpu".split()
+    typed = [
+        "--model",
+        "rnn",
+        "--nonlinearity",
+        "relu",
+        "--no-layer-norm",
+        "--optimizer",
+        "sgd",
+        "--learning-rate",
+        "1e8",
+        "--grad-clip",
+        "0",
+    ]
+    small = ["--rnn-size", "8", "--iterations", "30", "--eval-every", "10", "--threads", "1", "--device", "cpu"]
     done = CommandLine(monkeypatch, capfdbinary)("train", "it's.txt", *typed, *small)
     assert done.returncode == 1
     said = done.stderr.decode()
