@@ -182,6 +182,11 @@ def visible(text: str) -> str:
     return _UNSAFE.sub(_placeholder, text)
 
 
+def visible_line(text: str) -> str:
+    """`text` on one line, as `visible`, with its newlines shown: a name that others chose may have any."""
+    return visible(text).replace("\n", "␊")
+
+
 def hex_bytes(text: str) -> str:
     r"""`text` in which a byte that is no character is \x9b."""
     return _ESCAPED_BYTE.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", text)

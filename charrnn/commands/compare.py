@@ -9,7 +9,8 @@ import typer
 
 from charrnn.commands import later_states
 from charrnn.commands.completion import models
-from charrnn.commands.options import CheckpointDir, Json, TextLength, print_json, report, with_options
+from charrnn.commands.notes import report_skipped
+from charrnn.commands.options import CheckpointDir, Json, TextLength, print_json, with_options
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
 
 _SAMPLING = SamplingConfig(length=300, seed=1)
@@ -70,4 +71,4 @@ def compare(
 
         show_comparison(console(), result)
     later_states.tell_of_named(paths or [], checkpoint_dir)
-    report(list(result.problems))
+    report_skipped(list(result.problems))

@@ -10,6 +10,7 @@ import typer
 
 from charrnn.commands import text_options, training_setup
 from charrnn.commands.arguments import Command, Group
+from charrnn.commands.notes import tell
 from charrnn.commands.options import Json, TrainingThreads, print_json, with_options
 from charrnn.config import HeldOutConfig, Option, ReadConfig, SourceConfig, TrainConfig
 from charrnn.errors import UsageError
@@ -47,7 +48,8 @@ def corpora(context: typer.Context, as_json: Json = False) -> None:
 
     show_library(console(), texts, fetchable, encoded)
     if fetchable:
-        print("\nFetch one: charrnn corpora fetch NAME, or any text: charrnn corpora fetch URL", file=sys.stderr)
+        print(file=sys.stderr)
+        tell("Fetch one: charrnn corpora fetch NAME, or any text: charrnn corpora fetch URL", prefix="")
 
 
 def _described(text: StoredText) -> dict[str, object]:
@@ -93,8 +95,8 @@ def fetch(
             with download_bar(entry.name) as progress:
                 stored = known_texts.fetch(entry, max_size=max_size * 10**6, progress=progress)
         length = "" if stored.characters is None else f"{stored.characters:,} characters, "
-        _say(f"{stored.name}: {length}{stored.path}")
-    _say(f"Learn it: charrnn train {entries[-1].name}")
+        tell(f"{stored.name}: {length}{stored.path}", prefix="")
+    tell(f"Learn it: charrnn train {entries[-1].name}", prefix="")
 
 
 @corpora_app.command(cls=Command)
@@ -129,7 +131,7 @@ def check(
         show_summary(console(), summary)
     tried = []
     if trials and not torch_import.installed():
-        _say("charrnn: no networks were tried: torch is not installed")
+        tell("no networks were tried: torch is not installed")
     elif trials:
         training_setup.prepare(threads)
         tried = list(networks.trials(corpus, config))
@@ -147,7 +149,7 @@ def clear() -> None:
     from charrnn.formatting import size
     from charrnn.text import id_cache
 
-    _say(f"cleared {size(id_cache.clear())} of encoded texts in {files.cache_dir()}")
+    tell(f"cleared {size(id_cache.clear())} of encoded texts in {files.cache_dir()}", prefix="")
 
 
 @corpora_app.command(cls=Command)
@@ -156,11 +158,4 @@ def remove(names: Annotated[list[str], typer.Argument(metavar="NAME", help="Fetc
     from charrnn.text import known_texts
 
     for name in names:
-        _say(f"removed {known_texts.remove(name)}")
-
-
-def _say(line: str) -> None:
-    """Tell on standard error."""
-    from charrnn.formatting import visible
-
-    print(visible(line), file=sys.stderr)
+        tell(f"removed {known_texts.remove(name)}", prefix="")

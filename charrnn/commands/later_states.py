@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.commands import notes
 from charrnn.errors import CharrnnError
-from charrnn.formatting import visible
 
 if TYPE_CHECKING:
     from charrnn.runs.run import Run
@@ -22,7 +22,7 @@ def tell(runs: Iterable[Run]) -> None:
     sys.stdout.flush()
     for run in runs:
         if line := later_state(run):
-            print(f"charrnn: {visible(line)}", file=sys.stderr)
+            notes.tell(line)
 
 
 def tell_of_found(named: Path | None, found: Path, root: Path) -> None:

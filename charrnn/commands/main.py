@@ -8,9 +8,9 @@ from typing import NoReturn
 
 from charrnn.commands import streams
 from charrnn.commands.app import app
+from charrnn.commands.notes import tell
 from charrnn.errors import CharrnnError
 from charrnn.files import discard_stdout
-from charrnn.formatting import visible
 
 
 def main() -> None:
@@ -40,6 +40,5 @@ def main() -> None:
 
 def _leave(error: CharrnnError) -> NoReturn:
     """Say what went wrong, and exit."""
-    line = visible(str(error)).replace("\n", "␊")  # it may name a file that others named
-    print(f"charrnn: {line}", file=sys.stderr)
+    tell(error)
     sys.exit(error.exit_code)

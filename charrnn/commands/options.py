@@ -7,7 +7,6 @@ import functools
 import inspect
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NewType, get_args, get_origin, get_type_hints
@@ -15,10 +14,10 @@ from typing import Annotated, Any, NewType, get_args, get_origin, get_type_hints
 import typer
 
 from charrnn.commands import completion
+from charrnn.commands.notes import tell
 from charrnn.config import Config, Option, Setting, parsing, settings_of
 from charrnn.config.option import setting_of
 from charrnn.config.training import PLACE, DeviceName
-from charrnn.formatting import visible
 
 CheckpointDir = Annotated[Path, typer.Option(help="Where runs are kept.", rich_help_panel=PLACE)]
 Device = Annotated[DeviceName, Option("What computes; auto is cuda where there is one.", panel=PLACE)]
@@ -111,7 +110,7 @@ def _read(setting: Setting, typed: str | list[str] | bool) -> Any:
         note = parsing.mistakable if setting.option.escapes else parsing.literal
         for part in parts:
             if said := note(part):
-                print(f"charrnn: {setting.flag}: {visible(said)}", file=sys.stderr)
+                tell(f"{setting.flag}: {said}")
     values = [setting.read(part) for part in parts]
     return values if isinstance(typed, list) else values[0]
 
@@ -168,17 +167,3 @@ def typed_over(typed: Mapping[str, Any], config: Config) -> Any:
 def print_json(values: Any) -> None:
     """JSON on standard output, every character escaped that is not ASCII."""
     print(json.dumps(values, indent=2, allow_nan=False))
-
-
-def report(problems: list[str]) -> None:
-    """Name what was skipped on standard error. Raises Exit with code 1 if there was anything."""
-    sys.stdout.flush()
-    for problem in problems:
-        tell_skipped(problem)
-    if problems:
-        raise typer.Exit(1)
-
-
-def tell_skipped(problem: str) -> None:
-    """Name a thing that was skipped on standard error."""
-    print(f"charrnn: skipped: {visible(problem)}", file=sys.stderr)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.commands.notes import tell
 from charrnn.config import ReadConfig
 from charrnn.errors import CharrnnError, CorpusError, UsageError
 
@@ -42,7 +43,6 @@ class Prompt:
             return self._typed
         if header.vocabulary.of_bytes:
             return self._data.decode("utf-8", "surrogateescape")
-        from charrnn.formatting import visible
         from charrnn.text import charsets, sources
 
         statistics = charsets.DecodingStatistics()
@@ -53,5 +53,5 @@ class Prompt:
             error = sources.without_reading_options(error)
             raise CharrnnError(f"--prompt-file {error.what}", error.advice) from None
         if statistics.remark:
-            print(f"charrnn: --prompt-file {visible(f'{self._name}: {statistics.remark}')}", file=sys.stderr)
+            tell(f"--prompt-file {self._name}: {statistics.remark}")
         return "".join(piece.decode("ascii") if isinstance(piece, bytes) else piece for piece in pieces)

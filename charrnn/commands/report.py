@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +9,11 @@ import typer
 
 from charrnn.commands import later_states
 from charrnn.commands.completion import models
+from charrnn.commands.notes import report_skipped, tell
 from charrnn.commands.options import RUNS, CheckpointDir, TextLength, with_options
-from charrnn.commands.options import report as report_skipped
+from charrnn.commands.pages import unwritable, write_page
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
-from charrnn.errors import CharrnnError, UsageError
+from charrnn.errors import UsageError
 
 _LOOKED_AT = 4096  # bytes at the beginning of a file that say who made it
 
@@ -45,6 +45,7 @@ def report(
     temperatures, held-out text shaded by surprise, and where each number comes from. A report is written over an
     older one, and over nothing else.
     """
+    from charrnn.formatting import size
     from charrnn.report import page, picture
     from charrnn.report.collect import collect
     from charrnn.sampling.request import Request
@@ -73,7 +74,8 @@ def report(
         contents += [(svg, curves.encode())] if svg else []
         contents += [(png, picture.png(curves))] if png else []
     for path, content in contents:
-        _write(path, content)
+        write_page(path, content)
+        tell(f"{path}, {size(len(content))}")
     later_states.tell_of_named(paths or [], checkpoint_dir)
     report_skipped(list(collected.problems))
 
@@ -86,18 +88,6 @@ def _check(path: Path) -> None:
         with path.open("rb") as file:
             ours = b"charrnn report" in file.read(_LOOKED_AT)
     except OSError as error:
-        raise CharrnnError(f"{path}: cannot be written ({error.strerror}).", "Choose another place.") from None
+        raise unwritable(path, error) from None
     if not ours:
         raise UsageError(f"{path}: is there already, and is no report.", "Choose another name, or remove it first.")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all. Raises CharrnnError."""
-    from charrnn.files import replace_file
-    from charrnn.formatting import size, visible
-
-    try:
-        replace_file(path, data)
-    except OSError as error:
-        raise CharrnnError(f"{path}: cannot be written ({error.strerror}).", "Choose another place.") from None
-    print(f"charrnn: {visible(str(path))}, {size(len(data))}", file=sys.stderr)

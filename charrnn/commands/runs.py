@@ -11,7 +11,8 @@ import typer
 from charrnn.commands import later_states
 from charrnn.commands.arguments import Command, Group
 from charrnn.commands.completion import models
-from charrnn.commands.options import RUNS, CheckpointDir, Json, print_json, report, tell_skipped, was_typed
+from charrnn.commands.notes import report_skipped, tell, tell_skipped
+from charrnn.commands.options import RUNS, CheckpointDir, Json, print_json, was_typed
 from charrnn.config import CHECKPOINT_DIR
 from charrnn.errors import UsageError
 
@@ -37,9 +38,9 @@ def runs(context: typer.Context, checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 
         show_listing(console(), listed)
     if not listed:
-        print(f"No runs in {checkpoint_dir} yet. Train one: charrnn train TEXT", file=sys.stderr)
+        tell(f"No runs in {checkpoint_dir} yet. Train one: charrnn train TEXT", prefix="")
     later_states.tell(summary.run for summary in listed)
-    report([problem for summary in listed for problem in summary.run.problems])
+    report_skipped([problem for summary in listed for problem in summary.run.problems])
 
 
 @runs_app.command(cls=Command)
@@ -82,7 +83,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete runs, after asking: what charrnn wrote into them. Files of others are kept, and named."""
-    from charrnn.formatting import few, size, visible
+    from charrnn.formatting import few, size
     from charrnn.runs import deletion
     from charrnn.runs.find import find_run
 
@@ -93,13 +94,13 @@ def delete(
     for run in found.values():
         count = len(run.snapshots)
         kept = f"{count:,} snapshot{'' if count == 1 else 's'}, {size(run.size)}"
-        print(f"{visible(str(run.path))}: {kept}", file=sys.stderr)
+        tell(f"{run.path}: {kept}", prefix="")
     if not yes:
         _ask("Delete this run?" if len(found) == 1 else f"Delete these {len(found)} runs?")
     for run in found.values():
         others = deletion.delete(run)
         kept = f", but for what is not charrnn's: {few(others)}" if others else ""
-        print(f"deleted {visible(str(run.path))}{visible(kept)}", file=sys.stderr)
+        tell(f"deleted {run.path}{kept}", prefix="")
 
 
 def _ask(question: str) -> None:
@@ -108,5 +109,5 @@ def _ask(question: str) -> None:
         raise UsageError("standard input is no terminal to ask at.", "Nothing was deleted; to delete, add --yes.")
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        print("nothing was deleted", file=sys.stderr)
+        tell("nothing was deleted", prefix="")
         raise typer.Exit(1)

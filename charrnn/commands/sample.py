@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +10,13 @@ import typer
 
 from charrnn.commands import later_states
 from charrnn.commands.completion import models
+from charrnn.commands.notes import Notes, tell, tell_skipped
 from charrnn.commands.options import (
     CheckpointDir,
     Device,
     JsonLines,
     SamplingThreads,
     Typed,
-    tell_skipped,
     use_threads,
     with_options,
 )
@@ -99,15 +98,15 @@ def sample(
     )
     search: NoveltySearch | None = None
     searched = novelty.novelty or not typed.keys().isdisjoint(("text", "novelty_length"))
-    told = _Told()
+    notes = Notes()
     with to_the_end():
         for model in models:
             vocabulary = model.header.vocabulary
             prime = _known_form(prompt.text(model.header), vocabulary, bounds.unseen)
             texts = request.generate(_engine(model, device), vocabulary, prime.text)
-            print(f"charrnn: {_origin(model)}; {_seeds(texts)}", file=sys.stderr)
-            told.tell(prime.note("the prompt"))
-            _tell_stops(request.until, vocabulary, told)
+            tell(f"{_origin(model)}; {_seeds(texts)}")
+            notes.tell(prime.note("the prompt"))
+            _tell_stops(request.until, vocabulary, notes)
             if searched and search is None:  # the snapshots of a run have one text
                 search = NoveltySearch(model, novelty.text, novelty.novelty_length)
             for text in texts:
@@ -171,46 +170,30 @@ def _known_form(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> KnownForm
     return form
 
 
-class _Told:
-    """What was said on standard error: several snapshots of a run have the same to be said of them."""
-
-    def __init__(self) -> None:
-        self._lines: set[str] = set()
-
-    def tell(self, line: str | None) -> None:
-        """Say it, if there is something to say and it was not said before."""
-        from charrnn.formatting import visible
-
-        if line and line not in self._lines:
-            print(f"charrnn: {visible(line)}", file=sys.stderr)
-            self._lines.add(line)
-
-
-def _tell_stops(strings: tuple[str, ...], vocabulary: Vocabulary, told: _Told) -> None:
+def _tell_stops(strings: tuple[str, ...], vocabulary: Vocabulary, notes: Notes) -> None:
     """Say which stop strings are looked for in another form, and which cannot come, as the model lacks a character."""
     from charrnn.formatting import one_line
     from charrnn.sampling.stopping import stop_form
 
     for string in strings:
         form = stop_form(string, vocabulary)
-        told.tell(form.note(f"--until {one_line(string)}"))
+        notes.tell(form.note(f"--until {one_line(string)}"))
         try:
             vocabulary.encode(form.text)
         except VocabularyError as error:
-            told.tell(f"--until {one_line(string)}: cannot come: {error.what}")
+            notes.tell(f"--until {one_line(string)}: cannot come: {error.what}")
 
 
 def _origin(checkpoint: Checkpoint) -> str:
     """What is sampled, in one line, enough to find it again."""
-    from charrnn.formatting import bits, visible
+    from charrnn.formatting import bits
 
     header = checkpoint.header
     loss = header.held_out_loss
     measured = "" if loss is None else f", held out {bits(loss):.3f} {header.vocabulary.unit.bits_per}"
-    path = visible(str(checkpoint.path)).replace("\n", "␊")
     if header.iteration == 0:
         measured = ", untrained (no snapshot was kept yet): what it writes is noise"
-    return f"{path}, iteration {header.iteration:,}{measured}, sha256 {checkpoint.digest[:12]}"
+    return f"{checkpoint.path}, iteration {header.iteration:,}{measured}, sha256 {checkpoint.digest[:12]}"
 
 
 def _seeds(texts: list[GeneratedText]) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.commands.notes import tell
 from charrnn.commands.stdout import Output, shade, tell_shades
 from charrnn.terminal.output import BOLD, UNDERLINED, Styled
 from charrnn.text.graphemes import clustered
@@ -136,7 +136,7 @@ class NoveltySearch:
         named = None if text is None else str(text)
         self.source = find_training_text(checkpoint.path, checkpoint.header, named, text_options.read)
         if text is None and not self.source.same:
-            print("charrnn: the text has changed since; what follows is of how it is now", file=sys.stderr)
+            tell("the text has changed since; what follows is of how it is now")
 
     def overlap(self, text: str) -> Overlap:
         """What the training text has of `text`."""
@@ -148,9 +148,6 @@ class NoveltySearch:
 
     def report(self, overlap: Overlap) -> None:
         """Say on standard error how much that is."""
-        from charrnn.formatting import visible
-
         stretches = f"stretches of {self.min_length} or more characters"
-        name = visible(self.source.corpus.name)
-        has = f"{name} has word for word{visible(self._form)}"
-        print(f"charrnn: {overlap.share:.1%} of it is in {stretches} that {has}", file=sys.stderr)
+        has = f"{self.source.corpus.name} has word for word{self._form}"
+        tell(f"{overlap.share:.1%} of it is in {stretches} that {has}")

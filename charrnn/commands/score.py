@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.commands.completion import models_and_texts
+from charrnn.commands.notes import report_skipped, tell
 from charrnn.commands.options import (
     CheckpointDir,
     Json,
     SamplingThreads,
     Typed,
     print_json,
-    report,
     use_threads,
     with_options,
 )
+from charrnn.commands.pages import write_page
 from charrnn.commands.score_lines import rank, refuse_beside_lines
 from charrnn.commands.score_paths import tell_apart
 from charrnn.commands.scored_text import ScoredText, of_each, scoring
 from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
 from charrnn.config import CHECKPOINT_DIR, COLD_WINDOW, ColorConfig, Option
-from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
     from charrnn.evaluation.scoring import Score
@@ -86,14 +86,14 @@ def score(
     if lines:
         refuse_beside_lines(typed_options)
         rank(models, text, checkpoint_dir, problems, as_json=as_json)
-        report(problems)
+        report_skipped(problems)
         return
     window = COLD_WINDOW if cold else None
     scored = of_each(models, checkpoint_dir, problems, partial(_whole, text, window))
     scored.sort(key=lambda model: model.score.bits_per_character)
     places = most_surprising(scored[0].score, count)
     if html:
-        _write(html, page(text.name, scored, places, window))
+        write_page(html, page(text.name, scored, places, window).encode())
     with to_the_end():
         if as_json:
             scores = [_facts(model, scored, count) for model in scored]
@@ -104,7 +104,7 @@ def score(
                 _shade(scored[0].score)
             show_scores(console(), text.name, scored, places, window)
         sys.stdout.flush()
-    report(problems)
+    report_skipped(problems)
 
 
 def _whole(text: ScoredText, window: int | None, name: str, path: Path, loaded: Checkpoint) -> ModelScore:
@@ -123,21 +123,11 @@ def _shade(score: Score) -> None:
     """The text in shades of surprise, if standard output is a terminal that has any."""
     output = Output()
     if not output.styled:
-        print("charrnn: --color bits: only a terminal has colours; for a page of them: --html FILE", file=sys.stderr)
+        tell("--color bits: only a terminal has colours; for a page of them: --html FILE")
         return
     tell_shades()
     output.stream([(score.before, ""), *((cluster, shade(bits)) for cluster, bits in score.by_cluster())])
     output.write([("\n", "")])
-
-
-def _write(path: Path, page: str) -> None:
-    """The page, whole or not at all. Raises CharrnnError."""
-    from charrnn.files import replace_file
-
-    try:
-        replace_file(path, page.encode())
-    except OSError as error:
-        raise CharrnnError(f"--html {path}: cannot be written ({error.strerror}).", "Choose another place.") from None
 
 
 def _facts(model: ModelScore, scored: Sequence[ModelScore], count: int) -> dict[str, Any]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from charrnn.commands import later_states, text_options
+from charrnn.commands import later_states, notes, text_options
 from charrnn.commands.score_paths import is_model
 from charrnn.config import ReadConfig
 from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError, VocabularyError
@@ -66,13 +65,11 @@ class ScoredText:
 
     def in_known_form(self, part: str, name: str, loaded: Checkpoint, *, tell: bool = True) -> str:
         """Some of the text in the normal form that a model knows. What it reads otherwise is told on standard error."""
-        from charrnn.formatting import visible
-
         form = loaded.header.vocabulary.form_of(part)
         note = form.note(self.name)
         if tell and note and note not in self._told:
             self._told.add(note)
-            print(f"charrnn: {visible(note.removesuffix('.'))}, as {visible(name)} knows it", file=sys.stderr)
+            notes.tell(f"{note.removesuffix('.')}, as {name} knows it")
         return form.normalized()
 
     def facts(self, name: str, path: Path, loaded: Checkpoint) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 
+from charrnn.commands.notes import tell
 from charrnn.commands.streams import stdout_error
 from charrnn.files import discard_stdout
 from charrnn.formatting import SHADES, shade_level
@@ -28,7 +29,7 @@ def shade(bits: float) -> str:
 def tell_shades() -> None:
     """Say on standard error what the shades mean."""
     shades = ", ".join(f"{least:g}" for least in SHADES)
-    print(f"charrnn: shaded by surprise, from {shades} bits on", file=sys.stderr)
+    tell(f"shaded by surprise, from {shades} bits on")
 
 
 class Output:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charrnn.commands.completion import texts
+from charrnn.commands.notes import tell
 from charrnn.config import ReadConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ def read(
         CorpusError: They cannot be read.
     """
     from charrnn.evaluation.held_out_check import examined
-    from charrnn.formatting import visible
     from charrnn.terminal.progress_bar import stage_bars
     from charrnn.text import corpus
     from charrnn.text_check import documents
@@ -56,5 +55,5 @@ def read(
         source = examined(source, source.split(training.val_frac, training.val_max, training.val_at))
         findings = [*documents.boilerplate(CheckedText(source)), *source.findings]
     for note in [*source.notes, *(f"{finding.message}. {finding.advice}" for finding in findings)]:
-        print(f"charrnn: {visible(note)}", file=sys.stderr)
+        tell(note)
     return source

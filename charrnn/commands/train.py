@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 
 from charrnn.commands import training_run, training_setup
+from charrnn.commands.notes import tell
 from charrnn.commands.options import CheckpointDir, Device, TrainingThreads, Typed, with_options
 from charrnn.commands.signals import saving_on_signal
 from charrnn.commands.text_options import Texts
@@ -48,7 +48,7 @@ def train(
     if len(lengths) > 1:
         raise UsageError(f"{' and '.join(lengths)} contradict each other; give one of them.")
     for line in without_effect(typed, training):
-        print(f"charrnn: {line}", file=sys.stderr)
+        tell(line)
     from charrnn.training import torch_import
 
     torch_import.require()  # before a long text is read
@@ -61,7 +61,7 @@ def train(
         if going_on is None:
             begun = training_setup.new(texts, source, reading, start, model, training, run, where, typed)
         elif run.auto_resume and going_on.complete:
-            training_setup.say(going_on.completion)
+            tell(going_on.completion)
             return
         else:
             going_on.require_incomplete()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from charrnn.commands import text_options
+from charrnn.commands.notes import tell
 from charrnn.commands.options import Typed
 from charrnn.config import ModelConfig, ReadConfig, RunConfig, SourceConfig, StartConfig, TrainConfig
 from charrnn.errors import UsageError
-from charrnn.formatting import visible
 
 if TYPE_CHECKING:
     from charrnn.runs.lock import RunLock
@@ -72,13 +71,13 @@ def resumption(run: RunConfig, where: Where, typed: Typed) -> Resumption | None:
     if run.resume is not None:
         if run.auto_resume:
             raise UsageError("--auto-resume and --resume contradict each other; give one of them.")
-        return Resumption.of(find_run(run.resume, where.checkpoint_dir), typed, say)
+        return Resumption.of(find_run(run.resume, where.checkpoint_dir), typed, tell)
     if not run.auto_resume:
         return None
     if run.name is None:
         raise UsageError("--auto-resume: goes on with the run of the given name.", "Name it: --name NAME")
     named = Run(where.checkpoint_dir / run.name)
-    return Resumption.of(named, typed, say) if named.begun else None
+    return Resumption.of(named, typed, tell) if named.begun else None
 
 
 def new(
@@ -108,7 +107,7 @@ def new(
     trainer, preset, note = beginning.begin(corpus, where.device)
     for line in (note, corpus.vocabulary.form_of(trainer.config.sample_prime or "").note("--sample-prime")):
         if line is not None:
-            say(line)
+            tell(line)
     kept = create_run(where.checkpoint_dir, run.name, Path(corpus.name).stem, unfinished=run.auto_resume)
     return Begun(trainer, kept, preset)
 
@@ -121,7 +120,7 @@ def resumed(going_on: Resumption, texts: Sequence[str] | None, where: Where) -> 
     header, run = going_on.checkpoint.header, going_on.run
     had = header.made_with.get("threads")
     if where.threads is not None and had is not None and where.threads != had:
-        say(f"with {where.threads} threads instead of {had} the weights will not be the same to the last bit.")
+        tell(f"with {where.threads} threads instead of {had} the weights will not be the same to the last bit.")
     prepare(where.threads or had)  # their number is part of being exact
     from charrnn.training import resume as resuming
 
@@ -129,11 +128,6 @@ def resumed(going_on: Resumption, texts: Sequence[str] | None, where: Where) -> 
         going_on.checkpoint, corpus, device=where.device, watching=going_on.watching, **going_on.length
     )
     if (note := resuming.change_of_rate(trainer, header)) is not None:
-        say(note)
+        tell(note)
     run.rewind(trainer.iteration)
     return Begun(trainer, Run(run.path), lock=going_on.lock)
-
-
-def say(note: Any) -> None:
-    """A line on standard error."""
-    print(f"charrnn: {visible(str(note))}", file=sys.stderr)
