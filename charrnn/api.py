@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from charrnn.config import (
     CHECKPOINT_DIR,
     LENGTHS,
+    Config,
     ModelConfig,
     ReadConfig,
     TrainConfig,
@@ -22,6 +23,7 @@ from charrnn.config import (
     synonyms,
 )
 from charrnn.errors import UsageError
+from charrnn.evaluation.held_out_check import examined
 from charrnn.model import Model
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.checkpoint import load as load_checkpoint
@@ -132,31 +134,46 @@ def train(
     Raises:
         CharrnnError: Before the first event, for a text that cannot be read or settings that cannot be; after it, for a
             loss that is no number and files that cannot be written.
-
     """
-    known = {config: {setting.name for setting in settings_of(config)} for config in _CONFIGS}
-    unknown = sorted(set(settings).difference(*known.values()))
-    if unknown:
-        hint = synonyms.python_advice(unknown[0], set().union(*known.values()))
-        raise UsageError(f"unknown settings: {', '.join(unknown)}.", f"{hint} help(charrnn.train) lists them.".lstrip())
+    _require_known(settings)
     beginnings = {"preset": preset, "max_epochs": max_epochs, "init_from": init_from, "embedding_from": embedding_from}
     given = settings | {key: value for key, value in beginnings.items() if value is not None and value != "auto"}
-    lengths = [length for length in LENGTHS if given.get(length) is not None]
-    if len(lengths) > 1:
-        raise UsageError(f"{' and '.join(lengths)} contradict each other.", "Give one of them.")
-    if name is not None and checkpoint_dir is None and resume is None:
-        raise UsageError(f"name {name!r}: is that of a run, and none is kept.", "Give a checkpoint_dir, too.")
-    if isinstance(text, corpus.Corpus) and (names := sorted(known[ReadConfig] & set(settings))):
-        raise UsageError(f"{', '.join(names)}: how a text is read; this one has been.", "Give it to from_text.")
+    _refuse_several_lengths(given)
+    if isinstance(text, corpus.Corpus):
+        _refuse_reading(settings)
     root = CHECKPOINT_DIR if checkpoint_dir is None else Path(checkpoint_dir)
     machine = following.Machine(device, threads)
     if resume is not None:
         events = following.resumed(find_run(Path(resume), root), text, given | {"name": name}, machine)
     else:
-        from charrnn.evaluation.held_out_check import examined
-
         events = following.begun(text, given, None if checkpoint_dir is None else root, name, machine, examined)
     return with_bar(events) if progress else events
+
+
+def _names(*configs: type[Config]) -> set[str]:
+    """The names of the settings of configs."""
+    return {setting.name for config in configs for setting in settings_of(config)}
+
+
+def _require_known(settings: Mapping[str, Any]) -> None:
+    """Raises UsageError for names that are no setting's, with what may be meant."""
+    known = _names(*_CONFIGS)
+    if unknown := sorted(set(settings) - known):
+        hint = synonyms.python_advice(unknown[0], known)
+        raise UsageError(f"unknown settings: {', '.join(unknown)}.", f"{hint} help(charrnn.train) lists them.".lstrip())
+
+
+def _refuse_reading(settings: Mapping[str, Any]) -> None:
+    """Raises UsageError for settings of how a text is read that has been read."""
+    if names := sorted(_names(ReadConfig) & set(settings)):
+        raise UsageError(f"{', '.join(names)}: how a text is read; this one has been.", "Give it to from_text.")
+
+
+def _refuse_several_lengths(given: Mapping[str, Any]) -> None:
+    """Raises UsageError where the length of a training is given in more than one way."""
+    lengths = [length for length in LENGTHS if given.get(length) is not None]
+    if len(lengths) > 1:
+        raise UsageError(f"{' and '.join(lengths)} contradict each other.", "Give one of them.")
 
 
 train.__doc__ = f"{(train.__doc__ or '').rstrip()}\n\n{textwrap.indent(describe(*_CONFIGS), '    ')}"

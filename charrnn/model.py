@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from charrnn.network.engine import Engine, State
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.header import Header
 from charrnn.sampling.chain import log_softmax
-from charrnn.sampling.generate import Character, bits_per_character
+from charrnn.sampling.generate import Character, bits_per_character, text_of
 from charrnn.sampling.request import Request, random_seed
 from charrnn.text.vocabulary import Vocabulary
 
@@ -78,7 +78,7 @@ class Model:
         stream = self.stream(
             prime, length, temperature, top_k=top_k, top_p=top_p, min_p=min_p, until=until, finish=finish, seed=seed
         )
-        return _joined(stream)
+        return text_of(stream)
 
     def stream(
         self, prime: str | State = "", length: int | None = None, temperature: float = 0.8,
@@ -144,7 +144,7 @@ class Model:
             length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish, count=count
         )
         known = self._known(prime) if isinstance(prime, str) else prime
-        return [_joined(text.characters) for text in request.generate(self._engine, self.vocabulary, known)]
+        return [text_of(text.characters) for text in request.generate(self._engine, self.vocabulary, known)]
 
     def state(self, text: str, after: State | None = None) -> State:
         """Read a text, to go on from it.
@@ -241,8 +241,3 @@ def _request(
         seed=random_seed() if seed is None else seed,
         **limits,
     )
-
-
-def _joined(characters: Iterable[Character]) -> str:
-    """The text of characters."""
-    return "".join(character.text for character in characters)

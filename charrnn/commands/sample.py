@@ -43,18 +43,21 @@ if TYPE_CHECKING:
     from charrnn.text.vocabulary import Vocabulary
 
 
+SampledCheckpoint = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CHECKPOINT|RUN",
+        show_default="the newest run's best snapshot",
+        help="A checkpoint, or a run, whose best snapshot is taken.",
+        autocompletion=models,
+    ),
+]
+
+
 @with_options
 def sample(
     *,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="CHECKPOINT|RUN",
-            show_default="the newest run's best snapshot",
-            help="A checkpoint, or a run, whose best snapshot is taken.",
-            autocompletion=models,
-        ),
-    ] = None,
+    checkpoint: SampledCheckpoint = None,
     sampling: SamplingConfig,
     candidates: CandidatesConfig,
     bounds: BoundsConfig,
@@ -88,7 +91,7 @@ def sample(
         count=several.count,
     )
     prompt = Prompt(sampling.prime, bounds.prime_file)
-    models = _checkpoints(checkpoint, checkpoint_dir, every_snapshot=several.every_snapshot)
+    checkpoints = _checkpoints(checkpoint, checkpoint_dir, every_snapshot=several.every_snapshot)
     printer = TextPrinter(
         as_json,
         color.color,
@@ -100,7 +103,7 @@ def sample(
     searched = novelty.novelty or not typed.keys().isdisjoint(("text", "novelty_length"))
     notes = Notes()
     with to_the_end():
-        for model in models:
+        for model in checkpoints:
             vocabulary = model.header.vocabulary
             prime = _known_form(prompt.text(model.header), vocabulary, bounds.unseen)
             texts = request.generate(_engine(model, device), vocabulary, prime.text)

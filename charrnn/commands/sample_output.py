@@ -46,7 +46,7 @@ class TextPrinter:
         overlap = None
         if self.as_json or search:
             characters = list(characters)
-            overlap = search.overlap(_joined(characters)) if search else None
+            overlap = search.overlap(characters) if search else None
         if self.as_json:
             output.write([(_json_line(checkpoint, request, prime, text, list(characters), overlap), "")])
             return
@@ -62,11 +62,6 @@ class TextPrinter:
             output.end_line()
         if search and overlap:
             search.report(overlap)
-
-
-def _joined(characters: Iterable[Character]) -> str:
-    """The text of characters."""
-    return "".join(character.text for character in characters)
 
 
 def _unstyled(characters: Iterable[Character]) -> Iterator[Styled]:
@@ -98,9 +93,10 @@ def _json_line(
     overlap: Overlap | None,
 ) -> str:
     """All there is to know of a text, as a line of JSON."""
+    from charrnn.sampling.generate import text_of
     from charrnn.text.vocabulary import utf8_size
 
-    text = _joined(characters)
+    text = text_of(characters)
     end = checkpoint.header.vocabulary.boundary_id
     bits = sum(character.bits for character in characters if character.text or character.id != end)
     facts = {
@@ -138,10 +134,12 @@ class NoveltySearch:
         if text is None and not self.source.same:
             tell("the text has changed since; what follows is of how it is now")
 
-    def overlap(self, text: str) -> Overlap:
-        """What the training text has of `text`."""
+    def overlap(self, characters: Iterable[Character]) -> Overlap:
+        """What the training text has of what was written."""
         from charrnn.evaluation import novelty
+        from charrnn.sampling.generate import text_of
 
+        text = text_of(characters)
         note = self.source.corpus.vocabulary.form_of(text).note("it") or ""
         self._form = f", where {note.removesuffix('.')}" if note else ""
         return novelty.find([text], self.source.corpus, self.source.training, self.min_length)[0]

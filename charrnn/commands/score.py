@@ -30,24 +30,27 @@ from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
 from charrnn.config import CHECKPOINT_DIR, COLD_WINDOW, ColorConfig, Option
 
 if TYPE_CHECKING:
-    from charrnn.evaluation.scoring import Score
+    from charrnn.evaluation.scoring import Place, Score
     from charrnn.runs.checkpoint import Checkpoint
     from charrnn.terminal.scores import ModelScore
+
+
+ModelsAndText = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[CHECKPOINT]... TEXT",
+        show_default=False,
+        autocompletion=models_and_texts,
+        help="Checkpoints, or runs, whose best snapshots are taken (none: the newest run's); and last the text: a "
+        "file, a folder, - for standard input, or a name that `charrnn corpora` lists.",
+    ),
+]
 
 
 @with_options
 def score(
     *,
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[CHECKPOINT]... TEXT",
-            show_default=False,
-            autocompletion=models_and_texts,
-            help="Checkpoints, or runs, whose best snapshots are taken (none: the newest run's); and last the text: a "
-            "file, a folder, - for standard input, or a name that `charrnn corpora` lists.",
-        ),
-    ],
+    paths: ModelsAndText,
     cold: Annotated[
         bool, typer.Option("--cold", help=f"Forget everything every {COLD_WINDOW} characters, as a short context does.")
     ] = False,
@@ -77,8 +80,6 @@ def score(
     use_threads(threads)
     from charrnn.evaluation.scoring import most_surprising
     from charrnn.report.score_page import page
-    from charrnn.terminal.console import console
-    from charrnn.terminal.scores import remarks, show_scores
 
     models, typed = tell_apart(paths, checkpoint_dir, several=lines)
     text = ScoredText(typed, encoding, checkpoint_dir)
@@ -96,13 +97,9 @@ def score(
         write_page(html, page(text.name, scored, places, window).encode())
     with to_the_end():
         if as_json:
-            scores = [_facts(model, scored, count) for model in scored]
-            values = {"text": text.name, "window": window, "scores": scores, "notes": remarks(scored, window)}
-            print_json(values | {"problems": problems})
+            print_json(_json(text.name, scored, count, window) | {"problems": problems})
         else:
-            if color.color == "bits":
-                _shade(scored[0].score)
-            show_scores(console(), text.name, scored, places, window)
+            _show(text.name, scored, places, window, shaded=color.color == "bits")
         sys.stdout.flush()
     report_skipped(problems)
 
@@ -119,6 +116,18 @@ def _whole(text: ScoredText, window: int | None, name: str, path: Path, loaded: 
     return ModelScore(**facts, score=scored)
 
 
+def _show(
+    name: str, scored: Sequence[ModelScore], places: Sequence[Place], window: int | None, *, shaded: bool
+) -> None:
+    """The text, if it is to be shaded, and the figures."""
+    from charrnn.terminal.console import console
+    from charrnn.terminal.scores import show_scores
+
+    if shaded:
+        _shade(scored[0].score)
+    show_scores(console(), name, scored, places, window)
+
+
 def _shade(score: Score) -> None:
     """The text in shades of surprise, if standard output is a terminal that has any."""
     output = Output()
@@ -128,6 +137,14 @@ def _shade(score: Score) -> None:
     tell_shades()
     output.stream([(score.before, ""), *((cluster, shade(bits)) for cluster, bits in score.by_cluster())])
     output.write([("\n", "")])
+
+
+def _json(name: str, scored: Sequence[ModelScore], count: int, window: int | None) -> dict[str, Any]:
+    """All that was measured."""
+    from charrnn.terminal.scores import remarks
+
+    scores = [_facts(model, scored, count) for model in scored]
+    return {"text": name, "window": window, "scores": scores, "notes": remarks(scored, window)}
 
 
 def _facts(model: ModelScore, scored: Sequence[ModelScore], count: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from charrnn.runs.checkpoint_file import CheckpointFile
 from charrnn.runs.listing import CheckpointRow
 from charrnn.runs.loaded import CheckpointLoader
 from charrnn.runs.training_text import Read, TrainingText, find_training_text
+from charrnn.sampling.generate import text_of
 from charrnn.sampling.request import Request
 from charrnn.text.lexicon import Lexicon
 
@@ -117,7 +118,7 @@ def _write(
                     file=file,
                     temperature=written.temperature,
                     prime=fitted,
-                    text="".join(character.text for character in written.characters),
+                    text=text_of(written.characters),
                 )
                 for written in request.generate(engine, vocabulary, fitted)
             ]

@@ -31,6 +31,7 @@ from charrnn.runs.listing import CheckpointRow
 from charrnn.runs.loaded import CheckpointLoader, names_of
 from charrnn.runs.run import Run
 from charrnn.sampling import chain
+from charrnn.sampling.generate import text_of
 from charrnn.sampling.request import Request
 from charrnn.training import presets
 
@@ -249,10 +250,7 @@ def _reported(
     passage: HeldOutPassage | str = "its outputs are not numbers."
     try:
         written = request.generate(engine, vocabulary, fitted) if request.length != 0 else []
-        samples = tuple(
-            TemperatureSample(text.temperature, "".join(character.text for character in text.characters))
-            for text in written
-        )
+        samples = tuple(TemperatureSample(text.temperature, text_of(text.characters)) for text in written)
         passage = held_out_passage(loaded, engine)
     except DivergedError as error:
         problems.append(f"{loaded.path}: {error}")

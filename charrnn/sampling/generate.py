@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -29,6 +29,11 @@ class Character(NamedTuple):
     text: str
     id: int
     bits: float
+
+
+def text_of(characters: Iterable[Character]) -> str:
+    """The text that characters are together."""
+    return "".join(character.text for character in characters)
 
 
 Ending = Literal["length", "until", "finish", "document"]  # why a text ended: so long, a string, its unit, its document
@@ -70,34 +75,45 @@ def generate(
     """
     ids, state = _encode_prime(vocabulary, prime, length)
     process = _excluding_unknown(vocabulary, process)
+    return _steps(engine, vocabulary, ids, state, length, process, rng, one_document=one_document)
 
-    def characters() -> Ended:
-        stack, decode, input_rows = RecurrentStack(engine), vocabulary.decoder(), engine.input_rows
-        boundary, begun = vocabulary.boundary_id, None
-        if state:
-            stack.set_state(state.layers)
-        for index in ids:
+
+def _steps(
+    engine: Engine,
+    vocabulary: Vocabulary,
+    ids: list[int],
+    state: State | None,
+    length: int,
+    process: LogitsProcessor,
+    rng: np.random.Generator,
+    *,
+    one_document: bool,
+) -> Ended:
+    """The characters after the ids, read from a state or the beginning, each made as it is asked for."""
+    stack, decode, input_rows = RecurrentStack(engine), vocabulary.decoder(), engine.input_rows
+    boundary, begun = vocabulary.boundary_id, None
+    if state:
+        stack.set_state(state.layers)
+    for index in ids:
+        stack.step(input_rows[index])
+    logits = state.logits if state else stack.logits()
+    for remaining in range(length, 0, -1):
+        log_probs = log_softmax(logits)
+        index = sample_id(process(log_probs), rng)
+        surprise = bits(-log_probs.item(index))
+        if index != boundary:
+            yield Character(decode(index, remaining == 1), index, surprise)
             stack.step(input_rows[index])
-        logits = state.logits if state else stack.logits()
-        for remaining in range(length, 0, -1):
-            log_probs = log_softmax(logits)
-            index = sample_id(process(log_probs), rng)
-            surprise = bits(-log_probs.item(index))
-            if index != boundary:
-                yield Character(decode(index, remaining == 1), index, surprise)
-                stack.step(input_rows[index])
-                logits = stack.logits()
-            elif one_document:
-                yield Character("", index, surprise)
-                return "document"
-            else:
-                yield Character(decode(index, remaining == 1), index, surprise)
-                begun = begun or engine.read([index])
-                stack.set_state(begun.layers)
-                logits = begun.logits
-        return None
-
-    return characters()
+            logits = stack.logits()
+        elif one_document:
+            yield Character("", index, surprise)
+            return "document"
+        else:
+            yield Character(decode(index, remaining == 1), index, surprise)
+            begun = begun or engine.read([index])
+            stack.set_state(begun.layers)
+            logits = begun.logits
+    return None
 
 
 def generate_many(

@@ -91,9 +91,21 @@ def read(
     if config.shuffle == "documents" and config.document_separator is None:
         gathered = reading.shuffled_sources(gathered, config)
     places = [reading.place_of(text) for text in named]
-    first_name = gathered[0].name if len(gathered) == 1 else Path(places[0]).name
-    name = first_name if len(named) == 1 else f"{first_name} and {len(named) - 1} more"
     origin = {"texts": places, "glob": glob, "max_expansion": max_expansion}
+    whole_text = _read(gathered, reading.name_of(gathered, places), config, origin, progress, learn=learn)
+    return with_validation(whole_text, val_text, progress)
+
+
+def _read(
+    gathered: Sequence[Source],
+    name: str,
+    config: ReadConfig,
+    origin: Mapping[str, Any],
+    progress: ReadingCallback,
+    *,
+    learn: bool,
+) -> Corpus:
+    """The corpus of some files, from the cache if it is large and was read before. Raises CorpusError."""
     key = reading.cache_key(gathered, config) if sum(source.size for source in gathered) >= _CACHED_FROM else None
     ids: Ids | IdFile
     hit = id_cache.find(key, partial(progress, "checking the cache")) if key else None
@@ -103,8 +115,7 @@ def read(
         documents = tuple(Document(**values, path=gathered[values["source"]].path) for values in facts["documents"])
         alphabet = Vocabulary(points, int(np.argmax(counts)), of_bytes=config.bytes)
         notes = reading.notes_of(gathered, documents)
-        whole_text = _corpus(name, ids, alphabet, counts, documents, config, origin, notes)
-        return with_validation(whole_text, val_text, progress)
+        return _corpus(name, ids, alphabet, counts, documents, config, origin, notes)
     readers = [reading.document_reader(source, config) for source in gathered]
     encoded = encode(readers, config, progress, learn=learn)
     notes = reading.notes_of(gathered, encoded.documents)
@@ -116,8 +127,7 @@ def read(
         key = key or reading.cache_key(gathered, config)
         ids, trouble = _store(encoded, key, name, config)
         notes += [trouble] if trouble else []
-    whole_text = _corpus(name, ids, encoded.alphabet, encoded.counts, encoded.documents, config, origin, notes)
-    return with_validation(whole_text, val_text, progress)
+    return _corpus(name, ids, encoded.alphabet, encoded.counts, encoded.documents, config, origin, notes)
 
 
 def with_validation(

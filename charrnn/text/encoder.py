@@ -141,20 +141,59 @@ def encode(
     Raises:
         CorpusError: The documents are all empty, binary, or of a single character; or cannot be read.
     """
-    boundary = np.array([BOUNDARY], dtype=np.uint32)
-    with_boundaries = config.documents and config.boundary
-    separator: Points = code_points_of(to_utf8(config.separator) if config.bytes else config.separator)
-    if config.documents:
-        separator = boundary if with_boundaries else separator[:0]
+    separator = _separator(config)
     counter, buffer = _CodePointCounter(), _TextBuffer(in_memory)
-    documents: list[Document] = []
-    start = int(with_boundaries)
 
     def add(points: Points) -> None:
         counter.add(points)
         buffer.add(points)
 
+    documents = _read_all(readers, separator, config, add, progress)
+    counts = counter.total()
+    boundaries, counts = int(counts[BOUNDARY]), counts[:BOUNDARY]
+    if boundaries:  # one before the first and one after the last
+        boundaries += 2
+    elif documents and config.documents and config.boundary:
+        documents = [replace(documents[0], start=0)]
+    _check(readers, documents, counts, config, learn=learn)
+    if config.bytes:
+        alphabet = Vocabulary.every_byte(int(np.argmax(counts)))
+    else:
+        alphabet = Vocabulary.of_counts(counts, least=2 if learn else 1)
+    table = cast("Ids", np.zeros(BOUNDARY + 1, dtype=smallest(len(alphabet) + (boundaries > 0))))
+    table[alphabet.code_points] = np.arange(len(alphabet))
+    around: list[Points] = [separator] if boundaries else []
+    if boundaries:
+        table[BOUNDARY] = len(alphabet)
+    pieces = None if buffer.pieces is None else [*around, *buffer.pieces, *around]
+    return EncodedText(
+        documents=tuple(documents),
+        alphabet=alphabet,
+        counts=counts[alphabet.code_points],
+        boundaries=boundaries,
+        ids=None if pieces is None else np.concatenate([table[points] for points in pieces]),
+        iter_ids=partial(_iter_ids, readers, documents, table, separator, around, config, progress),
+    )
+
+
+def _separator(config: ReadConfig) -> Points:
+    """The code points that stand between two documents."""
+    if config.documents:
+        return np.array([BOUNDARY] * config.boundary, dtype=np.uint32)
+    return code_points_of(to_utf8(config.separator) if config.bytes else config.separator)
+
+
+def _read_all(
+    readers: Sequence[DocumentReader],
+    separator: Points,
+    config: ReadConfig,
+    add: Callable[[Points], None],
+    progress: ReadingCallback,
+) -> list[Document]:
+    """Read documents once, `add` their code points, and return those that have any. Raises CorpusError."""
+    documents: list[Document] = []
     errors: list[CorpusError] = []
+    start = int(config.documents and config.boundary)  # after the boundary before the first
     for source, reader in enumerate(readers):
         before = separator if documents else separator[:0]
         try:
@@ -167,32 +206,7 @@ def encode(
             start = document.start + document.characters
     if errors:
         raise joined(errors)
-    counts = counter.total()
-    boundaries = int(counts[BOUNDARY])
-    if boundaries:  # one before the first and one after the last
-        boundaries += 2
-    elif documents and with_boundaries:
-        documents = [replace(documents[0], start=0)]
-    counts = counts[:BOUNDARY]
-    _check(readers, documents, counts, config, learn=learn)
-    if config.bytes:
-        alphabet = Vocabulary.every_byte(int(np.argmax(counts)))
-    else:
-        alphabet = Vocabulary.of_counts(counts, least=2 if learn else 1)
-    table = cast("Ids", np.zeros(BOUNDARY + 1, dtype=smallest(len(alphabet) + (boundaries > 0))))
-    table[alphabet.code_points] = np.arange(len(alphabet))
-    around: list[Points] = [boundary] if boundaries else []
-    if boundaries:
-        table[BOUNDARY] = len(alphabet)
-    pieces = None if buffer.pieces is None else [*around, *buffer.pieces, *around]
-    return EncodedText(
-        documents=tuple(documents),
-        alphabet=alphabet,
-        counts=counts[alphabet.code_points],
-        boundaries=boundaries,
-        ids=None if pieces is None else np.concatenate([table[points] for points in pieces]),
-        iter_ids=partial(_iter_ids, readers, documents, table, separator, around, config, progress),
-    )
+    return documents
 
 
 def _read(

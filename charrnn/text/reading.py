@@ -34,6 +34,17 @@ def place_of(text: str | Source) -> str:
     return path if path == sources.STDIN else os.path.abspath(path)
 
 
+def name_of(gathered: Sequence[Source], places: Sequence[str]) -> str:
+    """What to call a text.
+
+    Args:
+        gathered: Its files.
+        places: The files and folders that were named, which they are from.
+    """
+    first = gathered[0].name if len(gathered) == 1 else Path(places[0]).name
+    return first if len(places) == 1 else f"{first} and {len(places) - 1} more"
+
+
 def document_reader(source: Source, config: ReadConfig) -> DocumentReader:
     """What decodes a source as `config` says."""
 

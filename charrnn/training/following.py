@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.config import CHECKPOINT_DIR, ModelConfig, ReadConfig, StartConfig, TrainConfig, settings_of
+from charrnn.errors import UsageError
 from charrnn.runs.resume_command import require_new
 from charrnn.runs.run import Run, create_run, require_plain_name
 from charrnn.text import corpus, known_texts
@@ -58,7 +59,9 @@ def begun(
     """
     from charrnn.training.beginning import Beginning
 
-    if root is not None and name is not None:
+    if name is not None:
+        if root is None:
+            raise UsageError(f"name {name!r}: is that of a run, and none is kept.", "Give a checkpoint_dir, too.")
         require_plain_name(name)
         require_new(Run(root / name))  # before a text is read
     configs = StartConfig.pick(given), ModelConfig.pick(given), TrainConfig.pick(given), ReadConfig.pick(given)

@@ -18,7 +18,7 @@ from charrnn.errors import DivergedError, VocabularyError
 from charrnn.network.engine import Engine
 from charrnn.runs.header import Header, Sample
 from charrnn.sampling import chain
-from charrnn.sampling.generate import generate
+from charrnn.sampling.generate import generate, text_of
 from charrnn.text.corpus import Corpus
 from charrnn.text.lexicon import Lexicon
 from charrnn.text.split import Split
@@ -125,7 +125,7 @@ class SampleWriter:
                 chain.make_chain(training.sample_temperature),
                 np.random.default_rng(training.seed),
             )
-            text = "".join(character.text for character in characters)
+            text = text_of(characters)
         known = self._lexicon.shares(self._prime + text)
         return Sample(
             prime=self._prime,
