@@ -114,6 +114,15 @@ def size(count: int) -> str:
     return f"{value:.{1 if value < 99.5 else 0}f} {' kMG'[power]}B"
 
 
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "word"), plural(2000, "word")
+    ('1 word', '2,000 words')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def few(names: Sequence[str], most: int = 5) -> str:
     """The first names, and how many more there are: `a, b and 7 more`."""
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

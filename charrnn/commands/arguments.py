@@ -20,8 +20,14 @@ from charrnn.config import CHECKPOINT_DIR, synonyms
 from charrnn.errors import UsageError
 
 _TRUTHS = ("true", "false", "yes", "no", "on", "off", "1", "0")
-_LETTERS = {"l": "length", "N": "length", "T": "temperature", "P": "prompt", "s": "seed", "S": "seed", "k": "top-k"}
-_LETTERS |= {
+_LETTERS = {
+    "l": "length",
+    "N": "length",
+    "T": "temperature",
+    "P": "prompt",
+    "s": "seed",
+    "S": "seed",
+    "k": "top-k",
     "V": "version",
     "v": "version",
     "e": "max-epochs",
@@ -250,9 +256,8 @@ class ArgumentLine:
             if name in (names := _long_names(verb)) or synonyms.setting_called(name, names)
         ]
         advice = synonyms.advice(name, self._names)
-        elsewhere.sort(
-            key=lambda pair: pair[0].rpartition(" ")[2] not in self._typed
-        )  # a verb that follows comes first
+        # A verb that follows comes first.
+        elsewhere.sort(key=lambda pair: pair[0].rpartition(" ")[2] not in self._typed)
         path, setting = elsewhere[0] if elsewhere and len(name) > 1 else ("", "")
         if len(name) == 1 and (meant := _LETTERS.get(name, "")):
             advice = f"Did you mean --{meant}?" if meant in self._names else synonyms.advice(meant, self._names)

@@ -83,7 +83,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete runs, after asking: what charrnn wrote into them. Files of others are kept, and named."""
-    from charrnn.formatting import few, size
+    from charrnn.formatting import few, plural, size
     from charrnn.runs import deletion
     from charrnn.runs.find import find_run
 
@@ -92,9 +92,7 @@ def delete(
     for run in found.values():
         deletion.check(run)
     for run in found.values():
-        count = len(run.snapshots)
-        kept = f"{count:,} snapshot{'' if count == 1 else 's'}, {size(run.size)}"
-        tell(f"{run.path}: {kept}", prefix="")
+        tell(f"{run.path}: {plural(len(run.snapshots), 'snapshot')}, {size(run.size)}", prefix="")
     if not yes:
         _ask("Delete this run?" if len(found) == 1 else f"Delete these {len(found)} runs?")
     for run in found.values():

@@ -72,7 +72,7 @@ def _parts(source: Corpus) -> list[tuple[str, str]]:
             (f"{number:,}", source.vocabulary.decode(source.ids[start:stop])) for number, (_, start, stop) in places
         ]
     if len(source.documents) > 1:
-        spans = [(one.name, one.start, one.start + one.characters) for one in source.documents]
+        spans = [(document.name, document.start, document.start + document.characters) for document in source.documents]
         return [(name, source.vocabulary.decode(source.ids[start:stop])) for name, start, stop in spans]
     numbered = enumerate(source.text.split("\n"), 1)
     lines = [(f"{number:,}", whole) for number, line in numbered if (whole := line.strip("\r"))]

@@ -84,6 +84,12 @@ class ModelConfig(Config):
         return self.tied and self.embedding_size != self.rnn_size
 
     @property
+    def title(self) -> str:
+        """Cell, layers and width in words: `LSTM 2 x 256`."""
+        cell = self.model.upper() + (" (relu)" if self.nonlinearity == "relu" else "")
+        return f"{cell} {self.num_layers} x {self.rnn_size}"
+
+    @property
     def gates(self) -> int:
         """Gate blocks in a weight matrix: LSTM 4 (i, f, g, o), GRU 3 (r, z, n), RNN 1."""
         return GATES[self.model]

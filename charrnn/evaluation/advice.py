@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from charrnn.evaluation.course import NOISE, Course, Outcome
+from charrnn.formatting import plural
 
 SMALL_GAP = 0.1  # between training and held-out text, below which nothing much is learnt by heart
 LARGE_GAP = 0.3  # and from which a lot is
@@ -138,7 +139,7 @@ def _go_on(course: Course, _: Ngrams) -> Advice:
 
 def _measure_more(course: Course, _: Ngrams) -> Advice:
     count = len(course.points)
-    sentence = f"Try more --iterations or a smaller --eval-every: measured only {count} time{'s' * (count != 1)}."
+    sentence = f"Try more --iterations or a smaller --eval-every: measured only {plural(count, 'time')}."
     return _longer(course, sentence) if count else Advice(sentence=sentence)
 
 

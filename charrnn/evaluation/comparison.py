@@ -124,7 +124,8 @@ def compare(
     measured = partial(measure, length=text_length, read=read, load=loader.load, progress=progress)
     wanted = text_length and (text or (len(runs) > 1 and _one_text(runs)))
     measurement = _measurement(measured, chosen, text, notes) if wanted else None
-    notes += [f"{rows[one.path].label}: {one.form}" for one in (measurement.models if measurement else ()) if one.form]
+    models = measurement.models if measurement else ()
+    notes += [f"{rows[model.path].label}: {model.form}" for model in models if model.form]
     return Comparison(
         rows=tuple(rows.values()),
         groups=tuple(run.name or run.files[0].path.stem for run in runs),

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
-from charrnn.formatting import BYTE, Unit, bits
+from charrnn.formatting import BYTE, Unit, bits, plural
 from charrnn.network.engine import Engine, RecurrentStack
 from charrnn.sampling.chain import log_softmax
 from charrnn.text.graphemes import clustered, clusters
@@ -133,7 +133,7 @@ def score(
     assert window is None or window >= 1
     if len(text) <= lead:
         raise CorpusError(
-            f"a text of {len(text):,} character{'' if len(text) == 1 else 's'} has nothing to score: the first "
+            f"a text of {plural(len(text), 'character')} has nothing to score: the first "
             f"{'is' if lead == 1 else f'{lead:,} are'} only read.",
             "Give a longer text.",
         )

@@ -20,7 +20,7 @@ from charrnn.runs.header import Header
 from charrnn.runs.training_text import Read, TrainingText, find_training_text, resume_header
 from charrnn.text.corpus import Corpus
 from charrnn.text.encoder import Document
-from charrnn.text.split import HeldOutSpan, Span
+from charrnn.text.split import HeldOutSpan, Span, tail
 from charrnn.text.vocabulary import Vocabulary
 
 _VERBATIM = 60  # characters in a row that are no chance: what a model was trained on, where no position tells
@@ -137,7 +137,7 @@ def _seen(reader: Reader, corpus: Corpus, read: Read) -> list[Span] | tuple[Corp
     return []
 
 
-def _same_places(one: Corpus, other: Corpus) -> bool:
+def _same_places(first: Corpus, second: Corpus) -> bool:
     """Whether positions in two readings of one text are the same."""
     layouts = [
         (
@@ -146,13 +146,13 @@ def _same_places(one: Corpus, other: Corpus) -> bool:
             corpus.config.shuffle,
             corpus.config.split_seed * (corpus.config.shuffle != "none"),
         )
-        for corpus in (one, other)
+        for corpus in (first, second)
     ]
-    return layouts[0] == layouts[1] and one.vocabulary.of_bytes == other.vocabulary.of_bytes
+    return layouts[0] == layouts[1] and first.vocabulary.of_bytes == second.vocabulary.of_bytes
 
 
-def _digests_mean_the_same(one: Vocabulary, other: Vocabulary) -> bool:
-    return one.of_bytes == other.of_bytes
+def _digests_mean_the_same(first: Vocabulary, second: Vocabulary) -> bool:
+    return first.of_bytes == second.of_bytes
 
 
 def _earlier(corpus: Corpus, header: Header) -> tuple[int, Sequence[Span]] | None:
@@ -196,8 +196,7 @@ def _of_documents(header: Header, stored: Sequence[Any], common: Sequence[Docume
     if header.reading.documents or header.reading.shuffle != "none" or not at_end or not whole:
         return [Span(document.start, document.start + document.characters) for document in common]
     total = int(header.corpus["characters"])
-    boundary = int(total * (1 - header.training.val_frac))
-    boundary = max(boundary, total - header.training.val_max) if header.training.val_max else boundary
+    boundary = tail(total, header.training.val_frac, header.training.val_max).training[0].stop
     starts = np.cumsum([0, *(size + gap for size in sizes)]).tolist()
     read_of = {str(digest): boundary - start for (_, _, digest), start in zip(stored, starts, strict=False)}
     spans = []

@@ -56,11 +56,10 @@ class Header:
     @property
     def summary(self) -> str:
         """What it is in a few words: `LSTM 2 x 256, 87 characters, iteration 2,000, held out 1.523 bits`."""
-        model, unit = self.model, self.vocabulary.unit
-        kind = model.model.upper() + (" (relu)" if model.nonlinearity == "relu" else "")
+        unit = self.vocabulary.unit
         known = "all bytes" if self.vocabulary.of_bytes else f"{len(self.vocabulary):,} characters"
         loss = "" if self.held_out_loss is None else f", held out {bits(self.held_out_loss):.3f} {unit.short}"
-        return f"{kind} {model.num_layers} x {model.rnn_size}, {known}, iteration {self.iteration:,}{loss}"
+        return f"{self.model.title}, {known}, iteration {self.iteration:,}{loss}"
 
     def __repr__(self) -> str:
         return f"<Header of a {self.kind}: {self.summary}>"

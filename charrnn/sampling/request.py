@@ -92,8 +92,7 @@ class Request:
         least = self.length if self.length is not None else LONGEST_DOCUMENT if one_document else USUAL_LENGTH
         length = least if self.finish is None else least + MAX_OVERRUN
         if self.count is None and len(texts) == 1:
-            one = generate(engine, vocabulary, prime, length, processors[0], rngs[0], one_document=one_document)
-            streams = [one]
+            streams = [generate(engine, vocabulary, prime, length, processors[0], rngs[0], one_document=one_document)]
         else:
             streams = generate_many(engine, vocabulary, prime, length, processors, rngs, one_document=one_document)
         if self.finish is not None:

@@ -46,16 +46,16 @@ def show_rows(out: Console, rows: Sequence[CheckpointRow]) -> None:
     show_table(out, table)
 
 
-def _known_heads(made: Sequence[CheckpointRow | SampleStatistics]) -> list[str]:
+def _known_heads(samples: Sequence[CheckpointRow | SampleStatistics]) -> list[str]:
     """A column for known words, or for the trigrams that were looked up in their place, or for both."""
-    trigrams = any(one.known_trigrams is not None for one in made)
-    words = not trigrams or any(one.known_words is not None for one in made)
+    trigrams = any(measured.known_trigrams is not None for measured in samples)
+    words = not trigrams or any(measured.known_words is not None for measured in samples)
     return [*([_KNOWN_WORDS] if words else []), *([_KNOWN_TRIGRAMS] if trigrams else [])]
 
 
-def _known_cells(one: CheckpointRow | SampleStatistics, heads: Sequence[str]) -> list[str]:
+def _known_cells(sample: CheckpointRow | SampleStatistics, heads: Sequence[str]) -> list[str]:
     """The cells below those heads."""
-    shares = {_KNOWN_WORDS: one.known_words, _KNOWN_TRIGRAMS: one.known_trigrams}
+    shares = {_KNOWN_WORDS: sample.known_words, _KNOWN_TRIGRAMS: sample.known_trigrams}
     return [share(value) for head, value in shares.items() if head in heads]
 
 

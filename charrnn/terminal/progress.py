@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from charrnn.evaluation import verdict
 from charrnn.files import discard_stdout
-from charrnn.formatting import BYTE, bits, duration, folded_command, hex_bytes, known_share, visible
+from charrnn.formatting import BYTE, bits, duration, folded_command, hex_bytes, known_share, plural, visible
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import Run
 from charrnn.terminal import output
@@ -74,8 +74,7 @@ class Display:
         """Before the first iteration: what was read, what will be trained, and where it is kept."""
         training, config, model = self.training, self.training.config, self.training.model.config
         streams = training.streams
-        kind = model.model.upper() + (" (relu)" if model.nonlinearity == "relu" else "")
-        shape = f"{kind} {model.num_layers} x {model.rnn_size}"
+        shape = model.title
         if model.residual and model.num_layers > 1:
             shape += ", residual"
         shape += f", embedding {model.embedding_size}" if model.embedding_size else ", one-hot"
@@ -89,8 +88,7 @@ class Display:
         if device == "cpu":
             import torch
 
-            count = torch.get_num_threads()
-            device = f"{count} CPU thread{'s' * (count > 1)}"
+            device = plural(torch.get_num_threads(), "CPU thread")
         self._say(f"text    {text_line(training)}")
         self._say(f"model   {shape}: {training.parameters:,} parameters, {device}")
         reading = f"{reading} x {config.seq_length} {self.unit.many}{shift}"

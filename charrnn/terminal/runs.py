@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from charrnn.formatting import BYTE, CHARACTER, known_share, one_line, size
+from charrnn.formatting import BYTE, CHARACTER, known_share, one_line, plural, size
 from charrnn.runs.listing import RunSummary
 from charrnn.terminal.console import body, loss, moment, open_table, plain, setting, show_table, show_text
 
@@ -20,7 +20,7 @@ def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
             out.print()
         out.print(plain(summary.run.name, "bold"), plain(moment(summary.run.created)), soft_wrap=True)
         count = len(summary.rows)
-        facts = [f"{count} snapshot{'' if count == 1 else 's'}", f"{summary.iterations:,} iterations"]
+        facts = [plural(count, "snapshot"), f"{summary.iterations:,} iterations"]
         facts.append(size(summary.size))
         if summary.best:
             facts.append(f"best {loss(summary.best.held_out_bits)} {summary.unit.short} held out")

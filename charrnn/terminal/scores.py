@@ -78,8 +78,8 @@ def without_unknown(model: ModelScore, scored: Sequence[ModelScore]) -> float | 
     Where all models were charged for the same text, what any of them does not know is left out for all.
     """
     unseen = model.score.unseen
-    if len({one.score.text for one in scored}) == 1:
-        unseen = np.logical_or.reduce([one.score.unseen for one in scored])
+    if len({other.score.text for other in scored}) == 1:
+        unseen = np.logical_or.reduce([other.score.unseen for other in scored])
     return model.score.mean_without(unseen)
 
 

@@ -18,23 +18,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.formatting import few
 from charrnn.text.typography import SEQUENCES, equivalents
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # how the unknown symbol looks as text
 _CONTEXT = 16  # characters on either side that say to which side a quote belongs
 _JAMO = "\u1160-\u11ff\ud7b0-\ud7ff"  # the vowels and finals of decomposed Hangul: they follow as marks do
-_LIGATURES = {
-    "æ": "ae",
-    "œ": "oe",
-    "ß": "ss",
-    "Æ": "AE",
-    "Œ": "OE",
-    "ẞ": "SS",
-    "þ": "th",
-    "Þ": "Th",
-    "ð": "d",
-    "ı": "i",
-}
+_LIGATURES = dict(zip("æœßÆŒẞþÞðı", ("ae", "oe", "ss", "AE", "OE", "SS", "th", "Th", "d", "i"), strict=True))
 _NOTED = 6  # replacements that a note names
 
 
@@ -71,15 +61,16 @@ class KnownForm:
 
     def normalized(self) -> str:
         """The text as typed, but in the normal form that is read."""
-        return "".join(self._parts([one for one in self.replacements if self._is_canonical(one)]))
+        return "".join(self._parts(list(filter(self._is_canonical, self.replacements))))
 
-    def _is_canonical(self, one: Replacement) -> bool:
-        return _canonical(self.typed[one.start : one.stop], one.text)
+    def _is_canonical(self, replacement: Replacement) -> bool:
+        start, stop, text = replacement
+        return _canonical(self.typed[start:stop], text)
 
     @property
     def shown(self) -> str:
         """What is read, as people see it: what is read as the unknown symbol is as it was typed."""
-        return "".join(self._parts([one for one in self.replacements if UNKNOWN not in one.text]))
+        return "".join(self._parts([replaced for replaced in self.replacements if UNKNOWN not in replaced.text]))
 
     def _parts(self, replacements: Sequence[Replacement]) -> Iterator[str]:
         at = 0
@@ -107,7 +98,7 @@ class KnownForm:
                 pair for pair in pairs if _canonical(*pair) and (len(pair[1]) <= len(pair[0])) == (word == "composed")
             ]
             if same:
-                parts.append(f"{word} characters ({_few([text for _, text in same], 3)})")
+                parts.append(f"{word} characters ({few([text for _, text in same], 3)})")
                 pairs = Counter({pair: count for pair, count in pairs.items() if pair not in same})
         parts += [f"{_named(text)} for {_named(typed)}" for (typed, text), _ in pairs.most_common(_NOTED)]
         if len(pairs) > _NOTED:
@@ -121,12 +112,6 @@ class KnownForm:
 def _canonical(typed: str, taken: str) -> bool:
     """Whether two are the same text in different normal forms."""
     return unicodedata.normalize("NFD", typed) == unicodedata.normalize("NFD", taken)
-
-
-def _few(texts: Sequence[str], count: int) -> str:
-    """The first few, and how many more there are."""
-    more = f" and {len(texts) - count} more" if len(texts) > count else ""
-    return ", ".join(texts[:count]) + more
 
 
 def _named(text: str) -> str:
@@ -198,7 +183,7 @@ class KnownCharacters:
 
         That is its equivalent, the same letter without its accent, or the other case.
         """
-        return next((one for one in self._near(character) if one and one != character and self._knows(one)), None)
+        return next((near for near in self._near(character) if near and near != character and self._knows(near)), None)
 
     def _near(self, character: str) -> Iterator[str]:
         """What is like a character, known or not, the likest first."""
@@ -220,7 +205,7 @@ class KnownCharacters:
     def _equivalent(self, cluster: str, before: str, after: str) -> str:
         """Typographic equivalents in the place of what is unknown, as far as there are any."""
         if SEQUENCES.fullmatch(cluster):
-            whole = next((one for one in equivalents(cluster, before, after, self._known) if self._knows(one)), None)
+            whole = next(filter(self._knows, equivalents(cluster, before, after, self._known)), None)
             if whole is not None:
                 return whole
         parts = list[str]()
@@ -228,7 +213,7 @@ class KnownCharacters:
             if character not in self._known:
                 around = before + cluster[:at], cluster[at + 1 :] + after
                 candidates = equivalents(character, *around, self._known)
-                parts.append(next((one for one in candidates if one != character and self._knows(one)), character))
+                parts.append(next((form for form in candidates if form != character and self._knows(form)), character))
             else:
                 parts.append(character)
         return "".join(parts)

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.formatting import few
+from charrnn.formatting import few, plural
 from charrnn.text.id_cache import IdFile
 from charrnn.text.vocabulary import Ids, Vocabulary, describe
 
@@ -64,8 +64,7 @@ def translate(
         parts = [f"read as the unknown symbol: {few(replaced)}"] if vocabulary.unknown and replaced else []
         parts += [few(replaced)] if replaced and not vocabulary.unknown else []
         parts += [f"left out: {few(left_out)}"] if left_out else []
-        times = f"{characters:,} time{'s' * (characters != 1)}"
-        note = f"has characters that the training text has not, {times}; {'; '.join(parts)}"
+        note = f"has characters that the training text has not, {plural(characters, 'time')}; {'; '.join(parts)}"
     if not left_out:
         lookup = cast("Ids", table.clip(0).astype(vocabulary.dtype))
         return Translation(ids.translated(lookup) if isinstance(ids, IdFile) else lookup[ids], note)

@@ -300,7 +300,9 @@ class Vocabulary:
     def _unseen_error(self, unseen: Sequence[str]) -> VocabularyError:
         """The error to raise for characters that the vocabulary does not have, with those that look like them."""
         nearest = {character: self.nearest(character) for character in unseen[:8]}
-        parts = [describe(one) + (f", nearest {other!r}" if other else "") for one, other in nearest.items()]
+        parts = [
+            describe(character) + (f", nearest {other!r}" if other else "") for character, other in nearest.items()
+        ]
         others = f" and {len(unseen) - 8} more" if len(unseen) > 8 else ""
         if self.unknown:
             rare = "were rare in its text (--min-count) or not in it"

@@ -7,12 +7,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable
 
+from charrnn.formatting import plural
 from charrnn.text.finding import Finding
 from charrnn.text.known_forms import UNKNOWN
 from charrnn.text.vocabulary import describe
 from charrnn.text_check import damage
 from charrnn.text_check.documents import SHORT
-from charrnn.text_check.findings import CheckedText, Findings, character_finding, label_of, percentage, plural
+from charrnn.text_check.findings import CheckedText, Findings, character_finding, label_of, percentage
 
 _ENOUGH = 5000  # different damaged words; then it is known how things stand
 _FEW = 10  # of one kind of quotation marks or dashes beside another

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 from charrnn.config import TrainConfig
-from charrnn.formatting import one_line
+from charrnn.formatting import one_line, plural
 from charrnn.text import gutenberg
 from charrnn.text.encoder import Document
 from charrnn.text.finding import Finding
-from charrnn.text_check.findings import CheckedText, Findings, examples_of, listed, percentage, plural
+from charrnn.text_check.findings import CheckedText, Findings, examples_of, listed, percentage
 
 SHORT = 100_000  # characters; of fewer a model learns more by heart than by rule
 _HEADS, _HEAD = 1000, 20_000  # documents whose heads are looked at, and characters of each

@@ -87,15 +87,6 @@ class CheckedText:
         return 2 * sum(n for c, n in letters.items() if belongs(c)) > sum(letters.values())
 
 
-def plural(count: int, noun: str) -> str:
-    """A count with its noun.
-
-    >>> plural(1, "word"), plural(2000, "word")
-    ('1 word', '2,000 words')
-    """
-    return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
 def percentage(part: int, whole: int) -> str:
     """A share for people.
 
@@ -140,6 +131,6 @@ def character_finding(
     if counts:
         total, characters = -sum(negative for negative, _ in counts), [character for _, character in counts]
         labels = [label_of(character) + f" {-negative:,}" * (len(counts) > 1) for negative, character in counts]
-        message = f"{plural(total, noun)}: {listed(labels)}{text.first_occurrence(characters)}"
+        message = f"{formatting.plural(total, noun)}: {listed(labels)}{text.first_occurrence(characters)}"
         examples = tuple(map(label_of, examples_of(characters)))
         yield Finding(kind=kind, message=message, advice=advice, count=total, examples=examples)
