@@ -45,7 +45,7 @@ def main() -> None:
 
     torch.set_flush_denormal(True)
     from charrnn.config import ModelConfig, TrainConfig
-    from charrnn.runs.run import create_run
+    from charrnn.runs.creation import create_run
     from charrnn.terminal.progress import Display
     from charrnn.text import corpus
     from charrnn.training.checkpointing import record

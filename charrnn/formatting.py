@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
@@ -140,6 +142,15 @@ def as_typed(settings: Mapping[str, Any]) -> str:
             shown = f"{listed:g}" if isinstance(listed, float) else shlex.quote(str(listed))
             options.append(f"--{option} {shown}")
     return " ".join(options)
+
+
+def typed_path(path: Path) -> str:
+    """A path as it is typed: from the working directory if it lies below."""
+    typed = str(path)
+    if path.is_absolute():
+        below = os.path.relpath(path) if path.anchor == Path.cwd().anchor else typed
+        typed = typed if below.startswith(os.pardir) else below
+    return shlex.quote(os.path.join(os.curdir, typed) if typed.startswith("-") else typed)
 
 
 def folded_command(command: str, width: int) -> str:

@@ -62,8 +62,9 @@ def resumption(run: RunConfig, where: Where, typed: Typed) -> Resumption | None:
         UsageError: There is no name to find it by, or a setting that would change it was given.
         RunError, CheckpointError: There is no such run, or nothing in it to go on from.
     """
+    from charrnn.runs.creation import require_plain_name
     from charrnn.runs.find import find_run
-    from charrnn.runs.run import Run, require_plain_name
+    from charrnn.runs.run import Run
     from charrnn.training.resumption import Resumption
 
     if run.name is not None:
@@ -92,8 +93,8 @@ def new(
     typed: Typed,
 ) -> Begun:
     """A new training, on from a checkpoint's weights if they are asked for."""
-    from charrnn.runs.resume_command import require_new
-    from charrnn.runs.run import Run, create_run
+    from charrnn.runs.creation import create_run, require_new
+    from charrnn.runs.run import Run
     from charrnn.text import known_texts
     from charrnn.training.beginning import Beginning
 

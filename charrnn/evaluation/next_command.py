@@ -8,10 +8,11 @@ from typing import Any
 
 from charrnn.config import CHECKPOINT_DIR, Config, settings_of
 from charrnn.evaluation.advice import Advice
-from charrnn.formatting import as_typed, one_line
+from charrnn.formatting import as_typed, one_line, typed_path
 from charrnn.runs.header import Header
-from charrnn.runs.resume_command import findable, resume_command, typed_path
+from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import Run
+from charrnn.text.reading import findable
 
 _OWN = {"time", "iterations"}  # said as iterations: what a time comes to differs from day to day
 _WATCHING = {"eval_every", "snapshot_at"}  # chosen by a preset, but no weight depends on them

@@ -13,7 +13,7 @@ import numpy as np
 
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.errors import CheckpointError
-from charrnn.formatting import bits
+from charrnn.formatting import bits, hex_bytes
 from charrnn.text.finding import Finding
 from charrnn.text.vocabulary import Vocabulary
 
@@ -30,6 +30,16 @@ class Sample:
     temperature: float
     known_words: float | None  # share of its words that occur in the training text; None where there are none
     known_trigrams: float | None = None  # the same of three characters in a row, where words cannot be told
+
+    @property
+    def shown(self) -> str:
+        r"""The prime and the text as people see them: a byte that is no character as \x9b, no blank lines around."""
+        return hex_bytes(self.prime + self.text).strip("\n")
+
+    @property
+    def code_block(self) -> str:
+        """The same as it is in Markdown: indented."""
+        return "".join(f"    {line}\n" for line in self.shown.split("\n"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)

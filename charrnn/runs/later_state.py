@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-
+from charrnn.formatting import typed_path
 from charrnn.runs.run import Run
 
 
@@ -22,5 +21,5 @@ def later_state(run: Run) -> str | None:
     at, newest = resumable.header.iteration, snapshots[-1].header.iteration
     return (
         f"{run.path}: its newest snapshot is of iteration {newest:,}, its training is at {at:,}. "
-        f"To use that: charrnn sample {shlex.quote(str(resumable.path))}"
+        f"To use that: charrnn sample {typed_path(resumable.path)}"
     )

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from charrnn.errors import CheckpointError, RunError
-from charrnn.formatting import as_typed
+from charrnn.errors import CheckpointError
+from charrnn.formatting import as_typed, typed_path
 from charrnn.runs.checkpoint import read_header
 from charrnn.runs.run import Run
-from charrnn.text.sources import STDIN
-
-
-def findable(origin: Mapping[str, Any]) -> bool:
-    """Whether a text can be read again without being named.
-
-    Args:
-        origin: The arguments of `corpus.read` by which it was read, {} for one that was in memory.
-
-    Returns:
-        False for standard input and for what was in memory.
-    """
-    texts = origin.get("texts")
-    return isinstance(texts, Sequence) and len(texts) > 0 and STDIN not in texts
+from charrnn.text.reading import findable
 
 
 def resume_command(run: Run, text: str | None = None, **settings: Any) -> str:
@@ -48,25 +31,9 @@ def resume_command(run: Run, text: str | None = None, **settings: Any) -> str:
     return " ".join(filter(None, words))
 
 
-def require_new(run: Run) -> None:
-    """Raises RunError for a run that has been begun, with the command that goes on with it."""
-    if run.begun:
-        advice = f"Go on with it: {resume_command(run)}; or choose another --name."
-        raise RunError(f"{run.path}: this run exists.", advice)
-
-
 def _findable(run: Run) -> bool:
     """Whether the text of a run can be read again without being named, as far as its resume file says."""
     try:
         return findable(read_header(run.resume_path).origin)
     except CheckpointError:
         return True
-
-
-def typed_path(path: Path) -> str:
-    """A path as it is typed: from the working directory if it lies below."""
-    typed = str(path)
-    if path.is_absolute():
-        below = os.path.relpath(path) if path.anchor == Path.cwd().anchor else typed
-        typed = typed if below.startswith(os.pardir) else below
-    return shlex.quote(os.path.join(os.curdir, typed) if typed.startswith("-") else typed)

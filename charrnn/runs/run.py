@@ -12,7 +12,6 @@ import contextlib
 import json
 import math
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -227,57 +226,3 @@ def _explaining_errors(path: Path) -> Iterator[None]:
         raise RunError(
             f"{path}: cannot be written ({error.strerror}).", "Free space, then go on with --resume."
         ) from None
-
-
-def require_plain_name(name: str) -> None:
-    """Raises RunError for a name that is no plain one, or would be hard to type."""
-    if not name or Path(name).name != name or name in (".", ".."):
-        raise RunError(f"--name {name!r}: must be a plain directory name.", "Use --checkpoint-dir for the place.")
-    if name.startswith("-") or not name.isprintable() or name != name.strip():
-        raise RunError(
-            f"--name {name!r}: begins with a dash, or has a blank at an end or a character that is not shown.",
-            "Choose a name of letters and digits.",
-        )
-
-
-def create_run(root: Path, name: str | None, stem: str, *, unfinished: bool = False) -> Run:
-    """Make a new run directory and prove it can be written, before the first iteration.
-
-    Args:
-        root: The directory of runs, made if it is not there.
-        name: What to call the run; None calls it after the text, with the first free number.
-        stem: What the text is called.
-        unfinished: Whether a directory of this name will do if a training was to begin there and kept nothing.
-
-    Returns:
-        The new run.
-
-    Raises:
-        RunError: The name is no plain name or is taken, or the directory cannot be written.
-    """
-    if name is not None:
-        require_plain_name(name)
-    readable = re.sub(r"[^\w.-]+", "-", stem).strip("-.").lower() or "run"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        number = 1
-        while True:
-            path = root / (name or f"{readable}-{number}")
-            try:
-                path.mkdir()
-                break
-            except FileExistsError:
-                if name is not None and unfinished and not Run(path).begun:
-                    break
-                if name is not None:
-                    raise RunError(
-                        f"{path}: this run exists.", f"Choose another --name, or go on with it: --resume {path}"
-                    ) from None
-                number += 1
-        run = Run(path)
-        run.metrics_path.touch()
-    except OSError as error:
-        raise RunError(
-            f"{error.filename or root}: cannot be written ({error.strerror}).", "Choose another --checkpoint-dir."
-        ) from None
-    return run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from charrnn.formatting import bits, hex_bytes, known_share
+from charrnn.formatting import bits, known_share
 from charrnn.runs.header import Header
 
 _HEADING = re.compile(r"^## Iteration ([\d,]+)\n", re.MULTILINE)  # of ours alone: samples are indented
@@ -29,8 +29,7 @@ def section(header: Header) -> str:
     if sample is not None:
         if known := known_share(sample.known_words, sample.known_trigrams):
             parts.append(f"{known} (which the training text has).\n")
-        body = hex_bytes(sample.prime + sample.text).strip("\n")
-        parts.append("".join(f"    {line}\n" for line in body.split("\n")))
+        parts.append(sample.code_block)
     return "\n" + "\n".join(parts)
 
 

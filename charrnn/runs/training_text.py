@@ -14,7 +14,8 @@ from charrnn.runs.header import Header
 from charrnn.runs.run import Run
 from charrnn.text import corpus
 from charrnn.text.corpus import Corpus
-from charrnn.text.sources import STDIN, without_reading_options
+from charrnn.text.reading import findable
+from charrnn.text.sources import without_reading_options
 from charrnn.text.split import Span, Split
 
 Read = Callable[..., Corpus]
@@ -59,8 +60,9 @@ def find_training_text(
         except CorpusError as error:
             raise without_reading_options(error) from None
     else:
-        origin = _origin(path) if path else {}
-        if not origin.get("texts") or STDIN in origin["texts"]:
+        resume = resume_header(path) if path else None
+        origin = dict(resume.origin) if resume else {}
+        if not findable(origin):
             raise UsageError("nothing says where the text that it was trained on is.", "Name it: --text FILE")
         source = read(origin.pop("texts"), reading, **origin)
     training = header.training
@@ -80,12 +82,6 @@ def resume_header(path: Path) -> Header | None:
     except CheckpointError:
         return None
     return header if header.kind == "resume" else None
-
-
-def _origin(path: Path) -> dict[str, Any]:
-    """The arguments of `corpus.read` by which a checkpoint's text was read, {} where its run does not say."""
-    header = resume_header(path)
-    return dict(header.progress.get("origin", ())) if header else {}
 
 
 def reading_once(read: Read) -> Read:

@@ -5,7 +5,6 @@ Snapshots go to standard output, everything else to standard error.
 
 from __future__ import annotations
 
-import shlex
 import sys
 import textwrap
 import time
@@ -16,7 +15,7 @@ from tqdm import tqdm
 
 from charrnn.evaluation import verdict
 from charrnn.files import discard_stdout
-from charrnn.formatting import BYTE, bits, duration, folded_command, hex_bytes, known_share, plural, visible
+from charrnn.formatting import BYTE, bits, duration, folded_command, known_share, plural, typed_path, visible
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import Run
 from charrnn.terminal import output
@@ -200,7 +199,7 @@ class Display:
             facts.append(f"{', '.join(measured)} {self.unit.short}")
         if sample is not None and (known := known_share(sample.known_words, sample.known_trigrams)):
             facts.append(known)
-        body = "" if sample is None else hex_bytes(sample.prime + sample.text).strip("\n") + "\n"
+        body = "" if sample is None else sample.shown + "\n"
         shown = wrapped([(f"--- {', '.join(facts)} ---", BOLD), (f"\n{body}", "")], output.width(sys.stdout))
         plain = output.is_plain(sys.stdout)
         self._print("\n" + ("".join(text for text, _ in shown) if plain else output.styled(shown)))
@@ -244,7 +243,7 @@ class Display:
     def finished(self) -> None:
         """After the last iteration: where things are and what to type next."""
         self.close()
-        training, path = self.training, shlex.quote(str(self.run.path))
+        training, path = self.training, typed_path(self.run.path)
         self._say(f"\ntrained {training.iteration:,} iterations in {duration(training.budget.elapsed)}.")
         if training.early_stopping.stopped:
             count = training.early_stopping.evaluations_since_best

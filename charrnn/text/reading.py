@@ -6,8 +6,9 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +44,19 @@ def name_of(gathered: Sequence[Source], places: Sequence[str]) -> str:
     """
     first = gathered[0].name if len(gathered) == 1 else Path(places[0]).name
     return first if len(places) == 1 else f"{first} and {len(places) - 1} more"
+
+
+def findable(origin: Mapping[str, Any]) -> bool:
+    """Whether a text can be read again without being named.
+
+    Args:
+        origin: The arguments of `corpus.read` by which it was read, {} for one that was in memory.
+
+    Returns:
+        False for standard input and for what was in memory.
+    """
+    texts = origin.get("texts")
+    return isinstance(texts, Sequence) and len(texts) > 0 and sources.STDIN not in texts
 
 
 def document_reader(source: Source, config: ReadConfig) -> DocumentReader:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.config import CHECKPOINT_DIR, ModelConfig, ReadConfig, StartConfig, TrainConfig, settings_of
 from charrnn.errors import UsageError
-from charrnn.runs.resume_command import require_new
-from charrnn.runs.run import Run, create_run, require_plain_name
+from charrnn.runs.creation import create_run, require_new, require_plain_name
+from charrnn.runs.run import Run
 from charrnn.text import corpus, known_texts
 from charrnn.text.split import Split
 

@@ -13,10 +13,9 @@ from typing import Any
 
 from charrnn.config import TrainConfig
 from charrnn.errors import CheckpointError, CorpusError, UsageError
-from charrnn.formatting import duration, few
+from charrnn.formatting import duration, few, typed_path
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.runs.header import Header
-from charrnn.runs.resume_command import typed_path
 from charrnn.text.corpus import Corpus
 from charrnn.training.snapshots import create_header
 from charrnn.training.trainer import Trainer

@@ -12,13 +12,14 @@ from typing import Any, Self
 from charrnn.config import LENGTHS, ModelConfig, ReadConfig, SnapshotConfig, TrainConfig, settings_of
 from charrnn.config.option import flag
 from charrnn.errors import CheckpointError, CorpusError, UsageError
-from charrnn.formatting import as_typed, few
+from charrnn.formatting import as_typed, few, typed_path
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.lock import RunLock
-from charrnn.runs.resume_command import findable, resume_command, typed_path
+from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import Run
 from charrnn.text.corpus import Corpus
+from charrnn.text.reading import findable
 from charrnn.training.presets import PRESETS
 
 WATCHING = frozenset({*(setting.name for setting in settings_of(SnapshotConfig)), "patience"})  # change no weight

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.errors import RunError, UsageError
-from charrnn.formatting import CHARACTER, Unit, bits, hex_bytes
-from charrnn.runs.header import Sample
+from charrnn.formatting import CHARACTER, Unit, bits
 from charrnn.runs.run import Run
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
 
@@ -100,7 +99,9 @@ def _write(writer: Any, event: Event, loss: str, point: Progress | None) -> Prog
     match event:
         case Snapshot(header=header):
             if header.sample is not None:
-                writer.add_text("sample", _code_block(header.sample), header.iteration)
+                writer.add_text(
+                    "sample", header.sample.code_block.encode("utf-8", "replace").decode(), header.iteration
+                )
         case Evaluated():
             writer.add_scalar(f"{loss}/held_out", bits(event.held_out_loss), event.iteration)
         case Progress():
@@ -115,9 +116,3 @@ def _write(writer: Any, event: Event, loss: str, point: Progress | None) -> Prog
                 writer.add_scalar("characters_per_second", speed, event.iteration)
             return event
     return point
-
-
-def _code_block(sample: Sample) -> str:
-    """A sample as it is in Markdown, which TensorBoard reads text as: indented."""
-    body = hex_bytes(sample.prime + sample.text).strip("\n").encode("utf-8", "replace").decode()
-    return "".join(f"    {line}\n" for line in body.split("\n"))

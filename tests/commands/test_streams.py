@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from charrnn.runs.run import Run
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="redirects as a POSIX shell, /dev/full")
 
 TEXT = "".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(70))
+LONG = 120  # seconds, after which something hangs
 TRAIN = ("train", "ships.txt", *SHORT, "--iterations", "40", "--snapshot-every", "10", "--threads", "1", "--name")
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "PYTEST_"))} | {
     "OMP_NUM_THREADS": "1",
@@ -36,7 +38,7 @@ def shell(where: Path, arguments: tuple[str, ...], redirection: str) -> subproce
     command = f"{shlex.join([sys.executable, '-m', 'charrnn', *arguments])} {redirection}"
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
-        cwd=where, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+        cwd=where, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LONG,
     )  # fmt: skip
 
 
@@ -76,26 +78,38 @@ def test_a_training_says_once_that_standard_output_is_full(trained: Path) -> Non
     assert "trained 40 iterations" in done.stderr
 
 
-def start_in_terminal(trained: Path, name: str, *prefix: str, iterations: str) -> tuple[subprocess.Popen[bytes], int]:
-    """A training whose controlling terminal is a new one, and our side of that."""
+# What a session leader does to its terminal; signals are as a terminal's shell leaves them, however pytest was started.
+IN_TERMINAL = """
+import fcntl, os, signal, sys, termios
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+@contextlib.contextmanager
+def training_in_terminal(
+    trained: Path, name: str, *prefix: str, iterations: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A training whose controlling terminal is a new one, and our side of that. It does not outlive the test."""
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
-    script = (
-        "import os, sys, fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
-    )
-    arguments = [*TRAIN, name, "--iterations", iterations]
-    command = [sys.executable, "-c", script, *prefix, sys.executable, "-m", "charrnn", *arguments]
-    process = subprocess.Popen(
-        command, cwd=trained, env=ENVIRONMENT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-    )
-    os.close(theirs)
-    return process, ours
+    command = [sys.executable, "-c", IN_TERMINAL, *prefix, sys.executable, "-m", "charrnn", *TRAIN, name]
+    with subprocess.Popen(
+        [*command, "--iterations", iterations],
+        cwd=trained, env=ENVIRONMENT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        try:
+            yield process, ours
+        finally:
+            process.kill()
 
 
 def until(what: Path, process: subprocess.Popen[bytes], terminal: int) -> None:
     """Wait for a file, and read what the terminal shows."""
     os.set_blocking(terminal, False)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LONG
     while not what.exists():
         with contextlib.suppress(BlockingIOError, OSError):
             os.read(terminal, 65536)
@@ -105,11 +119,11 @@ def until(what: Path, process: subprocess.Popen[bytes], terminal: int) -> None:
 
 
 def test_a_closed_terminal_stops_a_training_with_everything_kept(trained: Path) -> None:
-    process, terminal = start_in_terminal(trained, "hung-up", iterations="100000")
     run = Run(trained / "checkpoints" / "hung-up")
-    until(run.snapshot_path(10), process, terminal)
-    os.close(terminal)
-    assert process.wait(60) == 128 + signal.SIGHUP
+    with training_in_terminal(trained, "hung-up", iterations="100000") as (process, terminal):
+        until(run.snapshot_path(10), process, terminal)
+        os.close(terminal)
+        assert process.wait(LONG) == 128 + signal.SIGHUP
     stopped = checkpoint.load(run.resume_path).header.iteration
     assert stopped >= 10
     assert run.snapshots[-1].header.iteration == stopped
@@ -117,11 +131,12 @@ def test_a_closed_terminal_stops_a_training_with_everything_kept(trained: Path) 
 
 def test_what_nohup_protects_outlives_its_terminal(trained: Path) -> None:
     nohup = ["sh", "-c", "trap '' HUP; exec \"$@\"", "nohup"]
-    process, terminal = start_in_terminal(trained, "protected", *nohup, iterations="40")
-    until(trained / "checkpoints" / "protected" / "resume.safetensors", process, terminal)
-    os.close(terminal)
-    assert process.wait(60) == 0
-    assert weights(trained / "checkpoints" / "protected") == weights(trained / "checkpoints" / "shown")
+    run = Run(trained / "checkpoints" / "protected")
+    with training_in_terminal(trained, "protected", *nohup, iterations="40") as (process, terminal):
+        until(run.resume_path, process, terminal)
+        os.close(terminal)
+        assert process.wait(LONG) == 0
+    assert weights(run.path) == weights(trained / "checkpoints" / "shown")
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,15 @@ from helpers import tiny
 
 from charrnn.errors import RunError
 from charrnn.runs import samples
-from charrnn.runs.run import Run, create_run
+from charrnn.runs.creation import create_run
+from charrnn.runs.run import Run
 
 
 def test_snapshots_are_in_the_order_of_the_iteration_inside(tmp_path: Path) -> None:
     path = tiny.run(tmp_path, "one", {100: 3, 2000: 2, 300: 4})
     (path / "iteration-000100.safetensors").rename(path / "zzz.safetensors")
     os.utime(path / "iteration-000300.safetensors", (1, 1))
-    assert [one.header.iteration for one in Run(path).snapshots] == [100, 300, 2000]
+    assert [file.header.iteration for file in Run(path).snapshots] == [100, 300, 2000]
 
 
 def test_best_is_the_lowest_held_out_loss_else_the_latest_else_the_resume_file(tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_resume_file_is_not_a_snapshot_and_a_copy_is_not_the_resume_file(tmp_pat
     run = Run(run.path)
     assert run.resumable is not None
     assert run.resumable.header.iteration == 150
-    assert [one.header.iteration for one in run.snapshots] == [100]
+    assert [file.header.iteration for file in run.snapshots] == [100]
 
 
 def test_damaged_files_are_named_and_the_rest_is_there(tmp_path: Path) -> None:
@@ -50,28 +51,6 @@ def test_damaged_files_are_named_and_the_rest_is_there(tmp_path: Path) -> None:
     assert len(run.problems) == 2
     assert "bad.safetensors" in run.problems[0]
     assert "folder.safetensors" in run.problems[1]
-
-
-def test_new_runs_get_the_first_free_number_and_a_readable_name(tmp_path: Path) -> None:
-    root = tmp_path / "deep" / "checkpoints"
-    assert create_run(root, None, "War & Peace").name == "war-peace-1"
-    assert create_run(root, None, "War & Peace").name == "war-peace-2"
-    assert create_run(root, None, "///").name == "run-1"
-    assert create_run(root, "mine", "x").metrics_path.exists()
-    with pytest.raises(RunError, match="exists"):
-        create_run(root, "mine", "x")
-
-
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a"])
-def test_names_that_are_no_directory_names(tmp_path: Path, name: str) -> None:
-    with pytest.raises(RunError, match="plain directory name"):
-        create_run(tmp_path, name, "x")
-
-
-def test_a_root_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(RunError, match="cannot be written"):
-        create_run(tmp_path / "file" / "checkpoints", None, "x")
 
 
 def test_metrics_have_no_nan_and_survive_a_half_line(tmp_path: Path) -> None:
@@ -93,7 +72,7 @@ def test_rewind_forgets_what_came_after(tmp_path: Path) -> None:
     run.rewind(300)
     run = Run(run.path)
     assert [row["iteration"] for row in run.metrics()] == [100, 300]
-    assert [one.header.iteration for one in run.snapshots] == [100, 300]
+    assert [file.header.iteration for file in run.snapshots] == [100, 300]
     assert "Iteration 500" not in run.samples_path.read_text(encoding="utf-8")
 
 

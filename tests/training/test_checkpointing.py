@@ -16,8 +16,9 @@ import charrnn
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import CheckpointError, DivergedError, RunError
 from charrnn.runs import checkpoint, history, samples, writer
+from charrnn.runs.creation import create_run
 from charrnn.runs.lock import holder_of
-from charrnn.runs.run import Run, create_run
+from charrnn.runs.run import Run
 from charrnn.text import corpus
 from charrnn.training.checkpointing import record
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot

@@ -11,7 +11,8 @@ from helpers.trainings import make
 
 from charrnn.errors import DivergedError
 from charrnn.runs import checkpoint
-from charrnn.runs.run import Run, create_run
+from charrnn.runs.creation import create_run
+from charrnn.runs.run import Run
 from charrnn.training.checkpointing import record
 from charrnn.training.events import Event, Progress
 from charrnn.training.resume import resumed

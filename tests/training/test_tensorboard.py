@@ -19,8 +19,9 @@ from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import RunError, UsageError
 from charrnn.formatting import BYTE
 from charrnn.runs import checkpoint
+from charrnn.runs.creation import create_run
 from charrnn.runs.header import Sample
-from charrnn.runs.run import Run, create_run
+from charrnn.runs.run import Run
 from charrnn.text import corpus
 from charrnn.training import tensorboard
 from charrnn.training.checkpointing import record

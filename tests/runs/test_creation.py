@@ -1,0 +1,43 @@
+"""New runs: names that are free, taken, or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers import tiny
+
+from charrnn.errors import RunError
+from charrnn.runs.creation import create_run, require_new
+from charrnn.runs.run import Run
+
+
+def test_new_runs_get_the_first_free_number_and_a_readable_name(tmp_path: Path) -> None:
+    root = tmp_path / "deep" / "checkpoints"
+    assert create_run(root, None, "War & Peace").name == "war-peace-1"
+    assert create_run(root, None, "War & Peace").name == "war-peace-2"
+    assert create_run(root, None, "///").name == "run-1"
+    assert create_run(root, "mine", "x").metrics_path.exists()
+    with pytest.raises(RunError, match="exists"):
+        create_run(root, "mine", "x")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a"])
+def test_names_that_are_no_directory_names(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RunError, match="plain directory name"):
+        create_run(tmp_path, name, "x")
+
+
+def test_a_root_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot be written"):
+        create_run(tmp_path / "file" / "checkpoints", None, "x")
+
+
+def test_a_name_that_is_taken_is_told_with_the_command_that_goes_on(tmp_path: Path) -> None:
+    run = Run(tiny.run(tmp_path, "mine", {100: 3}))
+    wanted = r"mine: this run exists\. Go on with it: charrnn train --resume \S*mine; or choose another --name\."
+    for refused in (lambda: require_new(run), lambda: create_run(tmp_path, "mine", "x")):
+        with pytest.raises(RunError, match=wanted):
+            refused()
+    require_new(Run(tmp_path / "free"))
