@@ -33,6 +33,7 @@ _ORDER = 5
 _FEWEST = 3_000  # characters of either, to know how surprising a text is
 _FAR = 0.02  # of the frequencies of characters from the rest: bits of their Jensen-Shannon divergence
 _FARTHER = 2  # times as far as any other part of the text
+_FEW_HELD_OUT, _FEW_SHARE = 10_000, 0.02  # characters held out, and share of all, of fewer of which both are told
 _HARDER = 0.1  # bits per character, of the end of a list in order
 
 
@@ -54,11 +55,12 @@ def examine(corpus: Corpus, split: Split) -> list[Finding]:
     Raises:
         CorpusError: Its ids cannot be read.
     """
-    if copied := list(copied_passages(corpus, split)):  # which explains the others
+    copied = [*copied_passages(corpus, split)] or [*copied_items(corpus, split)]
+    if copied:  # which explains the others
         return copied
     in_order = list(list_check.sorted_lines(corpus, split, partial(is_harder, corpus, split)))
     other = [] if in_order else another_kind(corpus, split)
-    return [*in_order, *other, *list_check.repeated_items(corpus)]
+    return [*too_little(corpus, split), *in_order, *other, *list_check.repeated_items(corpus)]
 
 
 def copied_passages(corpus: Corpus, split: Split) -> Iterator[Finding]:
@@ -80,11 +82,38 @@ def copied_passages(corpus: Corpus, split: Split) -> Iterator[Finding]:
             found |= np.isin(probes, hashes[marked[hashes >> np.uint64(48)]])
     share = float(found.mean())
     if share >= _COPIED:
+        yield _copied(share, split)
+
+
+def copied_items(corpus: Corpus, split: Split) -> Iterator[Finding]:
+    """A validation text that is a list, many of whose items are in the training text, in whatever order."""
+    share = list_check.share_of_known_items(corpus)
+    if share >= _COPIED:
+        yield _copied(share, split)
+
+
+def _copied(share: float, split: Split) -> Finding:
+    return Finding(
+        kind="held-out-copied",
+        message=f"{share:.0%} of what is held out stands word for word in what is trained on",
+        advice="Delete the repeats, or hold out another text: --val-text FILE. This one is known by heart.",
+        count=round(share * split.held_out_size),
+    )
+
+
+def too_little(corpus: Corpus, split: Split) -> Iterator[Finding]:
+    """Next to nothing held out of documents, because one that is most of the text cannot be."""
+    if corpus.boundaries is None or corpus.validation or not split.held_out:
+        return
+    size = sum(span.size for span in corpus.without_boundaries(split.held_out))
+    longest = int(np.diff(corpus.boundaries).max()) - 1
+    if size < _FEW_HELD_OUT and size < _FEW_SHARE * corpus.characters and longest > corpus.characters / 2:
         yield Finding(
-            kind="held-out-copied",
-            message=f"{share:.0%} of what is held out stands word for word in what is trained on",
-            advice="Delete the repeats, or hold out another text: --val-text FILE. This one is known by heart.",
-            count=round(share * split.held_out_size),
+            kind="held-out-small",
+            message=f"only {size:,} of {corpus.characters:,} {corpus.vocabulary.unit.many} are held out: whole "
+            f"documents are, and one has {longest:,}",
+            advice="Cut that into several, leave --documents out, or hold out a text of your own: --val-text FILE.",
+            count=size,
         )
 
 
@@ -122,7 +151,8 @@ def another_kind(corpus: Corpus, split: Split) -> Iterator[Finding]:
     times = f"{distance / max(farthest, _FAR / _FARTHER):.0f} times as far off as any other part's"
     yield Finding(
         kind="held-out-of-another-kind",
-        message=f"what is held out is of another kind than the rest: its characters' frequencies are {times}{where}",
+        message="what is held out is of another kind than the rest: its "
+        f"{corpus.vocabulary.unit.many}' frequencies are {times}{where}",
         advice=_advice(corpus, split),
         count=split.held_out_size,
     )
@@ -163,6 +193,8 @@ def _advice(corpus: Corpus, split: Split) -> str:
     """How to hold out a text of the same kind."""
     if corpus.validation:
         return "Choose a --val-text like the text that is learnt."
+    if corpus.boundaries is not None:
+        return "--val-at spread --split-seed N holds out other documents, --val-text FILE a text of your own."
     if len(split.held_out) > 1:
         return "Hold out a text of your own: --val-text FILE."
     shuffle = " or --shuffle documents" if len(corpus.documents) > 1 else ""
@@ -212,9 +244,14 @@ def _sampled(spans: Spans, most: int, block: int) -> Spans:
     if size <= most:
         return spans
     count = most // block
-    starts = _places(spans, (np.arange(count) * (size - block) // max(1, count - 1)).astype(np.int64), 0)
-    ends = {start: stop for start in starts for begin, stop in spans if begin <= start < stop}
-    return [(start, min(start + block, ends[start])) for start in starts]
+    bounds = np.asarray(spans, dtype=np.int64)
+    ends = np.cumsum(bounds[:, 1] - bounds[:, 0])  # of each span, if all lay one after another
+    parts = []
+    for begin in (np.arange(count) * (size - block) // max(1, count - 1)).tolist():
+        first, last = (int(place) for place in np.searchsorted(ends, [begin + 1, begin + block]))
+        for (start, stop), end in zip(bounds[first : last + 1].tolist(), ends[first : last + 1].tolist(), strict=True):
+            parts.append((start + max(0, begin - end + stop - start), stop - max(0, end - begin - block)))
+    return parts
 
 
 def _places(spans: Spans, offsets: NDArray[np.int64], short: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import unicodedata
 from collections import Counter
@@ -78,37 +79,58 @@ def _keys(corpus: Corpus, start: int) -> list[str]:
 
 
 def repeated_items(corpus: Corpus) -> Iterator[Finding]:
-    """A list in which many items stand more than once.
+    """A list in which many items stand more than once, or documents of a file that do.
 
     Yields:
-        A finding, if it is so, whose count is the lines that repeat an earlier one.
+        A finding, if it is so, whose count is the items that repeat an earlier one.
     """
-    text = corpus.vocabulary.decode(corpus.ids[:_READ])
-    lines = text.split("\n")
-    lines = lines[:-1] if len(corpus) > _READ else lines
-    counts = Counter(line for line in lines if line.strip())
-    total = counts.total()
-    odd = len(lines) - total + sum(count for line, count in counts.items() if line[0] in " \t")
-    repeats = total - len(counts)
-    sentences = sum(count for line, count in counts.items() if line.rstrip()[-1] in ".,:;!?…")
-    if (
-        total < _FEWEST
-        or sentences > _SENTENCES * total
-        or odd > _ODD * len(lines)
-        or len(text) > _SHORT * total
-        or repeats < _REPEATED * total
-    ):
+    items, noun = _items(corpus)
+    counts = Counter(items)
+    total, repeats = len(items), len(items) - len(counts)
+    if total < _FEWEST or repeats < _REPEATED * total:
         return
     scope = f" of the first {_READ:,} characters" if len(corpus) > _READ else ""
-    examples = [f"{_quoted(line)} {count:,} times" for line, count in counts.most_common(3) if count > 1]
+    examples = [f"{_quoted(item)} {count:,} times" for item, count in counts.most_common(3) if count > 1]
     share = f"{100 * repeats / total:.1f} %"
+    command = ": awk '!seen[$0]++' OLD.txt > NEW.txt"
+    if noun == "documents":
+        command = "; or see whether the separator cuts documents into parts."
     yield Finding(
         kind="repeated-items",
-        message=f"{repeats:,} of {total:,} lines{scope} repeat an earlier one, {share}: {', '.join(examples)}",
-        advice="Keep one of each, or what is held out has been learnt: awk '!seen[$0]++' OLD.txt > NEW.txt",
+        message=f"{repeats:,} of {total:,} {noun}{scope} repeat an earlier one, {share}: {', '.join(examples)}",
+        advice=f"Keep one of each, or what is held out has been learnt{command}",
         count=repeats,
         examples=tuple(examples),
     )
+
+
+def share_of_known_items(corpus: Corpus) -> float:
+    """How many items of a validation text are items of the training text, 0 to 1; 0 where they are no lists."""
+    if not corpus.validation:
+        return 0.0
+    (items, _), (known, _) = _items(corpus.validation), _items(corpus)
+    return len(set(items) & set(known)) / len(set(items)) if items else 0.0
+
+
+def _items(corpus: Corpus) -> tuple[list[str], str]:
+    """The items of a list, as far as it is read, and what they are: documents of a file, or lines; none of other texts.
+
+    Each is stripped of white space, and blank ones are left out.
+    """
+    vocabulary, separator, noun = corpus.vocabulary, "\n", "lines"
+    apart = corpus.boundaries is not None and corpus.config.document_separator is not None
+    if apart and vocabulary.boundary != "\n":
+        vocabulary, separator, noun = dataclasses.replace(vocabulary, boundary="\0"), "\0", "documents"
+    text = vocabulary.decode(corpus.ids[:_READ])
+    lines = text.split(separator)
+    lines = lines[:-1] if len(corpus) > _READ else lines
+    items = [item for line in lines if (item := line.strip())]
+    total = len(items)
+    odd = len(lines) - total + sum(line[0] in " \t" for line in lines if line.strip())
+    sentences = sum(item[-1] in ".,:;!?…" for item in items)
+    if not apart and (sentences > _SENTENCES * total or odd > _ODD * len(lines) or len(text) > _SHORT * total):
+        return [], noun
+    return items, noun
 
 
 def _quoted(line: str) -> str:

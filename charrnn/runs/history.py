@@ -60,13 +60,15 @@ class Curves:
     def explosion(self) -> Explosion | None:
         """Where the training loss rose by EXPLOSION or more above its lowest, or above that of no model at all.
 
-        So does a held-out loss that rose as much, unless the training loss went on falling: what is learnt by heart.
+        So does a held-out loss that rose as much, unless the training loss went on falling: what is learnt by heart,
+        or what is held out is of another kind.
         """
         ends = [series[-1][1] for series in (self.train, self.held_out, self.loss) if series]
         explosions = [_explosion(series, self.uniform, ends) for series in (self.train, self.held_out)]
         train, (rise, best) = dict(self.train), (explosions[1], self.best)
         if rise and best:
-            before, then = train.get(best[0]), train.get(rise.iteration)
+            before = self.uniform if rise.before == self.uniform else train.get(best[0])
+            then = train.get(rise.iteration)
             if before is not None and then is not None and then < before:
                 explosions[1] = None
         found = [explosion for explosion in explosions if explosion]

@@ -45,7 +45,8 @@ def show_summary(out: Console, summary: TextSummary) -> None:
         base = summary.baseline
         facts["counting"] = (
             f"{base.bits:.3f} bits per {unit.removesuffix('s')} held out, by {base.order}-grams (modified Kneser-Ney; "
-            f"counted in {base.trained_on:,}, measured on {base.measured_on:,} {unit}). A network should get below."
+            f"counted in {base.trained_on:,}, measured on {base.measured_on:,}"
+            f" {unit if base.measured_on != 1 else unit.removesuffix('s')}). A network should get below."
         )
     for name, fact in facts.items():
         table.add_row(plain(name, "bold"), plain(fact))

@@ -44,7 +44,10 @@ def describe(character: str) -> str:
     """
     if "\udc80" <= character <= "\udcff":  # a byte as "surrogateescape" has it
         return f"the byte 0x{ord(character) - 0xDC00:02X}"
-    shown = repr(character) if character.isprintable() else unicodedata.name(character, "control")
+    names = {"\n": "newline", "\t": "tab"}
+    shown = names.get(character) or unicodedata.name(character, "control")
+    if character.isprintable():
+        shown = repr(character)
     return f"{shown} (U+{ord(character):04X})"
 
 

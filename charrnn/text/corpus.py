@@ -152,15 +152,17 @@ def with_validation(
     if not corpus.apart:
         config = dataclasses.replace(config, documents=False, document_separator=None)
     files = {name: corpus.origin[name] for name in ("max_expansion",) if name in corpus.origin}
-    own = read([val_text], config, progress=progress, **files)
+    own = read([val_text], config, learn=False, progress=progress, **files)
     if corpus.boundaries is not None and own.boundaries is None:
         own = _as_one_document(own)
     translated = validation.translate(own.ids, own.alphabet, own.counts, corpus.vocabulary)
-    if len(translated.ids) < 2:
-        raise CorpusError(f"--val-text {own.name}: none of its characters is in the training text.", "Name another.")
     boundaries = None
     if corpus.boundaries is not None:
         boundaries = shuffle.places_of(translated.ids, len(corpus.vocabulary) - 1)
+    known = len(translated.ids) - (0 if boundaries is None else len(boundaries))
+    if known < 2:
+        few = "one of its characters is" if known else "none of its characters is"
+        raise CorpusError(f"--val-text {own.name}: {few} in the training text.", "Name another.")
     held_out = dataclasses.replace(own, ids=translated.ids, vocabulary=corpus.vocabulary, boundaries=boundaries)
     notes = (*corpus.notes, *own.notes, *([f"--val-text {own.name}: {translated.note}"] if translated.note else []))
     origin = dict(corpus.origin) | {"val_text": own.origin["texts"][0]}

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 
 from charrnn.errors import CorpusError
@@ -137,7 +139,10 @@ def survey_utf8(source: Source) -> Utf8Survey:
 
 
 def guess_wide(head: bytes) -> str | None:
-    """UTF-16 or UTF-32 without its mark: every other byte of what people write is often zero, or three of four."""
+    """UTF-16 or UTF-32 without its mark: every other byte of what people write is often zero, or three of four.
+
+    Of other scripts than Latin fewer are; there what is read must be text of one script.
+    """
     if len(head) < 8:
         return None
     zeros = [head[place::4].count(0) / len(head[place::4]) for place in range(4)]
@@ -145,9 +150,31 @@ def guess_wide(head: bytes) -> str | None:
         if highest > 0.99 and high > 0.9 and lowest < 0.5:
             return encoding
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if max(even, odd) * 5 < len(head) or min(even, odd) * 10 > max(even, odd):
-        return None
-    return "utf-16-le" if odd > even else "utf-16-be"
+    if max(even, odd) * 5 >= len(head) and min(even, odd) * 10 <= max(even, odd):
+        return "utf-16-le" if odd > even else "utf-16-be"
+    return next((name for name in ("utf-16-le", "utf-16-be") if even + odd and _is_one_script(head, name)), None)
+
+
+def _is_one_script(head: bytes, encoding: str) -> bool:
+    """Whether two bytes each are text of a script beyond Latin: spaces and line ends have zeros, which others have not.
+
+    East Asian text must have punctuation or kana: pairs of ASCII characters are ideographs, too.
+    """
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError:
+        return False
+    if any(unicodedata.category(c) in ("Cc", "Cn", "Co", "Cs") for c in text if c not in "\t\n\r\f"):
+        return False
+    blocks = Counter(ord(character) >> 8 for character in text if character > "\xff" and ord(character) >> 8 != 0x20)
+    beyond, signs = blocks.total(), blocks[0x30] + blocks[0xFF]
+    ideographs = signs + sum(blocks[block] for block in range(0x4E, 0xA0))
+    syllables = sum(blocks[block] for block in range(0xAC, 0xD8))
+    if beyond * 3 < len(text):
+        return False
+    if ideographs > 0.9 * beyond:
+        return signs * 50 > beyond
+    return max(syllables, *(blocks[block] for block in range(0x03, 0x20))) > 0.9 * beyond
 
 
 def guess_encoding(source: Source, offset: int) -> Guess | None:

@@ -165,6 +165,8 @@ class Corpus:
         """How much of which text a split holds out, and where."""
         size = f"{split.held_out_size:,}"
         if self.validation:
+            if self.validation.boundaries is not None:
+                size = f"{sum(span.size for span in self.validation.without_boundaries(split.held_out)):,}"
             return f"{size} of {self.validation.name}"
         if not split.held_out_size:
             return "none"

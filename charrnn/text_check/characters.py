@@ -71,7 +71,7 @@ def lost_characters(text: CheckedText) -> Findings:
     """U+FFFD, which stands for what could not be decoded."""
     advice = "The text was damaged before it came here: find a better copy."
     if text.config.errors == "replace":
-        advice = "--errors replace puts it where it cannot decode: name the right --encoding, or try auto."
+        advice = "--errors replace puts it where it cannot decode: mend the text there, or name the right --encoding."
     yield from character_finding(text, "replacement", "lost character", UNKNOWN.__eq__, advice)
 
 

@@ -20,7 +20,7 @@ _LINES = 50_000  # different ones that are counted at a time
 
 def too_short(text: CheckedText) -> Findings:
     """A text too short for a window, or to learn more from than its words."""
-    usual, size = TrainConfig(), len(text.corpus)
+    usual, size = TrainConfig(), text.corpus.characters
     learned = text.corpus.split(usual.val_frac, usual.val_max).training_size
     needed = usual.seq_length + 1  # in a single stream
     if learned < needed:

@@ -146,7 +146,8 @@ class Streams:
             fits = [f"--batch-size {targets // seq_length}"] if targets >= seq_length else []
             fits += [f"--seq-length {targets // batch_size}"] if targets >= batch_size else []
             raise CorpusError(
-                f"the training text has {length:,} characters, too few for {batch_size} streams of {seq_length} "
+                f"the training text has {length:,} character{'s' * (length != 1)}, "
+                f"too few for {batch_size} stream{'s' * (batch_size != 1)} of {seq_length} "
                 f"({batch_size * seq_length + 1:,} needed).",
                 f"At most {' or '.join(fits)} would fit." if fits else "Give a longer text.",
             )

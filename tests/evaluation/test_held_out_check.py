@@ -124,6 +124,46 @@ def test_a_validation_text_may_be_a_copy() -> None:
         assert list(found(dataclasses.replace(text, validation=encoded))) == kinds
 
 
+@pytest.mark.parametrize("settings", [{}, {"document_separator": "\n"}])
+def test_a_validation_text_may_have_the_items_of_the_list_in_another_order(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    names = shuffled(words(4000))
+    config = ReadConfig(documents=bool(settings), **settings)  # type: ignore[arg-type]
+    checks.write(tmp_path, a="\n".join(shuffled(names[:3000])), b="\n".join(shuffled(names[2000:2600])))
+    checks.write(tmp_path, c="\n".join(shuffled(names[3000:])))
+    read = corpus.read(tmp_path / "a.txt", config, val_text=tmp_path / "b.txt")
+    assert list(found(read)) == ["held-out-copied"]
+    assert found(corpus.read(tmp_path / "a.txt", config, val_text=tmp_path / "c.txt")) == {}
+
+
+@pytest.mark.parametrize("separator", ["\n", "\n\n", "<|endoftext|>"])
+def test_documents_of_a_file_that_stand_twice_are_counted(tmp_path: Path, separator: str) -> None:
+    names = words(2000)
+    checks.write(tmp_path, a=separator.join(shuffled(names + names[:300])))
+    findings = found(corpus.read(tmp_path, ReadConfig(documents=True, document_separator=separator)))
+    noun = "lines" if separator == "\n" else "documents"
+    assert list(findings) == ["repeated-items"]
+    assert f"300 of 2,300 {noun} repeat an earlier one, 13.0 %" in findings["repeated-items"].message
+
+
+def test_one_document_that_is_nearly_all_leaves_little_to_hold_out(tmp_path: Path) -> None:
+    checks.write(tmp_path, a=BOOK[:100_000], b="Ten chars.")
+    finding = found(corpus.read(tmp_path, ReadConfig(documents=True)))["held-out-small"]
+    assert "only 10 of 100,010 characters are held out" in finding.message
+    assert "--val-text" in finding.advice
+    assert found(corpus.read(tmp_path)) == {}
+
+
+def test_a_large_list_of_short_documents_is_sampled_across_them() -> None:
+    spans = [(start, start + 7) for start in range(0, 700_000, 10)]
+    sampled = held_out_check._sampled(spans, 40_000, 4_000)
+    assert sum(stop - start for start, stop in sampled) == 40_000
+    assert {(start // 10, stop // 10) for start, stop in sampled} <= {(at, at) for at in range(70_000)}
+    assert sampled[0][0] == 0
+    assert sampled[-1][1] == 699_997
+
+
 def test_hashes_are_those_of_windows() -> None:
     ids = corpus.from_text(BOOK[:3000]).ids[0:3000]
     hashes = held_out_check._hashes(ids)

@@ -84,3 +84,13 @@ def test_early_losses_are_cut_off_where_that_gains_anything() -> None:
     assert ceiling([((100, 3.0), (1000, 2.0))]) is None
     assert ceiling([((100, 3.0),)]) is None
     assert ceiling([]) is None
+
+
+@pytest.mark.parametrize(("train", "exploded"), [([4.0, 3.0], False), ([9.0, 9.5], True)])
+def test_a_held_out_text_that_is_harder_from_the_start_is_no_explosion(train: list[float], exploded: bool) -> None:
+    curves = history.Curves(
+        name="one", held_out=((100, 10.6), (200, 11.8)), train=((100, train[0]), (200, train[1])), loss=(),
+        learning_rate=(), grad_norm=(), peak_norm=(), clipped=(), characters=1, seconds=None, rows=4, uniform=6.0,
+    )  # fmt: skip
+    assert (curves.explosion is not None) is exploded
+    assert (curves.diverged is not None) is exploded

@@ -135,3 +135,30 @@ def test_standard_input_is_detected_too() -> None:
 
     (source,) = sources.gather(["-"], stdin=io.BytesIO(FRENCH.encode("cp1252")))
     assert detection.detect(source) == "cp1252"
+
+
+BEYOND_LATIN = {
+    "russian": "Все счастливые семьи похожи друг на друга, каждая несчастливая семья несчастлива по-своему.\n",
+    "hindi": "राम ने कहा कि वह कल घर जाएगा।\n",
+    "persian": "می‌خواهم به خانه بروم و کتاب‌ها را بخوانم\n",
+    "thai": "ฉันรักแมวมากที่สุดในโลก\n",
+    "chinese": "春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。一二三\n",
+    "japanese": "吾輩は猫である。名前はまだ無い。\n",
+    "korean": "나는 학교에 갔다. 그는 밥을 먹었다.\n",
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("language", BEYOND_LATIN)
+def test_utf16_without_a_mark_in_every_script(tmp_path: Path, language: str, encoding: str) -> None:
+    text = BEYOND_LATIN[language] * 90
+    read = corpus.read(write(tmp_path / "a.txt", text.encode(encoding)))
+    assert (read.documents[0].encoding, read.text) == (encoding, text)
+
+
+@pytest.mark.parametrize("slip", ["\0", " \0 ", "\n\0\n"])
+def test_text_with_a_nul_in_it_is_no_utf16(slip: str) -> None:
+    for text in ("It was a dark and stormy night; " * 20, "10 203 3030\n0000 " * 30, *BEYOND_LATIN.values()):
+        data = f"{text}{slip}{text}".encode()
+        assert detection.guess_wide(data) is None
+        assert detection.guess_wide(b"x" + data) is None

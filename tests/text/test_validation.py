@@ -52,3 +52,20 @@ def test_bytes_are_all_known(tmp_path: Path) -> None:
 def test_a_text_in_another_script_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"v\.txt: none of its characters"):
         read(tmp_path, "aaabbb", "日本")
+
+
+def test_one_character_measures_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("some text\n" * 20)
+    (tmp_path / "b.txt").write_text("s")
+    with pytest.raises(CorpusError, match=r"--val-text b\.txt: one of its characters is in the training text"):
+        corpus.read(tmp_path / "a.txt", val_text=tmp_path / "b.txt")
+    (tmp_path / "b.txt").write_text("sss")
+    assert len(corpus.read(tmp_path / "a.txt", val_text=tmp_path / "b.txt").measured) == 3
+
+
+def test_of_documents_the_boundaries_are_not_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("ab\nabc\nb\n" * 20)
+    (tmp_path / "b.txt").write_text("ab\nba\n\nabc\n")
+    config = ReadConfig(documents=True, document_separator="\n")
+    read = corpus.read(tmp_path / "a.txt", config, val_text=tmp_path / "b.txt")
+    assert read.held_out_in_words(read.split(0.1)) == "7 of b.txt"
