@@ -48,7 +48,9 @@ def stopping_on_signals() -> Iterator[list[int]]:
 
 @contextmanager
 def saving_on_signal() -> Iterator[Callable[[], bool]]:
-    """SIGUSR1 asks for the resume file to be replaced, where there is such a signal.
+    """SIGUSR1 asks for the resume file to be replaced, where there is such a signal. Afterwards it does nothing.
+
+    By default it would end the process: one that comes when all is saved must not change how a training has ended.
 
     Yields:
         Whether it has come since the last time that this was asked.
@@ -67,4 +69,4 @@ def saving_on_signal() -> Iterator[Callable[[], bool]]:
     try:
         yield asked
     finally:
-        signal.signal(signal.SIGUSR1, before)
+        signal.signal(signal.SIGUSR1, before if before != signal.SIG_DFL else lambda number, frame: None)

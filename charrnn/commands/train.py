@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
-from charrnn.commands import training_run, training_setup
+from charrnn.commands import text_options, training_run, training_setup
 from charrnn.commands.notes import tell
 from charrnn.commands.options import CheckpointDir, Device, TrainingThreads, Typed, with_options
 from charrnn.commands.signals import saving_on_signal
@@ -61,6 +61,7 @@ def train(
         if going_on is None:
             begun = training_setup.new(texts, source, reading, start, model, training, run, where, typed)
         elif run.auto_resume and going_on.complete:
+            going_on.require_same_text(texts, text_options.read)
             tell(going_on.completion)
             return
         else:

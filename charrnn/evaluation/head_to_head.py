@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from charrnn.config import COLD_WINDOW, COMPARED_LENGTH
 from charrnn.errors import CorpusError, UsageError
 from charrnn.evaluation.bootstrap import Difference, paired_difference
+from charrnn.evaluation.byte_form import ByteForm
 from charrnn.evaluation.ngrams import Baseline, kneser_ney
 from charrnn.evaluation.scoring import ShareCallback, score
-from charrnn.evaluation.unseen import Reader, unseen_text
+from charrnn.evaluation.unseen import Reader, first_of, unseen_text
 from charrnn.formatting import BYTE, CHARACTER, Unit, common_unit
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
@@ -105,12 +106,12 @@ def measure(
     if length < 2:
         raise UsageError(f"--text-length {length}: at least 2 characters.")
     readers = _readers(paths, text, read, load)
-    first = next((reader for reader in readers if reader.text.same), readers[0])
+    first, forms = first_of(readers), dict[Path, ByteForm]()
     if all(_holds_out_like(reader.text, first.text) for reader in readers):
         corpus, spans, held_out = first.text.corpus.measured, first.text.split.held_out, True
     else:
         unseen = unseen_text(readers, length, read)
-        corpus, spans, held_out = unseen.corpus, unseen.spans, unseen.held_out
+        corpus, spans, held_out, forms = unseen.corpus, unseen.spans, unseen.held_out, {**unseen.forms}
     parts = passages(corpus, spans, length)
     unit = common_unit(reader.header.vocabulary.unit for reader in readers) or CHARACTER
     # Nothing predicts the first character of a text but the boundary of documents.
@@ -119,7 +120,7 @@ def measure(
     characters, size = len(counted), utf8_size(counted)
     scale = characters / size if unit == BYTE else 1.0  # makes of bits per character what is told
     share = _share(progress, 2 * len(paths) * len(parts))
-    measured = [_bits(load(path), path, parts, least, scale, share) for path in paths]
+    measured = [_bits(load(path), path, parts, least, forms.get(path), scale, share) for path in paths]
     best = min(measured, key=lambda model: model.carried.mean())
     baseline = _counting(first.text, corpus, spans, length) if first.text.same else None
     return Measurement(
@@ -172,30 +173,39 @@ class _ModelBits:
 
 
 def _bits(
-    loaded: Checkpoint, path: Path, parts: Sequence[tuple[str, str]], least: int, scale: float, progress: ShareCallback
+    loaded: Checkpoint,
+    path: Path,
+    parts: Sequence[tuple[str, str]],
+    least: int,
+    byte_form: ByteForm | None,
+    scale: float,
+    progress: ShareCallback,
 ) -> _ModelBits:
     """What a model makes of the parts of a text, each after what leads to it or its `least`; its bits times `scale`."""
     engine, vocabulary = Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary
-    carried = [
-        score(engine, vocabulary, lead + part, lead=max(least, len(lead)), progress=progress) for lead, part in parts
-    ]
-    cold = [
-        score(
-            engine,
-            vocabulary,
-            lead[-1:] + part,
-            lead=max(least, len(lead[-1:])),
-            window=COLD_WINDOW,
-            progress=progress,
-        )
-        for lead, part in parts
-    ]
+
+    def measured(lead: str, part: str, window: int | None = None) -> tuple[Bits, int]:
+        """The bits of each character of a part, and how many of them are unseen."""
+        text, count = lead + part, max(least, len(lead))
+        if byte_form is None:
+            scored = score(engine, vocabulary, text, lead=count, window=window, progress=progress)
+            return scored.bits, int(scored.unseen.sum())
+        encoded, sizes = byte_form.encode(text)
+        first = int(sizes[:count].sum())
+        scored = score(engine, vocabulary, encoded, lead=first, window=window, progress=progress)
+        return np.add.reduceat(scored.bits, np.cumsum(sizes)[count - 1 : -1] - first), 0
+
+    carried, cold = (
+        [measured(*part) for part in parts],
+        [measured(lead[-1:], part, COLD_WINDOW) for lead, part in parts],
+    )
+    form = vocabulary.form_of("".join(part for _, part in parts)).note("the text")
     return _ModelBits(
         path,
-        np.concatenate([scored.bits for scored in carried]) * scale,
-        np.concatenate([scored.bits for scored in cold]) * scale,
-        sum(int(scored.unseen.sum()) for scored in carried),
-        vocabulary.form_of("".join(part for _, part in parts)).note("the text"),
+        np.concatenate([bits for bits, _ in carried]) * scale,
+        np.concatenate([bits for bits, _ in cold]) * scale,
+        sum(unseen for _, unseen in carried),
+        byte_form.note() if byte_form else form,
     )
 
 

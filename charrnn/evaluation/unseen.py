@@ -7,8 +7,8 @@ which it has grown; or on some of its documents. Positions are ids of the text a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from charrnn.errors import CharrnnError, CorpusError, UsageError
 from charrnn.evaluation import novelty
+from charrnn.evaluation.byte_form import ByteForm
 from charrnn.runs.header import Header
 from charrnn.runs.training_text import Read, TrainingText, find_training_text, resume_header
 from charrnn.text.corpus import Corpus
@@ -36,6 +37,16 @@ class Reader:
     header: Header
     text: TrainingText
 
+    @property
+    def of_bytes(self) -> bool:
+        """Whether it reads bytes."""
+        return self.text.corpus.vocabulary.of_bytes
+
+
+def first_of(readers: Sequence[Reader]) -> Reader:
+    """The one whose reading all are measured on: of characters if there is one, and what it was trained on."""
+    return min(readers, key=lambda reader: (reader.of_bytes, not reader.text.same))
+
 
 @dataclass(frozen=True, slots=True)
 class UnseenText:
@@ -44,6 +55,7 @@ class UnseenText:
     corpus: Corpus
     spans: tuple[HeldOutSpan, ...]  # of its ids
     held_out: bool  # whether any model was trained on the rest
+    forms: Mapping[Path, ByteForm] = field(default_factory=dict)  # of models of bytes, where others read characters
 
 
 def unseen_text(readers: Sequence[Reader], length: int, read: Read) -> UnseenText:
@@ -61,9 +73,10 @@ def unseen_text(readers: Sequence[Reader], length: int, read: Read) -> UnseenTex
         UsageError: They read different characters, or nothing tells what a model has read of the text.
         CorpusError: All of it was read by one or another.
     """
-    first = next((reader for reader in readers if reader.text.same), readers[0])
-    _require_alike(first, readers)
+    first = first_of(readers)
     corpus = first.text.corpus
+    forms = _byte_forms(first, readers)
+    _require_alike(first, [reader for reader in readers if reader.path not in forms])
     spans = [HeldOutSpan(0, 0, len(corpus))]
     if corpus.boundaries is not None:
         spans = [*corpus.without_boundaries(spans)]
@@ -72,7 +85,7 @@ def unseen_text(readers: Sequence[Reader], length: int, read: Read) -> UnseenTex
         spans = [HeldOutSpan(start, start, stop) for start, stop in places]
     known, sources = list[Span](), list[tuple[Corpus, Sequence[Span]]]()
     for reader in readers:
-        seen = _seen(reader, corpus, read)
+        seen = _seen(reader, corpus, forms.get(reader.path), read)
         if isinstance(seen, tuple):
             sources.append(seen)
         else:
@@ -85,7 +98,15 @@ def unseen_text(readers: Sequence[Reader], length: int, read: Read) -> UnseenTex
             f"{corpus.name}: nothing of it is left to be measured, all of it is what one {what}.",
             "Name a text that none of them was trained on: --text",
         )
-    return UnseenText(corpus, tuple(chosen), held_out=chosen != _first(spans, length))
+    return UnseenText(corpus, tuple(chosen), held_out=chosen != _first(spans, length), forms=forms)
+
+
+def _byte_forms(first: Reader, readers: Iterable[Reader]) -> dict[Path, ByteForm]:
+    """How the characters of the first are written in what models of bytes read, as far as they are in one way."""
+    if first.of_bytes:
+        return {}
+    found = {reader.path: ByteForm.of(reader.text.corpus, first.text.corpus) for reader in readers if reader.of_bytes}
+    return {path: form for path, form in found.items() if form is not None}
 
 
 def _require_alike(first: Reader, readers: Iterable[Reader]) -> None:
@@ -107,15 +128,20 @@ def _require_alike(first: Reader, readers: Iterable[Reader]) -> None:
         )
 
 
-def _seen(reader: Reader, corpus: Corpus, read: Read) -> list[Span] | tuple[Corpus, Sequence[Span]]:
+def _seen(
+    reader: Reader, corpus: Corpus, form: ByteForm | None, read: Read
+) -> list[Span] | tuple[Corpus, Sequence[Span]]:
     """What a model was trained on of a text: spans of it; or those of another text, which are to be looked up in it."""
     own, header = reader.text, reader.header
+    if own.same and form is not None:
+        return form.spans(corpus, own.split.training)
     if own.same:
         return list(own.split.training) if _same_places(own.corpus, corpus) else (own.corpus, own.split.training)
     earlier = _earlier(own.corpus, header)
-    if earlier and _same_places(own.corpus, corpus):
+    if earlier and (form is not None or _same_places(own.corpus, corpus)):
         begin, trained = earlier
-        return [Span(begin + span.start, begin + span.stop) for span in trained]
+        spans = [Span(begin + span.start, begin + span.stop) for span in trained]
+        return form.spans(corpus, spans) if form is not None else spans
     resume = resume_header(reader.path)
     stored: Sequence[Any] = resume.progress.get("documents", ()) if resume else ()
     digests = {str(document[2]) for document in stored}

@@ -12,7 +12,7 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +74,10 @@ class Run:
                 files.append(CheckpointFile(path, checkpoint.read_header(path), path.stat().st_size))
             except (CheckpointError, OSError) as error:
                 problems.append(str(error))
+        try:
+            self._metrics_lines()
+        except OSError as error:
+            problems.append(f"{self.metrics_path}: cannot be read ({error.strerror}).")
         return sorted(files, key=lambda file: (file.header.iteration, file.header.kind, file.path.name)), problems
 
     @property
@@ -83,7 +87,7 @@ class Run:
 
     @property
     def problems(self) -> list[str]:
-        """One line for each file in the run that should be a checkpoint and is not."""
+        """One line for each file in the run that should be a checkpoint and is not, and for metrics not to be read."""
         return self._scan[1]
 
     @property
@@ -154,21 +158,20 @@ class Run:
         """The rows of metrics.jsonl.
 
         Returns:
-            One object for each line. A line that is damaged, such as a half-written last one, is left out.
+            One object for each line. A line that is damaged, such as a half-written last one, is left out; and so are
+            all where they cannot be read, which `problems` tells.
         """
         try:
-            lines = self.metrics_path.read_text("utf-8", errors="replace").splitlines()
+            return _rows(self._metrics_lines())
+        except OSError:
+            return []
+
+    def _metrics_lines(self) -> list[str]:
+        """The lines of metrics.jsonl, if it is there. Raises OSError where it cannot be read."""
+        try:
+            return self.metrics_path.read_text("utf-8", errors="replace").splitlines()
         except FileNotFoundError:
             return []
-        rows = []
-        for line in lines:
-            try:
-                row = json.loads(line, parse_constant=lambda _: None)  # NaN is none of ours
-            except ValueError:
-                continue
-            if isinstance(row, dict):
-                rows.append(row)
-        return rows
 
     def rewind(self, iteration: int) -> None:
         """Forget what was measured and kept after `iteration`, which is trained again. The one rewrite there is.
@@ -177,18 +180,19 @@ class Run:
             iteration: The last one to remember.
 
         Raises:
-            RunError: The metrics or the samples cannot be written.
+            RunError: The metrics cannot be written. The samples are for looking at: what fails there ends nothing.
         """
         remove_temporary(self.path, ("metrics.jsonl", "samples.md", RESUME, "iteration-*.safetensors"))
-        rows = [row for row in self.metrics() if row.get("iteration", 0) <= iteration]
-        lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
         with _explaining_errors(self.metrics_path):
+            rows = [row for row in _rows(self._metrics_lines()) if row.get("iteration", 0) <= iteration]
+            lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
             replace_file(self.metrics_path, lines.encode())
         for snapshot in self.own_snapshots:
             if snapshot.header.iteration > iteration:
                 snapshot.path.unlink(missing_ok=True)
         if self.samples_path.exists():
-            self.write_samples(iteration)
+            with contextlib.suppress(RunError):
+                self.write_samples(iteration)
 
     def write_samples(self, last: int | None = None) -> None:
         """Write samples.md anew: of the snapshots that are there, and what it has of those that are no longer.
@@ -217,6 +221,19 @@ class Run:
             append_to_file(self.samples_path, (title + samples.section(header)).encode("utf-8", "replace"))
 
 
+def _rows(lines: Iterable[str]) -> list[dict[str, Any]]:
+    """The objects of metrics.jsonl, without what is damaged."""
+    rows = []
+    for line in lines:
+        try:
+            row = json.loads(line, parse_constant=lambda _: None)  # NaN is none of ours
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            rows.append(row)
+    return rows
+
+
 @contextlib.contextmanager
 def _explaining_errors(path: Path) -> Iterator[None]:
     """What fails in writing a file of a run becomes a RunError."""
@@ -224,5 +241,6 @@ def _explaining_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise RunError(
-            f"{path}: cannot be written ({error.strerror}).", "Free space, then go on with --resume."
+            f"{path}: cannot be written ({error.strerror}).",
+            "Make room or put its permissions right, then go on with --resume.",
         ) from None

@@ -10,6 +10,7 @@ from typing import Any
 
 from charrnn.config import TrainConfig
 from charrnn.errors import CharrnnError
+from charrnn.formatting import few
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Tensors
 from charrnn.runs.header import Header
@@ -96,20 +97,25 @@ class RunWriter:
         if not self._failures:
             return
         first, *others = self._failures.values()
-        names = "".join(f", nor {path.name}" for path in list(self._failures)[1:])
+        names = f", nor {few([path.name for path in list(self._failures)[1:]])}"
         raise type(first)(first.what.rstrip(".") + names + ".", first.advice) if others else first
 
     def _attempt(self, path: Path, write: Callable[[], object]) -> bool:
-        """Whether a file could be written. The first failure of several in a row is told."""
+        """Whether a file could be written. The first failure of several in a row is told, of snapshots as of one."""
         try:
             write()
         except CharrnnError as error:
-            if path not in self._failures:
+            if not self._told_of(path):
                 self._warn(f"{error.what} Training goes on; the next save tries again.")
             self._failures[path] = error
             return False
         self._failures.pop(path, None)
         return True
+
+    def _told_of(self, path: Path) -> bool:
+        """Whether a reader knows that this cannot be written: one snapshot stands for all that wait to be."""
+        waiting = {self.run.snapshot_path(header.iteration) for header, _ in self._unsaved}
+        return path in self._failures or (path in waiting and not waiting.isdisjoint(self._failures))
 
 
 def _size(tensors: Tensors) -> int:

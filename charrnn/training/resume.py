@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from charrnn.config import TrainConfig
-from charrnn.errors import CheckpointError, CorpusError, UsageError
-from charrnn.formatting import duration, few, typed_path
+from charrnn.errors import CheckpointError, UsageError
+from charrnn.formatting import duration
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.runs.header import Header
 from charrnn.text.corpus import Corpus
+from charrnn.training.same_text import DOCUMENTS_LISTED, require_same_text
 from charrnn.training.snapshots import create_header
 from charrnn.training.trainer import Trainer
-
-_DOCUMENTS_LISTED = 1000  # in a resume file, to say what differs
 
 
 def resume_point(trainer: Trainer) -> tuple[Header, Tensors]:
@@ -41,7 +39,7 @@ def resume_point(trainer: Trainer) -> tuple[Header, Tensors]:
         **_named("generator", state["data_parallel"]),
     }
     budget, stopping = state["time_budget"], state["early_stopping"]
-    documents = trainer.corpus.documents[:_DOCUMENTS_LISTED]
+    documents = trainer.corpus.documents[:DOCUMENTS_LISTED]
     progress = {
         "seconds": budget["seconds"],
         "elapsed": budget["elapsed"],
@@ -143,10 +141,7 @@ def resumed(
     header = checkpoint.header
     if header.kind != "resume":
         raise CheckpointError(f"{checkpoint.path}: is a snapshot, which cannot be resumed.", "Name the run.")
-    before = (header.corpus["digest"], header.reading, header.vocabulary)
-    if (corpus.digest, corpus.config, corpus.vocabulary) != before:
-        raise _another_text(checkpoint, corpus)
-    _check_validation(header, corpus)
+    require_same_text(checkpoint, corpus)
     corpus = replace(corpus, findings=header.findings)
     counted = iterations is not None or max_epochs is not None
     training = replace(header.training, time=None if counted else time or header.training.time, **watching or {})
@@ -219,43 +214,3 @@ def _start_patience_anew(trainer: Trainer) -> None:
     """Count evaluations without improvement from here on. The best loss stays what it is."""
     for part in (trainer.schedule, trainer.early_stopping):
         part.load_state_dict(part.state_dict() | {"stale": 0, "stopped": False})
-
-
-def _check_validation(header: Header, corpus: Corpus) -> None:
-    """Raises CorpusError where what is held out is not the text that it was."""
-    before, present = header.corpus.get("validation", {}), corpus.validation
-    if before.get("digest") != (present.digest if present else None):
-        name = present.name if present else "none"
-        raise CorpusError(
-            f"--val-text {name}: is not the validation text of this run ({before.get('name', 'none')}).",
-            "Restore it, or say where it is: --val-text FILE",
-        )
-
-
-def _another_text(checkpoint: Checkpoint, corpus: Corpus) -> CorpusError:
-    """What is not as it was when the run began, and how to go on all the same."""
-    header = checkpoint.header
-    before = {name: digest for name, _, digest in header.progress.get("documents", ())}
-    present = {document.name: document.digest for document in corpus.documents[:_DOCUMENTS_LISTED]}
-    changes = [
-        f"{word} {few([repr(name) for name in names])}"
-        for word, names in (
-            ("changed:", [name for name in before if name in present and present[name] != before[name]]),
-            ("missing:", [name for name in before if name not in present]),
-            ("new:", [name for name in present if name not in before]),
-        )
-        if names
-    ]
-    what = "; ".join(changes) or "its documents are read or joined in another way"
-    return CorpusError(
-        f"{corpus.name}: is not the text this run was trained on ({header.corpus['name']}, "
-        f"{header.corpus['characters']:,} characters; now {len(corpus):,}): {what}.",
-        f"Restore it to resume; or train on with this one in a new run: {_new_run_command(checkpoint, corpus)}",
-    )
-
-
-def _new_run_command(checkpoint: Checkpoint, corpus: Corpus) -> str:
-    """What to type to train on with another text, from a run's weights."""
-    texts = [typed_path(Path(text)) for text in corpus.origin.get("texts", ["TEXT"])]
-    run = typed_path(checkpoint.path.parent) if checkpoint.path else "RUN"
-    return f"charrnn train {' '.join(texts)} --init-from {run}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +13,16 @@ from typing import Any, Self
 from charrnn.config import LENGTHS, ModelConfig, ReadConfig, SnapshotConfig, TrainConfig, settings_of
 from charrnn.config.option import flag
 from charrnn.errors import CheckpointError, CorpusError, UsageError
-from charrnn.formatting import as_typed, few, typed_path
+from charrnn.formatting import as_typed, duration, few, typed_path
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.lock import RunLock
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import Run
 from charrnn.text.corpus import Corpus
-from charrnn.text.reading import findable
+from charrnn.text.reading import findable, path_or_stdin, place_of
 from charrnn.training.presets import PRESETS
+from charrnn.training.same_text import require_same_text
 
 WATCHING = frozenset({*(setting.name for setting in settings_of(SnapshotConfig)), "patience"})  # change no weight
 _FILES = ("glob", "max_expansion", "val_text")  # arguments of `corpus.read` that say which files are read
@@ -127,7 +129,31 @@ class Resumption:
         if self.complete:
             header = self.checkpoint.header
             more = 2 * header.iteration
+            elapsed = self._number("elapsed")
+            if self.length.get("time", elapsed) < elapsed:
+                more_time = resume_command(self.run, time=2 * math.ceil(elapsed))
+                raise UsageError(
+                    f"{self.run.path}: has trained for {duration(elapsed)} already.",
+                    f"--time is that of all sessions together, give more: {more_time}",
+                )
             raise UsageError(self.completion, f"To train on, give more: {resume_command(self.run, iterations=more)}")
+
+    def require_same_text(self, texts: Sequence[str | Path] | None, read: Read) -> None:
+        """Make sure that a run that is complete is the one that is meant. What is where it was is not read again.
+
+        Args:
+            texts: Where its text is said to be; None: where it was.
+            read: What reads it, as `corpus.read` does.
+
+        Raises:
+            CorpusError: It is another text than the run's, or cannot be read.
+        """
+        origin = self.checkpoint.header.origin
+        named = [str(place_of(path_or_stdin(text))) for text in texts or ()]
+        val_text = self.given.get("val_text")
+        moved = named not in ([], list(origin.get("texts") or ()))
+        if moved or (val_text is not None and place_of(path_or_stdin(val_text)) != origin.get("val_text")):
+            require_same_text(self.checkpoint, self.read_text(texts, read))
 
     # -- settings ----------------------------------------------------------------------------------------------------
 

@@ -225,6 +225,15 @@ def test_a_finished_run_goes_on_for_a_time(command: CommandLine, run: Path) -> N
     assert "is complete at iteration" in refused(command, "--resume", run, code=2)
 
 
+def test_less_time_than_is_gone_is_said_to_be(command: CommandLine, run: Path) -> None:
+    said = refused(command, "--resume", run, "--time", "0.001s", code=2)
+    assert re.search(
+        r"ships: has trained for \d+ s already\. --time is that of all sessions together, give more: ", said
+    )
+    [again] = advised(said)
+    command.train(*again[1:])
+
+
 def test_a_run_that_ended_early_says_so(command: CommandLine) -> None:
     Path("ships.txt").write_text(TEXT, "utf-8")
     frozen = ("--learning-rate", "1e-9", "--patience", "1", "--eval-every", "2")
@@ -283,3 +292,13 @@ def test_auto_resume_begins_goes_on_and_is_done(command: CommandLine) -> None:
     began = ("ships.txt", "--name", "fine", "--auto-resume", "--init-from", "job", "--max-epochs", "0.5")
     command.train(*began, *SHORT[4:])
     assert "is complete" in refused(command, *began, *SHORT[4:], code=0)
+
+
+def test_a_complete_run_of_another_text_is_not_taken_for_the_one_meant(command: CommandLine, run: Path) -> None:
+    again = ("--name", "ships", "--auto-resume", *OPTIONS)
+    Path("other.txt").write_text(TEXT + "The end.\n", "utf-8")
+    Path("same.txt").write_text(TEXT, "utf-8")
+    assert "is not the text this run was trained on (ships.txt" in refused(command, "other.txt", *again, code=1)
+    assert "is complete at iteration 20" in refused(command, "same.txt", *again, code=0)
+    said = refused(command, "ships.txt", *again, "--val-text", "other.txt", code=1)
+    assert "--val-text other.txt: this run holds out a part of its own text. Leave it out" in said

@@ -126,6 +126,25 @@ def test_what_cannot_be_rewritten_is_a_run_error(tmp_path: Path) -> None:
         run.write_samples()
 
 
+def test_samples_that_cannot_be_rewritten_keep_no_run_from_going_on(tmp_path: Path) -> None:
+    run = Run(tiny.run(tmp_path, "one", {100: 3, 300: 2}))
+    run.append_metrics({"iteration": 100}, {"iteration": 300})
+    run.samples_path.mkdir()
+    run.rewind(100)
+    assert run.metrics() == [{"iteration": 100}]
+
+
+def test_metrics_that_cannot_be_read_are_a_problem_and_stay(tmp_path: Path) -> None:
+    run = Run(tiny.run(tmp_path, "one", {100: 3}))
+    run.metrics_path.unlink(missing_ok=True)
+    run.metrics_path.mkdir()
+    assert run.metrics() == []
+    assert run.problems == [f"{run.metrics_path}: cannot be read (Is a directory)."]
+    with pytest.raises(RunError, match=r"metrics\.jsonl: cannot be written \(Is a directory\)"):
+        run.rewind(50)
+    assert [one.header.iteration for one in Run(run.path).snapshots] == [100]
+
+
 def test_size_is_that_of_every_file(tmp_path: Path) -> None:
     run = Run(tiny.run(tmp_path, "one", {}))
     (run.path / "a").write_bytes(bytes(10))

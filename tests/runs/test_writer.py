@@ -1,0 +1,36 @@
+"""Writing a run: what fails is told once, tried again, and named at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers import tiny
+
+from charrnn.errors import CharrnnError
+from charrnn.runs import checkpoint
+from charrnn.runs.run import Run
+from charrnn.runs.writer import RunWriter
+
+
+def test_snapshots_that_cannot_be_written_are_told_once_and_few_are_named(tmp_path: Path) -> None:
+    other = tiny.run(tmp_path, "other", dict.fromkeys(range(10, 100, 10), 3.0))
+    kept = checkpoint.load(other / "iteration-000010.safetensors")
+    run, told = Run(tiny.run(tmp_path, "one", {})), list[str]()
+    writer = RunWriter(run, told.append)
+    headers = [one.header for one in Run(other).snapshots]
+    for header in headers:
+        run.snapshot_path(header.iteration).mkdir()
+        writer.write_snapshot(header, kept.tensors)
+    assert len(told) == 1
+    assert "iteration-000010.safetensors: cannot be written" in told[0]
+    with pytest.raises(CharrnnError, match=r"nor iteration-000020\.safetensors, .* and 3 more\."):
+        writer.close()
+    for header in headers:
+        run.snapshot_path(header.iteration).rmdir()
+    writer.write_resume(kept.header, kept.tensors)
+    writer.close()
+    assert len(Run(run.path).own_snapshots) == len(headers)
+    run.snapshot_path(95).mkdir()
+    writer.write_snapshot(tiny.header(iteration=95), kept.tensors)
+    assert len(told) == 2  # anew
