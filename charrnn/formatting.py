@@ -130,6 +130,21 @@ def few(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
+_CONTROL = re.compile("[\x00-\x1f\x7f\udc80-\udcff]")
+
+
+def quoted(text: str) -> str:
+    r"""A word for a POSIX shell; one with line ends or bytes that are no characters as $'...', so that it is one line.
+
+    >>> print(quoted("plain"), quoted("two words"), quoted("it's\n"))
+    plain 'two words' $'it\'s\n'
+    """
+    if not _CONTROL.search(text):
+        return shlex.quote(text)
+    escaped = one_line(text).replace("'", r"\'")
+    return f"$'{escaped}'"
+
+
 def as_typed(settings: Mapping[str, Any]) -> str:
     """Settings as on the command line: `--rnn-size 192 --no-residual --snapshot-at 100,300`."""
     options = []
@@ -139,7 +154,7 @@ def as_typed(settings: Mapping[str, Any]) -> str:
             options.append(f"--{option}" if value else f"--no-{option}")
         else:
             listed = ",".join(map(str, value)) if isinstance(value, tuple) else value
-            shown = f"{listed:g}" if isinstance(listed, float) else shlex.quote(str(listed))
+            shown = f"{listed:g}" if isinstance(listed, float) else quoted(str(listed))
             options.append(f"--{option} {shown}")
     return " ".join(options)
 
@@ -151,6 +166,9 @@ def typed_path(path: Path) -> str:
         below = os.path.relpath(path) if path.anchor == Path.cwd().anchor else typed
         typed = typed if below.startswith(os.pardir) else below
     return shlex.quote(os.path.join(os.curdir, typed) if typed.startswith("-") else typed)
+
+
+_SHELL_WORD = re.compile(r"(?:\$'(?:[^'\\]|\\.)*'|'[^']*'|\"[^\"]*\"|\\.|[^\s'\"\\])+", re.DOTALL)
 
 
 def folded_command(command: str, width: int) -> str:
@@ -168,7 +186,7 @@ def folded_command(command: str, width: int) -> str:
       --rnn-size 96
     """
     lines, line = [], ""
-    for word in map(shlex.quote, shlex.split(command)):
+    for word in _SHELL_WORD.findall(command):
         longer = f"{line} {word}" if line else word
         if line.strip() and len(longer) + 2 > width:  # a space and a backslash end it
             lines.append(f"{line} \\")

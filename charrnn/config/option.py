@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin,
 
 from charrnn.config import parsing
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.formatting import one_line
 
 AUTO: Any = None
 """The default of a setting that `presets.resolve` chooses by text, budget and machine."""
@@ -102,6 +103,10 @@ class Setting:
             return self._parse(typed)
         except ValueError as error:
             raise UsageError(f"{self.flag} {typed}: {error}") from None
+
+    def typed(self, value: Any) -> Any:
+        """A value as `read` takes it: a text whose escapes are understood has them, so that it is one line."""
+        return one_line(value) if self.option.escapes and isinstance(value, str) else value
 
     def of_any(self, value: Any) -> Any:
         """A value that Python code gave: a string is read as if typed, a list taken for a tuple. Raises UsageError."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from charrnn.evaluation import list_check, ngrams
 from charrnn.text.corpus import Corpus
 from charrnn.text.finding import Finding
-from charrnn.text.split import Split
+from charrnn.text.split import HeldOutSpan, Split, without
 from charrnn.text.vocabulary import Ids
 
 Spans = Sequence[tuple[int, int]]  # (start, stop)
@@ -220,17 +220,9 @@ def _controls(split: Split) -> tuple[Spans, Spans]:
     return [(start + inset, start + inset + measured) for start in apart], [(start, start + length) for start in apart]
 
 
-def _without(spans: Spans, removed: Spans) -> Spans:
-    """Spans but for parts of them; both in order."""
-    remaining = []
-    for begin, end in spans:
-        at = begin
-        for start, stop in removed:
-            if begin <= start < end:
-                remaining.append((at, start))
-                at = min(stop, end)
-        remaining.append((at, end))
-    return [(start, stop) for start, stop in remaining if stop > start]
+def _without(spans: Spans, regions: Spans) -> Spans:
+    """Spans but for some regions."""
+    return [(start, stop) for _, start, stop in without([HeldOutSpan(0, *span) for span in spans], regions)]
 
 
 def _cut(spans: Spans, most: int) -> Spans:

@@ -8,7 +8,7 @@ from typing import Any
 
 from charrnn.config import CHECKPOINT_DIR, Config, settings_of
 from charrnn.evaluation.advice import Advice
-from charrnn.formatting import as_typed, one_line, typed_path
+from charrnn.formatting import as_typed, typed_path
 from charrnn.runs.header import Header
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import Run
@@ -70,4 +70,4 @@ def _said(config: Config) -> Iterator[tuple[str, Any]]:
         value, usual = getattr(config, setting.name), setting.option.usual
         if setting.name in _OWN or value == (usual if setting.name in _WATCHING else setting.default):
             continue
-        yield setting.name, one_line(value) if isinstance(value, str) else value
+        yield setting.name, setting.typed(value)

@@ -21,7 +21,7 @@ from charrnn.runs.header import Header
 from charrnn.runs.training_text import Read, TrainingText, find_training_text, resume_header
 from charrnn.text.corpus import Corpus
 from charrnn.text.encoder import Document
-from charrnn.text.split import HeldOutSpan, Span, tail
+from charrnn.text.split import HeldOutSpan, Span, tail, without
 from charrnn.text.vocabulary import Vocabulary
 
 _VERBATIM = 60  # characters in a row that are no chance: what a model was trained on, where no position tells
@@ -90,7 +90,7 @@ def unseen_text(readers: Sequence[Reader], length: int, read: Read) -> UnseenTex
             sources.append(seen)
         else:
             known += seen
-    remaining = _without(spans, known)
+    remaining = without(spans, known)
     chosen = _first(_looked_up(corpus, remaining, sources) if sources else remaining, length)
     if not chosen:
         what = "was trained on" if len(readers) == 1 else "or another of these models was trained on"
@@ -233,24 +233,6 @@ def _of_documents(header: Header, stored: Sequence[Any], common: Sequence[Docume
     return spans
 
 
-def _without(spans: Iterable[HeldOutSpan], seen: Iterable[Span]) -> list[HeldOutSpan]:
-    """Spans without what was seen."""
-    remaining = list(spans)
-    for start, stop in sorted(span for span in seen if span.size):
-        cut: list[HeldOutSpan] = []
-        for span in remaining:
-            if stop <= span.start or span.stop <= start:
-                cut.append(span)
-                continue
-            cut += [
-                HeldOutSpan(span.context, begin, end)
-                for begin, end in ((span.start, start), (stop, span.stop))
-                if begin < end
-            ]
-        remaining = cut
-    return remaining
-
-
 def _looked_up(
     corpus: Corpus, spans: Iterable[HeldOutSpan], sources: Sequence[tuple[Corpus, Sequence[Span]]]
 ) -> Iterable[HeldOutSpan]:
@@ -269,7 +251,7 @@ def _looked_up(
                 for start, stop in novelty.find([text], source, trained, _VERBATIM)[0].stretches
             ]
             whole = not seen and begin == span.start and end == span.stop
-            pieces = [span] if whole else _without([HeldOutSpan(span.context, begin, end)], seen)
+            pieces = [span] if whole else without([HeldOutSpan(span.context, begin, end)], seen)
             yield from (piece for piece in pieces if whole or piece.size >= _FRAGMENT)
 
 

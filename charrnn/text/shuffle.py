@@ -1,4 +1,4 @@
-"""The lines of a text in a random order: of a list that has an order of its own, before its end is held out.
+"""The lines or documents of a text in a random order: of a list with an order of its own, before its end is held out.
 
 What is in memory stays there; what is too large is read from its file, line by line.
 """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -59,6 +60,40 @@ class Split:
     def held_out_size(self) -> int:
         """Characters held out."""
         return sum(span.size for span in self.held_out)
+
+
+def without(spans: Iterable[HeldOutSpan], removed: Iterable[tuple[int, int]]) -> list[HeldOutSpan]:
+    """What is left of spans.
+
+    Args:
+        spans: In any order.
+        removed: What is taken out of them, (start, stop); these may overlap each other.
+
+    Returns:
+        The parts that are left, in the order of the spans.
+
+    >>> [part[1:] for part in without([HeldOutSpan(0, 0, 10), HeldOutSpan(0, 20, 30)], [(25, 40), (3, 5), (4, 6)])]
+    [(0, 3), (6, 10), (20, 25)]
+    """
+    cuts = list[tuple[int, int]]()  # apart, in order
+    for start, stop in sorted((start, stop) for start, stop in removed if start < stop):
+        if cuts and start <= cuts[-1][1]:
+            cuts[-1] = (cuts[-1][0], max(stop, cuts[-1][1]))
+        else:
+            cuts.append((start, stop))
+    remaining, stops = list[HeldOutSpan](), [stop for _, stop in cuts]
+    for context, begin, end in spans:
+        at = begin
+        for number in range(bisect_right(stops, begin), len(cuts)):
+            start, stop = cuts[number]
+            if start >= end:
+                break
+            if start > at:
+                remaining.append(HeldOutSpan(context, at, start))
+            at = stop
+        if at < end:
+            remaining.append(HeldOutSpan(context, at, end))
+    return remaining
 
 
 def tail(size: int, val_frac: float, val_max: int) -> Split:

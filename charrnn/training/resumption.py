@@ -167,13 +167,13 @@ class Resumption:
                 f"--eval-every: the learning rate of {path} goes by its evaluations.", "Leave it as it was."
             )
         fixed = {
-            setting.name: part
+            setting.name: (part, setting)
             for part, config in _CONFIGS.items()
             for setting in settings_of(config)
             if setting.name not in (*WATCHING, *LENGTHS, *_FILES)
         }
-        differing = [name for name, part in fixed.items() if self._differs(part, name)]
-        had = {name: getattr(getattr(header, fixed[name]), name) for name in differing}
+        differing = [name for name, (part, _) in fixed.items() if self._differs(part, name)]
+        had = {name: fixed[name][1].typed(getattr(getattr(header, fixed[name][0]), name)) for name in differing}
         if not self._same_preset():
             differing.append("preset")
             had["rnn_size"] = header.model.rnn_size

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from helpers import tiny
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig, settings_of
 from charrnn.evaluation.advice import Advice
 from charrnn.evaluation.next_command import next_command
+from charrnn.formatting import folded_command
 from charrnn.runs.run import Run
 
 LONGER = Advice(sentence="", resumed=True, iterations=12_000)
@@ -86,3 +89,20 @@ def test_every_option_is_one_of_train(tmp_path: Path) -> None:
 def test_looking_at_the_text(tmp_path: Path) -> None:
     run = a_run(tmp_path, {"texts": ["/texts/a novel.txt"]})
     assert words(run, Advice(sentence="", checks_text=True)) == ["charrnn", "corpora", "check", "/texts/a novel.txt"]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="asks bash what it makes of a command")
+@pytest.mark.parametrize("prime", ["A\n", "it's\t'so'", r"a\nb", "\\'\n", "two words"])
+def test_a_prime_is_what_it_was_when_the_command_is_pasted(tmp_path: Path, prime: str) -> None:
+    training = TrainConfig(sample_prime=prime).completed()
+    run = a_run(tmp_path, {"texts": ["/a.txt"]}, training=training, reading=ReadConfig(separator="\\\n"))
+    assert run.resumable
+    command = next_command(run, run.resumable.header, LARGER)
+    assert command
+    for pasted in (command, folded_command(command, 30)):
+        typed = subprocess.run(
+            ["bash", "-c", f"printf '%s\\0' {pasted}"], capture_output=True, check=True, encoding="utf-8"
+        ).stdout.split("\0")
+        settings = {setting.flag: setting for setting in (*settings_of(TrainConfig), *settings_of(ReadConfig))}
+        read = {name: settings[name].read(typed[typed.index(name) + 1]) for name in ("--sample-prime", "--separator")}
+        assert read == {"--sample-prime": prime, "--separator": "\\\n"}
