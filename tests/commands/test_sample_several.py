@@ -216,7 +216,7 @@ def test_a_letter_and_its_marks_have_one_colour(tmp_path: Path) -> None:
     parted = re.findall(r"[^\n\x1b](?:\x1b\[[\d;]*m)+[\u0301\u0308\u093f]", shown)
     assert parted == []
     characters = list(charrnn.load(path).stream(length=300, seed=5))
-    clusters = list(clustered((one.text, one.bits) for one in characters))
+    clusters = list(clustered((character.text, character.bits) for character in characters))
     styles = {style for style, _ in re.findall(r"\x1b\[(?:0;)?([\d;]+)m([^\x1b])", shown) if style != "0"}
     assert styles == {
         next(shade for least, shade in SHADES.items() if bits >= least)

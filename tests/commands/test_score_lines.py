@@ -44,8 +44,8 @@ def invoke(root: Path, *arguments: str | Path, given: bytes | None = None) -> tu
 
 def ranked(root: Path, *arguments: str | Path, given: bytes | None = None) -> list[dict[str, Any]]:
     out, _ = invoke(root, *arguments, "--lines", "--json", given=given)
-    [one] = json.loads(out)["scores"]
-    parts: list[dict[str, Any]] = one["ranked"]
+    [part] = json.loads(out)["scores"]
+    parts: list[dict[str, Any]] = part["ranked"]
     return parts
 
 
@@ -65,25 +65,25 @@ def alone(root: Path, line: str) -> float:
 
 def test_each_line_is_scored_on_its_own_and_ranked(root: Path, text: Path) -> None:
     found = ranked(root, "austen", text)
-    assert sorted(one["line"] for one in found) == [1, 3, 4, 5, 6], "an empty line is none"
-    for one in found:
-        assert one["text"] == LINES[one["line"] - 1]
-        assert one["characters"] == len(one["text"])
-        assert one["unseen"] == (4 if one["text"] == "qqqq" else 0)
-        assert one["bits_per_character"] == pytest.approx(alone(root, one["text"]), abs=1e-5)
-    bits = [one["bits_per_character"] for one in found]
+    assert sorted(part["line"] for part in found) == [1, 3, 4, 5, 6], "an empty line is none"
+    for part in found:
+        assert part["text"] == LINES[part["line"] - 1]
+        assert part["characters"] == len(part["text"])
+        assert part["unseen"] == (4 if part["text"] == "qqqq" else 0)
+        assert part["bits_per_character"] == pytest.approx(alone(root, part["text"]), abs=1e-5)
+    bits = [part["bits_per_character"] for part in found]
     assert bits == sorted(bits)
-    assert [one["line"] for one in found if one["text"] == "are now"] == [4, 6]
+    assert [part["line"] for part in found if part["text"] == "are now"] == [4, 6]
     text.write_text("\n".join(reversed(LINES)), "utf-8")
-    again = {one["text"]: one["bits_per_character"] for one in ranked(root, "austen", text)}
-    assert again == {one["text"]: one["bits_per_character"] for one in found}, "whatever stands before"
+    again = {part["text"]: part["bits_per_character"] for part in ranked(root, "austen", text)}
+    assert again == {part["text"]: part["bits_per_character"] for part in found}, "whatever stands before"
 
 
 def test_lines_on_a_terminal_and_from_a_pipe(root: Path, text: Path) -> None:
     out, _ = invoke(root, "--lines", "austen", text)
     rows = re.findall(r"^ *(\d+) +(\d+) +([\d.]+) +(\S.*?) *$", out, re.M)
     assert [(int(line), float(bits)) for line, _, bits, _ in rows] == [
-        (one["line"], round(one["bits_per_character"], 3)) for one in ranked(root, "austen", text)
+        (part["line"], round(part["bits_per_character"], 3)) for part in ranked(root, "austen", text)
     ]
     assert {line: shown for line, _, _, shown in rows}["3"] == "Genoa and Lucca"
     assert "Each line was read on its own" in out
@@ -100,7 +100,7 @@ def test_documents_of_a_folder_and_several_texts_are_ranked(root: Path, text: Pa
     assert found[0]["document"] == "a.txt"
     assert found[0]["bits_per_character"] == pytest.approx(alone(root, "are now\n"), abs=1e-5)
     several = ranked(root, "austen", folder / "a.txt", text)
-    assert {one["document"] for one in several} == {"a.txt", "lines.txt"}
+    assert {part["document"] for part in several} == {"a.txt", "lines.txt"}
     assert "Each document" in invoke(root, "--lines", folder / "a.txt", text)[0], "of the newest run"
 
 
@@ -109,11 +109,11 @@ def test_several_models_have_a_column_each(root: Path, text: Path) -> None:
     rows = re.findall(r"^ *(\d+) +\d+ +([\d.]+) +([\d.]+) +(\S.*?) *$", out, re.M)
     assert len(rows) == 5
     facts = json.loads(invoke(root, "--lines", "tolstoy", "austen", text, "--json")[0])
-    means = [one["bits_per_character"] for one in facts["scores"]]
+    means = [scored["bits_per_character"] for scored in facts["scores"]]
     assert means == sorted(means)
-    bits = [{str(part["line"]): part["bits_per_character"] for part in one["ranked"]} for one in facts["scores"]]
+    bits = [{str(part["line"]): part["bits_per_character"] for part in scored["ranked"]} for scored in facts["scores"]]
     for line, first, second, _ in rows:
-        assert (float(first), float(second)) == pytest.approx([one[line] for one in bits], abs=6e-4)
+        assert (float(first), float(second)) == pytest.approx([by_line[line] for by_line in bits], abs=6e-4)
 
 
 def test_what_lines_cannot_be_with(root: Path, text: Path, tmp_path: Path) -> None:
@@ -127,10 +127,10 @@ def test_what_lines_cannot_be_with(root: Path, text: Path, tmp_path: Path) -> No
 def test_a_text_of_one_character_is_scored(root: Path, text: Path) -> None:
     text.write_text("qqqq", "utf-8")
     facts = json.loads(invoke(root, "austen", text, "--json")[0])
-    [one] = facts["scores"]
-    assert (one["characters"], one["unseen"]) == (3, 3)
-    assert one["bits_per_character"] == pytest.approx(scoring.UNSEEN_BITS)
-    assert one["bits_per_character_without_unseen"] is None
+    [scored] = facts["scores"]
+    assert (scored["characters"], scored["unseen"]) == (3, 3)
+    assert scored["bits_per_character"] == pytest.approx(scoring.UNSEEN_BITS)
+    assert scored["bits_per_character_without_unseen"] is None
     text.write_text("nnnn", "utf-8")
     assert json.loads(invoke(root, "austen", text, "--json")[0])["scores"][0]["unseen"] == 0
     text.write_text("", "utf-8")

@@ -127,13 +127,13 @@ def test_typography_does_not_decide_who_wrote_it(tmp_path: Path, curly: Path) ->
     text = tmp_path / "text.txt"
     text.write_text(CURLY * 3, "utf-8")
     found, err = scores(curly, straight, text)
-    assert {one["unseen"] for one in found} == {0}
+    assert {scored["unseen"] for scored in found} == {0}
     assert len(err.splitlines()) == 2, "a line for each model"
     text.write_text(CURLY * 3 + "🐍", "utf-8")
     found, _ = scores(curly, straight, text)
-    for one in found:
-        without = (one["bits_per_character"] * one["characters"] - np.log2(0x110000)) / (one["characters"] - 1)
-        assert one["bits_per_character_without_unseen"] == pytest.approx(without)
+    for scored in found:
+        without = (scored["bits_per_character"] * scored["characters"] - np.log2(0x110000)) / (scored["characters"] - 1)
+        assert scored["bits_per_character_without_unseen"] == pytest.approx(without)
     out, _ = invoke("score", straight, text)
     assert "Without" in out
 

@@ -83,7 +83,7 @@ def test_on_another_text_whatever_their_vocabularies(tmp_path: Path, text: Path)
     ]
     found = measure(paths, str(tmp_path / "other.txt"))
     assert (found.held_out, found.characters, found.ngrams) == (False, 20, None)
-    assert [one.unseen for one in found.models] == [1, 5]  # : and s n : s s; … is read as dots
+    assert [model.unseen for model in found.models] == [1, 5]  # : and s n : s s; … is read as dots
     assert found.models[1].carried > 5 * UNSEEN_BITS / 20
 
 

@@ -148,7 +148,7 @@ def test_shades_are_counted_from_their_bits_on() -> None:
     [
         ({"training": TrainConfig(val_frac=0.0)}, telling.TEXT, "nothing of its text was held out"),
         ({"progress": {"origin": {}}}, telling.TEXT, "nothing says where"),
-        ({"progress": {"origin": None}}, telling.TEXT, "resume file is damaged"),
+        ({"progress": {"origin": None}}, telling.TEXT, "nothing says where"),
         ({"progress": {"origin": {"texts": [""], "evil": 1}}}, telling.TEXT, "resume file is damaged"),
         ({"progress": {"origin": {"texts": ["/nothing/here"]}}}, telling.TEXT, "/nothing/here"),
         ({"corpus": {"name": "secret.txt", "digest": "d9"}}, telling.TEXT, "has changed since"),
@@ -248,7 +248,9 @@ def test_peaks_between_the_logged_iterations_are_drawn_with_the_line_where_they_
     norm = parsed.texts("desc")[2]
     assert norm == "1 of 500 iterations (0.2%) clipped at 5, the last by iteration 10; the largest was 11.2."
     assert "clipped at 5" in parsed.texts("text")
-    [chart] = [one.chart for one in charts.charts(collected(tmp_path / "novel-1").runs) if one.name == "Gradient norm"]
+    [chart] = [
+        drawn.chart for drawn in charts.charts(collected(tmp_path / "novel-1").runs) if drawn.name == "Gradient norm"
+    ]
     single, peaks = chart.lines
     assert (single.dashed, peaks.dashed) == (True, False)
     [clipped_at] = chart.thresholds
@@ -260,7 +262,7 @@ def test_peaks_between_the_logged_iterations_are_drawn_with_the_line_where_they_
 def test_runs_that_are_clipped_at_different_norms_have_a_line_each(tmp_path: Path) -> None:
     training = {clip: TrainConfig(iterations=500, val_frac=0.5, grad_clip=clip) for clip in (1.0, 0.5)}
     runs = [telling.run(tmp_path, f"at-{clip}", training=config) for clip, config in training.items()]
-    [chart] = [one.chart for one in charts.charts(collected(*runs).runs) if one.name == "Gradient norm"]
+    [chart] = [drawn.chart for drawn in charts.charts(collected(*runs).runs) if drawn.name == "Gradient norm"]
     assert [threshold.label for threshold in chart.thresholds] == ["clipped at 0.5", "clipped at 1"]
 
 
