@@ -50,9 +50,12 @@ def load(path: str | Path | Snapshot) -> Model:
     Raises:
         RunError: There is no such run, or it has no snapshot.
         CheckpointError: The file is no checkpoint, is damaged, or is too new.
+        TypeError: It is neither a path nor a Snapshot, such as another event of `train`.
     """
     if isinstance(path, Snapshot):
         return Model(Checkpoint(path.header, path.tensors))
+    if not isinstance(path, str | Path):
+        raise TypeError(f"a path or a Snapshot is loaded, not {type(path).__name__}")
     return Model(load_checkpoint(find_checkpoint(Path(path))))
 
 

@@ -315,3 +315,9 @@ def test_a_bar_shows_iterations_and_losses(tmp_path: Path, capfd: pytest.Capture
     rest = list(charrnn.train(source, resume=tmp_path / "one", progress=True))
     assert [event.iteration for event in rest if isinstance(event, Progress)] == list(range(13, 21))
     assert "20/20" in capfd.readouterr().err
+
+
+def test_what_is_no_model_cannot_be_loaded() -> None:
+    """A loop over a training leaves an event behind that is no Snapshot."""
+    with pytest.raises(TypeError, match="a path or a Snapshot is loaded, not Evaluated"):
+        charrnn.load(Evaluated(iteration=1, held_out_loss=1.0, train_loss=1.0))  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from charrnn.commands import verbs
+from charrnn.commands.help_text import Helped
 from charrnn.config import CHECKPOINT_DIR, synonyms
 from charrnn.errors import UsageError
 
@@ -35,13 +36,14 @@ _LETTERS = {
     "m": "model",
     "i": "iterations",
     "O": "output",
+    "o": "output",
     "c": "count",
 }
 _DASHES = "–—−‐‑‒―"  # that word processors and web pages make of the keyboard's
 _MOST_WORDS = 12  # of a name with blanks
 
 
-class Command(TyperCommand):
+class Command(Helped, TyperCommand):
     """A verb."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -59,7 +61,7 @@ class Command(TyperCommand):
             raise UsageError(f"{missing}: is missing.", f"Help: {line.path} --help") from None
 
 
-class Group(TyperGroup):
+class Group(Helped, TyperGroup):
     """A verb that has others below it."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -221,6 +223,8 @@ class ArgumentLine:
     def _short(self, word: str) -> list[str]:
         """An option of one letter and its value, be it attached: `-n20`."""
         letter, attached = word[:2], word[2:]
+        if attached:
+            self._refuse_file(word)
         name = word[1:].partition("=")[0].replace("_", "-")
         if len(name) > 1:
             self._refuse_long(word, name)
@@ -248,8 +252,15 @@ class ArgumentLine:
             separate = f"If {name[1:]} is the value of {word[:2]}, put a blank between them."
             raise UsageError(f"{typed}: one dash is for a single letter. Did you mean --{near[0]}?", separate)
 
+    @staticmethod
+    def _refuse_file(word: str) -> None:
+        """Raises UsageError for what is a file or a folder, and no option."""
+        if os.path.exists(word):
+            raise UsageError(f"{word}: a name that begins with a dash.", f"Write ./{word}")
+
     def _refuse(self, typed: str, name: str) -> NoReturn:
         """Raises UsageError for an option that there is not."""
+        self._refuse_file(typed)
         elsewhere = [
             (path, name if name in names else synonyms.setting_called(name, names))
             for path, verb in _verbs_below(self._root, "charrnn")

@@ -17,7 +17,7 @@ from charrnn.commands import completion
 from charrnn.commands.notes import tell
 from charrnn.config import Config, Option, Setting, parsing, settings_of
 from charrnn.config.option import setting_of
-from charrnn.config.training import PLACE, DeviceName
+from charrnn.config.training import PLACE, RUN, DeviceName
 
 CheckpointDir = Annotated[Path, typer.Option(help="Where runs are kept.", rich_help_panel=PLACE)]
 Device = Annotated[DeviceName, Option("What computes; auto is cuda where there is one.", panel=PLACE)]
@@ -76,6 +76,8 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
         elif kind is not Typed:
             parameters.append(_parameter(name, kind, parameter.default))
 
+    parameters.sort(key=lambda parameter: not _is_in_panel(parameter, RUN))  # what is asked for first comes first
+
     @functools.wraps(command)
     def parsed(context: typer.Context, **values: Any) -> None:
         typed = {
@@ -119,6 +121,11 @@ def was_typed(context: typer.Context, name: str) -> bool:
     """Whether a parameter was typed, be it as it would be anyway."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
+
+
+def _is_in_panel(parameter: inspect.Parameter, panel: str) -> bool:
+    """Whether an option is shown in a panel of the help."""
+    return any(getattr(part, "rich_help_panel", None) == panel for part in get_args(parameter.annotation))
 
 
 def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:

@@ -11,12 +11,9 @@ from charrnn.commands import later_states
 from charrnn.commands.completion import models
 from charrnn.commands.notes import report_skipped, tell
 from charrnn.commands.options import RUNS, CheckpointDir, TextLength, with_options
-from charrnn.commands.pages import unwritable, write_page
+from charrnn.commands.pages import check_replaceable, write_page
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
 from charrnn.errors import UsageError
-
-_LOOKED_AT = 4096  # bytes at the beginning of a file that say who made it
-
 
 _SAMPLING = SamplingConfig(length=300, seed=1)
 _PAGES = {".html": "-o", ".htm": "-o", ".png": "--png", ".svg": "--svg"}
@@ -55,7 +52,7 @@ def report(
     if len({path.resolve() for path in targets}) < len(targets):
         raise UsageError("--output, --png and --svg name one file twice.", "Give each a name of its own.")
     for path in targets:
-        _check(path)
+        check_replaceable(path)
     for path in paths or []:
         if path.suffix.lower() in _PAGES and not path.is_dir():
             raise UsageError(f"{path}: is no run. A page is named with {_PAGES[path.suffix.lower()]} {path}")
@@ -78,16 +75,3 @@ def report(
         tell(f"{path}, {size(len(content))}")
     later_states.tell_of_named(paths or [], checkpoint_dir)
     report_skipped(list(collected.problems))
-
-
-def _check(path: Path) -> None:
-    """Raises CharrnnError if something is there already that no report made."""
-    if not path.exists():
-        return
-    try:
-        with path.open("rb") as file:
-            ours = b"charrnn report" in file.read(_LOOKED_AT)
-    except OSError as error:
-        raise unwritable(path, error) from None
-    if not ours:
-        raise UsageError(f"{path}: is there already, and is no report.", "Choose another name, or remove it first.")

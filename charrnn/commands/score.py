@@ -22,7 +22,7 @@ from charrnn.commands.options import (
     use_threads,
     with_options,
 )
-from charrnn.commands.pages import write_page
+from charrnn.commands.pages import check_replaceable, write_page
 from charrnn.commands.score_lines import rank, refuse_beside_lines
 from charrnn.commands.score_paths import tell_apart
 from charrnn.commands.scored_text import ScoredText, of_each, scoring
@@ -81,6 +81,8 @@ def score(
     from charrnn.evaluation.scoring import most_surprising
     from charrnn.report.score_page import page
 
+    if html:
+        check_replaceable(html)
     models, typed = tell_apart(paths, checkpoint_dir, several=lines)
     text = ScoredText(typed, encoding, checkpoint_dir)
     problems: list[str] = []

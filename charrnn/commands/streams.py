@@ -53,7 +53,8 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
-    if os.environ.get("NO_COLOR"):  # Rich, which makes Typer's help, would leave out colours and not what is bold
+    # Rich, which makes Typer's help, would leave out colours and not what is bold, and takes a dumb terminal for wide.
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM", "").lower() in ("dumb", "unknown"):
         os.environ.setdefault("_TYPER_FORCE_DISABLE_TERMINAL", "1")
 
 

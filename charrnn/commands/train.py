@@ -30,9 +30,9 @@ def train(
     texts: Texts = None,
     source: SourceConfig,
     reading: ReadConfig,
-    start: StartConfig,
     model: ModelConfig,
     training: TrainConfig,
+    start: StartConfig,
     run: RunConfig,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
     device: Device = "auto",
@@ -41,7 +41,8 @@ def train(
 ) -> None:
     """Learn a text, keeping snapshots on the way.
 
-    Standard output shows the snapshots; Ctrl-C stops after the present iteration with everything kept. SIGUSR1 saves,
+    `charrnn train book.txt --time 10m` is a good beginning: it picks the network that learns most in ten minutes on
+    this machine. Ctrl-C stops after the present iteration with everything kept, and --resume goes on. SIGUSR1 saves,
     and training goes on.
     """
     lengths = [flag(name) for name in LENGTHS if name in typed]

@@ -23,6 +23,13 @@ _MEANT: Mapping[str, str] = {
     "charrnn --version": "version",
 }
 
+_ELSEWHERE = "A checkpoint is a safetensors file; docs/format.md has how it is read elsewhere."
+_ABSENT: Mapping[str, str] = {
+    "export": _ELSEWHERE,
+    "convert": _ELSEWHERE,
+    "serve": "There is no server; from Python: charrnn.load(RUN).generate(PROMPT)",
+}
+
 
 def meant(typed: str, path: str, spelled: str | None) -> str:
     """What was meant by a verb that there is not.
@@ -35,6 +42,8 @@ def meant(typed: str, path: str, spelled: str | None) -> str:
     Returns:
         A sentence; "" if nothing is like it.
     """
+    if typed.lower() in _ABSENT:
+        return _ABSENT[typed.lower()]
     if spelled is not None:
         return f"Did you mean {path} {spelled}?"
     if os.path.exists(typed) or os.path.exists(CHECKPOINT_DIR / typed):

@@ -76,10 +76,17 @@ def number(typed: str, kind: str = "a number") -> float:
     try:
         return float(typed)
     except ValueError:
-        hint = " Write it without commas." if re.fullmatch(r"[\d.]+(,[\d.]+)+", typed) else ""
+        hint = " Write it without commas." if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", typed) else ""
         if percent := re.fullmatch(r"(\d+\.?\d*) ?%", typed):
             hint = f" {typed} is {float(percent[1]) / 100:g}."
         raise ValueError(f"{kind} is needed.{hint}") from None
+
+
+def temperature(typed: str) -> float:
+    """`0.8`. Raises ValueError, which names the option of several."""
+    if re.fullmatch(r"[\d.]+(, ?[\d.]+)+", typed):
+        raise ValueError(f"a number is needed. For several write --temperatures {typed.replace(' ', '')}")
+    return number(typed)
 
 
 def names(typed: str) -> tuple[str, ...]:

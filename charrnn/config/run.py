@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from charrnn.config.network import NETWORK
 from charrnn.config.option import Config, Option, require
 from charrnn.config.snapshots import WATCHING
-from charrnn.config.training import LEARNING, PLACE
+from charrnn.config.training import RUN
 
 PresetName = Literal["auto", "quick", "small", "medium", "large"]
 
@@ -23,22 +22,22 @@ class StartConfig(Config):
         PresetName,
         Option(
             "Size of the network; auto goes by text, budget and machine. Options override what a preset chooses.",
-            panel=NETWORK,
+            panel=RUN,
         ),
     ] = "auto"
     max_epochs: Annotated[
-        float | None, Option("Epochs instead of --iterations: times to read the text.", panel=LEARNING, above=0)
+        float | None, Option("Epochs instead of --iterations: times to read the text.", panel=RUN, above=0)
     ] = None
     init_from: Annotated[
         Path | None,
         Option(
             "Fine-tune from these weights, matched by character; the network is the checkpoint's.",
-            panel=LEARNING,
+            panel=RUN,
             metavar="CHECKPOINT|RUN",
         ),
     ] = None
     embedding_from: Annotated[
-        Path | None, Option("Take only the embedding of a checkpoint.", panel=LEARNING, metavar="CHECKPOINT|RUN")
+        Path | None, Option("Take only the embedding of a checkpoint.", panel=RUN, metavar="CHECKPOINT|RUN")
     ] = None
 
     def __post_init__(self) -> None:
@@ -53,13 +52,13 @@ class StartConfig(Config):
 class RunConfig(Config):
     """Where a training is kept, and whether it goes on with an earlier one."""
 
-    name: Annotated[str | None, Option("Name of the run.", panel=PLACE, default="after the text, numbered")] = None
+    name: Annotated[str | None, Option("Name of the run.", panel=RUN, default="after the text, numbered")] = None
     resume: Annotated[
         Path | None,
         Option(
             "Go on with this run, exactly as if it had never stopped; to a new --iterations, --max-epochs or --time in "
             "all, if one is given.",
-            panel=PLACE,
+            panel=RUN,
             metavar="RUN",
         ),
     ] = None
@@ -68,7 +67,7 @@ class RunConfig(Config):
         Option(
             "Go on with the run of this --name if there is one, else begin it: for schedulers, which send the same "
             "command again.",
-            panel=PLACE,
+            panel=RUN,
             switch=True,
         ),
     ] = False

@@ -50,6 +50,7 @@ class SamplingConfig(Config):
             low=0,
             names=("--temperature", "-t"),
             default=f"{TEMPERATURE:g}",
+            parse=parsing.temperature,
         ),
     ] = None
     temperatures: Annotated[

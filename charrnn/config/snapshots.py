@@ -51,7 +51,7 @@ class SnapshotConfig(Config):
             "Retention: which snapshots stay once later ones are there; some of last:N, best (by held-out loss) and "
             "milestones (those of --snapshot-at), or all.",
             panel=WATCHING,
-            metavar="last:N,best,milestones",
+            metavar="RULE,...",
             parse=parsing.retention,
             default="all",
         ),

@@ -40,12 +40,12 @@ _NAMES: Mapping[str, str] = {
     "tied": "tie tie-weights weight-tying tied-weights tie-embeddings",
     "layer-norm": "layernorm",
     "val-frac": "val-split validation-split val-fraction valid-frac valid-split validation-frac val-size test-size "
-    "holdout",
+    "test-split test-frac test-fraction val-ratio test-ratio holdout held-out",
     "eval-every": "eval-interval eval-val-every eval-steps evaluate-every val-every validate-every eval-freq",
     "snapshot-every": "save-every checkpoint-every save-steps save-interval sample-every gen-epochs save-freq "
     "checkpoint-interval",
     "checkpoint-dir": "output-dir out-dir outdir save-dir work-dir workdir models-dir ckpt-dir checkpoint-path "
-    "runs-dir output out",
+    "runs-dir",
     "output": "out out-file outfile output-file html",
     "name": "run-name exp-name experiment experiment-name savefile checkpoint-name model-name wandb-run-name",
     "resume": "resume-from resume-from-checkpoint resume-training continue restore",
@@ -79,7 +79,9 @@ _ADVICE: Mapping[str, str] = {
     ),
     "decay-rate alpha": "RMSprop's is --beta2",
     "warmup-ratio": "write --warmup, in iterations",
-    "train-frac train-size train-split train-fraction": "write --val-frac, the share that is held out",
+    "train-frac train-size train-split train-fraction split split-ratio train-ratio": (
+        "write --val-frac, the share that is held out"
+    ),
     "early-stopping early-stop": "write --patience N",
     "eval-iters eval-batches": "the whole held-out text is measured; --val-max bounds it",
     "print-every log-interval log-every logging-steps log-freq verbose": (
@@ -111,7 +113,9 @@ _ADVICE: Mapping[str, str] = {
         "there is none; raise --temperature, or --top-p"
     ),
     "beam beams num-beams beam-size beam-width": "there is no beam search; --greedy, or a low --temperature",
-    "save save-to to-file output-file outfile out output": "write > FILE at the end",
+    "save save-to to-file output-file outfile out-file out output": (
+        "a text goes into a file with > FILE at the end, runs are kept in --checkpoint-dir"
+    ),
     "eos eos-token": "write --until '\\n'",
     "version": "write charrnn --version",
     "interactive stream": "text is shown as it is written",

@@ -17,6 +17,7 @@ ValAt = Literal["end", "spread"]
 
 WINDOWS = "Training windows"
 LEARNING = "Learning"
+RUN = "The run"
 PLACE = "Place and machine"
 
 
@@ -172,12 +173,12 @@ class OptimizerConfig(Config):
 class ScheduleConfig(Config):
     """How long, and with which learning rate at each iteration."""
 
-    iterations: Annotated[int, Option("Iterations: optimizer updates to make.", panel=LEARNING, low=1)] = 6000
+    iterations: Annotated[int, Option("Iterations: optimizer updates to make.", panel=RUN, low=1)] = 6000
     time: Annotated[
         float | None,
         Option(
             "Time budget instead of --iterations: 90s, 5m or 1h30m, measuring included.",
-            panel=LEARNING,
+            panel=RUN,
             above=0,
             metavar="TIME",
             parse=parsing.seconds,

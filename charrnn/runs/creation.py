@@ -14,6 +14,8 @@ def require_plain_name(name: str) -> None:
     """Raises RunError for a name that is no plain one, or would be hard to type."""
     if not name or Path(name).name != name or name in (".", ".."):
         raise RunError(f"--name {name!r}: must be a plain directory name.", "Use --checkpoint-dir for the place.")
+    if re.search(r":[0-9]+$", name):
+        raise RunError(f"--name {name!r}: ends as the number of a snapshot does.", "Choose a name without a colon.")
     if name.startswith("-") or not name.isprintable() or name != name.strip():
         raise RunError(
             f"--name {name!r}: begins with a dash, or has a blank at an end or a character that is not shown.",

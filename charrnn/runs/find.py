@@ -36,8 +36,9 @@ def list_runs(root: Path = CHECKPOINT_DIR) -> list[Run]:
     try:
         runs = [Run(path) for path in root.iterdir() if _is_run(path)]
     except OSError as error:
+        why = "" if isinstance(error, FileNotFoundError) else f" ({error.strerror})"
         raise RunError(
-            f"{root}: no runs here ({error.strerror}).",
+            f"{root}: no runs here{why}.",
             "Train one: charrnn train TEXT; or say where: --checkpoint-dir.",
         ) from None
     return sorted(runs, key=lambda run: (run.created, run.name), reverse=True)
@@ -76,8 +77,9 @@ def _no_run(where: Path, root: Path) -> RunError:
             return RunError(f"{where}: is a directory of runs.", f"Name one of them: {named}")
         return RunError(f"{where}: is a directory without any checkpoint.", "`charrnn runs` lists what is there.")
     names = [path.name for path in root.iterdir() if _is_run(path)] if root.is_dir() else []
-    near = difflib.get_close_matches(where.name, names, n=1)
-    hint = f"Did you mean {near[0]}? " if near else ""
+    by_folded = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(where.name.casefold(), by_folded, n=1)
+    hint = f"Did you mean {by_folded[near[0]]}? " if near else ""
     return RunError(f"{where}: no such run.", f"{hint}`charrnn runs` lists what is there.")
 
 

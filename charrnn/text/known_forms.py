@@ -91,22 +91,30 @@ class KnownForm:
         >>> KnownForm("It’s", (Replacement(2, 3, "'"),)).note("the prompt")
         "the prompt is read with ' for ’."
         """
-        parts = list[str]()
+        replaced = list[str]()
         pairs = Counter((self.typed[start:stop], text) for start, stop, text in self.replacements)
         for word in ("composed", "decomposed"):
             same = [
                 pair for pair in pairs if _canonical(*pair) and (len(pair[1]) <= len(pair[0])) == (word == "composed")
             ]
             if same:
-                parts.append(f"{word} characters ({few([text for _, text in same], 3)})")
+                replaced.append(f"{word} characters ({few([text for _, text in same], 3)})")
                 pairs = Counter({pair: count for pair, count in pairs.items() if pair not in same})
-        parts += [f"{_named(text)} for {_named(typed)}" for (typed, text), _ in pairs.most_common(_NOTED)]
+        told = [pair for pair, _ in pairs.most_common(_NOTED)]
+        replaced += [f"{_named(text)} for {_named(typed)}" for typed, text in told if text]
+        left_out = [_named(typed) for typed, text in told if not text]
         if len(pairs) > _NOTED:
-            parts.append(f"{len(pairs) - _NOTED} others")
+            (replaced if replaced else left_out).append(f"{len(pairs) - _NOTED} others")
+        groups = (("with", replaced), ("without", left_out))
+        parts = [f"{word} {_listed(group)}" for word, group in groups if group]
         if not parts:
             return None
-        listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-        return f"{name} is read with {listed}."
+        return f"{name} is read {' and '.join(parts)}."
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _canonical(typed: str, taken: str) -> bool:
@@ -117,7 +125,6 @@ def _canonical(typed: str, taken: str) -> bool:
 def _named(text: str) -> str:
     """A few characters as a sentence can have them."""
     names = {
-        "": "nothing",
         UNKNOWN: "the symbol of rare characters",
         " ": "a space",
         "\n": "a line end",

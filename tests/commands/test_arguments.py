@@ -21,6 +21,8 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.Ca
     monkeypatch.chdir(tmp_path)
     tiny.run(Path("checkpoints"), "novel-1", {10: 3.0})
     Path("novel.txt").write_text(tiny.TEXT * 40)
+    for name in ("-dash.txt", "-novel.txt"):
+        Path(name).write_text(tiny.TEXT)
     return CommandLine(monkeypatch, capfdbinary)
 
 
@@ -83,6 +85,15 @@ def test_an_option_is_no_value(line: CommandLine) -> None:
         ("sample novel-1 -n abc", "--length abc: a whole number is needed."),
         ("sample novel-1 -n 1.5", "--length 1.5: a whole number is needed."),
         ("sample novel-1 -t hot", "--temperature hot: a number is needed."),
+        ("sample novel-1 -t 0.5,0.9", "a number is needed. For several write --temperatures 0.5,0.9"),
+        ("sample novel-1 --top-p 0.5,0.9", "--top-p 0.5,0.9: a number is needed."),
+        ("sample novel-1 -o page.txt", "-o: no such option of charrnn sample. A text goes into a file with > FILE"),
+        ("score novel-1 novel.txt --output page.txt", "A text goes into a file with > FILE"),
+        ("train --split 0.9", "Write --val-frac, the share that is held out."),
+        ("serve", "There is no server"),
+        ("export", "A checkpoint is a safetensors file"),
+        ("train -novel.txt", "-novel.txt: a name that begins with a dash. Write ./-novel.txt"),
+        ("train -dash.txt", "-dash.txt: a name that begins with a dash. Write ./-dash.txt"),
         ("sample novel-1 --threads x", "--threads x: a whole number is needed."),
         ("sample novel-1 --threads 0", "--threads 0: at least 1."),
         ("train --iterations 1,000", "--iterations 1,000: a whole number is needed. Write it without commas."),
@@ -287,3 +298,11 @@ def test_a_word_that_is_too_long_for_a_name_is_answered_as_any_other(line: Comma
     for verb in ("sample", "compare", "report", "score"):
         said = line(verb, long, *(["novel.txt"] if verb == "score" else [])).stderr.decode()
         assert f"{long}: no such run." in said
+
+
+def test_a_run_is_found_by_a_name_in_another_case_and_never_named_like_a_snapshot(line: CommandLine) -> None:
+    assert b"Did you mean novel-1?" in line("sample", "NOVEL-1").stderr
+    assert (
+        b"--name 'novel-1:10': ends as the number of a snapshot does"
+        in line("train", "novel.txt", "--name", "novel-1:10").stderr
+    )

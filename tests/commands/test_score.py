@@ -410,3 +410,13 @@ def test_a_hostile_text_stays_text_on_the_page(tmp_path: Path, text: Path) -> No
     assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
     assert "unsafe" not in policy
     assert source.index("Content-Security-Policy") < source.index("<style>") < source.index("<body>")
+
+
+def test_a_page_replaces_a_page_and_nothing_else(root: Path, text: Path, tmp_path: Path) -> None:
+    """The text itself is soon named by mistake."""
+    before = text.read_bytes()
+    assert "is there already, and charrnn has not made it" in refused(UsageError, root / "austen", text, "--html", text)
+    assert text.read_bytes() == before
+    for _ in range(2):
+        invoke(root / "austen", text, "--html", tmp_path / "page.html")
+    assert b"charrnn score" in (tmp_path / "page.html").read_bytes()
