@@ -18,9 +18,10 @@ from charrnn.config import synonyms
 TARGET = Path(__file__).with_name("cli.md")
 _HEAD = """# The command line
 
-Made from the code by `make docs`. Options may be written with dashes or underscores; `--help` after any verb shows the
-same, but for the ranges and second names. Of the network, the training and the reading of texts, a setting's name with underscores is
-its name in the Python API, too. [Names of other programs](cli.md#names-of-other-programs) work as well.
+Made from the code by `make docs`. Options may be written with dashes or underscores; `--help` after any verb shows
+the same, but for the ranges and second names. Of the network, the training and the reading of texts, a setting's name
+with underscores is its name in the Python API, too. [Names of other programs](cli.md#names-of-other-programs) work as
+well.
 """
 _SYNONYMS = """## Names of other programs
 
