@@ -105,7 +105,7 @@ def too_little(corpus: Corpus, split: Split) -> Iterator[Finding]:
     """Next to nothing held out of documents, because one that is most of the text cannot be."""
     if corpus.boundaries is None or corpus.validation or not split.held_out:
         return
-    size = sum(span.size for span in corpus.without_boundaries(split.held_out))
+    size = corpus.characters_in(split.held_out)
     longest = int(np.diff(corpus.boundaries).max()) - 1
     if size < _FEW_HELD_OUT and size < _FEW_SHARE * corpus.characters and longest > corpus.characters / 2:
         yield Finding(

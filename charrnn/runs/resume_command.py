@@ -1,7 +1,9 @@
-"""The command that goes on with a run, whole, so that it can be pasted."""
+"""The commands that go on with a run, or from its weights, whole, so that they can be pasted."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from charrnn.errors import CheckpointError
@@ -29,6 +31,20 @@ def resume_command(run: Run, text: str | None = None, **settings: Any) -> str:
         settings["time"] = f"{settings['time']:g}s"
     words = ["charrnn train", text, "--resume", typed_path(run.path), as_typed(settings)]
     return " ".join(filter(None, words))
+
+
+def new_run_command(run: Path | None, texts: Sequence[str] = ()) -> str:
+    """What to type to train on from a run's weights, in a new run.
+
+    Args:
+        run: Where the run is; None: not known.
+        texts: What to train on; none: TEXT, to be named.
+
+    Returns:
+        `charrnn train TEXT --init-from checkpoints/novel-1`
+    """
+    named = [typed_path(Path(text)) for text in texts] or ["TEXT"]
+    return " ".join(["charrnn train", *named, "--init-from", typed_path(run) if run else "RUN"])
 
 
 def _findable(run: Run) -> bool:

@@ -10,7 +10,7 @@ from operator import itemgetter
 from rich.console import Console
 from rich.table import Table
 
-from charrnn.formatting import duration
+from charrnn.formatting import duration, plural
 from charrnn.terminal.console import open_table, plain, show_table
 from charrnn.text_check.check import TextSummary
 from charrnn.training.presets import Choice
@@ -43,10 +43,10 @@ def show_summary(out: Console, summary: TextSummary) -> None:
         facts["unknown"] = f"{summary.unknown:,} characters share the unknown symbol"
     if summary.baseline:
         base = summary.baseline
+        single = unit.removesuffix("s")
         facts["counting"] = (
-            f"{base.bits:.3f} bits per {unit.removesuffix('s')} held out, by {base.order}-grams (modified Kneser-Ney; "
-            f"counted in {base.trained_on:,}, measured on {base.measured_on:,}"
-            f" {unit if base.measured_on != 1 else unit.removesuffix('s')}). A network should get below."
+            f"{base.bits:.3f} bits per {single} held out, by {base.order}-grams (modified Kneser-Ney; counted in "
+            f"{base.trained_on:,}, measured on {plural(base.measured_on, single)}). A network should get below."
         )
     for name, fact in facts.items():
         table.add_row(plain(name, "bold"), plain(fact))

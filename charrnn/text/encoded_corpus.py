@@ -102,6 +102,10 @@ class Corpus:
                 if after > before + 1:
                     yield HeldOutSpan(before + 1, before + 1, after)
 
+    def characters_in(self, spans: Iterable[HeldOutSpan]) -> int:
+        """How many characters some spans have; boundaries are none."""
+        return sum(span.size for span in (spans if self.boundaries is None else self.without_boundaries(spans)))
+
     def joined(self, spans: Iterable[Sequence[int]], most: int | None = None) -> Ids:
         """The ids of spans (..., start, stop), one after another, (n,): the first `most` of them."""
         pieces, remaining = [self.ids[:0]], len(self) if most is None else most
@@ -163,15 +167,12 @@ class Corpus:
 
     def held_out_in_words(self, split: Split) -> str:
         """How much of which text a split holds out, and where."""
-        size = f"{split.held_out_size:,}"
+        size = f"{self.measured.characters_in(split.held_out):,}"
         if self.validation:
-            if self.validation.boundaries is not None:
-                size = f"{sum(span.size for span in self.validation.without_boundaries(split.held_out)):,}"
             return f"{size} of {self.validation.name}"
         if not split.held_out_size:
             return "none"
         if self.boundaries is not None:
-            size = f"{sum(span.size for span in self.without_boundaries(split.held_out)):,}"
             return f"{len(split.held_out):,} of {self.document_count:,} documents, in all {size},"
         if self.apart and len(self.documents) > 1:
             return f"the last of each, in all {size},"

@@ -13,11 +13,11 @@ from typing import Any, Self
 from charrnn.config import LENGTHS, ModelConfig, ReadConfig, SnapshotConfig, TrainConfig, settings_of
 from charrnn.config.option import flag
 from charrnn.errors import CheckpointError, CorpusError, UsageError
-from charrnn.formatting import as_typed, duration, few, typed_path
+from charrnn.formatting import as_typed, duration, few
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.lock import RunLock
-from charrnn.runs.resume_command import resume_command
+from charrnn.runs.resume_command import new_run_command, resume_command
 from charrnn.runs.run import Run
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import findable, path_or_stdin, place_of
@@ -58,7 +58,7 @@ class Resumption:
         if not run.resume_path.exists():
             raise CheckpointError(
                 f"{run.resume_path}: is missing; this run cannot be resumed, only sampled.",
-                f"Or train on from its weights, in a new run: {_new_run(run)}",
+                f"Or train on from its weights, in a new run: {new_run_command(run.path)}",
             )
         lock = RunLock(run, warn)
         try:
@@ -183,7 +183,7 @@ class Resumption:
             was = f" ({as_typed(kept)})" if kept else ""
             raise UsageError(
                 f"{', '.join(map(flag, differing))}: a resumed run keeps its settings{was}.",
-                f"Leave out what differs; or train on from its weights, in a new run: {_new_run(self.run)}",
+                f"Leave out what differs; or train on from its weights, in a new run: {new_run_command(self.run.path)}",
             )
 
     def _differs(self, part: str, name: str) -> bool:
@@ -274,8 +274,3 @@ class Resumption:
 
     def _named_again(self, text: str | None) -> str:
         return resume_command(self.run, text=text, **self.length)
-
-
-def _new_run(run: Run) -> str:
-    """What to type to train on from a run's weights."""
-    return f"charrnn train TEXT --init-from {typed_path(run.path)}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from charrnn.errors import CorpusError
-from charrnn.formatting import few, typed_path
+from charrnn.formatting import few
 from charrnn.runs.checkpoint import Checkpoint
+from charrnn.runs.resume_command import new_run_command
 from charrnn.text.corpus import Corpus
 
 DOCUMENTS_LISTED = 1000  # in a resume file, to say what differs
@@ -35,7 +34,7 @@ def _require_same_validation(checkpoint: Checkpoint, corpus: Corpus) -> None:
     if before.get("digest") != (present.digest if present else None):
         name = present.name if present else "none"
         if not before:
-            command = f"{_new_run_command(checkpoint, corpus)} --val-text FILE"
+            command = f"{_new_run(checkpoint, corpus)} --val-text FILE"
             raise CorpusError(
                 f"--val-text {name}: this run holds out a part of its own text.",
                 f"Leave it out; or train on with it in a new run: {command}",
@@ -64,12 +63,10 @@ def _another_text(checkpoint: Checkpoint, corpus: Corpus) -> CorpusError:
     return CorpusError(
         f"{corpus.name}: is not the text this run was trained on ({header.corpus['name']}, "
         f"{header.corpus['characters']:,} characters; now {len(corpus):,}): {what}.",
-        f"Restore it to resume; or train on with this one in a new run: {_new_run_command(checkpoint, corpus)}",
+        f"Restore it to resume; or train on with this one in a new run: {_new_run(checkpoint, corpus)}",
     )
 
 
-def _new_run_command(checkpoint: Checkpoint, corpus: Corpus) -> str:
+def _new_run(checkpoint: Checkpoint, corpus: Corpus) -> str:
     """What to type to train on with another text, from a run's weights."""
-    texts = [typed_path(Path(text)) for text in corpus.origin.get("texts", ["TEXT"])]
-    run = typed_path(checkpoint.path.parent) if checkpoint.path else "RUN"
-    return f"charrnn train {' '.join(texts)} --init-from {run}"
+    return new_run_command(checkpoint.path.parent if checkpoint.path else None, corpus.origin.get("texts", ()))

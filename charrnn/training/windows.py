@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
+from charrnn.formatting import plural
 
 Array = NDArray[Any]
 IGNORED = -100  # a target where there is nothing to predict; torch's cross-entropy skips it by default
@@ -146,8 +147,8 @@ class Streams:
             fits = [f"--batch-size {targets // seq_length}"] if targets >= seq_length else []
             fits += [f"--seq-length {targets // batch_size}"] if targets >= batch_size else []
             raise CorpusError(
-                f"the training text has {length:,} character{'s' * (length != 1)}, "
-                f"too few for {batch_size} stream{'s' * (batch_size != 1)} of {seq_length} "
+                f"the training text has {plural(length, 'character')}, "
+                f"too few for {plural(batch_size, 'stream')} of {seq_length} "
                 f"({batch_size * seq_length + 1:,} needed).",
                 f"At most {' or '.join(fits)} would fit." if fits else "Give a longer text.",
             )
