@@ -6,11 +6,13 @@ import copy
 import inspect
 import os
 import sys
+import textwrap
 from typing import Any
 
 from charrnn.terminal import output
 
 _USUAL, _LEAST = 80, 20  # columns
+_NARROW = 80  # of fewer Typer's tables have no room for the names of options, and cut them
 
 
 class Helped:
@@ -20,13 +22,16 @@ class Helped:
         """Write the help: without other programs' names of an option, nor the type of what takes no value."""
         from typer import rich_utils
 
-        rich_utils.MAX_WIDTH = _columns()
+        rich_utils.MAX_WIDTH = columns = _columns()
         shown: Any = copy.copy(self)
         shown.params = [_shown(parameter) for parameter in shown.get_params(ctx)]
         shown.add_help_option = False  # it is one of them
         shown.get_params = lambda _: shown.params
         paragraphs = inspect.cleandoc(shown.help or "").split("\n\n")
         shown.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        if columns < _NARROW:
+            formatter.write(_listed(shown, ctx, columns))
+            return
         try:
             super(Helped, shown).format_help(ctx, formatter)  # type: ignore[misc]
         except SystemExit:  # Rich's, where nobody reads any longer (`| head`)
@@ -43,6 +48,39 @@ def _shown(parameter: Any) -> Any:
     if parameter.is_flag:
         shown.display_type_rich = lambda ctx: None
     return shown
+
+
+def _listed(command: Any, context: Any, columns: int) -> str:
+    """The help without tables: what there is to type, and below it what it means."""
+    usage = " ".join(["Usage:", context.command_path, *command.collect_usage_pieces(context)])
+    lines = [*_filled(usage, columns), ""]
+    for paragraph in command.help.split("\n\n"):
+        lines += [*_filled(paragraph, columns), ""]
+    title = ""
+    for parameter in sorted(command.params, key=lambda parameter: not _is_argument(parameter)):
+        if (record := parameter.get_help_record(context)) is None:
+            continue
+        panel = parameter.rich_help_panel or ("Arguments" if _is_argument(parameter) else "Options")
+        if panel != title:
+            title = panel
+            lines += ["", f"{title}:"]
+        lines += [*_filled(record[0], columns, "  "), *_filled(record[1], columns, "      ")]
+    below = getattr(command, "commands", {})
+    lines += ["", "Commands:"] if below else []
+    for name, verb in below.items():
+        meaning = (verb.help or "").partition("\n\n")[0]
+        lines += [f"  {name}", *_filled(" ".join(meaning.split()), columns, "      ")]
+    return "\n".join(line for line, before in zip(lines, ["", *lines], strict=False) if line or before) + "\n"
+
+
+def _is_argument(parameter: Any) -> bool:
+    """Whether it has no name of an option before it."""
+    return bool(parameter.param_type_name == "argument")
+
+
+def _filled(text: str, columns: int, indent: str = "") -> list[str]:
+    """Lines that fit, broken between words."""
+    return textwrap.wrap(text, columns, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _columns() -> int:

@@ -32,10 +32,16 @@ def test_what_is_asked_for_first_comes_first(line: CommandLine) -> None:
     assert text.index("charrnn train book.txt --time 10m") < text.index("Arguments")
 
 
+@pytest.mark.parametrize("columns", ["30", "45", "79", "80", "120"])
 @pytest.mark.parametrize("verb", ["train", "sample", "compare", "report", "score", "runs", "corpora check"])
-def test_no_name_is_cut_and_a_switch_takes_nothing(line: CommandLine, verb: str) -> None:
+def test_no_name_is_cut_and_a_switch_takes_nothing(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch, verb: str, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
     text = shown(line, *verb.split())
     assert "…" not in text
+    assert "--checkpoint-dir" in text or verb == "corpora check"
+    assert max(map(len, text.splitlines())) <= int(columns)
     assert "<bool>" not in text
     assert "--primetext" not in text
 
