@@ -79,6 +79,13 @@ CASES: list[tuple[Course, float | None, str, dict[str, Any]]] = [
     ),
     (course("not learning", findings=(FINDING,)), None, "Look at the text first: the lines are in order. Try", {}),
     (course("not learning", finished=False), None, "Try going on with --resume", {}),
+    (  # neither repeats nor an order in the text keep a network from learning letters
+        course("not learning", findings=(FINDING,), gradient_peak=1234.5, gradient_usual=0.05),
+        None,
+        "Try a tenth of the learning rate",
+        {"learning_rate": 0.0014},
+    ),
+    (course("not learning", findings=(FINDING,), epochs=0.2), None, "Try training twice as long", {}),
     (course("not learning", epochs=0.2), None, "Try training twice as long: the text was read 0.2 times.", {}),
     (course("not learning"), 4.74, "Nothing else can be had from this text by counting either: n-grams take 4.740", {}),
     (course("not learning"), 2.2, "Try another learning rate, first a tenth", {"learning_rate": 0.0014}),
