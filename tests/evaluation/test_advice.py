@@ -83,7 +83,7 @@ CASES: list[tuple[Course, float | None, str, dict[str, Any]]] = [
         course("not learning", findings=(FINDING,), gradient_peak=1234.5, gradient_usual=0.05),
         None,
         "Try a tenth of the learning rate",
-        {"learning_rate": 0.0014},
+        {"learning_rate": 0.0014, "grad_clip": 1.0},
     ),
     (course("not learning", findings=(FINDING,), epochs=0.2), None, "Try training twice as long", {}),
     (course("not learning", epochs=0.2), None, "Try training twice as long: the text was read 0.2 times.", {}),
