@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from charrnn.config import CHECKPOINT_DIR, Config, settings_of
+from charrnn.config import CHECKPOINT_DIR, Config, HeldOutConfig, settings_of
 from charrnn.evaluation.advice import Advice
 from charrnn.formatting import as_typed, typed_path
 from charrnn.runs.header import Header
@@ -41,7 +41,8 @@ def next_command(run: Run, header: Header, advice: Advice) -> str | None:
         length: dict[str, Any] = {} if advice.iterations is None else {"iterations": advice.iterations}
         return resume_command(run, **length)
     if advice.checks_text:
-        return " ".join(["charrnn corpora check", *map(typed_path, map(Path, texts))]) if known else None
+        check = ["charrnn corpora check", *map(typed_path, map(Path, texts)), as_typed(_reading(header, origin))]
+        return " ".join(filter(None, check)) if known else None
     if not advice.changes:
         return None
     named = [typed_path(Path(text)) for text in texts] if known else ["TEXT"]
@@ -54,8 +55,7 @@ def next_command(run: Run, header: Header, advice: Advice) -> str | None:
 
 def _settings(run: Run, header: Header, origin: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a training that are not what they are where nothing is said."""
-    files = {name: value for name in ("glob",) if (value := origin.get(name)) is not None}
-    settings = files | dict(_said(header.reading)) | dict(_said(header.model)) | dict(_said(header.training))
+    settings = _reading(header, origin) | dict(_said(header.model)) | dict(_said(header.training))
     settings["iterations"] = header.training.iterations
     if path := header.began_from.get("path"):
         settings["init_from" if header.began_from.get("what") == "network" else "embedding_from"] = path
@@ -64,10 +64,21 @@ def _settings(run: Run, header: Header, origin: Mapping[str, Any]) -> dict[str, 
     return settings
 
 
+def _reading(header: Header, origin: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of how a text is read and what is held out of it."""
+    files = {name: value for name in ("glob",) if (value := origin.get(name)) is not None}
+    held_out = {setting.name for setting in settings_of(HeldOutConfig)}
+    return files | dict(_said(header.reading)) | {k: v for k, v in _said(header.training) if k in held_out}
+
+
 def _said(config: Config) -> Iterator[tuple[str, Any]]:
     """The settings of a config that must be said: what differs from its default, and what a preset would choose."""
     for setting in settings_of(type(config)):
         value, usual = getattr(config, setting.name), setting.option.usual
-        if setting.name in _OWN or value == (usual if setting.name in _WATCHING else setting.default):
+        if (
+            setting.option.hidden
+            or setting.name in _OWN
+            or value == (usual if setting.name in _WATCHING else setting.default)
+        ):
             continue
         yield setting.name, setting.typed(value)

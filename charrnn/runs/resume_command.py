@@ -33,18 +33,20 @@ def resume_command(run: Run, text: str | None = None, **settings: Any) -> str:
     return " ".join(filter(None, words))
 
 
-def new_run_command(run: Path | None, texts: Sequence[str] = ()) -> str:
+def new_run_command(run: Path | None, texts: Sequence[str] = (), **settings: Any) -> str:
     """What to type to train on from a run's weights, in a new run.
 
     Args:
         run: Where the run is; None: not known.
         texts: What to train on; none: TEXT, to be named.
+        settings: How it is read.
 
     Returns:
         `charrnn train TEXT --init-from checkpoints/novel-1`
     """
     named = [typed_path(Path(text)) for text in texts] or ["TEXT"]
-    return " ".join(["charrnn train", *named, "--init-from", typed_path(run) if run else "RUN"])
+    words = ["charrnn train", *named, as_typed(settings), "--init-from", typed_path(run) if run else "RUN"]
+    return " ".join(filter(None, words))
 
 
 def _findable(run: Run) -> bool:

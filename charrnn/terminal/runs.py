@@ -54,7 +54,7 @@ def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
         "seen": f"{facts['characters']:,} {unit.many}",
         "train": f"{loss(facts[unit.key('train')])} {unit.bits_per}",
         "held out": f"{loss(facts[unit.key('held_out')])} {unit.bits_per}",
-        "corpus": _pairs(facts["corpus"]),
+        "corpus": _pairs({unit.many if name == "characters" else name: fact for name, fact in facts["corpus"].items()}),
         "reading": _pairs(facts["reading"]),
         **({"began from": _pairs(facts["began_from"])} if facts["began_from"] else {}),
         "vocabulary": "all 256 bytes"

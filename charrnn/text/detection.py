@@ -71,7 +71,8 @@ class Guess:
         name = self.likely[0]
         if self.safe:
             return f"It looks like {name}: use --encoding {name}, or auto, which finds out for each file."
-        return f"It may be {' or '.join(self.likely[:3])}: look at it, and name it with --encoding."
+        named = f"It may be {' or '.join(self.likely[:3])}: look at it, and name it with --encoding; "
+        return named + "beside files in UTF-8, convert it: iconv -f ENCODING -t UTF-8 OLD > NEW"
 
 
 def byte_order_mark(head: bytes) -> tuple[bytes, str]:
@@ -151,8 +152,19 @@ def guess_wide(head: bytes) -> str | None:
             return encoding
     even, odd = head[::2].count(0), head[1::2].count(0)
     if max(even, odd) * 5 >= len(head) and min(even, odd) * 10 <= max(even, odd):
-        return "utf-16-le" if odd > even else "utf-16-be"
+        encoding = "utf-16-le" if odd > even else "utf-16-be"
+        return encoding if _is_text(head, encoding) else None
     return next((name for name in ("utf-16-le", "utf-16-be") if even + odd and _is_one_script(head, name)), None)
+
+
+def _is_text(head: bytes, encoding: str) -> bool:
+    """Whether bytes are characters of an encoding, and of those hardly any that no text needs."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError:
+        return False
+    odd = sum(unicodedata.category(c) in ("Cc", "Cn", "Co", "Cs") for c in text if c not in "\t\n\r\f\v\x1b")
+    return odd * 100 <= len(text)
 
 
 def _is_one_script(head: bytes, encoding: str) -> bool:
@@ -160,12 +172,9 @@ def _is_one_script(head: bytes, encoding: str) -> bool:
 
     East Asian text must have punctuation or kana: pairs of ASCII characters are ideographs, too.
     """
-    try:
-        text = codecs.getincrementaldecoder(encoding)().decode(head)
-    except UnicodeDecodeError:
+    if not _is_text(head, encoding):
         return False
-    if any(unicodedata.category(c) in ("Cc", "Cn", "Co", "Cs") for c in text if c not in "\t\n\r\f"):
-        return False
+    text = codecs.getincrementaldecoder(encoding)().decode(head)
     blocks = Counter(ord(character) >> 8 for character in text if character > "\xff" and ord(character) >> 8 != 0x20)
     beyond, signs = blocks.total(), blocks[0x30] + blocks[0xFF]
     ideographs = signs + sum(blocks[block] for block in range(0x4E, 0xA0))

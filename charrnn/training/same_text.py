@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from charrnn.config import ReadConfig, settings_of
 from charrnn.errors import CorpusError
 from charrnn.formatting import few
 from charrnn.runs.checkpoint import Checkpoint
@@ -62,11 +63,20 @@ def _another_text(checkpoint: Checkpoint, corpus: Corpus) -> CorpusError:
     what = "; ".join(changes) or "its documents are read or joined in another way"
     return CorpusError(
         f"{corpus.name}: is not the text this run was trained on ({header.corpus['name']}, "
-        f"{header.corpus['characters']:,} characters; now {len(corpus):,}): {what}.",
+        f"{header.corpus['characters']:,} characters; now {corpus.characters:,}): {what}.",
         f"Restore it to resume; or train on with this one in a new run: {_new_run(checkpoint, corpus)}",
     )
 
 
 def _new_run(checkpoint: Checkpoint, corpus: Corpus) -> str:
-    """What to type to train on with another text, from a run's weights."""
-    return new_run_command(checkpoint.path.parent if checkpoint.path else None, corpus.origin.get("texts", ()))
+    """What to type to train on with another text, read in the same way, from a run's weights."""
+    reading = checkpoint.header.reading
+    read_as = {
+        setting.name: setting.typed(getattr(reading, setting.name))
+        for setting in settings_of(ReadConfig)
+        if not setting.option.hidden and getattr(reading, setting.name) != setting.default
+    }
+    if corpus.origin.get("glob") is not None:
+        read_as["glob"] = corpus.origin["glob"]
+    run = checkpoint.path.parent if checkpoint.path else None
+    return new_run_command(run, corpus.origin.get("texts", ()), **read_as)

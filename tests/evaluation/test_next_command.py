@@ -106,3 +106,13 @@ def test_a_prime_is_what_it_was_when_the_command_is_pasted(tmp_path: Path, prime
         settings = {setting.flag: setting for setting in (*settings_of(TrainConfig), *settings_of(ReadConfig))}
         read = {name: settings[name].read(typed[typed.index(name) + 1]) for name in ("--sample-prime", "--separator")}
         assert read == {"--sample-prime": prime, "--separator": "\\\n"}
+
+
+def test_a_text_is_looked_over_as_it_was_read_and_held_out(tmp_path: Path) -> None:
+    reading = ReadConfig(documents=True, document_separator="\n\n", boundary=False)
+    training = TrainConfig(val_at="spread", val_text="own.txt", iterations=70).completed()
+    run = a_run(tmp_path, {"texts": ["/a"], "glob": "*.md"}, reading=reading, training=training)
+    said = words(run, Advice(sentence="", checks_text=True))
+    assert said[:4] == ["charrnn", "corpora", "check", "/a"]
+    separator = ["--documents", "--document-separator", r"\n\n"]
+    assert said[4:] == ["--glob", "*.md", *separator, "--val-at", "spread", "--val-text", "own.txt"]

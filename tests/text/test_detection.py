@@ -162,3 +162,19 @@ def test_text_with_a_nul_in_it_is_no_utf16(slip: str) -> None:
         data = f"{text}{slip}{text}".encode()
         assert detection.guess_wide(data) is None
         assert detection.guess_wide(b"x" + data) is None
+
+
+@pytest.mark.parametrize("data", [b"\0\1\2\3" * 20, bytes(range(256)) * 4, b"\0\0\1\0" * 100, b"\0\x80" * 200])
+def test_numbers_are_no_utf16(tmp_path: Path, data: bytes) -> None:
+    assert detection.guess_wide(data) is None
+    (tmp_path / "b.txt").write_text("some text\n" * 200)
+    write(tmp_path / "a.txt", data)
+    with pytest.raises(CorpusError, match=r"a\.txt: is n"):
+        corpus.read(tmp_path)
+
+
+def test_parts_of_a_file_are_not_converted_as_a_whole(tmp_path: Path) -> None:
+    data = ("forêt été " * 300).encode() + ("forêt été " * 300).encode("cp1252")
+    with pytest.raises(CorpusError, match="UTF-8 in parts") as raised:
+        corpus.read(write(tmp_path / "a.txt", data))
+    assert "iconv" not in sources.without_reading_options(raised.value).advice

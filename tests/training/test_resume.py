@@ -346,6 +346,20 @@ def test_a_resumed_run_must_read_as_before(tmp_path: Path) -> None:
         resumed(point, corpus.read(path), device="cpu")
 
 
+def test_to_train_on_with_another_text_it_is_read_in_the_same_way(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\ntwo\nthree four five six\n" * 40, "utf-8")
+    config = ReadConfig(documents=True, document_separator="\n", lowercase=True)
+    first = Trainer(corpus.read(tmp_path / "a.txt", config), MODEL_CONFIG, TRAIN_CONFIG, device="cpu")
+    point = stored(tmp_path / "r.safetensors", resume_point(first))
+    (tmp_path / "a.txt").write_text("one\ntwo\nthree four five six\n" * 41, "utf-8")
+    with pytest.raises(CorpusError) as raised:
+        resumed(point, corpus.read(tmp_path / "a.txt", config), device="cpu")
+    assert f"({first.corpus.name}, 1,000 characters; now 1,025)" in raised.value.what
+    command = raised.value.advice.split("new run: ")[1]
+    assert command.startswith(f"charrnn train {tmp_path / 'a.txt'} --documents --document-separator '\\n' --lowercase")
+    assert command.endswith(f"--init-from {tmp_path}")
+
+
 @pytest.mark.parametrize("settings", [{"val_at": "spread"}, {"val_text": "v.txt"}], ids=["spread", "val-text"])
 def test_a_held_out_part_elsewhere_is_followed_and_resumed(tmp_path: Path, settings: dict[str, Any]) -> None:
     (tmp_path / "t.txt").write_text(TEXT, "utf-8")
