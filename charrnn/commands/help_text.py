@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import inspect
-import os
 import sys
 import textwrap
 from typing import Any
 
 from charrnn.terminal import output
 
-_USUAL, _LEAST = 80, 20  # columns
+_LEAST = 20  # columns
 _NARROW = 80  # of fewer Typer's tables have no room for the names of options, and cut them
 
 
@@ -85,6 +84,4 @@ def _filled(text: str, columns: int, indent: str = "") -> list[str]:
 
 def _columns() -> int:
     """Those of the terminal; those of $COLUMNS if it has any; of a file or pipe the usual ones."""
-    named = os.environ.get("COLUMNS", "")
-    usual = int(named) if named.isdecimal() and int(named) else _USUAL
-    return max(_LEAST, output.width(sys.stdout) or usual)
+    return max(_LEAST, output.width(sys.stdout) or output.named_width() or output.USUAL_WIDTH)

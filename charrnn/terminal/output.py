@@ -10,7 +10,7 @@ from typing import IO
 Styled = tuple[str, str]  # a text, and the parameters of SGR ("1;4") that a terminal shows it with, or ""
 
 BOLD, UNDERLINED = "1", "4"  # SGR
-_USUAL = 80  # columns of a terminal that does not say how many it has
+USUAL_WIDTH = 80  # columns of a terminal that does not say how many it has
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
@@ -35,11 +35,17 @@ def width(stream: IO[str] | None) -> int | None:
     """The columns of the terminal that a stream is, or as $COLUMNS says; None for a file or pipe: it has no width."""
     if stream is None or not is_terminal(stream):
         return None
-    if (named := os.environ.get("COLUMNS", "")).isdecimal() and int(named):
-        return int(named)
+    if named := named_width():
+        return named
     with contextlib.suppress(OSError, ValueError):
-        return os.get_terminal_size(stream.fileno()).columns or _USUAL
-    return _USUAL
+        return os.get_terminal_size(stream.fileno()).columns or USUAL_WIDTH
+    return USUAL_WIDTH
+
+
+def named_width() -> int | None:
+    """The columns that $COLUMNS names; None where it names none."""
+    named = os.environ.get("COLUMNS", "")
+    return int(named) or None if named.isdecimal() else None
 
 
 def styled(pieces: Iterable[Styled]) -> str:

@@ -268,7 +268,7 @@ class Display:
                 self._say(label + sentence)
                 label = " " * _LABEL
             if judged.command:
-                command = folded_command(judged.command, (output.width(sys.stderr) or 80) - _LABEL)
+                command = folded_command(judged.command, (output.width(sys.stderr) or output.USUAL_WIDTH) - _LABEL)
                 self._say(textwrap.indent(command, " " * _LABEL), copied=True)
 
     def close(self) -> None:
