@@ -11,6 +11,7 @@ import sys
 from typing import Any, TextIO
 
 from charrnn.errors import CharrnnError
+from charrnn.terminal import output
 
 
 class _Output(io.FileIO):
@@ -54,7 +55,7 @@ def prepare() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
     # Rich, which makes Typer's help, would leave out colours and not what is bold, and takes a dumb terminal for wide.
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM", "").lower() in ("dumb", "unknown"):
+    if output.refuses_styles():
         os.environ.setdefault("_TYPER_FORCE_DISABLE_TERMINAL", "1")
 
 

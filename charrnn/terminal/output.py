@@ -23,7 +23,12 @@ def is_terminal(stream: IO[str] | None) -> bool:
 
 def is_plain(stream: IO[str] | None) -> bool:
     """Whether nothing but text may be written: no terminal, a dumb one, or NO_COLOR."""
-    return not is_terminal(stream) or bool(os.environ.get("NO_COLOR")) or _is_dumb()
+    return not is_terminal(stream) or refuses_styles()
+
+
+def refuses_styles() -> bool:
+    """Whether no terminal may have escape sequences: NO_COLOR is set, or it is a dumb one."""
+    return bool(os.environ.get("NO_COLOR")) or _is_dumb()
 
 
 def is_moving(stream: IO[str] | None) -> bool:
