@@ -48,7 +48,7 @@ def stopping_on_signals() -> Iterator[list[int]]:
 
 @contextmanager
 def saving_on_signal() -> Iterator[Callable[[], bool]]:
-    """SIGUSR1 asks for the resume file to be replaced, where there is such a signal. Afterwards it does nothing.
+    """SIGUSR1 asks for the resume file to be replaced, where there is such a signal. Afterwards it is ignored.
 
     By default it would end the process: one that comes when all is saved must not change how a training has ended.
 
@@ -69,4 +69,4 @@ def saving_on_signal() -> Iterator[Callable[[], bool]]:
     try:
         yield asked
     finally:
-        signal.signal(signal.SIGUSR1, before if before != signal.SIG_DFL else lambda number, frame: None)
+        signal.signal(signal.SIGUSR1, before if before != signal.SIG_DFL else signal.SIG_IGN)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from charrnn.evaluation.course import NOISE, Course, Outcome
+from charrnn.evaluation.course import FALL, LETTERS, MEASURED, NOISE, Course, Outcome
 from charrnn.formatting import plural
 
 SMALL_GAP = 0.1  # between training and held-out text, below which nothing much is learnt by heart
@@ -133,6 +133,12 @@ def _another_rate(course: Course, _: Ngrams) -> Advice:
     )
 
 
+def _higher_rate(course: Course, _: Ngrams) -> Advice:
+    changes = {} if course.rate is None else {"learning_rate": float(f"{course.rate * 10:.2g}")}
+    fell = amount(course.points[0].held_out - course.last.held_out)
+    return Advice(sentence=f"Try ten times the learning rate: the loss fell by {fell} bits in all.", changes=changes)
+
+
 def _go_on(course: Course, _: Ngrams) -> Advice:
     return Advice(sentence="Try going on with --resume: it has not been trained to its end.", resumed=True)
 
@@ -234,6 +240,17 @@ def _has_exploded(course: Course, _: Ngrams) -> bool:
     return course.explosion is not None or _gradient_rose(course) or course.clipped_share > CLIPPED
 
 
+def _has_hardly_moved(course: Course, _: Ngrams) -> bool:
+    """Whether a network is still at the chance with which it began, where letter frequencies are better than that."""
+    if course.uniform is None or course.letters is None or course.uniform - course.letters <= FALL:
+        return False
+    return (
+        course.best.held_out > LETTERS * course.uniform
+        and len(course.points) >= MEASURED
+        and course.points[0].held_out - course.last.held_out <= FALL
+    )
+
+
 def _counting_is_no_better(course: Course, ngrams: Ngrams) -> bool:
     """Whether the best n-gram model, too, only knows letter frequencies."""
     counted = ngrams()
@@ -269,6 +286,7 @@ _RULES: tuple[_Rule, ...] = (
     ("unstable", _always, _after_jump),
     ("not learning", _has_exploded, _after_dead_units),
     ("not learning", _unfinished, _go_on),
+    ("not learning", _has_hardly_moved, _higher_rate),
     ("not learning", lambda course, _: course.fall > NOISE or course.epochs < 1, _read_more),
     ("not learning", _has_findings, _look_at_text),
     ("not learning", _counting_is_no_better, _nothing_to_learn),

@@ -16,7 +16,7 @@ from charrnn.evaluation.bootstrap import Difference, paired_difference
 from charrnn.evaluation.byte_form import ByteForm
 from charrnn.evaluation.ngrams import Baseline, kneser_ney
 from charrnn.evaluation.scoring import ShareCallback, score
-from charrnn.evaluation.unseen import Reader, first_of, unseen_text
+from charrnn.evaluation.unseen import Reader, first_of, same_places, unseen_text
 from charrnn.formatting import BYTE, CHARACTER, Unit, common_unit
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
@@ -157,7 +157,7 @@ def _readers(paths: Sequence[Path], text: str | None, read: Read, load: Callable
 def _holds_out_like(text: TrainingText, other: TrainingText) -> bool:
     """Whether a model was trained on the very text, and the same of it is held out as by another."""
     alike = text.corpus.config == other.corpus.config or text.corpus.documents == other.corpus.documents
-    same_ids = text.corpus.vocabulary == other.corpus.vocabulary and text.corpus.digest == other.corpus.digest
+    same_ids = text.corpus.vocabulary == other.corpus.vocabulary and same_places(text.corpus, other.corpus)
     return text.same and other.same and alike and same_ids and text.split == other.split
 
 

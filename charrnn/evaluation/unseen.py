@@ -7,7 +7,7 @@ which it has grown; or on some of its documents. Positions are ids of the text a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ def unseen_text(readers: Sequence[Reader], length: int, read: Read) -> UnseenTex
         what = "was trained on" if len(readers) == 1 else "or another of these models was trained on"
         raise CorpusError(
             f"{corpus.name}: nothing of it is left to be measured, all of it is what one {what}.",
-            "Name a text that none of them was trained on: --text",
+            "Name a text that none of them was trained on: --text FILE",
         )
     return UnseenText(corpus, tuple(chosen), held_out=chosen != _first(spans, length), forms=forms)
 
@@ -136,9 +136,9 @@ def _seen(
     if own.same and form is not None:
         return form.spans(corpus, own.split.training)
     if own.same:
-        return list(own.split.training) if _same_places(own.corpus, corpus) else (own.corpus, own.split.training)
+        return list(own.split.training) if same_places(own.corpus, corpus) else (own.corpus, own.split.training)
     earlier = _earlier(own.corpus, header)
-    if earlier and (form is not None or _same_places(own.corpus, corpus)):
+    if earlier and (form is not None or same_places(own.corpus, corpus)):
         begin, trained = earlier
         spans = [Span(begin + span.start, begin + span.stop) for span in trained]
         return form.spans(corpus, spans) if form is not None else spans
@@ -163,8 +163,8 @@ def _seen(
     return []
 
 
-def _same_places(first: Corpus, second: Corpus) -> bool:
-    """Whether positions in two readings of one text are the same."""
+def same_places(first: Corpus, second: Corpus) -> bool:
+    """Whether positions in two readings of one text are the same: nothing is shuffled, or all in one way."""
     layouts = [
         (
             corpus.digest,
@@ -236,7 +236,12 @@ def _of_documents(header: Header, stored: Sequence[Any], common: Sequence[Docume
 def _looked_up(
     corpus: Corpus, spans: Iterable[HeldOutSpan], sources: Sequence[tuple[Corpus, Sequence[Span]]]
 ) -> Iterable[HeldOutSpan]:
-    """Spans without what other texts have word for word, a piece at a time."""
+    """Spans without what other texts have word for word, a piece at a time; of lines in another order, line by line."""
+    lines = set[str]()
+    for source, trained in sources:
+        if _is_reordered(corpus) or _is_reordered(source):
+            for start, stop in trained:
+                lines.update(source.vocabulary.decode(source.ids[start:stop]).split("\n"))
     for span in spans:
         for begin in range(span.start, span.stop, _PIECE):
             end = min(span.stop, begin + _PIECE)
@@ -245,14 +250,33 @@ def _looked_up(
                 offsets = np.cumsum([0, *(len(character.encode("utf-8", "surrogateescape")) for character in text)])
             else:
                 offsets = np.arange(len(text) + 1)
-            seen = [
-                Span(begin + int(offsets[start]), begin + int(offsets[stop]))
+            found = [
+                stretch
                 for source, trained in sources
-                for start, stop in novelty.find([text], source, trained, _VERBATIM)[0].stretches
+                for stretch in novelty.find([text], source, trained, _VERBATIM)[0].stretches
             ]
+            found += _lines_among(text, lines) if lines else []
+            seen = [Span(begin + int(offsets[start]), begin + int(offsets[stop])) for start, stop in found]
             whole = not seen and begin == span.start and end == span.stop
             pieces = [span] if whole else without([HeldOutSpan(span.context, begin, end)], seen)
-            yield from (piece for piece in pieces if whole or piece.size >= _FRAGMENT)
+            least = 1 if lines else _FRAGMENT
+            yield from (piece for piece in pieces if whole or piece.size >= least)
+
+
+def _is_reordered(corpus: Corpus) -> bool:
+    """Whether its lines may stand elsewhere than in the file, or without those around them."""
+    return corpus.config.shuffle != "none" or corpus.apart
+
+
+def _lines_among(text: str, lines: Container[str]) -> Iterator[tuple[int, int]]:
+    """Where the lines of a text are (start, stop) that are among others, each with the blank lines after it."""
+    start, known = 0, False
+    for line in text.split("\n"):
+        stop = min(len(text), start + len(line) + 1)
+        known = line in lines if line.strip() else known
+        if known and start < stop:
+            yield start, stop
+        start = stop
 
 
 def _first(spans: Iterable[HeldOutSpan], length: int) -> list[HeldOutSpan]:

@@ -75,7 +75,9 @@ def judge(course: Course, ngrams: Ngrams = lambda: None) -> Verdict:
             sentences.append(f"Iteration {best.iteration:,} had {best.held_out:.3f}, but no snapshot of it was kept.")
         if course.unlearnt is not None:
             what = "chance" if course.letters is None else "letter frequencies"
-            sentences.append(f"That is no better than {what}: {course.unlearnt:.3f} bits.")
+            said = use is not None and not course.explosion  # what the loss was
+            loss = "That" if said else f"The lowest, {_exact(best.held_out)} bits at iteration {best.iteration:,},"
+            sentences.append(f"{loss} is no better than {what}: {course.unlearnt:.3f} bits.")
         elif course.gap is not None and course.outcome not in ("diverged", "solved"):
             sentences.append(_gap(course.gap))
         if counted and counted[0] is not None:

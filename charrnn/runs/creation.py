@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from charrnn.errors import RunError
+from charrnn.runs.lock import LOCK
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import Run
 
@@ -34,6 +35,17 @@ def _taken(run: Run) -> RunError:
     return RunError(f"{run.path}: this run exists.", f"Go on with it: {resume_command(run)}; or choose another --name.")
 
 
+def _is_blank(directory: Path) -> bool:
+    """Whether nothing is in it but what a training leaves that ended before its first save: empty files of its own."""
+    try:
+        return all(
+            path.name in ("metrics.jsonl", LOCK) and (path.name == LOCK or path.stat().st_size == 0)
+            for path in directory.iterdir()
+        )
+    except OSError:  # no directory
+        return False
+
+
 def create_run(root: Path, name: str | None, stem: str, *, unfinished: bool = False) -> Run:
     """Make a new run directory and prove it can be written, before the first iteration.
 
@@ -41,7 +53,8 @@ def create_run(root: Path, name: str | None, stem: str, *, unfinished: bool = Fa
         root: The directory of runs, made if it is not there.
         name: What to call the run; None calls it after the text, with the first free number.
         stem: What the text is called.
-        unfinished: Whether a directory of this name will do if a training was to begin there and kept nothing.
+        unfinished: Whether a directory of this name will do in which no training has kept anything, whatever else is in
+            it. One with nothing but what a training leaves that ended before its first save will do in any case.
 
     Returns:
         The new run.
@@ -61,7 +74,7 @@ def create_run(root: Path, name: str | None, stem: str, *, unfinished: bool = Fa
                 path.mkdir()
                 break
             except FileExistsError:
-                if name is not None and unfinished and not Run(path).begun:
+                if name is not None and (unfinished or _is_blank(path)) and not Run(path).begun:
                     break
                 if name is not None:
                     raise _taken(Run(path)) from None

@@ -58,7 +58,8 @@ class RunLock:
         if descriptor is None:
             return
         if os.name == "posix":  # while nobody else can have it: who has opened it by now will see that it is gone
-            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # its directory may have gone, or be read-only by now
+                self._path.unlink()
         os.close(descriptor)
         if os.name != "posix":  # an open file cannot be removed
             with contextlib.suppress(OSError):

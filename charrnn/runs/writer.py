@@ -103,6 +103,7 @@ class RunWriter:
     def _attempt(self, path: Path, write: Callable[[], object]) -> bool:
         """Whether a file could be written. The first failure of several in a row is told, of snapshots as of one."""
         try:
+            self._restore_directory()
             write()
         except CharrnnError as error:
             if not self._told_of(path):
@@ -111,6 +112,13 @@ class RunWriter:
             return False
         self._failures.pop(path, None)
         return True
+
+    def _restore_directory(self) -> None:
+        """Make the run's directory anew where it was removed or moved away: what is still to come is worth keeping."""
+        with contextlib.suppress(OSError):
+            if not self.run.path.exists():
+                self.run.path.mkdir(parents=True)
+                self._warn(f"{self.run.path}: was removed; it is made anew, with what is trained from here on.")
 
     def _told_of(self, path: Path) -> bool:
         """Whether a reader knows that this cannot be written: one snapshot stands for all that wait to be."""

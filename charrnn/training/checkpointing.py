@@ -10,6 +10,7 @@ from typing import Any
 
 from charrnn.errors import DivergedError
 from charrnn.runs import checkpoint
+from charrnn.runs.creation import require_new
 from charrnn.runs.lock import RunLock
 from charrnn.runs.run import Run
 from charrnn.runs.writer import RunWriter
@@ -48,12 +49,14 @@ def record(
         The events, as they come.
 
     Raises:
-        RunError: Another process trains this run.
+        RunError: Another process trains this run, or has begun it since its directory was made.
         CharrnnError: The first resume file cannot be written; or, at the end, the last of some file could not be.
     """
     writer = RunWriter(run, warn)
     new_snapshot = False
     with lock or RunLock(run, warn), _noting_divergence(trainer, writer):
+        if lock is None and trainer.iteration == 0 and run.resume_path.exists():
+            require_new(run)  # another process has begun it meanwhile
         if trainer.iteration == 0:  # from now on a killed run can always be resumed
             checkpoint.save(run.resume_path, *resume_point(trainer))
         saved_at = time.monotonic()
@@ -125,10 +128,11 @@ class _Recorder:
 
 def _last_snapshot(trainer: Trainer, writer: RunWriter) -> Iterator[Event]:
     """The snapshot of a training that was stopped. All that resuming needs is saved: another Ctrl-C leaves it out."""
+    evaluated_already = trainer.evaluator.latest_held_out_loss is not None
     try:
         snapshot = trainer.evaluator.snapshot()
         header = snapshot.header
-        if header.held_out_loss is not None:
+        if header.held_out_loss is not None and not evaluated_already:
             evaluated = Evaluated(header.iteration, header.held_out_loss, trainer.train_loss)
             writer.write_metrics(_evaluated(evaluated) | {"characters": trainer.characters})
         writer.write_snapshot(header, snapshot.tensors)

@@ -86,6 +86,13 @@ CASES: list[tuple[Course, float | None, str, dict[str, Any]]] = [
         {"learning_rate": 0.0014, "grad_clip": 1.0},
     ),
     (course("not learning", findings=(FINDING,), epochs=0.2), None, "Try training twice as long", {}),
+    (
+        course("not learning", epochs=0.2, uniform=4.7, letters=4.5),
+        None,
+        "Try ten times the learning rate: the loss fell by 0.00 bits in all.",
+        {"learning_rate": 0.14},
+    ),
+    (course("not learning", uniform=4.7, letters=4.7), 4.7, "Nothing else can be had from this text by counting", {}),
     (course("not learning", epochs=0.2), None, "Try training twice as long: the text was read 0.2 times.", {}),
     (course("not learning"), 4.74, "Nothing else can be had from this text by counting either: n-grams take 4.740", {}),
     (course("not learning"), 2.2, "Try another learning rate, first a tenth", {"learning_rate": 0.0014}),

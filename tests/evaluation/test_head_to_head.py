@@ -300,3 +300,34 @@ def test_nothing_is_left_to_be_measured(tmp_path: Path, text: Path) -> None:
     )
     with pytest.raises(CorpusError, match=r"nothing of it is left .* Name a text that none of them was trained on"):
         measure([none, some], str(text))
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        ReadConfig(shuffle="lines"),
+        ReadConfig(shuffle="lines", bytes=True),
+        ReadConfig(documents=True, document_separator="\n"),
+        ReadConfig(documents=True, document_separator="\n", bytes=True),
+    ],
+)
+def test_lines_in_another_order_are_known_by_their_words(tmp_path: Path, text: Path, reading: ReadConfig) -> None:
+    """Lines shorter than what tells where no position does: a model of shuffled lines was trained on most of them."""
+    short = "".join(f"Ship {n} took {n % 7}.\n" for n in range(400))
+    text.write_text(short, "utf-8")
+    plain = tiny.run_on(tmp_path, "plain", text) / "iteration-000010.safetensors"
+    other = tiny.run_on(tmp_path, "other", text, read=reading) / "iteration-000010.safetensors"
+    source = corpus.read(text, reading)
+    trained = "".join(
+        source.vocabulary.decode(source.ids[start:stop]) + "\n" for start, stop in source.split(0.25, 0).training
+    )
+    lines = set(trained.split("\n"))
+    unseen = [line for line in short[int(len(short) * 0.75) :].split("\n")[1:] if line and line not in lines]
+    found = measure([plain, other], str(text))
+    size = sum(len(line) + 1 for line in unseen)
+    assert found.held_out
+    # Less what is word for word the beginning of another line, and more of a line that is held out in part.
+    assert 0.9 * size <= found.characters <= size + 45
+    assert found.characters < 0.15 * len(short)
+    if not reading.bytes and reading.shuffle == "lines":
+        assert measure([other, plain], str(text)).characters == pytest.approx(found.characters, abs=45)

@@ -9,6 +9,7 @@ from helpers import tiny
 
 from charrnn.errors import RunError
 from charrnn.runs.creation import create_run, require_new
+from charrnn.runs.lock import LOCK
 from charrnn.runs.run import Run
 
 
@@ -18,8 +19,19 @@ def test_new_runs_get_the_first_free_number_and_a_readable_name(tmp_path: Path) 
     assert create_run(root, None, "War & Peace").name == "war-peace-2"
     assert create_run(root, None, "///").name == "run-1"
     assert create_run(root, "mine", "x").metrics_path.exists()
+
+
+def test_what_a_training_left_that_ended_before_its_first_save_is_no_run(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "mine", "x")
+    (run.path / LOCK).write_text("{}", "utf-8")  # killed
+    assert create_run(tmp_path, "mine", "x") == run
+    (run.path / "notes.txt").touch()  # a directory of someone else's
     with pytest.raises(RunError, match="exists"):
-        create_run(root, "mine", "x")
+        create_run(tmp_path, "mine", "x")
+    (run.path / "notes.txt").unlink()
+    run.append_metrics({"iteration": 10})
+    with pytest.raises(RunError, match="exists"):
+        create_run(tmp_path, "mine", "x")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,19 @@ def test_snapshots_that_cannot_be_written_are_told_once_and_few_are_named(tmp_pa
     run.snapshot_path(95).mkdir()
     writer.write_snapshot(tiny.header(iteration=95), kept.tensors)
     assert len(told) == 2  # anew
+
+
+def test_a_directory_that_was_removed_is_made_anew(tmp_path: Path) -> None:
+    kept = checkpoint.load(tiny.run(tmp_path, "other", {10: 3.0}) / "iteration-000010.safetensors")
+    run, told = Run(tiny.run(tmp_path, "one", {})), list[str]()
+    writer = RunWriter(run, told.append)
+    shutil.rmtree(run.path)
+    writer.write_metrics({"iteration": 10})
+    writer.write_snapshot(kept.header, kept.tensors)
+    writer.write_resume(kept.header, kept.tensors)
+    writer.close()
+    assert told == [f"{run.path}: was removed; it is made anew, with what is trained from here on."]
+    assert run.metrics() == [{"iteration": 10}]
+    assert {path.name for path in run.path.iterdir()} == {
+        *("iteration-000010.safetensors", "metrics.jsonl", "resume.safetensors", "samples.md"),
+    }

@@ -194,6 +194,17 @@ def test_a_run_is_locked_while_it_is_trained(tmp_path: Path) -> None:
     assert holder_of(run) is None
 
 
+def test_a_run_that_another_process_has_begun_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "run", "text")
+    events = record(make(), create_run(tmp_path, "run", "text"))
+    for _ in record(make(), run):
+        pass
+    kept = run.resume_path.read_bytes()
+    with pytest.raises(RunError, match="this run exists"):
+        next(events)
+    assert run.resume_path.read_bytes() == kept
+
+
 def stopped_at(iteration: int, path: Path) -> tuple[Run, list[Event]]:
     run, training = create_run(path, "run", "text"), make()
     events = list(record(training, run, stop=lambda: training.iteration >= iteration))
@@ -232,6 +243,13 @@ def test_a_stop_where_a_snapshot_was_due_keeps_it_once(tmp_path: Path) -> None:
     assert [type(event) for event in events[-3:]] == [Evaluated, Snapshot, Progress]
     assert [file.header.iteration for file in run.snapshots] == [4]
     assert [row["iteration"] for row in rows_of(run)] == [4]
+
+
+def test_a_stop_where_an_evaluation_was_due_is_measured_once(tmp_path: Path) -> None:
+    run, events = stopped_at(5, tmp_path)
+    assert [type(event) for event in events[-3:]] == [Evaluated, Snapshot, Progress]
+    assert [file.header.iteration for file in run.snapshots] == [4, 5]
+    assert [row["iteration"] for row in rows_of(run)] == [4, 5]
 
 
 def test_another_interrupt_leaves_the_snapshot_of_a_stop_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
