@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from charrnn.formatting import hex_bytes, one_line, visible
+from charrnn.formatting import folded_command, hex_bytes, one_line, quoted, visible, visible_line
 from charrnn.report import html
 
 NEEDED = "می\u200cخواهم \u200fשלום\u200e, \u061c٪ क\u094d\u200dष 👩\u200d👧 ❤\ufe0f co\u00adop"
@@ -39,3 +39,15 @@ def test_bytes_are_named_in_hexadecimal() -> None:
     text = b"caf\xc3\xa9 \x9b\n".decode("utf-8", "surrogateescape")
     assert hex_bytes(text) == "café \\x9b\n"
     assert one_line(text) == "café \\x9b\\n"
+
+
+def test_a_line_stays_one_line() -> None:
+    assert visible_line("a name\nof two lines\x1b") == "a name␊of two lines␛"
+
+
+def test_a_folded_command_has_the_words_of_the_command() -> None:
+    words = [quoted(text) for text in ("plain", "two words", "it's", "A\n'B' \\ C", "")]
+    command = " ".join(["charrnn", *words])
+    assert folded_command(command, 1000) == command
+    assert folded_command(command, 12).split(" \\\n  ") == ["charrnn", *words]
+    assert "\n" not in command

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from charrnn.config import ReadConfig
 from charrnn.text import corpus
+from charrnn.text.split import HeldOutSpan, without
 
 
 @pytest.mark.parametrize(("val_frac", "begins"), [(0.0, 1000), (0.1, 900), (0.25, 750), (0.999, 1)])
@@ -47,3 +48,18 @@ def test_passages_of_any_text(size: int, val_frac: float, val_max: int, seed: in
     assert split.training_size + split.held_out_size == size + 1
     assert split.held_out_size <= val_frac * (size + 1)
     assert not val_max or split.held_out_size <= val_max
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 9)).map(lambda span: (span[0], sum(span))), max_size=4)
+
+
+@given(SPANS, SPANS)
+def test_what_is_left_of_spans_is_what_no_other_has(
+    spans: list[tuple[int, int]], removed: list[tuple[int, int]]
+) -> None:
+    left = without([HeldOutSpan(number, *span) for number, span in enumerate(spans)], removed)
+    assert all(part.size > 0 for part in left)
+    taken = {place for start, stop in removed for place in range(start, stop)}
+    assert [(part.context, place) for part in left for place in range(part.start, part.stop)] == [
+        (number, place) for number, span in enumerate(spans) for place in range(*span) if place not in taken
+    ]
