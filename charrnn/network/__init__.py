@@ -1,4 +1,4 @@
 """One network, twice: in torch to train it, in NumPy to write with it. It knows ids, and no text.
 
-May import: config, errors. `engine`, `numpy_cells` and `numpy_weights` never import torch.
+May import: config, errors. `engine` and `numpy_*` never import torch.
 """
