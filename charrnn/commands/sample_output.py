@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.commands.notes import tell
 from charrnn.commands.stdout import Output, shade, tell_shades
+from charrnn.formatting import plural
 from charrnn.terminal.output import BOLD, UNDERLINED, Styled
 from charrnn.text.graphemes import clustered
 
@@ -145,7 +146,13 @@ class NoveltySearch:
         return novelty.find([text], self.source.corpus, self.source.training, self.min_length)[0]
 
     def report(self, overlap: Overlap) -> None:
-        """Say on standard error how much that is."""
+        """Say on standard error how much that is; of a text too short for a stretch, that nothing can be found."""
+        if 0 < overlap.characters < self.min_length:
+            shorter = (
+                f"it has {plural(overlap.characters, 'character')}, and stretches of {self.min_length} are looked for"
+            )
+            tell(f"{shorter}: --novelty-length {overlap.characters} looks for all of it")
+            return
         stretches = f"stretches of {self.min_length} or more characters"
         has = f"{self.source.corpus.name} has word for word{self._form}"
         tell(f"{overlap.share:.1%} of it is in {stretches} that {has}")

@@ -108,11 +108,14 @@ def score(
 
 def _whole(text: ScoredText, window: int | None, name: str, path: Path, loaded: Checkpoint) -> ModelScore:
     """What a checkpoint makes of the whole text."""
+    from charrnn.evaluation.own_text import in_parts
     from charrnn.evaluation.scoring import score
     from charrnn.terminal.scores import ModelScore
 
     facts = text.facts(name, path, loaded)
-    known = text.in_known_form(text.as_read(facts["reading"]).text, name, loaded)
+    source = text.as_read(facts["reading"])
+    facts["remark"] = " ".join(filter(None, (in_parts(source, loaded.header, name), facts["remark"]))) or None
+    known = text.in_known_form(source.text, name, loaded)
     with scoring(loaded) as (engine, progress):
         scored = score(engine, loaded.header.vocabulary, known, window=window, progress=progress)
     return ModelScore(**facts, score=scored)

@@ -8,6 +8,25 @@ from charrnn.text import reading
 from charrnn.text.encoded_corpus import DIGEST_LENGTH, Corpus
 
 
+def in_parts(source: Corpus, header: Header, name: str) -> str | None:
+    """What to say of a text that has several of the documents that a model was trained to read one by one.
+
+    Args:
+        source: The text, read as the model's own was.
+        header: The model's.
+        name: What the model is called.
+
+    Returns:
+        A remark; None where the text is one document, or newlines are read as what separates them.
+    """
+    if source.document_count < 2 or header.vocabulary.boundary in (None, "\n"):
+        return None
+    return (
+        f"{name} reads documents one by one, and this text has {source.document_count:,}: what "
+        "separates them counts as text here. charrnn score --lines scores each by itself."
+    )
+
+
 def own_text(source: Corpus, header: Header, name: str) -> str | None:
     """What to say of a text that a model was trained on, whole or in part.
 

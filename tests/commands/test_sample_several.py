@@ -260,6 +260,13 @@ def test_novelty_looks_where_the_run_was_trained(trained: Path) -> None:
     assert underlined.count("ships came in") == shown.count("ships came in") > 0
 
 
+def test_of_a_text_shorter_than_a_stretch_nothing_is_said_to_be_new(trained: Path) -> None:
+    _, err = invoke(trained, "--seed", "7", "-n", "12", "--novelty")
+    assert err.splitlines()[-1] == (
+        "charrnn: it has 12 characters, and stretches of 30 are looked for: --novelty-length 12 looks for all of it"
+    )
+
+
 def test_novelty_against_another_text(run: Path, tmp_path: Path) -> None:
     [text] = expected(run / "iteration-000020.safetensors", seed=7, length=100)
     (tmp_path / "other.txt").write_text(f"first {text[20:80]} last", "utf-8")

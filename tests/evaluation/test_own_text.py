@@ -8,7 +8,7 @@ import pytest
 from helpers import tiny
 
 from charrnn.config import ReadConfig
-from charrnn.evaluation.own_text import own_text
+from charrnn.evaluation.own_text import in_parts, own_text
 from charrnn.text import corpus
 
 
@@ -64,3 +64,16 @@ def test_what_was_held_out_as_a_text_of_its_own(texts: list[Path]) -> None:
 def test_a_checkpoint_that_knows_no_documents_says_nothing(texts: list[Path]) -> None:
     header = tiny.header(corpus={"name": "novel.txt", "digest": "d1", "characters": 10, "documents": 3})
     assert own_text(corpus.read(texts[0]), header, "novel-1") is None
+
+
+@pytest.mark.parametrize(("separator", "told"), [("\n\n", True), ("<|end|>", True), ("\n", False)])
+def test_several_documents_are_told_where_they_are_scored_as_one(tmp_path: Path, separator: str, told: bool) -> None:
+    (tmp_path / "a.txt").write_text(separator.join(["one text", "another text"] * 20), "utf-8")
+    (tmp_path / "b.txt").write_text("one text", "utf-8")
+    reading = ReadConfig(documents=True, document_separator=separator)
+    trained = corpus.read(tmp_path / "a.txt", reading)
+    header = tiny.header(**tiny.facts_of(trained))
+    remark = in_parts(trained, header, "novel-1")
+    assert ("this text has 40: " in (remark or "")) is told
+    assert in_parts(corpus.read(tmp_path / "b.txt", reading), header, "novel-1") is None
+    assert (in_parts(corpus.read([tmp_path / "b.txt"] * 2), header, "novel-1") is not None) is told
