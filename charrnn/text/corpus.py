@@ -152,7 +152,13 @@ def with_validation(
     if not corpus.apart:
         config = dataclasses.replace(config, documents=False, document_separator=None)
     files = {name: corpus.origin[name] for name in ("max_expansion",) if name in corpus.origin}
-    own = read([val_text], config, learn=False, progress=progress, **files)
+
+    def read_as(config: ReadConfig) -> Corpus:
+        return read([val_text], config, learn=False, progress=progress, **files)
+
+    own = read_as(config)
+    if str(val_text) != sources.STDIN and not config.bytes and config.normalize == "none":
+        own = validation.composed(own, corpus.vocabulary, lambda: read_as(dataclasses.replace(config, normalize="nfc")))
     if corpus.boundaries is not None and own.boundaries is None:
         own = _as_one_document(own)
     translated = validation.translate(own.ids, own.alphabet, own.counts, corpus.vocabulary)

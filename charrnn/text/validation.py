@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,9 @@ from numpy.typing import NDArray
 from charrnn.formatting import few, plural
 from charrnn.text.id_cache import IdFile
 from charrnn.text.vocabulary import Ids, Vocabulary, describe
+
+if TYPE_CHECKING:
+    from charrnn.text.encoded_corpus import Corpus
 
 _PIECE = 1 << 20
 
@@ -21,6 +26,33 @@ class Translation:
 
     ids: Ids | IdFile
     note: str | None  # what to tell of characters that the other does not have
+
+
+def composed(own: Corpus, vocabulary: Vocabulary, read_composed: Callable[[], Corpus]) -> Corpus:
+    """A validation text as the training text has it: with composed characters, where more of it is known then.
+
+    Args:
+        own: The text as it is.
+        vocabulary: The other's.
+        read_composed: Reads it in Unicode's composed normal form; called where it has anything to compose.
+
+    Returns:
+        The text in one of the two forms; a note says so where it is the composed one.
+    """
+    lost, marks = _lost(own, vocabulary)
+    if not marks or _lost(form := read_composed(), vocabulary)[0] >= lost:
+        return own
+    note = f"--val-text {own.name}: is read with composed characters (NFC), as the training text has them"
+    return replace(form, notes=(*form.notes, note))
+
+
+def _lost(own: Corpus, vocabulary: Vocabulary) -> tuple[int, bool]:
+    """How many characters of a text are not in a vocabulary, and whether marks or jamo are among them."""
+    unseen = ~np.isin(own.alphabet.code_points, vocabulary.code_points) & (own.counts > 0)
+    characters = map(chr, own.alphabet.code_points[unseen].tolist())
+    return int(own.counts[unseen].sum()), any(
+        unicodedata.category(character)[0] == "M" or "\u1100" <= character <= "\u11ff" for character in characters
+    )
 
 
 def translate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,16 @@ def test_of_documents_the_boundaries_are_not_counted(tmp_path: Path) -> None:
     config = ReadConfig(documents=True, document_separator="\n")
     read = corpus.read(tmp_path / "a.txt", config, val_text=tmp_path / "b.txt")
     assert read.held_out_in_words(read.split(0.1)) == "7 of b.txt"
+
+
+def test_decomposed_characters_are_composed_where_the_training_text_has_them_so(tmp_path: Path) -> None:
+    for text in ("tôi đi học ở trường và ăn cơm\n", "나는 학교에 갔다\n"):
+        (tmp_path / "a.txt").write_text(text * 20, "utf-8")
+        (tmp_path / "b.txt").write_text(unicodedata.normalize("NFD", text) * 3, "utf-8")
+        for config in (ReadConfig(), ReadConfig(documents=True, document_separator="\n")):
+            read = corpus.read(tmp_path / "a.txt", config, val_text=tmp_path / "b.txt")
+            assert read.measured.text == (text * 3).rstrip("\n" if config.documents else "")
+            assert read.notes == (
+                "--val-text b.txt: is read with composed characters (NFC), as the training text has them",
+            )
+        assert corpus.read(tmp_path / "a.txt", val_text=tmp_path / "a.txt").notes == ()
