@@ -26,6 +26,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 _VERBATIM = 60  # characters in a row that are no chance: what a model was trained on, where no position tells
 _FRAGMENT = 100  # characters of a passage, at least, that is measured
+_SHORT = 600  # characters of a document, on average, below which its lines are looked up one by one
 _PIECE = 1 << 19  # characters that are looked up at a time
 
 
@@ -264,8 +265,9 @@ def _looked_up(
 
 
 def _is_reordered(corpus: Corpus) -> bool:
-    """Whether its lines may stand elsewhere than in the file, or without those around them."""
-    return corpus.config.shuffle != "none" or corpus.apart
+    """Whether its lines stand elsewhere than in the file, or are trained on without those around them."""
+    short = corpus.apart and len(corpus) < _SHORT * corpus.document_count
+    return short or corpus.config.shuffle != "none"
 
 
 def _lines_among(text: str, lines: Container[str]) -> Iterator[tuple[int, int]]:
