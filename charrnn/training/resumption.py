@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from charrnn.config import LENGTHS, ModelConfig, ReadConfig, SnapshotConfig, TrainConfig, settings_of
-from charrnn.config.option import flag
+from charrnn.config.option import Setting, flag
 from charrnn.errors import CheckpointError, CorpusError, UsageError
 from charrnn.formatting import as_typed, duration, few
 from charrnn.runs import checkpoint
@@ -22,7 +22,7 @@ from charrnn.runs.run import Run
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import findable, path_or_stdin, place_of
 from charrnn.training.presets import PRESETS
-from charrnn.training.same_text import require_same_text
+from charrnn.training.same_text import require_same_text, typed_reading
 
 WATCHING = frozenset({*(setting.name for setting in settings_of(SnapshotConfig)), "patience"})  # change no weight
 _FILES = ("glob", "max_expansion", "val_text")  # arguments of `corpus.read` that say which files are read
@@ -183,8 +183,19 @@ class Resumption:
             was = f" ({as_typed(kept)})" if kept else ""
             raise UsageError(
                 f"{', '.join(map(flag, differing))}: a resumed run keeps its settings{was}.",
-                f"Leave out what differs; or train on from its weights, in a new run: {new_run_command(self.run.path)}",
+                f"Leave out what differs; or train on from its weights, in a new run: {self._anew(differing, fixed)}",
             )
+
+    def _anew(self, differing: Sequence[str], fixed: Mapping[str, tuple[str, Setting]]) -> str:
+        """What to type to train with the settings that differ in a new run; its network is that of the weights."""
+        header = self.checkpoint.header
+        texts = header.origin.get("texts", ()) if findable(header.origin) else ()
+        settings = typed_reading(header.reading, header.origin)
+        for name in differing:
+            part, setting = fixed.get(name, ("", None))
+            if setting is not None and part != "model":
+                settings[name] = setting.typed(self.given[name])
+        return new_run_command(self.run.path, texts, **settings)
 
     def _differs(self, part: str, name: str) -> bool:
         """Whether a setting was given, and not as it was."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from charrnn.config import ReadConfig, settings_of
 from charrnn.errors import CorpusError
 from charrnn.formatting import few
@@ -68,15 +71,23 @@ def _another_text(checkpoint: Checkpoint, corpus: Corpus) -> CorpusError:
     )
 
 
-def _new_run(checkpoint: Checkpoint, corpus: Corpus) -> str:
-    """What to type to train on with another text, read in the same way, from a run's weights."""
-    reading = checkpoint.header.reading
-    read_as = {
+def typed_reading(reading: ReadConfig, origin: Mapping[str, Any]) -> dict[str, Any]:
+    """How a text was read, as it is typed: what is not as usual.
+
+    Args:
+        reading: How.
+        origin: The arguments of `corpus.read` that find its files.
+    """
+    settings = {
         setting.name: setting.typed(getattr(reading, setting.name))
         for setting in settings_of(ReadConfig)
         if not setting.option.hidden and getattr(reading, setting.name) != setting.default
     }
-    if corpus.origin.get("glob") is not None:
-        read_as["glob"] = corpus.origin["glob"]
+    return settings if origin.get("glob") is None else settings | {"glob": origin["glob"]}
+
+
+def _new_run(checkpoint: Checkpoint, corpus: Corpus) -> str:
+    """What to type to train on with another text, read in the same way, from a run's weights."""
     run = checkpoint.path.parent if checkpoint.path else None
+    read_as = typed_reading(checkpoint.header.reading, corpus.origin)
     return new_run_command(run, corpus.origin.get("texts", ()), **read_as)
