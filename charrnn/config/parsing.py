@@ -121,10 +121,11 @@ def temperatures(typed: str) -> tuple[float, ...]:
 
 
 def seconds(typed: str) -> float:
-    """`90`, `90s`, `5m`, `5 minutes` or `1h30m` in seconds. Raises ValueError."""
+    """`90`, `90s`, `5m`, `5 minutes`, `1h30m` or `1h30` in seconds. Raises ValueError."""
     amount = r"(?:([\d.]+)%s)?"
     units = {r"h(?:(?:ou)?rs?)?": 3600, r"m(?:in(?:ute)?s?)?": 60, r"(?:s(?:ec(?:ond)?s?)?)?": 1}
-    parts = re.fullmatch("".join(amount % unit for unit in units), typed.replace(" ", "").lower())
+    plain = re.sub(r"(h\D*)([\d.]+)$", r"\1\2m", typed.replace(" ", "").lower())  # after hours come minutes
+    parts = re.fullmatch("".join(amount % unit for unit in units), plain)
     try:
         amounts = [float(part) if part else 0.0 for part in parts.groups()] if parts and typed.strip() else []
     except ValueError:

@@ -211,12 +211,11 @@ def _chosen(runs: Sequence[LoadedRun]) -> list[CheckpointFile]:
 
 def _cost(run: LoadedRun) -> TrainingCost:
     """What a training took up to its last checkpoint."""
-    last, resumable = run.files[-1], run.run.resumable if run.run else None
-    elapsed = resumable.header.progress.get("elapsed") if resumable else None
+    last = run.files[-1]
     return TrainingCost(
         parameters=last.header.model.parameters(len(last.header.vocabulary)),
         characters=last.header.characters,
-        seconds=elapsed if isinstance(elapsed, float | int) else None,
+        seconds=run.run.elapsed if run.run else None,
         size=last.size,
     )
 

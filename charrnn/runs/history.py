@@ -40,7 +40,7 @@ class Curves:
     peak_norm: Series  # the largest since the point before; older logs have those of single iterations only
     clipped: Series  # iterations so far whose gradient was clipped
     characters: int  # seen so far, overlaps counted again
-    seconds: float | None  # of training so far, over all its sessions
+    seconds: float | None  # of training so far, measuring included; of its iterations alone without a resume file
     rows: int  # lines of metrics.jsonl that could be read
     uniform: float | None = None  # bits of a character where all are equally likely; None where no checkpoint is
     broken: int | None = None  # the first iteration at which a loss, or the weights, were no numbers
@@ -108,7 +108,7 @@ def read(run: Run, name: str | None = None) -> Curves:
     headers = [snapshot.header for snapshot in run.snapshots]
     train = [(header.iteration, header.train_loss) for header in headers]
     held_out = [(header.iteration, header.held_out_loss) for header in headers]
-    seconds = _series(rows, "seconds")
+    iterating = _series(rows, "seconds")
     characters = [header.characters for header in headers] + [int(count) for _, count in _series(rows, "characters")]
     return Curves(
         name=run.name if name is None else name,
@@ -120,7 +120,7 @@ def read(run: Run, name: str | None = None) -> Curves:
         peak_norm=_merged(_series(rows, "grad_norm"), _series(rows, "max_gradient_norm")),
         clipped=_series(rows, "clipped"),
         characters=max(characters, default=0),
-        seconds=seconds[-1][1] if seconds else None,
+        seconds=run.elapsed or (iterating[-1][1] if iterating else None),
         rows=len(rows),
         uniform=next((math.log2(len(file.header.vocabulary)) for file in run.checkpoints), None),
         broken=min((int(row["iteration"]) for row in rows if _is_broken(row)), default=None),

@@ -107,6 +107,12 @@ class Run:
         return next(resume, None)
 
     @property
+    def elapsed(self) -> float | None:
+        """Seconds of training, measuring included, up to the resume file; None where there is none that has them."""
+        elapsed = self.resumable.header.progress.get("elapsed") if self.resumable else None
+        return float(elapsed) if isinstance(elapsed, float | int) else None
+
+    @property
     def best(self) -> CheckpointFile:
         """The snapshot of the lowest held-out loss (the latest if none was measured), else the resume file.
 

@@ -84,3 +84,14 @@ def test_times(typed: str, seconds: float) -> None:
 def test_what_is_no_time(typed: str) -> None:
     with pytest.raises(ValueError, match="a time such as"):
         parsing.seconds(typed)
+
+
+def test_after_hours_come_minutes() -> None:
+    assert [parsing.seconds(typed) for typed in ("1h30", "1 hour 30", "1h", "5m30", "1h2m3", "90")] == [
+        5400,
+        5400,
+        3600,
+        330,
+        3723,
+        90,
+    ]

@@ -94,3 +94,11 @@ def test_a_held_out_text_that_is_harder_from_the_start_is_no_explosion(train: li
     )  # fmt: skip
     assert (curves.explosion is not None) is exploded
     assert (curves.diverged is not None) is exploded
+
+
+def test_the_time_has_measuring_in_it_as_that_of_compare_has(tmp_path: Path) -> None:
+    path = tiny.run(tmp_path, "one", {40: 3.0})
+    (path / "metrics.jsonl").write_text(json.dumps({"event": "progress", "iteration": 40, "seconds": 8.0}) + "\n")
+    tiny.save(path / "resume.safetensors", kind="resume", iteration=40, progress={"seconds": 8.0, "elapsed": 11.5})
+    assert Run(path).elapsed == 11.5
+    assert read(Run(path)).seconds == 11.5
