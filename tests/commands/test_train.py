@@ -483,11 +483,13 @@ def test_what_the_parser_refuses_is_a_usage_error(tmp_path: Path, call: Call, ar
     assert files_below(tmp_path) == before
 
 
-def test_an_error_in_a_real_process_is_one_line_too(tmp_path: Path, start: Start) -> None:
+def test_an_error_in_a_real_process_ends_in_one_line(tmp_path: Path, start: Start) -> None:
     process = start("ships.txt", *OPTIONS, "--learning-rate", "1e38", "--warmup", "0", "--name", "ships")
     assert process.wait() == 1
-    lines = [line for line in process.err.splitlines() if not re.match(r"(text|model|train|run|preset) ", line)]
+    lines = [line for line in process.err.splitlines() if line.startswith("charrnn: ")]
     assert len(lines) == 1, process.err
+    assert process.err.endswith(f"{lines[0]}\n")
+    assert "Traceback" not in process.err
     assert re.match(r"charrnn: iteration \d+: .*--learning-rate", lines[0])
     check_whole_files(process.run)
     assert checkpoint.load(process.run.resume_path).header.iteration == 0

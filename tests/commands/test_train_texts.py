@@ -139,7 +139,7 @@ def test_what_makes_the_held_out_text_a_bad_measure_is_said_kept_and_judged(tmp_
     rng = random.Random(0)
     words = {"".join(rng.choice("bdfgklmnprst") + rng.choice("aeiou") for _ in range(3)) for _ in range(1500)}
     (tmp_path / "words").write_text("\n".join(sorted(words)), "utf-8")
-    measured = ("--eval-every", "4", "--iterations", "16", "--learning-rate", "0.01")
+    measured = ("--eval-every", "30", "--iterations", "120", "--learning-rate", "0.01")
     said = cli.train("words", *SHORT, *measured, "--name", "sorted")
     assert "charrnn: the lines are in alphabetical order, and what is held out begins with 's" in said
     header = latest_snapshot(tmp_path / "checkpoints" / "sorted").header
@@ -148,7 +148,7 @@ def test_what_makes_the_held_out_text_a_bad_measure_is_said_kept_and_judged(tmp_
     assert verdict is not None
     assert verdict.outcome != "too short to say"
     assert any("--shuffle lines" in sentence for sentence in verdict.sentences)
-    cli.train("--resume", tmp_path / "checkpoints" / "sorted", "--iterations", "20")
+    cli.train("--resume", tmp_path / "checkpoints" / "sorted", "--iterations", "124")
     assert latest_snapshot(tmp_path / "checkpoints" / "sorted").header.findings == header.findings
     assert "alphabetical" not in cli.train("words", *SHORT, *measured, "--shuffle", "lines", "--name", "shuffled")
     assert latest_snapshot(tmp_path / "checkpoints" / "shuffled").header.findings == ()
