@@ -7,18 +7,23 @@ from collections.abc import Callable, Collection, Mapping
 from charrnn.config.option import flag
 from charrnn.config.training import TrainConfig
 
-# What settings need, whether they have it, and why not.
+# What settings need: whether they have it, and when they have not.
 _NEEDS: Mapping[tuple[str, ...], tuple[Callable[[TrainConfig], bool], str]] = {
-    ("plateau_patience", "plateau_factor"): (lambda config: config.decay == "plateau", "only with --decay plateau"),
-    ("final_rate",): (lambda config: config.decay in ("cosine", "linear"), "only with --decay cosine or linear"),
-    ("momentum",): (lambda config: config.optimizer in ("sgd", "rmsprop"), "only with --optimizer sgd or rmsprop"),
-    ("beta1",): (lambda config: config.optimizer == "adamw", "only with --optimizer adamw"),
-    ("beta2",): (lambda config: config.optimizer != "sgd", "not with --optimizer sgd"),
-    ("grad_clip_mode",): (lambda config: config.grad_clip > 0, "only with a --grad-clip above 0"),
-    ("val_max",): (lambda config: config.val_frac > 0, "only with a --val-frac above 0"),
+    ("plateau_patience", "plateau_factor"): (lambda config: config.decay == "plateau", "without --decay plateau"),
+    ("final_rate",): (lambda config: config.decay in ("cosine", "linear"), "without --decay cosine or linear"),
+    ("momentum",): (lambda config: config.optimizer in ("sgd", "rmsprop"), "without --optimizer sgd or rmsprop"),
+    ("beta1",): (lambda config: config.optimizer == "adamw", "without --optimizer adamw"),
+    ("beta2",): (lambda config: config.optimizer != "sgd", "with --optimizer sgd"),
+    ("grad_clip_mode",): (lambda config: config.grad_clip > 0, "without a --grad-clip above 0"),
+    ("val_frac",): (lambda config: config.val_text is None, "with --val-text"),
+    ("val_at",): (
+        lambda config: config.val_frac > 0 and config.val_text is None,
+        "without a share of the text held out",
+    ),
+    ("val_max",): (lambda config: config.val_frac > 0 or config.val_text is not None, "without held-out text"),
     ("sample_temperature", "sample_prime"): (
         lambda config: config.sample_length > 0,
-        "only with a --sample-length above 0",
+        "without a --sample-length above 0",
     ),
 }
 
@@ -34,7 +39,7 @@ def without_effect(typed: Collection[str], training: TrainConfig) -> list[str]:
         A line for each.
     """
     return [
-        f"{flag(name)} changes nothing: it counts {needed}"
+        f"{flag(name)} changes nothing {needed}"
         for names, (met, needed) in _NEEDS.items()
         for name in names
         if name in typed and not met(training)

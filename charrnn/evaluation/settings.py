@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from charrnn.config import ModelConfig, ReadConfig, TrainConfig
+from charrnn.config.option import settings_of
+from charrnn.formatting import one_line
 from charrnn.runs.header import Header
 
 
@@ -77,3 +80,27 @@ def differing_settings(headers: Sequence[Header]) -> dict[str, list[Any]]:
     names = [name for name in (every[0] if every else ()) if name != "encoding"]  # the text is what was read in it
     columns = {name: [settings[name] for settings in every] for name in names}
     return {name: values for name, values in columns.items() if any(value != values[0] for value in values)}
+
+
+def shown(name: str, value: Any) -> str:
+    """The value of a setting, or of another fact, for people.
+
+    Args:
+        name: What the setting is called; it tells what no value and an empty list mean.
+        value: Its value.
+
+    Returns:
+        `yes`, `no`, lists with commas, and where there is nothing what help says of that.
+
+    >>> shown("keep", ()), shown("freeze", ["head"]), shown("freeze", ()), shown("shift", None), shown("tied", True)
+    ('all', 'head', 'none', 'seq-length', 'yes')
+    """
+    if value is None or value in ((), []):
+        settings = [setting for config in (ModelConfig, TrainConfig, ReadConfig) for setting in settings_of(config)]
+        told = {setting.name: setting.option.default for setting in settings if setting.default in (None, ())}
+        return told.get(name) or ("default" if value is None else "none")
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return one_line(str(value))

@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from charrnn.evaluation.settings import shown
 from charrnn.formatting import duration, hex_bytes, known_share, one_line, size, visible
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -66,8 +67,8 @@ def environment() -> Environment:
         "size": size,
         "one_line": one_line,
         "hex_bytes": hex_bytes,
-        "setting": _setting,
-        "pairs": lambda values: ", ".join(f"{name} {_setting(value)}" for name, value in values.items()),
+        "setting": lambda value, name: shown(name, value),
+        "pairs": lambda values: ", ".join(f"{name} {shown(name, value)}" for name, value in values.items()),
     }
     environment.globals["known_share"] = known_share
     return environment
@@ -87,12 +88,3 @@ def _hash(text: str) -> str:
 def _or_dash(value: float | None, shape: str) -> str:
     """A figure in a shape for `format`; a dash for None."""
     return "–" if value is None else shape.format(value)
-
-
-def _setting(value: object) -> str:
-    """The value of a setting, for people."""
-    if isinstance(value, list | tuple):
-        return ",".join(map(str, value)) or "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "default" if value is None else str(value)

@@ -13,11 +13,11 @@ from charrnn.evaluation.compared_samples import ComparedSample
 from charrnn.evaluation.comparison import Comparison, TrainingCost
 from charrnn.evaluation.head_to_head import Measurement
 from charrnn.evaluation.sample_statistics import SampleStatistics, interpretation
-from charrnn.evaluation.settings import unlike_first
+from charrnn.evaluation.settings import shown, unlike_first
 from charrnn.evaluation.verdict import Verdict
 from charrnn.formatting import common_unit, duration, folded_command, size
 from charrnn.runs.listing import CheckpointRow
-from charrnn.terminal.console import body, loss, open_table, plain, setting, share, show_table, show_text
+from charrnn.terminal.console import body, loss, open_table, plain, share, show_table, show_text
 
 _KNOWN_WORDS, _KNOWN_TRIGRAMS = "Known\nwords", "Known\ntrigrams"
 _NARROWEST = 36  # characters of a column of samples; below it they are shown one under another
@@ -66,11 +66,11 @@ def show_settings(out: Console, groups: Sequence[str], settings: Mapping[str, Se
     if len(groups) <= _MOST_COLUMNS:
         table = open_table("", *groups)
         for name, values in settings.items():
-            table.add_row(plain(name.replace("_", "-")), *(plain(setting(value)) for value in values))
+            table.add_row(plain(name.replace("_", "-")), *(plain(shown(name, value)) for value in values))
     else:
         table = open_table("", "What differs from the first")
         for group, others in zip(groups, unlike_first(settings), strict=True):
-            listed = ", ".join(f"{name.replace('_', '-')} {setting(value)}" for name, value in others.items())
+            listed = ", ".join(f"{name.replace('_', '-')} {shown(name, value)}" for name, value in others.items())
             table.add_row(*map(plain, [group, listed or "nothing"]))
     show_table(out, table)
 

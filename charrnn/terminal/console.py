@@ -10,7 +10,7 @@ import io
 import sys
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Literal, NoReturn
+from typing import Literal, NoReturn
 
 from rich import box
 from rich.console import Console
@@ -18,7 +18,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from charrnn.files import discard_stdout
-from charrnn.formatting import hex_bytes, one_line, visible
+from charrnn.formatting import hex_bytes, visible
 from charrnn.terminal import output
 from charrnn.terminal.wrapping import wrapped
 
@@ -134,17 +134,6 @@ def _show_lists(out: Console, table: Table) -> None:
                 out.print(line)
             else:
                 out.print(*([name, cell] if name.plain else [cell]), sep="\n", overflow="fold")
-
-
-def setting(value: Any) -> str:
-    """The value of a setting for people: `yes`, `none`, `default`, lists with commas."""
-    if value is None:
-        return "default"
-    if isinstance(value, list | tuple):
-        return ",".join(map(str, value)) or "none"
-    if isinstance(value, str):
-        return one_line(value)
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def show_text(out: Console, title: str, body: Text) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from charrnn.evaluation.settings import shown
 from charrnn.formatting import BYTE, CHARACTER, known_share, one_line, plural, size
 from charrnn.runs.listing import RunSummary
-from charrnn.terminal.console import body, loss, moment, open_table, plain, setting, show_table, show_text
+from charrnn.terminal.console import body, loss, moment, open_table, plain, show_table, show_text
 
 
 def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
@@ -80,4 +81,4 @@ def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
 
 def _pairs(values: Mapping[str, Any]) -> str:
     """Names and values in a line."""
-    return ", ".join(f"{str(name).replace('_', '-')} {setting(value)}" for name, value in values.items())
+    return ", ".join(f"{str(name).replace('_', '-')} {shown(name, value)}" for name, value in values.items())

@@ -261,7 +261,7 @@ def test_a_prompt_with_a_backslash_names_the_shells_way(line: CommandLine) -> No
 
 def test_a_text_to_search_and_a_length_imply_the_search(line: CommandLine) -> None:
     for typed in (["--text", "novel.txt"], ["--text", "novel.txt", "--novelty-length", "3"]):
-        done = line("sample", "novel-1", "-n", "20", *typed)
+        done = line("sample", "novel-1", "-n", "40", *typed)
         assert "of it is in stretches of" in done.stderr.decode()
     assert "Name it: --text FILE" in line("sample", "novel-1", "--novelty-length", "3").stderr.decode()
     assert "stretches" not in line("sample", "novel-1", "-n", "20").stderr.decode()
@@ -270,10 +270,14 @@ def test_a_text_to_search_and_a_length_imply_the_search(line: CommandLine) -> No
 def test_settings_that_change_nothing_are_said(line: CommandLine) -> None:
     small = "novel.txt --iterations 1 --rnn-size 4 --sample-length 0"
     said = line.train(*f"{small} --momentum 0.5 --plateau-factor 0.1 --beta1 0.8 --prime W".split())
-    assert "--momentum changes nothing: it counts only with --optimizer sgd or rmsprop" in said
-    assert "--plateau-factor changes nothing: it counts only with --decay plateau" in said
+    assert "--momentum changes nothing without --optimizer sgd or rmsprop" in said
+    assert "--plateau-factor changes nothing without --decay plateau" in said
     assert "--sample-prime changes nothing" in said
     assert said.count("changes nothing") == 3
+    said = line.train(*f"{small} --val-text novel.txt --val-frac 0.2 --val-at spread --val-max 9".split())
+    assert "--val-frac changes nothing with --val-text" in said
+    assert "--val-at changes nothing" in said
+    assert said.count("changes nothing") == 2
 
 
 def test_a_snapshot_that_was_cut_short_is_passed_over_aloud(line: CommandLine) -> None:
