@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -37,6 +38,16 @@ def require(module: str = "tensorboard") -> Any:
 def directory(run: Run) -> Path:
     """Where a run's event files are."""
     return run.path / "tensorboard"
+
+
+def _await_second(path: Path) -> None:
+    """Wait until a file that is begun in this directory is the last: they are read by the second they were begun in."""
+    begun = [
+        int(parts[3]) for file in path.glob("events.out.tfevents.*") if (parts := file.name.split("."))[3].isdigit()
+    ]
+    latest = max(begun, default=0)
+    while latest - 2 < time.time() < latest + 1:  # a clock that was set back is not waited for
+        time.sleep(0.05)
 
 
 def write_events(
@@ -68,6 +79,7 @@ def write_events(
     """
     SummaryWriter = require("torch.utils.tensorboard").SummaryWriter
     path, loss = directory(run), "loss" if unit == CHARACTER else f"loss_{unit.short}"
+    _await_second(path)
     try:
         writer = SummaryWriter(str(path), purge_step=after + 1, flush_secs=_FLUSH_SECONDS)
     except OSError as error:

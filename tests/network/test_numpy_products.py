@@ -60,7 +60,7 @@ def test_an_engine_on_one_thread_computes_the_same(kind: dict[str, Any], switche
 
 
 WORK = """
-import json, os, sys, threading, numpy as np
+import json, os, sys, threading, time, numpy as np
 from pathlib import Path
 from charrnn.network.numpy_products import TiledMatrix, WholeMatrix
 rows = np.ones((2048, 1025), np.float32)
@@ -70,8 +70,9 @@ def ticks():
     stats = [path.read_text().rsplit(")", 1)[1].split() for path in Path("/proc/self/task").glob("*/stat")
              if path.parent.name != str(threading.get_native_id())]
     return len(stats), sum(int(stat[11]) + int(stat[12]) for stat in stats)
+time.sleep(0.5)  # threads that have just begun wait busily for a while
 before = ticks()
-for _ in range(400):
+for _ in range(1000):
     product(x, y)
 print(json.dumps([before, ticks()]))
 """
@@ -91,4 +92,4 @@ def test_no_other_thread_works(tmp_path: Path) -> None:
     count, whole = others("whole")
     if not count or not whole:
         pytest.skip("this BLAS has no threads of its own")
-    assert others("tiled")[1] <= 1
+    assert others("tiled")[1] <= max(1, whole // 20)
