@@ -143,7 +143,7 @@ def test_tables_wider_than_a_phone_say_that_they_scroll(opened: Callable[..., Op
     first.evaluate("box => box.scrollLeft = 100")
     assert name.bounding_box() == before  # what a row is of stays in sight
     one.page.set_viewport_size({"width": 2400, "height": 900})
-    one.page.wait_for_function("!document.querySelector('.scroll').classList.contains('wide')")
+    one.page.locator(".scroll").first.locator("xpath=self::*[not(contains(@class, 'wide'))]").wait_for()
 
 
 @pytest.mark.parametrize("script", [True, False])
