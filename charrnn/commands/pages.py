@@ -12,6 +12,8 @@ _LOOKED_AT = 4096  # bytes at the beginning of a file that say who made it
 
 def check_replaceable(path: Path) -> None:
     """Raises CharrnnError if something is there already that charrnn did not make: a text is soon named by mistake."""
+    if str(path) == "-":
+        raise UsageError("-: pages and pictures are written into files.", "Name one, as in report.html.")
     if not path.exists():
         return
     try:

@@ -268,7 +268,8 @@ class Display:
                 self._say(label + sentence)
                 label = " " * _LABEL
             if judged.command:
-                command = folded_command(judged.command, (output.width(sys.stderr) or output.USUAL_WIDTH) - _LABEL)
+                width = output.width(sys.stderr)
+                command = folded_command(judged.command, width - _LABEL) if width else judged.command
                 self._say(textwrap.indent(command, " " * _LABEL), copied=True)
 
     def close(self) -> None:

@@ -416,6 +416,7 @@ def test_a_page_replaces_a_page_and_nothing_else(root: Path, text: Path, tmp_pat
     """The text itself is soon named by mistake."""
     before = text.read_bytes()
     assert "is there already, and charrnn has not made it" in refused(UsageError, root / "austen", text, "--html", text)
+    assert "are written into files" in refused(UsageError, root / "austen", text, "--html", "-")
     assert text.read_bytes() == before
     for _ in range(2):
         invoke(root / "austen", text, "--html", tmp_path / "page.html")
