@@ -16,6 +16,7 @@ def load(path: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses ask for it
     sys.path.insert(0, str((ROOT / path).parent))
     try:
         spec.loader.exec_module(module)
