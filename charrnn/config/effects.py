@@ -11,8 +11,8 @@ from charrnn.config.training import TrainConfig
 _NEEDS: Mapping[tuple[str, ...], tuple[Callable[[TrainConfig], bool], str]] = {
     ("plateau_patience", "plateau_factor"): (lambda config: config.decay == "plateau", "without --decay plateau"),
     ("final_rate",): (lambda config: config.decay in ("cosine", "linear"), "without --decay cosine or linear"),
-    ("momentum",): (lambda config: config.optimizer in ("sgd", "rmsprop"), "without --optimizer sgd or rmsprop"),
-    ("beta1",): (lambda config: config.optimizer == "adamw", "without --optimizer adamw"),
+    ("momentum",): (lambda config: config.optimizer != "adamw", "with --optimizer adamw"),
+    ("beta1",): (lambda config: config.optimizer in ("muon", "adamw"), "without --optimizer muon or adamw"),
     ("beta2",): (lambda config: config.optimizer != "sgd", "with --optimizer sgd"),
     ("grad_clip_mode",): (lambda config: config.grad_clip > 0, "without a --grad-clip above 0"),
     ("val_frac",): (lambda config: config.val_text is None, "with --val-text"),

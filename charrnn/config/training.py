@@ -10,7 +10,7 @@ from charrnn.config.snapshots import SnapshotConfig
 
 ClipMode = Literal["norm", "value"]
 Decay = Literal["cosine", "linear", "constant", "plateau"]
-OptimizerName = Literal["adamw", "rmsprop", "sgd"]
+OptimizerName = Literal["muon", "adamw", "rmsprop", "sgd"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 ValAt = Literal["end", "spread"]
@@ -114,7 +114,7 @@ class OptimizerConfig(Config):
     beta2: Annotated[
         float, Option("Adam's and RMSprop's decay of the mean squared gradient.", panel=LEARNING, low=0, below=1)
     ] = 0.99
-    momentum: Annotated[float, Option("Momentum of SGD and RMSprop.", panel=LEARNING, low=0, below=1)] = 0.9
+    momentum: Annotated[float, Option("Momentum of Muon, SGD and RMSprop.", panel=LEARNING, low=0, below=1)] = 0.9
     weight_decay: Annotated[
         float,
         Option("Decoupled weight decay of the matrices.", panel=LEARNING, low=0, usual=0.1, default="by epochs"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from charrnn.config import TrainConfig
 from charrnn.network.torch_model import CharModel
+from charrnn.training.muon import Muon, recurrent_matrices
 
 _AVERAGE_WARMUP = 10  # at iteration t the average forgets at least 10 / (t + 10): it starts from the first weights
 
@@ -32,34 +34,49 @@ class Optimizer:
         self.parameters: list[Tensor] = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.clipped = 0  # updates so far whose gradient was clipped
         self._matrices = [parameter for parameter in self.parameters if parameter.dim() >= 2]
-        # AdamW decays the weights itself; for the others the decay is decoupled here.
-        self._decay = 0.0 if config.optimizer == "adamw" else config.weight_decay
-        self._torch_optimizer = self._create(device)
+        # Muon and AdamW decay the weights themselves; for the others the decay is decoupled here.
+        self._decay = 0.0 if config.optimizer in ("muon", "adamw") else config.weight_decay
+        self._torch_optimizers = self._create(model, device)
 
-    def _create(self, device: torch.device) -> torch.optim.Optimizer:
+    def _create(self, model: CharModel, device: torch.device) -> list[torch.optim.Optimizer]:
+        """Together they update every parameter."""
         config = self.config
+        rate, momentum = config.learning_rate, config.momentum
         match config.optimizer:
-            case "adamw":  # Loshchilov and Hutter, 2019; decay on matrices only
-                others = [parameter for parameter in self.parameters if parameter.dim() < 2]
-                return torch.optim.AdamW(
-                    [
-                        {"params": self._matrices, "weight_decay": config.weight_decay},
-                        {"params": others, "weight_decay": 0.0},
-                    ],
-                    lr=config.learning_rate,
-                    betas=(config.beta1, config.beta2),
-                    fused=device.type in ("cpu", "cuda"),
+            case "muon":  # for the recurrent layers' matrices, and AdamW for all else
+                recurrent = recurrent_matrices(model)
+                if not recurrent:  # they are frozen
+                    return [self._adamw(device)]
+                muon = Muon(
+                    recurrent,
+                    gates=model.config.gates,
+                    rate=rate,
+                    momentum=momentum,
+                    weight_decay=config.weight_decay,
+                    bfloat16=config.precision == "bfloat16",
                 )
+                return [self._adamw(device, besides=recurrent), muon]
+            case "adamw":
+                return [self._adamw(device)]
             case "rmsprop":  # Tieleman and Hinton, 2012
-                return torch.optim.RMSprop(
-                    self.parameters,
-                    lr=config.learning_rate,
-                    alpha=config.beta2,
-                    momentum=config.momentum,
-                    foreach=True,
+                rmsprop = torch.optim.RMSprop(
+                    self.parameters, lr=rate, alpha=config.beta2, momentum=momentum, foreach=True
                 )
+                return [rmsprop]
             case "sgd":
-                return torch.optim.SGD(self.parameters, lr=config.learning_rate, momentum=config.momentum, foreach=True)
+                return [torch.optim.SGD(self.parameters, lr=rate, momentum=momentum, foreach=True)]
+
+    def _adamw(self, device: torch.device, besides: Sequence[Tensor] = ()) -> torch.optim.AdamW:
+        """For all parameters besides these (Loshchilov and Hutter, 2019), with decay on matrices only."""
+        config, left_out = self.config, set(map(id, besides))
+        matrices = [matrix for matrix in self._matrices if id(matrix) not in left_out]
+        others = [parameter for parameter in self.parameters if parameter.dim() < 2]
+        return torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            lr=config.learning_rate,
+            betas=(config.beta1, config.beta2),
+            fused=device.type in ("cpu", "cuda"),
+        )
 
     def step(self, gradients: Sequence[Tensor], rate: float) -> float:
         """One update: penalties are added, the norm is measured, the gradient clipped, the parameters changed.
@@ -80,12 +97,14 @@ class Optimizer:
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         self.clipped += self._clip(norm, norm_value)
-        for group in self._torch_optimizer.param_groups:
-            group["lr"] = rate
+        for optimizer in self._torch_optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
         if self._decay:
             with torch.no_grad():
                 torch._foreach_mul_(self._matrices, 1 - rate * self._decay)
-        self._torch_optimizer.step()
+        for optimizer in self._torch_optimizers:
+            optimizer.step()
         return norm_value
 
     def _penalized(self, gradients: Sequence[Tensor]) -> list[Tensor]:
@@ -120,8 +139,9 @@ class Optimizer:
         """A copy of all that is carried: `moments`, arrays named "parameter's number/kind", and `clipped`."""
         return {
             "moments": {
-                f"{index}/{kind}": value.detach().cpu().numpy().copy()
-                for index, moments in self._torch_optimizer.state_dict()["state"].items()
+                f"{first + index}/{kind}": value.detach().cpu().numpy().copy()
+                for first, optimizer in self._numbered()
+                for index, moments in optimizer.state_dict()["state"].items()
                 for kind, value in moments.items()
                 if isinstance(value, Tensor)
             },
@@ -130,12 +150,22 @@ class Optimizer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
-        whole = self._torch_optimizer.state_dict()
+        moments: dict[int, dict[str, Tensor]] = {}
         for name, value in state["moments"].items():
-            index, kind = name.split("/")
-            whole["state"].setdefault(int(index), {})[kind] = torch.from_numpy(np.array(value))
-        self._torch_optimizer.load_state_dict(whole)
+            number, kind = name.split("/")
+            moments.setdefault(int(number), {})[kind] = torch.from_numpy(np.array(value))
+        for first, optimizer in self._numbered():
+            whole = optimizer.state_dict()
+            for group in whole["param_groups"]:
+                for index in group["params"]:
+                    whole["state"].setdefault(index, {}).update(moments.get(first + index, {}))
+            optimizer.load_state_dict(whole)
         self.clipped = int(state["clipped"])
+
+    def _numbered(self) -> list[tuple[int, torch.optim.Optimizer]]:
+        """Each optimizer with the number of its first parameter, where they are counted through."""
+        counts = [sum(len(group["params"]) for group in each.param_groups) for each in self._torch_optimizers]
+        return list(zip(accumulate(counts, initial=0), self._torch_optimizers, strict=False))
 
 
 @dataclass(slots=True)

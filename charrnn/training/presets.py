@@ -202,7 +202,7 @@ def options(model: ModelConfig, training: TrainConfig) -> str:
         "nonlinearity": model.model != "rnn",
         "state_reset": training.stateless,
         "momentum": training.optimizer == "adamw",
-        "beta1": training.optimizer != "adamw",
+        "beta1": training.optimizer not in ("muon", "adamw"),
         "beta2": training.optimizer == "sgd",
         "final_rate": training.decay == "constant",
         "plateau_patience": training.decay != "plateau",

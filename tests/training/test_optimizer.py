@@ -92,7 +92,7 @@ def test_penalties_are_added_once_a_step_however_often_the_same_gradients_are_gi
     assert all(map(torch.equal, gradients, before))
 
 
-@pytest.mark.parametrize("kind", ["adamw", "rmsprop", "sgd"])
+@pytest.mark.parametrize("kind", ["muon", "adamw", "rmsprop", "sgd"])
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_gradient_that_is_not_finite_is_refused_and_nothing_is_changed(kind: Any, bad: float) -> None:
     optimizer, gradients = tiny_optimizer(optimizer=kind, l1=0.1, l2=0.1, grad_clip=0.1)

@@ -178,6 +178,8 @@ def test_a_long_budget_has_every_snapshot() -> None:
             ModelConfig(model="rnn", nonlinearity="relu", tied=True, recurrent_dropout=0.125),
             TrainConfig(optimizer="sgd", momentum=0.5, decay="plateau", eval_every=50, snapshot_at=(3, 9), patience=2),
         ),
+        (ModelConfig(), TrainConfig(optimizer="muon", beta1=0.7, momentum=0.95)),
+        (ModelConfig(), TrainConfig(optimizer="adamw", momentum=0.95)),
         (ModelConfig(embedding_size=0), TrainConfig(grad_clip=0.0, weight_decay=0.0, warmup=0, final_rate=0.0)),
         (ModelConfig(), TrainConfig(decay="constant", stateless=True, snapshot_at=(), average=0.99, l1=1e-7, l2=1e-6)),
     ],
