@@ -126,7 +126,8 @@ def train(
         device: One of auto, cpu, cuda or mps.
         threads: CPU threads to train with, which sets those of torch in this process; None: as many as torch has, of
             a run that goes on as many as it had.
-        preset: One of auto, quick, small, medium or large: chooses what the settings leave open.
+        preset: One of auto, quick, small, medium and large, which chooses what the settings leave open; or char-rnn or
+            torch-rnn, those programs' recipes, with which the settings are what they leave open.
         progress: Whether to show a bar as it goes, with the losses in bits: in a notebook its own, else a line on
             standard error (`tqdm.auto`).
         settings: Those of the network, the training and, where a text is read, its reading; listed below.

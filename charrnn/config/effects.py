@@ -10,7 +10,8 @@ from charrnn.config.training import TrainConfig
 # What settings need: whether they have it, and when they have not.
 _NEEDS: Mapping[tuple[str, ...], tuple[Callable[[TrainConfig], bool], str]] = {
     ("plateau_patience", "plateau_factor"): (lambda config: config.decay == "plateau", "without --decay plateau"),
-    ("final_rate",): (lambda config: config.decay in ("cosine", "linear"), "without --decay cosine or linear"),
+    ("final_rate",): (lambda config: config.decay not in ("constant", "step"), "with --decay constant or step"),
+    ("decay_every", "decay_factor", "decay_after"): (lambda config: config.decay == "step", "without --decay step"),
     ("momentum",): (lambda config: config.optimizer != "adamw", "with --optimizer adamw"),
     ("beta1",): (lambda config: config.optimizer in ("muon", "adamw"), "without --optimizer muon or adamw"),
     ("beta2",): (lambda config: config.optimizer != "sgd", "with --optimizer sgd"),

@@ -8,7 +8,7 @@ from charrnn.config.option import Config, Option, require
 from charrnn.config.snapshots import WATCHING
 from charrnn.config.training import RUN
 
-PresetName = Literal["auto", "quick", "small", "medium", "large"]
+PresetName = Literal["auto", "quick", "small", "medium", "large", "char-rnn", "torch-rnn"]
 
 CHECKPOINT_DIR = Path("checkpoints")
 LENGTHS = ("iterations", "max_epochs", "time")  # settings of which one is given
@@ -21,7 +21,8 @@ class StartConfig(Config):
     preset: Annotated[
         PresetName,
         Option(
-            "Size of the network; auto goes by text, budget and machine. Options override what a preset chooses.",
+            "Size of the network, where auto goes by text, budget and machine; or the recipe of char-rnn or torch-rnn. "
+            "Options override what a preset chooses.",
             panel=RUN,
         ),
     ] = "auto"

@@ -34,6 +34,9 @@ _NAMES: Mapping[str, str] = {
     "weight-decay": "wd",
     "warmup": "warmup-iters warmup-steps lr-warmup warmup-iterations",
     "decay": "lr-schedule lr-scheduler lr-scheduler-type scheduler schedule lr-decay-style",
+    "decay-every": "lr-decay-every",
+    "decay-factor": "lr-decay-factor learning-rate-decay",
+    "decay-after": "learning-rate-decay-after lr-decay-after",
     "average": "ema ema-decay",
     "beta1": "beta-1 adam-beta1",
     "beta2": "beta-2 adam-beta2",
@@ -74,8 +77,9 @@ _NAMES: Mapping[str, str] = {
 # What there is no setting for, or only one that takes another value: what to write instead.
 _ADVICE: Mapping[str, str] = {
     "min-lr learning-rate-min": "write --final-rate, a share of the peak",
-    "lr-decay learning-rate-decay lr-decay-factor lr-decay-every learning-rate-decay-after lr-decay-iters gamma": (
-        "write --decay cosine, linear, constant or plateau, and --final-rate"
+    "lr-decay lr-decay-iters gamma": (
+        "write --decay cosine, linear or constant, and --final-rate; or step or plateau, and --decay-factor or "
+        "--plateau-factor"
     ),
     "decay-rate alpha": "RMSprop's is --beta2",
     "warmup-ratio": "write --warmup, in iterations",

@@ -9,7 +9,7 @@ from charrnn.config.option import AUTO, Config, Option, require
 from charrnn.config.snapshots import SnapshotConfig
 
 ClipMode = Literal["norm", "value"]
-Decay = Literal["cosine", "linear", "constant", "plateau"]
+Decay = Literal["cosine", "linear", "constant", "step", "plateau"]
 OptimizerName = Literal["muon", "adamw", "rmsprop", "sgd"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -189,11 +189,26 @@ class ScheduleConfig(Config):
     ] = 100
     decay: Annotated[
         Decay,
-        Option("Learning-rate schedule after the warmup; plateau goes by the held-out loss.", panel=LEARNING),
+        Option(
+            "Learning-rate schedule after the warmup; step goes by epochs, plateau by the held-out loss.",
+            panel=LEARNING,
+        ),
     ] = "cosine"
     final_rate: Annotated[
         float, Option("Final learning rate, as a share of the peak.", panel=LEARNING, low=0, high=1)
     ] = 0.02
+    decay_every: Annotated[
+        float,
+        Option("Step decay: epochs from one reduction of the learning rate to the next.", panel=LEARNING, above=0),
+    ] = 5.0
+    decay_factor: Annotated[
+        float,
+        Option("Step decay: what the learning rate is multiplied by each time.", panel=LEARNING, low=0, below=1),
+    ] = 0.5
+    decay_after: Annotated[
+        float | None,
+        Option("Step decay: epochs before the first reduction.", panel=LEARNING, low=0, default="decay-every"),
+    ] = None
     plateau_patience: Annotated[
         int, Option("Evaluations without improvement that make a plateau.", panel=LEARNING, low=1)
     ] = 1

@@ -12,6 +12,7 @@ from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.find import find_checkpoint
 from charrnn.text.corpus import Corpus
+from charrnn.training.recipes import with_recipe
 
 if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
@@ -53,6 +54,7 @@ class Beginning:
         Raises:
             RunError, CheckpointError: There is no such checkpoint to start from.
         """
+        start, model, training = with_recipe(start, model, training, given)
         where = start.init_from or start.embedding_from
         before = checkpoint.load(find_checkpoint(where, root)) if where is not None else None
         if before is not None:

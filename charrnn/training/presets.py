@@ -14,6 +14,7 @@ from charrnn.config import AUTO, DEMO_ITERATIONS, ModelConfig, PresetName, Train
 from charrnn.config.option import ConfigType
 from charrnn.errors import UsageError
 from charrnn.formatting import as_typed
+from charrnn.training.recipes import RECIPES
 
 PRESETS: dict[str, int] = {"quick": 192, "small": 256, "medium": 384, "large": 512}  # units in each layer
 # The peak learning rate up to so many units, for _RATE_STREAMS streams; for others it goes by the square root.
@@ -79,7 +80,7 @@ def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSi
     """Choose every setting that is AUTO, by text, budget and machine; the others stand.
 
     Args:
-        preset: A PresetName.
+        preset: A PresetName; the settings of a recipe are among the others already.
         model: The network's settings.
         training: The training's; its budget is `time` in seconds, else `iterations`.
         text: The text's size.
@@ -97,11 +98,13 @@ def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSi
     training = _chosen(training, batch_size=streams_for(training, text))
     window = training.completed().batch_size * training.effective_shift
     networks = {name: _chosen(model, rnn_size=width) for name, width in PRESETS.items()}
-    sizes = {name: network.parameters(text.vocabulary) for name, network in networks.items()}
     usual = _ACCELERATED if machine.accelerated else _USUAL
+    if preset in RECIPES:  # whose network there is only one of
+        networks, usual = {preset: model.completed()}, preset
+    sizes = {name: network.parameters(text.vocabulary) for name, network in networks.items()}
     most = _TOO_MANY_PARAMETERS * text.training
     if training.time is None:
-        characters_read = dict.fromkeys(PRESETS, training.iterations * window)
+        characters_read = dict.fromkeys(networks, training.iterations * window)
         most = min(most, sizes[usual])
     else:  # a character costs as much as there are parameters, nearly
         speed = machine.speed(networks[usual].completed(), training.completed())
@@ -204,7 +207,10 @@ def options(model: ModelConfig, training: TrainConfig) -> str:
         "momentum": training.optimizer == "adamw",
         "beta1": training.optimizer not in ("muon", "adamw"),
         "beta2": training.optimizer == "sgd",
-        "final_rate": training.decay == "constant",
+        "final_rate": training.decay in ("constant", "step"),
+        "decay_every": training.decay != "step",
+        "decay_factor": training.decay != "step",
+        "decay_after": training.decay != "step",
         "plateau_patience": training.decay != "plateau",
         "plateau_factor": training.decay != "plateau",
         "grad_clip_mode": not training.grad_clip,

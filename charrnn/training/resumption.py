@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +22,7 @@ from charrnn.runs.run import Run
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import findable, path_or_stdin, place_of
 from charrnn.training.presets import PRESETS
+from charrnn.training.recipes import RECIPES
 from charrnn.training.same_text import require_same_text, typed_reading
 
 WATCHING = frozenset({*(setting.name for setting in settings_of(SnapshotConfig)), "patience"})  # change no weight
@@ -209,12 +210,14 @@ class Resumption:
 
     def _same_preset(self) -> bool:
         """Whether the preset given, if any, is that of the network: its other settings have been compared."""
-        preset = self.given.get("preset")
-        return preset in (None, "auto") or "rnn_size" in self.given or PRESETS.get(preset) == self._width
-
-    @property
-    def _width(self) -> int:
-        return self.checkpoint.header.model.rnn_size
+        preset, header = self.given.get("preset"), self.checkpoint.header
+        own_network = self.given.keys().isdisjoint(_BEGINNINGS)
+        if recipe := RECIPES.get(preset or ""):
+            had = asdict(header.training) | asdict(header.model)
+            recipes = {**recipe.training, **(recipe.model if own_network else {})}
+            return all(name in self.given or had[name] == value for name, value in recipes.items())
+        named = preset not in (None, "auto") and "rnn_size" not in self.given and own_network
+        return not named or PRESETS.get(preset or "") == header.model.rnn_size
 
     def _same_beginning(self, name: str) -> bool:
         """Whether weights were taken from the checkpoint or run that is given, if any is."""

@@ -111,14 +111,15 @@ class BestLoss:
 class LearningRateSchedule:
     """The learning rate of every iteration: warmup, then decay, or a plateau's reductions."""
 
-    def __init__(self, config: TrainConfig, horizon: Horizon) -> None:
+    def __init__(self, config: TrainConfig, horizon: Horizon, per_epoch: int) -> None:
         """Begin before the first iteration.
 
         Args:
             config: The peak rate and how it changes; its own number of iterations does not count.
             horizon: The number of iterations, which may become known later.
+            per_epoch: The iterations that read the text once.
         """
-        self.config, self.horizon = config, horizon
+        self.config, self.horizon, self.per_epoch = config, horizon, per_epoch
         self.reductions = 0  # times that a plateau was met
         self._best = BestLoss()
 
@@ -127,8 +128,10 @@ class LearningRateSchedule:
 
         It rises linearly over `warmup` iterations (at most a tenth of the run), then falls to `final_rate` of its peak
         at the last iteration: along half a cosine (Loshchilov and Hutter, 2017, eq. 5), linearly, or not at all; or on
-        plateaus, each time by `plateau_factor`, never below `final_rate`. Where the last iteration became another one
-        on the way, as time budgets do it, the rest of the decay is spread over the rest of the iterations.
+        plateaus, each time by `plateau_factor`, never below `final_rate`; or in steps, by `decay_factor` after
+        `decay_after` epochs and after each further `decay_every` of them, wherever the end is. Where the last iteration
+        became another one on the way, as time budgets do it, the rest of a decay towards the end is spread over the
+        rest of the iterations.
 
         Args:
             iteration: 1 for the first update.
@@ -143,9 +146,17 @@ class LearningRateSchedule:
             return config.learning_rate
         if config.decay == "plateau":
             return config.learning_rate * max(config.final_rate, config.plateau_factor**self.reductions)
+        if config.decay == "step":
+            return config.learning_rate * config.decay_factor ** self._steps(iteration)
         progress = self.horizon.progress(iteration)
         decayed = (1 + math.cos(math.pi * progress)) / 2 if config.decay == "cosine" else 1 - progress
         return config.learning_rate * (config.final_rate + (1 - config.final_rate) * decayed)
+
+    def _steps(self, iteration: int) -> int:
+        """How many steps a step decay has made before an update. The iteration decides, so that resuming is exact."""
+        every, after = self.config.decay_every, self.config.decay_after
+        epochs = (iteration - 1) / self.per_epoch - (every if after is None else after)
+        return 0 if epochs < 0 else 1 + math.floor(epochs / every)
 
     def observe(self, loss: float) -> None:
         """Take a held-out loss into account: `plateau_patience` of them without a new best are a plateau."""

@@ -81,7 +81,7 @@ class Trainer:
             carry_at=None if config.effective_shift == config.seq_length else config.effective_shift,
             bfloat16=config.precision == "bfloat16",
         )
-        self.schedule = LearningRateSchedule(config, self.horizon)
+        self.schedule = LearningRateSchedule(config, self.horizon, self.streams.per_epoch)
         self.early_stopping = EarlyStopping(config.patience)
         self.state: LayerStates = self.model.zero_state(config.batch_size)
         self.iteration = 0

@@ -160,3 +160,20 @@ def test_markup_and_a_guessed_encoding_are_said(tmp_path: Path, cli: CommandLine
     (tmp_path / name).write_bytes(text.encode("cp1252"))
     said = cli.train(name, *SHORT, "--iterations", "5")
     assert ("HTML: its tags will be learnt too" if name == "page.html" else "read as cp1252, not being UTF-8") in said
+
+
+@pytest.mark.parametrize("preset", ["char-rnn", "torch-rnn"])
+def test_a_recipe_of_another_program_is_trained(cli: CommandLine, preset: str) -> None:
+    Path("ships.txt").write_text(TEXT[:2800])  # one window of 50 for each of 50 streams
+    said = cli.train("ships.txt", "--preset", preset, "--sample-length", "20")
+    assert "train   50 iterations (50.0 epochs) of 50 streams x 50 characters" in said
+    shown = next(row for row in said.splitlines() if row.startswith(f"preset  {preset}: --model lstm --num-layers 2"))
+    assert "--decay step" in shown
+    header = latest_snapshot(Path("checkpoints/ships-1")).header
+    assert (header.iteration, header.training.decay) == (50, "step")
+    again = cli("train", "--resume", "ships-1", "--preset", preset, "--max-epochs", "51")
+    assert again.returncode == 0, again.stderr.decode()
+    shorter = cli(
+        "train", "ships.txt", "--preset", preset, "--batch-size", "49", "--iterations", "2", "--device", "cpu"
+    )
+    assert "2 iterations (2.0 epochs) of 49 streams" in shorter.stderr.decode()

@@ -20,7 +20,7 @@ from charrnn.training.presets import PRESETS, Choice, Machine, TextSize, options
 SIZES = list(PRESETS)
 # What does nothing beside the settings it comes with, and is not printed: it has not to be as it was.
 _IDLE = {"momentum", "beta1", "beta2", "final_rate", "plateau_patience", "plateau_factor", "grad_clip_mode"}
-_IDLE |= {"nonlinearity", "state_reset"}
+_IDLE |= {"nonlinearity", "state_reset", "decay_every", "decay_factor", "decay_after"}
 
 
 def settings(choice: Choice) -> dict[str, Any]:
@@ -83,7 +83,8 @@ def test_what_was_typed_stands(budget: dict[str, Any]) -> None:
 
 
 def test_an_unknown_name() -> None:
-    with pytest.raises(UsageError, match="--preset huge: choose one of auto, quick, small, medium, large"):
+    names = "auto, quick, small, medium, large, char-rnn, torch-rnn"
+    with pytest.raises(UsageError, match=f"--preset huge: choose one of {names}"):
         pick("huge")
 
 
@@ -180,6 +181,8 @@ def test_a_long_budget_has_every_snapshot() -> None:
         ),
         (ModelConfig(), TrainConfig(optimizer="muon", beta1=0.7, momentum=0.95)),
         (ModelConfig(), TrainConfig(optimizer="adamw", momentum=0.95)),
+        (ModelConfig(), TrainConfig(decay="step", decay_every=1.0, decay_factor=0.97, decay_after=10.0)),
+        (ModelConfig(), TrainConfig(decay="step", decay_every=2.5)),
         (ModelConfig(embedding_size=0), TrainConfig(grad_clip=0.0, weight_decay=0.0, warmup=0, final_rate=0.0)),
         (ModelConfig(), TrainConfig(decay="constant", stateless=True, snapshot_at=(), average=0.99, l1=1e-7, l2=1e-6)),
     ],

@@ -93,6 +93,7 @@ def check_resumed_anywhere(training: Trainer, path: Path) -> None:
         {"optimizer": "sgd", "momentum": 0.0, "l2": 0.01},
         {"average": 0.9, "dropout": 0.2},
         {"decay": "plateau", "eval_every": 2, "learning_rate": 0.2},
+        {"decay": "step", "decay_every": 1, "decay_factor": 0.3, "learning_rate": 0.2, "text": SHORT_TEXT},
         {"patience": 2, "eval_every": 2, "learning_rate": 0.2},
         {"precision": "bfloat16", "dropout": 0.2},
         {"precision": "bfloat16", "model": "gru", "shift": 3},

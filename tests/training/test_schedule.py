@@ -17,8 +17,8 @@ from charrnn.training.events import Evaluated, Progress, Snapshot
 from charrnn.training.schedule import EarlyStopping, Horizon, LearningRateSchedule
 
 
-def schedule(config: TrainConfig) -> LearningRateSchedule:
-    return LearningRateSchedule(config, Horizon.of(config))
+def schedule(config: TrainConfig, per_epoch: int = 40) -> LearningRateSchedule:
+    return LearningRateSchedule(config, Horizon.of(config), per_epoch)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,15 @@ def test_without_warmup_the_first_rate_is_nearly_the_peak() -> None:
 def test_rate_rises_then_falls_and_stays_within_its_bounds(
     iterations: int, warmup: int, decay: Decay, final: float, peak: float
 ) -> None:
-    config = TrainConfig(iterations=iterations, warmup=warmup, decay=decay, final_rate=final, learning_rate=peak)
+    config = TrainConfig(
+        iterations=iterations,
+        warmup=warmup,
+        decay=decay,
+        final_rate=final,
+        learning_rate=peak,
+        decay_every=1,
+        decay_after=5,
+    )
     rates = [schedule(config).rate(at) for at in range(1, iterations + 1)]
     top = rates.index(max(rates))
     slack = peak * 1e-9
@@ -67,7 +75,36 @@ def test_rate_rises_then_falls_and_stays_within_its_bounds(
     assert all(b <= a + slack for a, b in pairwise(rates[top:]))
     assert max(rates) <= peak + slack
     assert min(rates) >= -slack
-    assert rates[-1] == pytest.approx(peak if decay in ("constant", "plateau") else peak * final)
+    steps = max(0, (iterations - 1) // 40 - 4)  # halved after five epochs of 40, and after every one
+    ends = {"constant": peak, "plateau": peak, "step": peak * 0.5**steps}
+    assert rates[-1] == pytest.approx(ends.get(decay, peak * final))
+
+
+@pytest.mark.parametrize(
+    ("settings", "rates"),
+    [
+        # An epoch is of 40 iterations: its last update is the 40th, the first of the next the 41st.
+        ({"decay_every": 1, "decay_factor": 0.5, "decay_after": 2}, {1: 1, 80: 1, 81: 0.5, 120: 0.5, 121: 0.25}),
+        ({"decay_every": 2, "decay_factor": 0.1}, {80: 1, 81: 0.1, 160: 0.1, 161: 0.01}),
+        ({"decay_every": 1, "decay_after": 0}, {1: 0.5, 40: 0.5, 41: 0.25}),
+        ({"decay_every": 0.5, "decay_after": 0.25}, {10: 1, 11: 0.5, 30: 0.5, 31: 0.25, 51: 0.125}),
+        ({}, {200: 1, 201: 0.5, 400: 0.5, 401: 0.25}),
+        ({"decay_every": 100}, {500: 1}),
+        ({"decay_every": 1, "decay_factor": 0}, {40: 1, 41: 0, 500: 0}),
+    ],
+)
+def test_steps_by_hand(settings: dict[str, Any], rates: dict[int, float]) -> None:
+    config = TrainConfig(iterations=500, warmup=0, learning_rate=1.0, decay="step", **settings)
+    assert {at: schedule(config).rate(at) for at in rates} == pytest.approx(rates)
+
+
+def test_steps_are_where_they_are_wherever_the_end_is() -> None:
+    settings: dict[str, Any] = {"warmup": 0, "learning_rate": 1.0, "decay": "step", "decay_every": 1}
+    rates = [
+        [schedule(TrainConfig(**settings, **length)).rate(at) for at in range(1, 300)]
+        for length in ({"iterations": 300}, {"iterations": 10**6}, {"time": 9.0})
+    ]
+    assert rates[0] == rates[1] == rates[2]
 
 
 def test_on_a_plateau_the_rate_is_lowered_and_has_a_floor() -> None:
@@ -83,7 +120,7 @@ def test_on_a_plateau_the_rate_is_lowered_and_has_a_floor() -> None:
 def test_a_schedule_follows_its_horizon_and_stays_at_its_peak_while_that_is_unknown() -> None:
     config = TrainConfig(iterations=10, warmup=5, learning_rate=1.0, time=60.0, decay="linear", final_rate=0.0)
     horizon = Horizon.of(config)
-    planned = LearningRateSchedule(config, horizon)
+    planned = LearningRateSchedule(config, horizon, 40)
     assert [planned.rate(at) for at in (1, 5, 6, 1000)] == pytest.approx([0.2, 1.0, 1.0, 1.0], rel=1e-5)
     horizon.iterations = 105
     assert [planned.rate(at) for at in (5, 55, 105)] == pytest.approx([1.0, 0.5, 0.0])

@@ -288,7 +288,7 @@ def rates_of(config: TrainConfig, speeds: list[float]) -> tuple[list[float], lis
     last of them."""
     clock = Clock()
     budget = budget_of(config, clock)
-    schedule, rates, plans = LearningRateSchedule(config, budget.horizon), [], []
+    schedule, rates, plans = LearningRateSchedule(config, budget.horizon, 100), [], []
     while not budget.horizon.reached(len(rates)):
         iteration = len(rates) + 1
         rates.append(schedule.rate(iteration))
