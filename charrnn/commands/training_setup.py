@@ -105,12 +105,12 @@ def new(
     files = asdict(source) | {"val_text": training.val_text}
     corpus = text_options.read(named, beginning.reading, training=beginning.training, **files)
     prepare(where.threads)
-    trainer, preset, note = beginning.begin(corpus, where.device)
+    trainer, choice, note = beginning.begin(corpus, where.device)
     for line in (note, corpus.vocabulary.form_of(trainer.config.sample_prime or "").note("--sample-prime")):
         if line is not None:
             tell(line)
     kept = create_run(where.checkpoint_dir, run.name, Path(corpus.name).stem, unfinished=run.auto_resume)
-    return Begun(trainer, kept, preset)
+    return Begun(trainer, kept, choice.preset)
 
 
 def resumed(going_on: Resumption, texts: Sequence[str] | None, where: Where) -> Begun:

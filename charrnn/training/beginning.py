@@ -15,6 +15,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.training.recipes import with_recipe
 
 if TYPE_CHECKING:
+    from charrnn.training.presets import Choice
     from charrnn.training.trainer import Trainer
 
 _TOLD_APART_BY = ("bytes", "lowercase", "normalize", "keep_newlines")  # how characters are
@@ -65,7 +66,7 @@ class Beginning:
             reading = replace(reading, **told)
         return cls(start=start, model=model, training=training, reading=reading, before=before)
 
-    def begin(self, corpus: Corpus, device: str) -> tuple[Trainer, str, str | None]:
+    def begin(self, corpus: Corpus, device: str) -> tuple[Trainer, Choice, str | None]:
         """Prepare the training of a text.
 
         Args:
@@ -73,8 +74,8 @@ class Beginning:
             device: One of auto, cpu, cuda and mps.
 
         Returns:
-            A trainer before its first iteration; the preset by which the settings were chosen that nobody gave; and
-            which characters had weights already, in a line, for one that begins with others' weights.
+            A trainer before its first iteration; the choice of the settings that nobody gave; and which characters had
+            weights already, in a line, for one that begins with others' weights.
 
         Raises:
             UsageError, CorpusError, VocabularyError: As Trainer does; or the weights do not fit.
@@ -90,7 +91,7 @@ class Beginning:
         note = self._transfer(trainer)
         if start.max_epochs is not None:
             trainer.train_for(start.max_epochs)
-        return trainer, choice.preset, note
+        return trainer, choice, note
 
     def _transfer(self, trainer: Trainer) -> str | None:
         """Begin with a checkpoint's weights, if there is one. Returns what is to be said of it."""

@@ -6,9 +6,9 @@ Every figure here was measured on a CPU: bench/settings.md has the tables and sa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from charrnn.config import AUTO, DEMO_ITERATIONS, ModelConfig, PresetName, TrainConfig
 from charrnn.config.option import ConfigType
@@ -22,8 +22,8 @@ _RATES = ((192, 0.014), (256, 0.014), (384, 0.0113), (512, 0.0085))
 _RATE_STREAMS = 32
 _TIMED_STREAMS = 64  # with a time budget: they learn more in it, though less in so many iterations
 _USUAL, _ACCELERATED = "small", "large"  # for a number of iterations; and whose speed tells that of the others
-_ENOUGH_READING = 3.0  # characters read for each parameter, from which a size above the first pays
-_TOO_MANY_PARAMETERS = 2.0  # for each character of the text, above which a size only learns it by heart
+ENOUGH_READING = 3.0  # characters read for each parameter, from which a size above the first pays
+TOO_MANY_PARAMETERS = 2.0  # for each character of the text, above which a size only learns it by heart
 _WINDOWS_PER_STREAM = 4  # that a short text should have, at least
 _WEIGHT_DECAY = (0.1, 0.5)  # such that weights remember one epoch, but within these bounds
 _EVALUATION_SHARE = 0.05  # of a time budget, at most, goes into held-out losses on the way
@@ -67,6 +67,18 @@ class Machine:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """A preset that could be chosen, and how it stands to the rules."""
+
+    preset: str
+    width: int
+    parameters: int
+    characters_read: int  # with this budget, about
+    # Which bounds it exceeds: those of the text and of the time, and "usual", the size for a number of iterations.
+    too_large_for: tuple[Literal["text", "time", "usual"], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
     """A preset, and the settings it stands for on this text, with this budget, on this machine."""
 
@@ -74,6 +86,7 @@ class Choice:
     model: ModelConfig
     training: TrainConfig
     epochs: float  # times that the text will be read, about
+    candidates: tuple[Candidate, ...]  # by size; with a recipe, that alone
 
 
 def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSize, machine: Machine) -> Choice:
@@ -101,19 +114,11 @@ def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSi
     usual = _ACCELERATED if machine.accelerated else _USUAL
     if preset in RECIPES:  # whose network there is only one of
         networks, usual = {preset: model.completed()}, preset
-    sizes = {name: network.parameters(text.vocabulary) for name, network in networks.items()}
-    most = _TOO_MANY_PARAMETERS * text.training
-    if training.time is None:
-        characters_read = dict.fromkeys(networks, training.iterations * window)
-        most = min(most, sizes[usual])
-    else:  # a character costs as much as there are parameters, nearly
-        speed = machine.speed(networks[usual].completed(), training.completed())
-        work = training.time * speed * sizes[usual]
-        characters_read = {name: round(work / size) for name, size in sizes.items()}
-        most = min(most, math.sqrt(work / _ENOUGH_READING))
+    candidates = _candidates(networks, usual, training, text, machine)
     if preset == "auto":
-        preset = width_for(sizes, most) if model.rnn_size is AUTO else usual
-    epochs = characters_read[preset] / text.training
+        preset = largest_fitting(candidates).preset if model.rnn_size is AUTO else usual
+    characters_read = next(candidate.characters_read for candidate in candidates if candidate.preset == preset)
+    epochs = characters_read / text.training
     model = networks[preset]
     training = _chosen(training, learning_rate=rate_for(model.rnn_size, training.batch_size))
     regularisation = regularisation_for(epochs)
@@ -129,10 +134,38 @@ def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSi
         weight_decay=weight_decay_for(training.learning_rate, text.training / window),
     )
     if training.time is not None and text.held_out and not training.follows_held_out_loss:
-        affordable = int(_EVALUATION_SHARE * characters_read[preset] * _EVALUATION_SPEED / text.held_out)
-        snapshot_at, eval_every = watching_for(characters_read[preset] / window, max(1, affordable))
+        affordable = int(_EVALUATION_SHARE * characters_read * _EVALUATION_SPEED / text.held_out)
+        snapshot_at, eval_every = watching_for(characters_read / window, max(1, affordable))
         training = _chosen(training, snapshot_at=snapshot_at, eval_every=eval_every)
-    return Choice(preset=preset, model=model.completed(), training=training.completed(), epochs=epochs)
+    return Choice(
+        preset=preset, model=model.completed(), training=training.completed(), epochs=epochs, candidates=candidates
+    )
+
+
+def _candidates(
+    networks: Mapping[str, ModelConfig], usual: str, training: TrainConfig, text: TextSize, machine: Machine
+) -> tuple[Candidate, ...]:
+    """What speaks against each network. With a time budget the machine is asked how fast it trains the usual one."""
+    sizes = {name: network.parameters(text.vocabulary) for name, network in networks.items()}
+    bounds: dict[Literal["text", "time", "usual"], float] = {"text": TOO_MANY_PARAMETERS * text.training}
+    if training.time is None:
+        window = training.completed().batch_size * training.effective_shift
+        characters_read = dict.fromkeys(networks, training.iterations * window)
+        bounds["usual"] = sizes[usual]
+    else:  # a character costs as much as there are parameters, nearly
+        work = training.time * machine.speed(networks[usual].completed(), training.completed()) * sizes[usual]
+        characters_read = {name: round(work / size) for name, size in sizes.items()}
+        bounds["time"] = math.sqrt(work / ENOUGH_READING)
+    return tuple(
+        Candidate(
+            preset=name,
+            width=networks[name].completed().rnn_size,
+            parameters=size,
+            characters_read=characters_read[name],
+            too_large_for=tuple(bound for bound, most in bounds.items() if size > most),
+        )
+        for name, size in sizes.items()
+    )
 
 
 def _chosen(config: ConfigType, **values: Any) -> ConfigType:
@@ -147,10 +180,10 @@ def streams_for(training: TrainConfig, text: TextSize) -> int:
     return max(1, min(streams, text.training // (_WINDOWS_PER_STREAM * training.seq_length)))
 
 
-def width_for(sizes: dict[str, int], most: float) -> str:
-    """The largest preset of at most so many parameters, or the smallest of all."""
-    fitting = [name for name, size in sizes.items() if size <= most]
-    return fitting[-1] if fitting else next(iter(sizes))
+def largest_fitting(candidates: Sequence[Candidate]) -> Candidate:
+    """The largest that nothing speaks against, or the smallest of all."""
+    fitting = [candidate for candidate in candidates if not candidate.too_large_for]
+    return fitting[-1] if fitting else candidates[0]
 
 
 def rate_for(width: int, streams: int) -> float:

@@ -102,6 +102,32 @@ def test_a_short_text_never_gets_a_large_one() -> None:
     assert picked == ["quick", "quick", "small", "medium", "large"]
 
 
+def test_what_speaks_against_a_size_by_hand() -> None:
+    """The parameters of one layer: 4 gates of (64 + width + 2) for each unit, embedding and head."""
+    typed = {"num_layers": 1, "embedding_size": 64, "layer_norm": False}
+    sizes = [65 * 64 + 4 * width * (64 + width + 2) + 65 * width + 65 for width in PRESETS.values()]
+    timed = pick(time=100.0, speed=10_000.0, text=200_000, **typed)
+    assert [candidate.parameters for candidate in timed.candidates] == sizes == [214_849, 350_593, 720_385, 1_221_249]
+    work = 100 * 10_000 * 350_593  # a character costs as much as there are parameters
+    assert [candidate.characters_read for candidate in timed.candidates] == [round(work / size) for size in sizes]
+    assert [candidate.too_large_for for candidate in timed.candidates] == [
+        (),  # 1,631,811 characters are 7.6 for each parameter
+        ("time",),  # 1,000,000 are 2.85
+        ("text", "time"),  # more than two parameters for each of 200,000 characters
+        ("text", "time"),
+    ]
+    assert timed.preset == "quick"
+    counted = pick(iterations=1000, text=200_000, **typed)
+    assert [candidate.too_large_for for candidate in counted.candidates] == [
+        (),
+        (),
+        ("text", "usual"),
+        ("text", "usual"),
+    ]
+    assert {candidate.characters_read for candidate in counted.candidates} == {1000 * 32 * 64}
+    assert [candidate.preset for candidate in pick("char-rnn", iterations=9).candidates] == ["char-rnn"]
+
+
 def test_a_number_of_iterations_goes_by_the_machine() -> None:
     assert pick(iterations=2000).preset == "small"
     assert pick(iterations=2000, accelerated=True, text=10**7).preset == "large"

@@ -77,7 +77,7 @@ def begun(preset: str, text: str = LONG, **typed: Any) -> Trainer:
     given = typed | {"preset": preset}
     configs = (kind.pick(given) for kind in (StartConfig, ModelConfig, TrainConfig, ReadConfig))
     trainer, chosen, _ = Beginning.of(*configs, given).begin(corpus.from_text(text), "cpu")
-    assert chosen == preset
+    assert chosen.preset == preset
     return trainer
 
 
