@@ -10,11 +10,13 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+Units = Literal["bits", "nats", "perplexity"]  # what losses can be told in
 
 
 @overload
@@ -35,12 +37,56 @@ def bits(nats: float | NDArray[np.float64] | None) -> float | NDArray[np.float64
     return None if nats is None else nats / math.log(2)
 
 
+@overload
+def nats(bits: float) -> float: ...
+@overload
+def nats(bits: float | None) -> float | None: ...
+def nats(bits: float | None) -> float | None:
+    """Bits as nats, in which losses are computed and kept; None for None."""
+    return None if bits is None else bits * math.log(2)
+
+
+@overload
+def told_in(units: Units, nats: float) -> float: ...
+@overload
+def told_in(units: Units, nats: float | None) -> float | None: ...
+def told_in(units: Units, nats: float | None) -> float | None:
+    """A loss in the units that a person has asked for, or the difference of two: as perplexities that is their ratio.
+
+    Args:
+        units: The perplexity is e to the nats, or 2 to the bits: among how many equally likely ones the model is in
+            doubt.
+        nats: Per character or byte; None for a loss that was not measured.
+
+    Returns:
+        The figure; infinity for a perplexity too large for a float; None for None.
+
+    >>> told_in("bits", math.log(8)), round(told_in("perplexity", math.log(8)), 9), told_in("nats", 1.5)
+    (3.0, 8.0, 1.5)
+    """
+    if nats is None or units == "nats":
+        return nats
+    if units == "bits":
+        return bits(nats)
+    return math.exp(nats) if nats < _LARGEST else math.inf
+
+
+_LARGEST = 709.0  # e to this is a float, and of what is little larger no more
+
+
+def in_all_units(nats: float | None) -> dict[Units, float | None]:
+    """A loss, or a difference of two, in each of the units, for JSON, which has no infinity: None in its place."""
+    figures: dict[Units, float | None] = {units: told_in(units, nats) for units in get_args(Units)}
+    return {units: None if figure == math.inf else figure for units, figure in figures.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """What a model reads and writes one by one, and what its losses are told by: characters, or bytes."""
 
     one: str
     many: str
+    brief: str
     short: str  # of bits per one of them
 
     @property
@@ -48,12 +94,21 @@ class Unit:
         """What a loss is measured in, in words."""
         return f"bits per {self.one}"
 
+    def short_of(self, units: Units) -> str:
+        """The same of any units, in a word: `bpc`, `nats/char`, `ppl/char`."""
+        return {"bits": self.short, "nats": f"nats/{self.brief}", "perplexity": f"ppl/{self.brief}"}[units]
+
     def key(self, loss: str) -> str:
         """The name that a loss in bits has in JSON: `held_out_bpc`, of a model of bytes `held_out_bpb`."""
         return f"{loss}_{self.short}"
 
+    def losses(self, loss: str, nats: float | None) -> dict[str, float | None]:
+        """A loss in JSON, in all units: `held_out_bpc` or `held_out_bpb`, `held_out_nats`, `held_out_perplexity`."""
+        figures = in_all_units(nats)
+        return {self.key(loss): figures.pop("bits")} | {f"{loss}_{units}": value for units, value in figures.items()}
 
-CHARACTER, BYTE = Unit("character", "characters", "bpc"), Unit("byte", "bytes", "bpb")
+
+CHARACTER, BYTE = Unit("character", "characters", "char", "bpc"), Unit("byte", "bytes", "byte", "bpb")
 
 
 def common_unit(units: Iterable[Unit]) -> Unit | None:

@@ -10,7 +10,7 @@ import typer
 from charrnn.commands import later_states
 from charrnn.commands.completion import models
 from charrnn.commands.notes import report_skipped
-from charrnn.commands.options import CheckpointDir, Json, TextLength, print_json, with_options
+from charrnn.commands.options import CheckpointDir, Json, LossUnits, TextLength, print_json, with_options
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
 
 _SAMPLING = SamplingConfig(length=300, seed=1)
@@ -38,6 +38,7 @@ def compare(
         ),
     ] = None,
     text_length: TextLength = COMPARED_LENGTH,
+    units: LossUnits = "bits",
     as_json: Json = False,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 ) -> None:
@@ -69,6 +70,6 @@ def compare(
         from charrnn.terminal.comparison import show_comparison
         from charrnn.terminal.console import console
 
-        show_comparison(console(), result)
+        show_comparison(console(), result, units)
     later_states.tell_of_named(paths or [], checkpoint_dir)
     report_skipped(list(result.problems))

@@ -18,12 +18,16 @@ from charrnn.commands.notes import tell
 from charrnn.config import Config, Option, Setting, parsing, settings_of
 from charrnn.config.option import setting_of
 from charrnn.config.training import PLACE, RUN, DeviceName
+from charrnn.formatting import Units
 
 CheckpointDir = Annotated[Path, typer.Option(help="Where runs are kept.", rich_help_panel=PLACE)]
 Device = Annotated[DeviceName, Option("What computes; auto is cuda where there is one.", panel=PLACE)]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
 JsonLines = Annotated[
     bool, typer.Option("--json", help="A line of JSON for each text: what was written, by what, how likely.")
+]
+LossUnits = Annotated[
+    Units, Option("Tell losses in bits, nats or as perplexities, per character or byte; --json has them all.")
 ]
 TextLength = Annotated[int, Option("Compare several runs on so many held-out characters, at most; 0: do not.", low=0)]
 TrainingThreads = Annotated[

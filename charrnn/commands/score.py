@@ -16,6 +16,7 @@ from charrnn.commands.notes import report_skipped, tell
 from charrnn.commands.options import (
     CheckpointDir,
     Json,
+    LossUnits,
     SamplingThreads,
     Typed,
     print_json,
@@ -30,7 +31,7 @@ from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
 from charrnn.config import CHECKPOINT_DIR, COLD_WINDOW, ColorConfig, Option
 
 if TYPE_CHECKING:
-    from charrnn.evaluation.scoring import Place, Score
+    from charrnn.evaluation.scoring import Score
     from charrnn.runs.checkpoint import Checkpoint
     from charrnn.terminal.scores import ModelScore
 
@@ -65,6 +66,7 @@ def score(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with all this and the text shaded, to look at.")
     ] = None,
+    units: LossUnits = "bits",
     as_json: Json = False,
     encoding: Annotated[
         str, typer.Option(help="Of the text: any that Python knows; auto is UTF-8, or a guess where it is not.")
@@ -80,6 +82,8 @@ def score(
     use_threads(threads)
     from charrnn.evaluation.scoring import most_surprising
     from charrnn.report.score_page import page
+    from charrnn.terminal.console import console
+    from charrnn.terminal.scores import show_scores
 
     if html:
         check_replaceable(html)
@@ -88,7 +92,7 @@ def score(
     problems: list[str] = []
     if lines:
         refuse_beside_lines(typed_options)
-        rank(models, text, checkpoint_dir, problems, as_json=as_json)
+        rank(models, text, checkpoint_dir, problems, as_json=as_json, units=units)
         report_skipped(problems)
         return
     window = COLD_WINDOW if cold else None
@@ -96,12 +100,14 @@ def score(
     scored.sort(key=lambda model: model.score.bits_per_character)
     places = most_surprising(scored[0].score, count)
     if html:
-        write_page(html, page(text.name, scored, places, window).encode())
+        write_page(html, page(text.name, scored, places, window, units).encode())
     with to_the_end():
         if as_json:
             print_json(_json(text.name, scored, count, window) | {"problems": problems})
         else:
-            _show(text.name, scored, places, window, shaded=color.color == "bits")
+            if color.color == "bits":
+                _shade(scored[0].score)
+            show_scores(console(), text.name, scored, places, window, units)
         sys.stdout.flush()
     report_skipped(problems)
 
@@ -119,18 +125,6 @@ def _whole(text: ScoredText, window: int | None, name: str, path: Path, loaded: 
     with scoring(loaded) as (engine, progress):
         scored = score(engine, loaded.header.vocabulary, known, window=window, progress=progress)
     return ModelScore(**facts, score=scored)
-
-
-def _show(
-    name: str, scored: Sequence[ModelScore], places: Sequence[Place], window: int | None, *, shaded: bool
-) -> None:
-    """The text, if it is to be shaded, and the figures."""
-    from charrnn.terminal.console import console
-    from charrnn.terminal.scores import show_scores
-
-    if shaded:
-        _shade(scored[0].score)
-    show_scores(console(), name, scored, places, window)
 
 
 def _shade(score: Score) -> None:
@@ -155,16 +149,16 @@ def _json(name: str, scored: Sequence[ModelScore], count: int, window: int | Non
 def _facts(model: ModelScore, scored: Sequence[ModelScore], count: int) -> dict[str, Any]:
     """What there is to know of a model's score but the bits of each character."""
     from charrnn.evaluation.scoring import most_surprising
-    from charrnn.terminal.scores import without_unknown
+    from charrnn.terminal.scores import by_units, without_unknown
 
     mean = model.score.bits_per_character
     return {
         **model.to_dict(),
         "characters": len(model.score.text),
         "unseen": int(model.score.unseen.sum()),
-        "bits_per_character": mean,
-        "bits_per_character_without_unseen": without_unknown(model, scored),
-        "bits_per_byte": model.score.bits_per_byte,
+        **by_units(mean),
+        **by_units(without_unknown(model, scored), "character_without_unseen"),
+        **by_units(model.score.bits_per_byte, "byte"),
         "above_best": mean - scored[0].score.bits_per_character,
         "surprising": [dataclasses.asdict(place) for place in most_surprising(model.score, count)],
     }

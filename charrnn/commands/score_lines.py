@@ -12,6 +12,7 @@ from charrnn.commands.options import print_json
 from charrnn.commands.scored_text import ScoredText, of_each, scoring
 from charrnn.commands.stdout import to_the_end
 from charrnn.errors import CorpusError, UsageError
+from charrnn.formatting import Units
 
 if TYPE_CHECKING:
     from charrnn.runs.checkpoint import Checkpoint
@@ -28,7 +29,9 @@ def refuse_beside_lines(typed: Collection[str]) -> None:
         raise UsageError(f"{contrary}: of a whole text; --lines scores each part on its own.", "Leave one out.")
 
 
-def rank(models: Sequence[str], text: ScoredText, root: Path, problems: list[str], *, as_json: bool) -> None:
+def rank(
+    models: Sequence[str], text: ScoredText, root: Path, problems: list[str], *, as_json: bool, units: Units
+) -> None:
     """Show the parts, those first that are the least surprising to the model that the text surprises least."""
     from charrnn.terminal.console import console
     from charrnn.terminal.ranking import remarks, show_ranking
@@ -42,7 +45,7 @@ def rank(models: Sequence[str], text: ScoredText, root: Path, problems: list[str
             scores = [model.to_dict() for model in ranked]
             print_json({"text": text.name, "scores": scores, "notes": remarks(ranked), "problems": problems})
         else:
-            show_ranking(console(), text.name, ranked)
+            show_ranking(console(), text.name, ranked, units)
         sys.stdout.flush()
 
 

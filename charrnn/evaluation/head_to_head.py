@@ -17,7 +17,7 @@ from charrnn.evaluation.byte_form import ByteForm
 from charrnn.evaluation.ngrams import Baseline, kneser_ney
 from charrnn.evaluation.scoring import ShareCallback, score
 from charrnn.evaluation.unseen import Reader, first_of, same_places, unseen_text
-from charrnn.formatting import BYTE, CHARACTER, Unit, common_unit
+from charrnn.formatting import BYTE, CHARACTER, Unit, common_unit, in_all_units, nats
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
@@ -45,9 +45,13 @@ class ModelMeasurement:
     difference: Difference | None  # its bits less those of the best; None for the best itself
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        values = asdict(self) | {"path": str(self.path)}
-        values["behind"] = values.pop("difference")
+        """Everything, ready for JSON: bits, and beside them nats and perplexities, of which differences are ratios."""
+        values = asdict(self) | {"path": str(self.path)} | _other_units("carried", self.carried)
+        values |= _other_units("cold", self.cold)
+        behind = values["behind"] = values.pop("difference")
+        for units in ("nats", "perplexity"):
+            told = {name: _other_units("", bits)[f"_{units}"] for name, bits in (behind or {}).items()}
+            values[f"behind_{units}"] = told or None
         return values
 
 
@@ -68,12 +72,19 @@ class Measurement:
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         models = [model.to_dict() for model in self.models]
-        return asdict(self) | {"best": str(self.best), "unit": self.unit.one, "models": models}
+        values = asdict(self) | {"best": str(self.best), "unit": self.unit.one, "models": models}
+        return values | _other_units("ngrams", self.ngrams)
 
     @property
     def count(self) -> int:
         """How many characters or bytes were measured."""
         return self.bytes if self.unit == BYTE else self.characters
+
+
+def _other_units(name: str, bits: float | None) -> dict[str, float | None]:
+    """What stands beside a loss in bits in JSON."""
+    figures = in_all_units(nats(bits))
+    return {f"{name}_{units}": figure for units, figure in figures.items() if units != "bits"}
 
 
 def measure(

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from charrnn._version import __version__
 from charrnn.evaluation.scoring import Place
-from charrnn.formatting import SHADES, shaded
+from charrnn.formatting import SHADES, Units, shaded
 from charrnn.report import html
 from charrnn.terminal.scores import PLACE, ModelScore, cells, columns, heading, remarks, unseen_word
 
 
-def page(title: str, scored: Sequence[ModelScore], places: Sequence[Place], window: int | None) -> str:
+def page(
+    title: str, scored: Sequence[ModelScore], places: Sequence[Place], window: int | None, units: Units = "bits"
+) -> str:
     """What a terminal shows of scores, and the text shaded by the bits of the best.
 
     Args:
@@ -19,6 +21,7 @@ def page(title: str, scored: Sequence[ModelScore], places: Sequence[Place], wind
         scored: The models' scores, the best first.
         places: Where the best was most surprised.
         window: Characters after which the models forgot everything; None: never.
+        units: What their losses are told in.
 
     Returns:
         HTML. Whatever a text or a name holds is text in it.
@@ -30,9 +33,9 @@ def page(title: str, scored: Sequence[ModelScore], places: Sequence[Place], wind
         scripts=("scroll.js",),
         title=title,
         made_by=f"charrnn score {__version__}",
-        columns=columns(scored),
-        rows=list(cells(scored)),
-        remarks=remarks(scored, window),
+        columns=columns(scored, units),
+        rows=list(cells(scored, units)),
+        remarks=remarks(scored, window, units),
         heading=heading(scored),
         unseen_word=unseen_word(best),
         place_columns=PLACE,

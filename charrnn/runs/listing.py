@@ -16,15 +16,15 @@ from charrnn.runs.run import Run
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckpointRow:
-    """One checkpoint's measurements, as tables have them. Losses in bits per `unit`."""
+    """One checkpoint's measurements, as tables have them."""
 
     name: str  # the file's, without its ending
     run: str  # "" for a file that lies in no run
     path: Path
     iteration: int
     characters: int  # seen in training
-    train_bits: float | None
-    held_out_bits: float | None
+    train_loss: float | None  # nats per `unit`
+    held_out_loss: float | None
     best: bool  # lowest held-out loss of those it may be compared with
     known_words: float | None  # share of the words of the sample made in training, 0 to 1
     known_trigrams: float | None = None  # the same of three characters in a row, where words cannot be told
@@ -50,8 +50,8 @@ class CheckpointRow:
             path=file.path,
             iteration=header.iteration,
             characters=header.characters,
-            train_bits=bits(header.train_loss),
-            held_out_bits=bits(header.held_out_loss),
+            train_loss=header.train_loss,
+            held_out_loss=header.held_out_loss,
             best=best,
             known_words=header.sample.known_words if header.sample else None,
             known_trigrams=header.sample.known_trigrams if header.sample else None,
@@ -60,14 +60,27 @@ class CheckpointRow:
         )
 
     @property
+    def train_bits(self) -> float | None:
+        """The training loss in bits."""
+        return bits(self.train_loss)
+
+    @property
+    def held_out_bits(self) -> float | None:
+        """The held-out loss in bits."""
+        return bits(self.held_out_loss)
+
+    @property
     def label(self) -> str:
         """What tells it from the others, in few words."""
         return f"{self.run}, iteration {self.iteration:,}" if self.run else f"{self.name}, iteration {self.iteration:,}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON: losses as `train_bpc`, of a model of bytes `train_bpb`, and so on."""
-        values = dataclasses.asdict(self) | {"path": str(self.path), "unit": self.unit.one}
-        return {self.unit.key(name[:-5]) if name.endswith("_bits") else name: value for name, value in values.items()}
+        """Everything, ready for JSON: losses as `train_bpc` (of bytes `train_bpb`), `train_nats` and so on."""
+        values: dict[str, Any] = {}
+        for name, value in (dataclasses.asdict(self) | {"path": str(self.path), "unit": self.unit.one}).items():
+            loss = name.removesuffix("_loss")
+            values |= {name: value} if loss == name else self.unit.losses(loss, value)
+        return values
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +108,7 @@ class RunSummary:
             "snapshots": len(self.run.snapshots),
             "iterations": self.iterations,
             "size": self.size,
-            self.unit.key("best_held_out"): self.best.held_out_bits if self.best else None,
+            **self.unit.losses("best_held_out", self.best.held_out_loss if self.best else None),
             "unit": self.unit.one,
             "resumable": self.run.resumable is not None,
             "diverged": self.diverged,
@@ -141,7 +154,7 @@ def provenance(path: Path) -> dict[str, Any]:
         path: The checkpoint.
 
     Returns:
-        Values for JSON by name: losses as `train_bpc`, of a model of bytes `train_bpb`, and so on.
+        Values for JSON by name: losses as `train_bpc` (of bytes `train_bpb`), `train_nats` and so on.
 
     Raises:
         CheckpointError: It cannot be read, or is damaged.
@@ -159,8 +172,8 @@ def provenance(path: Path) -> dict[str, Any]:
         "iteration": header.iteration,
         "characters": header.characters,
         "unit": unit.one,
-        unit.key("train"): bits(header.train_loss),
-        unit.key("held_out"): bits(header.held_out_loss),
+        **unit.losses("train", header.train_loss),
+        **unit.losses("held_out", header.held_out_loss),
         "corpus": header.corpus_facts,
         "reading": dataclasses.asdict(header.reading),
         "began_from": dict(header.began_from),

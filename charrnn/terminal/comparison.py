@@ -9,32 +9,35 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from charrnn.evaluation.bootstrap import Difference
 from charrnn.evaluation.compared_samples import ComparedSample
 from charrnn.evaluation.comparison import Comparison, TrainingCost
 from charrnn.evaluation.head_to_head import Measurement
 from charrnn.evaluation.sample_statistics import SampleStatistics, interpretation
 from charrnn.evaluation.settings import shown, unlike_first
 from charrnn.evaluation.verdict import Verdict
-from charrnn.formatting import common_unit, duration, folded_command, size
+from charrnn.formatting import Units, common_unit, duration, folded_command, nats, size, told_in
 from charrnn.runs.listing import CheckpointRow
 from charrnn.terminal.console import body, loss, open_table, plain, share, show_table, show_text
 
 _KNOWN_WORDS, _KNOWN_TRIGRAMS = "Known\nwords", "Known\ntrigrams"
 _NARROWEST = 36  # characters of a column of samples; below it they are shown one under another
 _MOST_COLUMNS = 3
+_SIGN: Mapping[Units, str] = {"bits": "+", "nats": "+", "perplexity": "×"}  # before how far one is from the best
 
 
-def show_rows(out: Console, rows: Sequence[CheckpointRow]) -> None:
+def show_rows(out: Console, rows: Sequence[CheckpointRow], units: Units = "bits") -> None:
     """The measurements, one checkpoint a line; the run in a column of its own if there are several."""
     several = len({row.run for row in rows}) > 1 or not rows[0].run
     unit = common_unit(row.unit for row in rows)
-    bits, seen = (unit.short, unit.many.capitalize()) if unit else ("bits", "Seen")
-    figures = ("Iteration", seen, f"Train\n{bits}", f"Held-out\n{bits}", *(() if unit else ("per",)))
+    told, seen = (unit.short_of(units), unit.many.capitalize()) if unit else (units, "Seen")
+    figures = ("Iteration", seen, f"Train\n{told}", f"Held-out\n{told}", *(() if unit else ("per",)))
     figures = (*figures, *_known_heads(rows))
     table = open_table(*(("Run",) if several else ()), *figures, "", right=figures)
     above = None
     for row in rows:
-        cells = [f"{row.iteration:,}", f"{row.characters:,}", loss(row.train_bits), loss(row.held_out_bits)]
+        losses = [loss(told_in(units, value)) for value in (row.train_loss, row.held_out_loss)]
+        cells = [f"{row.iteration:,}", f"{row.characters:,}", *losses]
         cells += [] if unit else [row.unit.one]
         cells += [*_known_cells(row, figures), "* best" if row.best else ""]
         name = [plain("" if row.run and row.run == above else row.run or row.name)] if several else []
@@ -85,23 +88,28 @@ def show_costs(out: Console, groups: Sequence[str], costs: Sequence[TrainingCost
     show_table(out, table)
 
 
-def show_measurement(out: Console, measurement: Measurement, rows: Sequence[CheckpointRow]) -> None:
+def show_measurement(
+    out: Console, measurement: Measurement, rows: Sequence[CheckpointRow], units: Units = "bits"
+) -> None:
     """Models on one text, and in words by how much one is better than another; of many only than the next best."""
     rows_by_path = {row.path: row for row in rows}
     unit, held_out = measurement.unit, "held-out " if measurement.held_out else ""
     out.print(plain(f"Measured on {measurement.count:,} {held_out}{unit.many} of {measurement.text}", "bold"))
     out.print()
-    figures = ("Iteration", f"Carried\n{unit.short}", f"Cold\n{unit.short}", "Unseen", "Behind the best")
+    short = unit.short_of(units)
+    figures = ("Iteration", f"Carried\n{short}", f"Cold\n{short}", "Unseen", "Behind the best")
     many = len(measurement.models) > _MOST_COLUMNS
     table = open_table("", *figures, *([""] if many else []), right=figures)
     for model in measurement.models:
         row, difference = rows_by_path[model.path], model.difference
-        cells = [row.run or row.name, f"{row.iteration:,}", loss(model.carried), loss(model.cold), f"{model.unseen:,}"]
-        cells.append(f"{difference.mean:+.3f} ± {difference.half:.3f}" if difference else "* best")
+        losses = [loss(told_in(units, nats(bits))) for bits in (model.carried, model.cold)]
+        cells = [row.run or row.name, f"{row.iteration:,}", *losses, f"{model.unseen:,}"]
+        cells.append(f"{_SIGN[units]}{_interval(difference, units)}" if difference else "* best")
         cells += ["may be chance" if difference and not difference.clear else ""] if many else []
         table.add_row(*map(plain, cells), style="" if difference else "bold green")
     if measurement.ngrams is not None:
-        table.add_row(plain(f"n-grams of order {measurement.order}"), "", plain(loss(measurement.ngrams)))
+        counted = loss(told_in(units, nats(measurement.ngrams)))
+        table.add_row(plain(f"n-grams of order {measurement.order}"), "", plain(counted))
     show_table(out, table)
     best = rows_by_path[measurement.best].label
     told = sorted(measurement.models, key=lambda model: model.carried)[:2] if many else measurement.models
@@ -109,8 +117,17 @@ def show_measurement(out: Console, measurement: Measurement, rows: Sequence[Chec
         if difference := model.difference:
             out.print()
             sure = "" if difference.clear else ", which may be chance"
-            by = f"by {difference.mean:.3f} ± {difference.half:.3f} {unit.bits_per}{sure}."
-            out.print(plain(f"{best} is better than {rows_by_path[model.path].label} {by}"))
+            by, of_perplexity = _interval(difference, units), units == "perplexity"
+            how = f", whose perplexity is {by} times as high" if of_perplexity else f" by {by} {units} per {unit.one}"
+            out.print(plain(f"{best} is better than {rows_by_path[model.path].label}{how}{sure}."))
+
+
+def _interval(difference: Difference, units: Units) -> str:
+    """A difference and its interval: `0.069 ± 0.006`; of perplexities their ratio: `1.049 (1.045 to 1.053)`."""
+    mean, low, high = (told_in(units, nats(bits)) for bits in (difference.mean, difference.low, difference.high))
+    if units == "perplexity":
+        return f"{mean:.3f} ({low:.3f} to {high:.3f})"
+    return f"{mean:.3f} ± {(high - low) / 2:.3f}"
 
 
 def show_verdicts(out: Console, verdicts: Mapping[str, Verdict]) -> None:
@@ -169,9 +186,9 @@ def show_samples(out: Console, samples: Sequence[ComparedSample]) -> None:
         out.print()
 
 
-def show_comparison(out: Console, comparison: Comparison) -> None:
+def show_comparison(out: Console, comparison: Comparison, units: Units = "bits") -> None:
     """Everything but the problems."""
-    show_rows(out, comparison.rows)
+    show_rows(out, comparison.rows, units)
     for note in comparison.notes:
         out.print()
         out.print(plain(note))
@@ -186,7 +203,7 @@ def show_comparison(out: Console, comparison: Comparison) -> None:
         show_verdicts(out, comparison.verdicts)
     if comparison.measurement:
         out.print()
-        show_measurement(out, comparison.measurement, comparison.rows)
+        show_measurement(out, comparison.measurement, comparison.rows, units)
     if comparison.samples:
         out.print()
         request = comparison.request

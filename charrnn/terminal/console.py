@@ -26,6 +26,7 @@ _ENDLESS = 100_000  # columns of a file
 _TALL = 25  # lines of a terminal, as far as it matters
 _RULE = 80  # columns of a rule, at most
 _NAME = 12  # columns that a name or value has at least; with fewer the rows are told one below another
+_LONG = 1e6  # from here on a figure, some perplexity, is told by its power of ten
 _GAP = 3  # columns between two of a table
 
 
@@ -60,8 +61,8 @@ def plain(text: object, style: str = "") -> Text:
 
 
 def loss(value: float | None) -> str:
-    """A loss in bits, for people."""
-    return "-" if value is None else f"{value:.3f}"
+    """A loss in any unit, for people."""
+    return "-" if value is None else f"{value:.3f}" if value < _LONG else f"{value:.3g}"
 
 
 def share(value: float | None) -> str:

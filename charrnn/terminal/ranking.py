@@ -10,9 +10,9 @@ import numpy as np
 from rich.console import Console
 
 from charrnn.evaluation.scoring import Score
-from charrnn.formatting import one_line
-from charrnn.terminal.console import loss, open_table, plain, show_table
-from charrnn.terminal.scores import ScoredModel, of_unknown
+from charrnn.formatting import Units, one_line
+from charrnn.terminal.console import open_table, plain, show_table
+from charrnn.terminal.scores import ScoredModel, by_units, of_unknown, told
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,13 +48,13 @@ class RankedModel(ScoredModel):
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON; the parts ranked."""
         return ScoredModel.to_dict(self) | {
-            "bits_per_character": self.bits_per_character,
+            **by_units(self.bits_per_character),
             "ranked": [
                 {
                     self.kind: int(part.title.replace(",", "")) if self.kind == "line" else part.title,
                     "characters": len(part.score.text),
                     "unseen": int(part.score.unseen.sum()),
-                    "bits_per_character": part.score.bits_per_character,
+                    **by_units(part.score.bits_per_character),
                     **({"text": part.score.text} if self.kind == "line" else {}),
                 }
                 for part in map(self.parts.__getitem__, self.ranking)
@@ -72,16 +72,16 @@ def remarks(ranked: Sequence[RankedModel]) -> list[str]:
     return lines + [model.remark for model in ranked if model.remark]
 
 
-def show_ranking(out: Console, title: str, ranked: Sequence[RankedModel]) -> None:
-    """A row for each part, with a column of bits per character for each model."""
-    best = ranked[0]
-    heads = [f"{model.name}\nbits per\ncharacter" if len(ranked) > 1 else "Bits per\ncharacter" for model in ranked]
+def show_ranking(out: Console, title: str, ranked: Sequence[RankedModel], units: Units = "bits") -> None:
+    """A row for each part, with a column of losses per character for each model."""
+    best, per = ranked[0], f"{units} per\ncharacter"
+    heads = [f"{model.name}\n{per}" if len(ranked) > 1 else per.capitalize() for model in ranked]
     lines = best.kind == "line"
     columns = [best.kind.capitalize(), "Characters", *heads, *(["Text"] if lines else [])]
     table = open_table(*columns, right=[*columns[:1], *columns[1 : 2 + len(heads)]] if lines else columns[1:])
     for place in best.ranking:
         part = best.parts[place]
-        means = [loss(model.parts[place].score.bits_per_character) for model in ranked]
+        means = [told(model.parts[place].score.bits_per_character, units) for model in ranked]
         text = [one_line(part.score.text)] if lines else []
         table.add_row(*map(plain, [part.title, f"{len(part.score.text):,}", *means, *text]))
     out.print(plain(title, "bold"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,15 @@ from rich.text import Text
 
 from charrnn.config import ReadConfig
 from charrnn.evaluation.scoring import UNSEEN_BITS, Place, Score
-from charrnn.formatting import one_line
+from charrnn.formatting import Units, in_all_units, nats, one_line, told_in
 from charrnn.terminal.console import loss, open_table, plain, show_table
 
 PLACE = ("Line", "Bits", "Place")
+_ABOVE: Mapping[Units, str] = {
+    "bits": "Above\nthe best",
+    "nats": "Above\nthe best",
+    "perplexity": "Times\nthe best",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -49,11 +54,12 @@ class ModelScore(ScoredModel):
     score: Score
 
 
-def columns(scored: Sequence[ModelScore]) -> list[str]:
+def columns(scored: Sequence[ModelScore], units: Units = "bits") -> list[str]:
     """The heads of `cells`: a name, then figures."""
-    several = ["Above\nthe best"] if len(scored) > 1 else []
-    per_byte = ["Bits per\nbyte"] if _any_of_bytes(scored) else []
-    return ["Model", "Iteration", "Characters", "Bits per\ncharacter", *per_byte, *_unknown(scored), *several]
+    several = [_ABOVE[units]] if len(scored) > 1 else []
+    per = units.capitalize()
+    per_byte = [f"{per} per\nbyte"] if _any_of_bytes(scored) else []
+    return ["Model", "Iteration", "Characters", f"{per} per\ncharacter", *per_byte, *_unknown(scored), *several]
 
 
 def _unknown(scored: Sequence[ModelScore]) -> list[str]:
@@ -88,20 +94,31 @@ def _any_of_bytes(scored: Sequence[ModelScore]) -> bool:
     return any(model.reading.bytes for model in scored)
 
 
-def cells(scored: Sequence[ModelScore]) -> Iterator[list[str]]:
+def cells(scored: Sequence[ModelScore], units: Units = "bits") -> Iterator[list[str]]:
     """A row for each of `scored`, of which the first is the best."""
     best = scored[0].score.bits_per_character
     for model in scored:
         mean = model.score.bits_per_character
-        several = ["best" if model is scored[0] else f"{mean - best:.3f}"] if len(scored) > 1 else []
+        several = ["best" if model is scored[0] else told(mean - best, units)] if len(scored) > 1 else []
         counts = f"{model.iteration:,}", f"{len(model.score.text):,}"
-        per_byte = [loss(model.score.bits_per_byte)] if _any_of_bytes(scored) else []
+        per_byte = [told(model.score.bits_per_byte, units)] if _any_of_bytes(scored) else []
         count = f"{np.count_nonzero(model.score.unseen):,}"
-        unknown = [count, *([loss(without_unknown(model, scored))] if _any_unknown(scored) else [])]
-        yield [model.name, *counts, loss(mean), *per_byte, *unknown, *several]
+        unknown = [count, *([told(without_unknown(model, scored), units)] if _any_unknown(scored) else [])]
+        yield [model.name, *counts, told(mean, units), *per_byte, *unknown, *several]
 
 
-def remarks(scored: Sequence[ModelScore], window: int | None) -> list[str]:
+def told(bits: float | None, units: Units) -> str:
+    """Bits per character or byte, or a difference of them, in the units that were asked for."""
+    return loss(told_in(units, nats(bits)))
+
+
+def by_units(bits: float | None, per: str = "character") -> dict[str, float | None]:
+    """A score in JSON: `bits_per_character`, `nats_per_character`, `perplexity_per_character`."""
+    figures = in_all_units(nats(bits)) | {"bits": bits}
+    return {f"{units}_per_{per}": figure for units, figure in figures.items()}
+
+
+def remarks(scored: Sequence[ModelScore], window: int | None, units: Units = "bits") -> list[str]:
     """What a reader must know to read the figures rightly, and last what they say."""
     lines = ["The state was carried over the whole text."]
     if window is not None:
@@ -117,12 +134,16 @@ def remarks(scored: Sequence[ModelScore], window: int | None) -> list[str]:
         lines.append(f"The models read texts differently ({listed}): their characters differ, so compare with care.")
     if len(scored) > 1:
         best, following = scored[:2]
-        less = f"{following.score.bits_per_character - best.score.bits_per_character:.3f}"
-        if float(less):
-            lines.append(f"{best.name} explains the text best: {less} bits per character below {following.name}.")
-        else:
+        less = following.score.bits_per_character - best.score.bits_per_character
+        if told(less, units) == told(0.0, units):
             lines.append(f"{best.name} and {following.name} explain the text equally well.")
-        lines += _other_best(scored)
+        elif units == "perplexity":
+            times = f"the perplexity of {following.name} is {told(less, units)} times as high."
+            lines.append(f"{best.name} explains the text best: {times}")
+        else:
+            by = f"{told(less, units)} {units} per character below {following.name}."
+            lines.append(f"{best.name} explains the text best: {by}")
+        lines += _other_best(scored, units)
     return lines
 
 
@@ -140,30 +161,36 @@ def of_unknown(scores: Sequence[Score]) -> list[str]:
     return lines
 
 
-def _other_best(scored: Sequence[ModelScore]) -> list[str]:
+def _other_best(scored: Sequence[ModelScore], units: Units) -> list[str]:
     """Whether another model is the best but for unknown characters: then typography or accents may have decided."""
     means = [(mean, model.name) for model in scored if (mean := without_unknown(model, scored)) is not None]
     if not _any_unknown(scored) or not means or min(means)[1] == scored[0].name:
         return []
     mean, name = min(means)
     own = next((mean for mean, other in means if other == scored[0].name), None)
-    beside = "" if own is None else f", to {own:.3f}"
-    return [f"Without the characters that a model does not know, {name} explains it best: {mean:.3f}{beside}."]
+    beside = "" if own is None else f", to {told(own, units)}"
+    best = f"{name} explains it best: {told(mean, units)}{beside}."
+    return [f"Without the characters that a model does not know, {best}"]
 
 
 def show_scores(
-    out: Console, title: str, scored: Sequence[ModelScore], places: Sequence[Place], window: int | None
+    out: Console,
+    title: str,
+    scored: Sequence[ModelScore],
+    places: Sequence[Place],
+    window: int | None,
+    units: Units = "bits",
 ) -> None:
-    """The figures of all, the best first, and the places that surprised it most."""
-    heads = columns(scored)
+    """The figures of all, the best first, and the places that surprised it most, which are told in bits."""
+    heads = columns(scored, units)
     table = open_table(*heads, right=heads[1:])
-    for number, row in enumerate(cells(scored)):
+    for number, row in enumerate(cells(scored, units)):
         table.add_row(*map(plain, row), style="bold green" if len(scored) > 1 and not number else "")
     out.print(plain(title, "bold"))
     out.print()
     show_table(out, table)
     out.print()
-    for line in remarks(scored, window):
+    for line in remarks(scored, window, units):
         out.print(plain(line))
     if not places:
         return

@@ -170,6 +170,25 @@ def test_json_has_everything_and_is_reproducible(root: Path) -> None:
     assert parsed(charrnn(*arguments, "--seed", 2))["samples"] != values["samples"]
 
 
+def test_losses_are_told_in_the_units_asked_for(root: Path) -> None:
+    arguments = ("compare", "war-and-peace-1", "--checkpoint-dir", root, "-n", 0)
+    said = charrnn(*arguments, "--units", "perplexity").stdout
+    assert re.search(r"^ +1,200 +1,228,800 +4\.000 +4\.287 .*\* best$", said, re.M)  # 2 ** 2.1
+    in_bits, in_nats = (parsed(charrnn(*arguments, "--json", "--units", units)) for units in ("bits", "nats"))
+    assert in_bits == in_nats
+    best = next(row for row in in_bits["rows"] if row["best"])
+    assert best["held_out_nats"] == 2.1 * tiny.NATS_PER_BIT
+    shown = parsed(charrnn("runs", "show", "war-and-peace-1", "--checkpoint-dir", root, "--json"))
+    [listed] = [
+        run for run in parsed(charrnn("runs", "--checkpoint-dir", root, "--json"))["runs"] if run["snapshots"] > 1
+    ]
+    for values in (shown, {name.removeprefix("best_"): value for name, value in listed.items()}):
+        assert all(values[f"held_out_{key}"] == best[f"held_out_{key}"] for key in ("bpc", "nats", "perplexity"))
+    refused = charrnn(*arguments, "--units", "dits")
+    assert refused.returncode == 2
+    assert "perplexity" in refused.stderr
+
+
 def test_damage_is_named_on_stderr_after_the_rest(damaged: Path) -> None:
     done = charrnn("compare", damaged, "-n", 5)
     assert done.returncode == 1

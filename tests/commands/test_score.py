@@ -106,6 +106,21 @@ def test_one_model_is_measured_and_its_surprises_shown(root: Path, text: Path) -
     assert "surprised" not in invoke(best, text, "--count", "0")[0]
 
 
+def test_scores_are_told_in_the_units_asked_for(root: Path, text: Path, tmp_path: Path) -> None:
+    best = root / "tolstoy" / "iteration-000300.safetensors"
+    per_character = expected(best).bits_per_character
+    page = tmp_path / "page.html"
+    for units, figure in (("nats", per_character * np.log(2)), ("perplexity", 2**per_character)):
+        out, _ = invoke(best, text, "--units", units, "--html", page)
+        assert f" {figure:.3f} " in out
+        assert f"{units.capitalize()} per" in out
+        assert f">{figure:.3f}<" in page.read_text("utf-8")
+        [one] = scores(best, text)["scores"]
+        assert one[f"{units}_per_character"] == pytest.approx(figure)
+        lines = " ".join(invoke(best, text, "--lines", "--units", units)[0].split())
+        assert f"{units.capitalize()} per" in lines
+
+
 def test_by_default_it_is_the_newest_runs_best(root: Path, text: Path) -> None:
     [one] = scores(text, "--checkpoint-dir", root)["scores"]
     assert (one["model"], one["iteration"]) == ("austen", 700)
