@@ -124,7 +124,7 @@ def test_settings_that_contradict_each_other_say_what_to_do() -> None:
         {"val_frac": 1.0},
         {"val_frac": -0.1},
         {"eval_every": -1},
-        {"snapshot_at": (0, 5)},
+        {"snapshot_at": (-1, 5)},
         {"snapshot_every": -1},
         {"seed": -1},
         {"sample_length": -1},
@@ -154,16 +154,27 @@ def test_exit_codes_follow_the_kind_of_mistake() -> None:
 
 
 def test_snapshots_of_the_demo() -> None:
-    assert TrainConfig(iterations=2000).completed().snapshot_iterations() == (100, 300, 500, 700, 1200, 2000)
-    assert TrainConfig(iterations=600).completed().snapshot_iterations() == (100, 300, 500, 600)
-    assert TrainConfig(iterations=50).completed().snapshot_iterations() == (50,)
+    demo = (0, 3, 10, 30, 100, 300, 500, 700, 1200, 2000)
+    assert TrainConfig(iterations=2000).completed().snapshot_iterations() == demo
+    assert TrainConfig(iterations=600).completed().snapshot_iterations() == (0, 3, 10, 30, 100, 300, 500, 600)
+    assert TrainConfig(iterations=50).completed().snapshot_iterations() == (0, 3, 10, 30, 50)
+    assert TrainConfig(iterations=1).completed().snapshot_iterations() == (0, 1)
+
+
+def test_the_untrained_network_is_kept_where_it_is_listed_and_nowhere_else() -> None:
+    assert TrainConfig.pick({"iterations": 9, "snapshot_at": "0,5"}).snapshot_iterations() == (0, 5, 9)
+    assert TrainConfig.pick({"iterations": 9, "snapshot_at": "0"}).snapshot_iterations() == (0, 9)
+    for without in ({"snapshot_at": (5,)}, {"snapshot_at": ("...",)}, {"snapshot_at": (), "snapshot_every": 1}):
+        config = TrainConfig(iterations=9, **without)
+        assert not config.snapshot_due(0)
+        assert min(config.snapshot_iterations()) > 0
 
 
 def test_default_snapshots_go_on_to_the_end_at_growing_gaps() -> None:
     kept = TrainConfig(iterations=160_000).completed().snapshot_iterations()
-    assert kept[:6] == (100, 300, 500, 700, 1200, 2000)
-    assert kept[6:] == (3000, 5000, 7000, 10_000, 15_000, 20_000, 30_000, 50_000, 70_000, 100_000, 150_000, 160_000)
-    assert TrainConfig(iterations=6000).completed().snapshot_iterations()[5:] == (2000, 3000, 5000, 6000)
+    assert kept[:10] == (0, 3, 10, 30, 100, 300, 500, 700, 1200, 2000)
+    assert kept[10:] == (3000, 5000, 7000, 10_000, 15_000, 20_000, 30_000, 50_000, 70_000, 100_000, 150_000, 160_000)
+    assert TrainConfig(iterations=6000).completed().snapshot_iterations()[9:] == (2000, 3000, 5000, 6000)
 
 
 @pytest.mark.parametrize(
@@ -174,12 +185,13 @@ def test_default_snapshots_go_on_to_the_end_at_growing_gaps() -> None:
         ("...", (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)),
         ("60,20,...", (20, 60, 70, 100)),
         ("60,20", (20, 60, 100)),
+        ("0,60,...", (0, 60, 70, 100)),
     ],
 )
 def test_a_list_of_snapshots_can_go_on(typed: str, kept: tuple[int, ...]) -> None:
     config = TrainConfig.pick({"iterations": 100, "snapshot_at": typed})
     assert config.snapshot_iterations() == kept
-    assert [at for at in range(1, 101) if config.snapshot_due(at)] == list(kept)
+    assert [at for at in range(101) if config.snapshot_due(at)] == list(kept)
     assert TrainConfig.from_dict(json.loads(json.dumps(asdict(config.completed())))) == config.completed()
 
 
@@ -201,10 +213,11 @@ def test_snapshots_of_a_list_and_multiples_are_sorted_and_kept_once() -> None:
 
 
 @settings(deadline=None)
-@given(st.integers(1, 400), st.lists(st.integers(1, 500), max_size=6), st.integers(0, 120))
+@given(st.integers(1, 400), st.lists(st.integers(0, 500), max_size=6), st.integers(0, 120))
 def test_snapshot_iterations_are_those_asked_for(iterations: int, at: list[int], every: int) -> None:
     kept = TrainConfig(iterations=iterations, snapshot_at=tuple(at), snapshot_every=every).snapshot_iterations()
-    expected = [i for i in range(1, iterations + 1) if i in at or i == iterations or (every and i % every == 0)]
+    multiples = range(every, iterations + 1, every) if every else ()
+    expected = [i for i in range(iterations + 1) if i in at or i == iterations or i in multiples]
     assert list(kept) == expected
 
 

@@ -194,8 +194,11 @@ def _origin(checkpoint: Checkpoint) -> str:
     header = checkpoint.header
     loss = header.held_out_loss
     measured = "" if loss is None else f", held out {bits(loss):.3f} {header.vocabulary.unit.bits_per}"
-    if header.iteration == 0:
-        measured = ", untrained (no snapshot was kept yet): what it writes is noise"
+    if header.untrained:
+        unkept = " (no snapshot was kept yet)" if header.kind == "resume" else ""
+        measured = f", untrained{unkept}: what it writes is noise"
+    elif header.iteration == 0:
+        measured += f", the weights of {header.began_from.get('path')}, not trained on this text yet"
     return f"{checkpoint.path}, iteration {header.iteration:,}{measured}, sha256 {checkpoint.digest[:12]}"
 
 

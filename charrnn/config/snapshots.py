@@ -9,8 +9,8 @@ from charrnn.config.option import AUTO, Config, Option, require
 
 ON = "..."  # at the end of a list of iterations: on from there, at growing gaps
 
-# Karpathy's War and Peace demonstration, 2015, and on from there.
-DEMO_ITERATIONS: tuple[int | str, ...] = (100, 300, 500, 700, 1200, 2000, ON)
+# From the untrained network to Karpathy's War and Peace demonstration, 2015, and on from there.
+DEMO_ITERATIONS: tuple[int | str, ...] = (0, 3, 10, 30, 100, 300, 500, 700, 1200, 2000, ON)
 _GROWING = (1, 15, 2, 3, 5, 7)  # the first digits of the iterations of growing gaps: 3000, 5000, 7000, 10000, 15000
 
 WATCHING = "Watching it learn"
@@ -33,11 +33,11 @@ class SnapshotConfig(Config):
     snapshot_at: Annotated[
         tuple[int | str, ...],
         Option(
-            "Iterations at which a snapshot is kept; the last always is. A ... at the end: on at growing gaps, as in "
-            "3000,5000,7000,10000,15000,20000.",
+            "Iterations at which a snapshot is kept, 0 being the untrained network; the last always is. A ... at the "
+            "end: on at growing gaps, as in 3000,5000,7000,10000,15000,20000.",
             panel=WATCHING,
             usual=DEMO_ITERATIONS,
-            default=",".join(map(str, DEMO_ITERATIONS)),
+            default=f"{','.join(map(str, DEMO_ITERATIONS))}; by time with --time",
             metavar="N,N,...",
             parse=parsing.iterations,
         ),
@@ -82,8 +82,8 @@ class SnapshotConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(
-            self.snapshot_at is AUTO or all(at >= 1 for at in self.listed_iterations),
-            "--snapshot-at: iterations are counted from 1.",
+            self.snapshot_at is AUTO or all(at >= 0 for at in self.listed_iterations),
+            "--snapshot-at: iterations are counted from 0, where nothing is trained yet.",
         )
         require(
             self.snapshot_at is AUTO or set(self.snapshot_at) - set(self.listed_iterations) <= {ON},

@@ -251,7 +251,7 @@ class TrainConfig(SnapshotConfig, StoppingConfig, OptimizerConfig, ScheduleConfi
 
     def snapshot_due(self, iteration: int) -> bool:
         """Whether a snapshot is kept at this iteration: by the list, as a multiple, or as the run's last."""
-        multiple = self.snapshot_every > 0 and iteration % self.snapshot_every == 0
+        multiple = self.snapshot_every > 0 and iteration > 0 and iteration % self.snapshot_every == 0
         return multiple or iteration == self.iterations or self.is_milestone(iteration)
 
     def snapshot_iterations(self) -> tuple[int, ...]:

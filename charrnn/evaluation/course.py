@@ -42,13 +42,14 @@ class Point:
 class Course:
     """How a training went, in the figures that the rules are about."""
 
-    points: tuple[Point, ...]  # by iteration; those with a loss that is a number
+    points: tuple[Point, ...]  # by iteration, from the first on; those with a loss that is a number
     epochs: float  # how often the training text was read
     parameters: int  # of the network
     characters: int  # of the training text
     dropout: float = 0.0  # the largest share of anything that is dropped
     dropouts: Mapping[str, float] = field(default_factory=dict)  # all of them, by setting
     finished: bool = True  # whether the training came to its end
+    before: Point | None = None  # of iteration 0, where the weights are those of another training
     iterations: int | None = None  # that it has made; None: those of the last measurement
     broken: int | None = None  # the first iteration at which a loss, or the weights, were no numbers
     explosion: Explosion | None = None

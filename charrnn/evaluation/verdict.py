@@ -66,11 +66,13 @@ def judge(course: Course, ngrams: Ngrams = lambda: None) -> Verdict:
         return counted[0]
 
     advice = advise(course, count)
-    usable = [point for point in course.points if point.has_snapshot]
+    usable = [point for point in (course.before, *course.points) if point and point.has_snapshot]
     use = min(usable, key=lambda point: point.held_out, default=None)
     sentences = [_headline(course, use), *_explosion(course)]
     if course.points:
         best = course.best
+        if use is not None and use is course.before:
+            sentences.append(f"Those are the weights it began with; after that the lowest was {_exact(best.held_out)}.")
         if use is not None and use.held_out - best.held_out > NOISE:
             sentences.append(f"Iteration {best.iteration:,} had {best.held_out:.3f}, but no snapshot of it was kept.")
         if course.unlearnt is not None:
@@ -96,9 +98,12 @@ def _headline(course: Course, use: Point | None) -> str:
     if use is None:
         return f"{title}: no snapshot was both kept and measured."
     losses = f"{_exact(use.held_out)} bits held out"
-    if use is course.last and course.broken is None:
+    if course.points and use is course.last and course.broken is None:
         return f"{title}: use iteration {use.iteration:,}, the last ({losses})."
-    end = "a loss was no number" if course.broken is not None else f"the last {_exact(course.last.held_out)}"
+    if course.broken is not None:
+        end = "a loss was no number"
+    else:
+        end = f"the last {_exact(course.last.held_out)}" if course.points else "the only one measured"
     return f"{title}: use iteration {use.iteration:,} ({losses}, {end})."
 
 
@@ -144,7 +149,7 @@ def of_run(run: Run) -> Verdict | None:
     """
     files = [*run.snapshots, *([run.resumable] if run.resumable else [])]
     curves = history.read(run)
-    if not files or not (curves.held_out or curves.diverged is not None):
+    if not files or not (any(at for at, _ in curves.held_out) or curves.diverged is not None):
         return None
     latest = max(files, key=lambda file: (file.header.iteration, file.header.kind == "resume"))
     judged = judge(_course(run, curves, latest.header), cache(lambda: _ngrams(latest)))
@@ -165,12 +170,14 @@ def _course(run: Run, curves: Curves, header: Header) -> Course:
     norms = [norm for _, norm in curves.grad_norm]
     peaks = [norm for _, norm in curves.peak_norm]
     entropy = header.corpus.get("entropy")
+    points = [
+        Point(iteration=at, train=train.get(at), held_out=loss, has_snapshot=at in snapshots)
+        for at, loss in curves.held_out
+    ]
+    pretrained = header.began_from.get("what") == "network"
     return Course(
-        points=tuple(
-            Point(iteration=at, train=train.get(at), held_out=loss, has_snapshot=at in snapshots)
-            for at, loss in curves.held_out
-            if at > 0
-        ),
+        points=tuple(point for point in points if point.iteration),
+        before=next((point for point in points if pretrained and not point.iteration), None),
         epochs=header.iteration * training.batch_size * training.effective_shift / characters,
         parameters=model.parameters(len(header.vocabulary)),
         characters=characters,

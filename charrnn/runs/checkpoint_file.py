@@ -26,9 +26,9 @@ def best_of(files: Sequence[CheckpointFile]) -> CheckpointFile | None:
         files: Checkpoints whose losses may be compared.
 
     Returns:
-        The first of those that have the lowest loss; None if none was measured.
+        The first of those that have the lowest loss; None if none was measured. An untrained network is none of them.
     """
-    measured = [(loss, file) for file in files if (loss := file.header.held_out_loss) is not None]
+    measured = [(loss, file) for file in files if (loss := file.header.comparable_loss) is not None]
     return min(measured, key=lambda pair: pair[0])[1] if measured else None
 
 

@@ -75,6 +75,21 @@ class Header:
         return f"<Header of a {self.kind}: {self.summary}>"
 
     @property
+    def untrained(self) -> bool:
+        """Whether it is before the first iteration, and its network's weights are random: nothing can be had of it."""
+        return self.iteration == 0 and self.began_from.get("what") != "network"
+
+    @property
+    def comparable_loss(self) -> float | None:
+        """The held-out loss by which the best is found; None if it was not measured, or nothing is trained yet."""
+        return None if self.untrained else self.held_out_loss
+
+    @property
+    def beginning(self) -> str:
+        """What it is before the first iteration, in words; "" after it."""
+        return "" if self.iteration else "untrained" if self.untrained else "the weights it began with"
+
+    @property
     def origin(self) -> Mapping[str, Any]:
         """The arguments of `corpus.read` by which the text of a resume file was read; {} where it does not say."""
         origin = self.progress.get("origin")

@@ -138,10 +138,13 @@ def _is_broken(row: dict[str, Any]) -> bool:
 def _explosion(series: Series, uniform: float | None, ends: Sequence[float]) -> Explosion | None:
     """The largest rise of a loss above its lowest so far, or above that of a uniform model, if it is an explosion.
 
-    It has come back if any of the losses that were measured last is what it was: a mean over many lags behind.
+    It has come back if any of the losses that were measured last is what it was: a mean over many lags behind. Before
+    the first iteration nothing has risen: weights from another text may begin high.
     """
     before, largest = math.inf if uniform is None else uniform, None
     for at, value in series:
+        if at == 0:
+            continue
         if value - before >= EXPLOSION and (largest is None or value > largest.peak):
             largest = Explosion(at, before, value, ended=min(ends) - before >= EXPLOSION)
         before = min(before, value)

@@ -22,6 +22,7 @@ class CheckpointRow:
     run: str  # "" for a file that lies in no run
     path: Path
     iteration: int
+    beginning: str  # what it is before the first iteration; "" after it
     characters: int  # seen in training
     train_loss: float | None  # nats per `unit`
     held_out_loss: float | None
@@ -49,6 +50,7 @@ class CheckpointRow:
             run=run,
             path=file.path,
             iteration=header.iteration,
+            beginning=header.beginning,
             characters=header.characters,
             train_loss=header.train_loss,
             held_out_loss=header.held_out_loss,

@@ -116,10 +116,13 @@ class Run:
     def best(self) -> CheckpointFile:
         """The snapshot of the lowest held-out loss (the latest if none was measured), else the resume file.
 
+        An untrained one is taken where there is nothing else.
+
         Raises:
             RunError: The run has no checkpoint at all.
         """
-        files = self.snapshots or ([self.resumable] if self.resumable else [])
+        trained = [file for file in self.snapshots if not file.header.untrained]
+        files = trained or ([self.resumable] if self.resumable else self.snapshots)
         if not files:
             reason = self.problems[0] if self.problems else "no snapshot was kept yet"
             raise RunError(f"{self.path}: no checkpoint to use ({reason}).")
@@ -189,14 +192,17 @@ class Run:
             RunError: The metrics cannot be written. The samples are for looking at: what fails there ends nothing.
         """
         remove_temporary(self.path, ("metrics.jsonl", "samples.md", RESUME, "iteration-*.safetensors"))
+        # What is due at 0 comes before the first iteration: it is measured anew unless its snapshot was kept.
+        begun = any(file.header.iteration == 0 for file in self.own_snapshots)
+        last = iteration if iteration or begun else -1
         with _explaining_errors(self.metrics_path):
-            rows = [row for row in _rows(self._metrics_lines()) if row.get("iteration", 0) <= iteration]
+            rows = [row for row in _rows(self._metrics_lines()) if row.get("iteration", 0) <= last]
             lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
             replace_file(self.metrics_path, lines.encode())
         for snapshot in self.own_snapshots:
             if snapshot.header.iteration > iteration:
                 snapshot.path.unlink(missing_ok=True)
-        if self.samples_path.exists():
+        if self.samples_path.exists() or begun:
             with contextlib.suppress(RunError):
                 self.write_samples(iteration)
 

@@ -23,8 +23,9 @@ def section(header: Header) -> str:
         if loss is not None
     ]
     parts = [f"## Iteration {header.iteration:,}\n"]
-    if losses:
-        parts.append(f"{'; '.join(losses)}.\n")
+    facts = [header.beginning] * (not header.iteration) + losses
+    if facts:
+        parts.append(f"{'; '.join(facts)}.\n")
     sample = header.sample
     if sample is not None:
         if known := known_share(sample.known_words, sample.known_trigrams):

@@ -35,8 +35,12 @@ class RunWriter:
         self._unsaved: list[tuple[Header, Tensors]] = []  # snapshots that could not be written, the latest last
         self._rows: list[Mapping[str, Any]] = []  # of metrics.jsonl, likewise
         self._samples_whole = True  # whether samples.md has every snapshot so far
-        # The held-out loss of each snapshot that this training has kept, by its iteration.
-        self._losses = {file.header.iteration: file.header.held_out_loss for file in Run(run.path).own_snapshots}
+        # The loss by which the best is found of each snapshot that this training has kept, by its iteration.
+        self._losses = {file.header.iteration: file.header.comparable_loss for file in Run(run.path).own_snapshots}
+
+    def has_snapshot(self, iteration: int) -> bool:
+        """Whether this training has kept a snapshot of an iteration, which is there still."""
+        return iteration in self._losses
 
     def write_snapshot(self, header: Header, tensors: Tensors) -> None:
         """Keep a snapshot, and tell of it in samples.md."""
@@ -53,7 +57,7 @@ class RunWriter:
             if not self._attempt(path, partial(checkpoint.save, path, header, tensors)):
                 return
             self._unsaved.pop()
-            self._losses[header.iteration] = header.held_out_loss
+            self._losses[header.iteration] = header.comparable_loss
             self._write_sample(header)
 
     def _write_sample(self, header: Header) -> None:

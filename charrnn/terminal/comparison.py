@@ -39,7 +39,7 @@ def show_rows(out: Console, rows: Sequence[CheckpointRow], units: Units = "bits"
         losses = [loss(told_in(units, value)) for value in (row.train_loss, row.held_out_loss)]
         cells = [f"{row.iteration:,}", f"{row.characters:,}", *losses]
         cells += [] if unit else [row.unit.one]
-        cells += [*_known_cells(row, figures), "* best" if row.best else ""]
+        cells += [*_known_cells(row, figures), "* best" if row.best else row.beginning]
         name = [plain("" if row.run and row.run == above else row.run or row.name)] if several else []
         table.add_row(*name, *map(plain, cells), style="bold green" if row.best else "")
         above = row.run

@@ -192,7 +192,7 @@ class Display:
 
     def _snapshot(self, event: Snapshot) -> None:
         header, sample = event.header, event.header.sample
-        facts = [f"iteration {header.iteration:,}"]
+        facts = [f"iteration {header.iteration:,}"] + [header.beginning] * (not header.iteration)
         losses = (("train", header.train_loss), ("held out", header.held_out_loss))
         measured = [f"{name} {bits(loss):.3f}" for name, loss in losses if loss is not None]
         if measured:

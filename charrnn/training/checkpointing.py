@@ -33,9 +33,10 @@ def record(
 ) -> Generator[Event, None, None]:
     """Pass a training's events on, each after it has been written: one that reaches the caller is on disk.
 
-    The resume file is replaced at every snapshot, every minute, at the end, when the iterator is closed or Ctrl-C is
-    pressed, and when the training is to stop; it then keeps a snapshot, too. A file that cannot be written is tried
-    again at the next save, and does not end the training.
+    The resume file is replaced with every snapshot, every minute, at the end, when the iterator is closed or Ctrl-C is
+    pressed, and when the training is to stop; it then keeps a snapshot, too. After that of iteration 0, which a run
+    that was killed may have already and then does not get again, it is replaced at iteration 1. A file that cannot be
+    written is tried again at the next save, and does not end the training.
 
     Args:
         trainer: Is trained to its end.
@@ -53,7 +54,7 @@ def record(
         CharrnnError: The first resume file cannot be written; or, at the end, the last of some file could not be.
     """
     writer = RunWriter(run, warn)
-    new_snapshot = False
+    kept: int | None = None  # the iteration of a snapshot that is newer than the resume file
     with lock or RunLock(run, warn), _noting_divergence(trainer, writer):
         if lock is None and trainer.iteration == 0 and run.resume_path.exists():
             require_new(run)  # another process has begun it meanwhile
@@ -64,17 +65,17 @@ def record(
         try:
             for event in recorder:
                 if isinstance(event, Snapshot):
-                    new_snapshot = True
+                    kept = event.iteration
                 if isinstance(event, Progress):
                     stopping = stop()
-                    if new_snapshot or stopping or save() or time.monotonic() - saved_at >= _SAVE_EVERY:
+                    if kept is not None or stopping or save() or time.monotonic() - saved_at >= _SAVE_EVERY:
                         recorder.save()
                         saved_at = time.monotonic()
-                    if stopping and not new_snapshot:
+                    if stopping and kept != event.iteration:
                         yield from _last_snapshot(trainer, writer)
-                    if new_snapshot or stopping:  # only now: resuming goes back to where the newest has its place
+                    if kept is not None or stopping:  # only now: resuming goes back to where the newest has its place
                         writer.delete_surplus(trainer.config)
-                    new_snapshot = False
+                    kept = None
                     if stopping:
                         yield event
                         break
@@ -94,7 +95,7 @@ class _Recorder:
     def __init__(self, trainer: Trainer, writer: RunWriter) -> None:
         """Begin where the training is."""
         self.trainer, self.writer = trainer, writer
-        self._events = trainer.events()
+        self._events = trainer.events(beginning=not writer.has_snapshot(0))  # a killed one may have kept it
         self._within = False  # an iteration of which more events are to come
 
     def __iter__(self) -> Iterator[Event]:

@@ -53,12 +53,12 @@ class Evaluator:
         """What is due at this iteration: Evaluated, whose loss schedule and early stopping go by, then Snapshot."""
         trainer = self.trainer
         at, config = trainer.iteration, trainer.config
-        evaluation_due = config.eval_every > 0 and at % config.eval_every == 0
+        evaluation_due = at > 0 and config.eval_every > 0 and at % config.eval_every == 0
         snapshot_due, best = config.snapshot_due(at), False
         if evaluation_due or snapshot_due:
             loss = self.evaluate()
             if loss is not None:
-                yield Evaluated(at, loss, trainer.train_loss)
+                yield Evaluated(at, loss, trainer.train_loss if at else None)
                 if evaluation_due:  # not by snapshots: when they are kept must change nothing in the training
                     trainer.schedule.observe(loss)
                     best = trainer.early_stopping.observe(loss)
@@ -69,7 +69,8 @@ class Evaluator:
         """Weights, held-out loss and a sample as they are now. Changes nothing in the training.
 
         Raises:
-            DivergedError: The latest update left a model that computes no numbers, so that nothing is kept.
+            DivergedError: The latest update left a model that computes no numbers, so that nothing is kept; or there is
+                none, and the weights that training begins with are such.
         """
         trainer = self.trainer
         weights = trainer.evaluated_model.weights()
@@ -78,8 +79,16 @@ class Evaluator:
             snapshots.require_finite(weights, held_out)
             sample = self.sample_writer.write(weights)
         except DivergedError:
-            rate = trainer.schedule.rate(max(1, trainer.iteration))
-            what = "its update left weights that compute no numbers; no snapshot was kept."
-            raise trainer.diverged(trainer.iteration, what, rate) from None
+            raise self._spoilt() from None
         header = snapshots.create_header(trainer, "snapshot", held_out_loss=held_out, sample=sample)
         return Snapshot(header, dict(weights))
+
+    def _spoilt(self) -> DivergedError:
+        """The error for weights that compute no numbers."""
+        trainer = self.trainer
+        if trainer.iteration:
+            what = "its update left weights that compute no numbers; no snapshot was kept."
+            return trainer.diverged(trainer.iteration, what, trainer.schedule.rate(trainer.iteration))
+        error = DivergedError("the weights to begin with compute no numbers.", "Begin with another checkpoint's.")
+        error.iteration = 0
+        return error

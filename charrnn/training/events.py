@@ -28,16 +28,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """The held-out text was measured after this iteration."""
+    """The held-out text was measured after this iteration; 0: before the first."""
 
     iteration: int
     held_out_loss: float
-    train_loss: float  # as in Progress
+    train_loss: float | None  # as in Progress; None before the first iteration
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Snapshot:
-    """A checkpoint to keep: what the model knows after this iteration, and what it writes.
+    """A checkpoint to keep: what the model knows after this iteration, and what it writes; 0: before it is trained.
 
     `charrnn.load` makes a model of it.
     """

@@ -64,7 +64,7 @@ def write_events(
     taken back. What cannot be written on the way ends the writing, not the training.
 
     Args:
-        events: Of the training; the first is of the iteration `after` that one.
+        events: Of the training; the first is of the iteration `after` that one, or before the first of iteration 0.
         run: Where they are written.
         after: The iteration that the training is at.
         unit: What the losses are per.

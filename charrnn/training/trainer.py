@@ -202,11 +202,18 @@ class Trainer:
         error.iteration = iteration
         return error
 
-    def events(self) -> Generator[Event, None, None]:
+    def events(self, *, beginning: bool = True) -> Generator[Event, None, None]:
         """Train to the end. At each iteration: Evaluated and Snapshot if they are due, then Progress, which closes it.
 
+        Before the first iteration there are Evaluated and Snapshot, too, of iteration 0, if that is to be kept.
+
         Between two events the training may be saved with `resume.resume_point` after a Progress, or simply dropped.
+
+        Args:
+            beginning: Whether what is due at iteration 0 is among them; not where it is kept already.
         """
+        if beginning and self.iteration == 0:
+            yield from self.evaluator.events()
         while not self.complete:
             progress = self.step()
             if self.budget.plan_is_due():

@@ -83,6 +83,21 @@ def test_one_run_is_told_from_first_to_last(root: Path) -> None:
     assert [word for line in on_screen for word in line.split() if word != "\\"] == done.stdout.split()
 
 
+def test_the_story_begins_with_the_untrained_network(tmp_path: Path) -> None:
+    sample = Sample(prime="\n", text="xq", seed=1, temperature=0.8, known_words=0.0)
+    path = tiny.run(tmp_path, "one", {0: 6.1, 100: 3.2}, sample=sample)
+    tiny.save(path / "iteration-000000.safetensors", iteration=0, characters=0, train_loss=None, sample=sample)
+    done = charrnn("compare", path, "-n", 0)
+    assert done.returncode == 0, done.stderr
+    first, second = [line.split() for line in done.stdout.splitlines() if line.split()[:1] in (["0"], ["100"])]
+    assert first == ["0", "0", "-", "3.000", "0%", "untrained"]
+    assert second[-2:] == ["*", "best"]
+    assert [row["beginning"] for row in parsed(charrnn("compare", path, "-n", 0, "--json"))["rows"]] == [
+        "untrained",
+        "",
+    ]
+
+
 def test_several_runs_fit_into_80_columns(root: Path) -> None:
     said = shown("compare", *sorted(path for path in root.iterdir()), "-n", 0)
     assert max(map(len, said.splitlines())) <= 80

@@ -228,6 +228,25 @@ def test_an_unmeasured_checkpoint_is_named_without_a_measurement(tmp_path: Path)
     assert "held out" not in invoke(tmp_path / "x.safetensors")[1]
 
 
+@pytest.mark.parametrize(
+    ("kind", "what", "said"),
+    [
+        ("snapshot", "", ", untrained: what it writes is noise, sha256"),
+        ("snapshot", "embedding", ", untrained: what it writes is noise, sha256"),
+        ("resume", "", ", untrained (no snapshot was kept yet): what it writes is noise, sha256"),
+        (
+            "snapshot",
+            "network",
+            ", held out 3.000 bits per character, the weights of old/best.safetensors, not trained",
+        ),
+    ],
+)
+def test_of_iteration_0_it_is_said_what_it_is(tmp_path: Path, kind: str, what: str, said: str) -> None:
+    began_from = {"what": what, "path": "old/best.safetensors"} if what else {}
+    tiny.save(tmp_path / "x.safetensors", kind=kind, iteration=0, began_from=began_from)
+    assert f"iteration 0{said}" in invoke(tmp_path / "x.safetensors")[1]
+
+
 def test_a_wrong_path_is_one_line(tmp_path: Path) -> None:
     result = run(tmp_path / "nowhere")
     assert result.returncode == 1

@@ -13,7 +13,7 @@ from helpers import tiny
 from rich.console import Console
 
 from charrnn import formatting
-from charrnn.config import ModelConfig, TrainConfig
+from charrnn.config import DEMO_ITERATIONS, ModelConfig, TrainConfig
 from charrnn.errors import CheckpointError, RunError, UsageError
 from charrnn.evaluation import comparison, settings
 from charrnn.evaluation.comparison import compare
@@ -78,7 +78,7 @@ def test_settings_that_differ(tmp_path: Path) -> None:
     ]
     assert settings.differing_settings(headers) == {
         "num_layers": [1, 3, 1],
-        "snapshot_at": [(100, 300, 500, 700, 1200, 2000, "...")] * 2 + [(5, 6)],
+        "snapshot_at": [DEMO_ITERATIONS] * 2 + [(5, 6)],
         "corpus": ["novel.txt", "novel.txt", "b.txt"],
     }
     assert settings.differing_settings([]) == {}

@@ -200,6 +200,39 @@ def test_a_better_one_that_was_not_kept_is_named() -> None:
     assert not any("kept" in sentence for sentence in judge(tie, **USUAL).sentences)
 
 
+def test_weights_to_begin_with_that_were_better_are_what_to_use() -> None:
+    """Fine-tuning that made them worse."""
+    before = Point(iteration=0, train=None, held_out=1.9)
+    found = judge(points(settled), before=before, **USUAL)
+    assert (found.use, found.outcome) == (0, "settled")
+    assert found.sentences[:2] == (
+        "Settled: use iteration 0 (1.900 bits held out, the last 2.000).",
+        "Those are the weights it began with; after that the lowest was 2.000.",
+    )
+    worse = dataclasses.replace(before, held_out=2.1)
+    assert judge(points(settled), before=worse, **USUAL) == judge(points(settled), **USUAL)
+    kept_nowhere = dataclasses.replace(before, has_snapshot=False)
+    assert judge(points(settled), before=kept_nowhere, **USUAL) == judge(points(settled), **USUAL)
+    broken = judge([Point(iteration=3, train=None, held_out=math.nan)], before=before, **USUAL)
+    assert broken.sentences[0] == (
+        "Diverged at iteration 3: use iteration 0 (1.900 bits held out, a loss was no number)."
+    )
+
+
+@pytest.mark.parametrize("what", ["", "embedding", "network"])
+def test_an_untrained_network_is_no_part_of_the_course(tmp_path: Path, what: str) -> None:
+    began_from = {"what": what, "path": "x"} if what else {}
+    run = Run(tiny.run(tmp_path, "one", {0: 5.0, 100: 6.0, 200: 5.5}, began_from=began_from))
+    judged = verdict.of_run(run)
+    assert judged is not None
+    assert judged.use == run.best.header.iteration == (0 if what == "network" else 200)
+    assert f"use iteration {judged.use}" in judged.sentences[0]
+
+
+def test_of_an_untrained_network_alone_there_is_no_verdict(tmp_path: Path) -> None:
+    assert verdict.of_run(Run(tiny.run(tmp_path, "one", {0: 5.0}))) is None
+
+
 # -- the gap, the baseline -------------------------------------------------------------------------------------------
 
 

@@ -33,6 +33,23 @@ def test_losses_that_are_no_numbers_are_kept_as_none(tmp_path: Path) -> None:
     assert kept.held_out_loss is None
 
 
+@pytest.mark.parametrize(
+    ("what", "iteration", "beginning"),
+    [
+        ("", 0, "untrained"),
+        ("embedding", 0, "untrained"),
+        ("network", 0, "the weights it began with"),
+        ("", 1, ""),
+        ("network", 1, ""),
+    ],
+)
+def test_what_it_is_before_the_first_iteration(what: str, iteration: int, beginning: str) -> None:
+    header = tiny.header(iteration=iteration, began_from={"what": what, "path": "x"} if what else {})
+    assert header.beginning == beginning
+    assert header.untrained is (beginning == "untrained")
+    assert header.comparable_loss == (None if header.untrained else header.held_out_loss)
+
+
 @pytest.mark.parametrize("version", [FORMAT - 1, FORMAT + 1, str(FORMAT), None])
 def test_another_format_is_named(tmp_path: Path, version: object) -> None:
     said = tiny.refused(rewritten(tmp_path / "n.safetensors", lambda values: values.update(format=version)))

@@ -102,3 +102,13 @@ def test_the_time_has_measuring_in_it_as_that_of_compare_has(tmp_path: Path) -> 
     tiny.save(path / "resume.safetensors", kind="resume", iteration=40, progress={"seconds": 8.0, "elapsed": 11.5})
     assert Run(path).elapsed == 11.5
     assert read(Run(path)).seconds == 11.5
+
+
+@pytest.mark.parametrize(("later", "exploded"), [(5.0, False), (8.0, True)])
+def test_weights_of_another_text_that_begin_high_are_no_explosion(later: float, exploded: bool) -> None:
+    """Before the first iteration nothing has risen."""
+    curves = history.Curves(
+        name="one", held_out=((0, 12.0), (10, later)), train=((10, later),), loss=(), learning_rate=(), grad_norm=(),
+        peak_norm=(), clipped=(), characters=1, seconds=None, rows=3, uniform=6.0,
+    )  # fmt: skip
+    assert (curves.explosion is not None) is exploded

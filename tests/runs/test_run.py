@@ -31,6 +31,19 @@ def test_best_is_the_lowest_held_out_loss_else_the_latest_else_the_resume_file(t
     assert Run(empty.path).best.path == empty.resume_path
 
 
+def test_the_best_is_an_untrained_network_only_where_there_is_nothing_else(tmp_path: Path) -> None:
+    worse = Run(tiny.run(tmp_path, "a", {0: 3, 10: 4, 20: 5}))  # than random
+    assert worse.best.header.iteration == 10
+    assert Run(tiny.run(tmp_path, "b", {0: None, 10: None})).best.header.iteration == 10
+    alone = Run(tiny.run(tmp_path, "c", {0: 3}))
+    assert alone.best.header.iteration == 0
+    tiny.save(alone.resume_path, kind="resume", iteration=42)
+    assert Run(alone.path).best.path == alone.resume_path
+    embedding, network = ({"what": what, "path": "x"} for what in ("embedding", "network"))
+    assert Run(tiny.run(tmp_path, "d", {0: 3, 10: 4}, began_from=embedding)).best.header.iteration == 10
+    assert Run(tiny.run(tmp_path, "e", {0: 3, 10: 4}, began_from=network)).best.header.iteration == 0
+
+
 def test_resume_file_is_not_a_snapshot_and_a_copy_is_not_the_resume_file(tmp_path: Path) -> None:
     run = Run(tiny.run(tmp_path, "one", {100: 3}))
     tiny.save(run.path / "copy.safetensors", kind="resume", iteration=5)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from helpers import tiny
 
+from charrnn.config import TrainConfig
 from charrnn.errors import CharrnnError
 from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
@@ -35,6 +36,12 @@ def test_snapshots_that_cannot_be_written_are_told_once_and_few_are_named(tmp_pa
     run.snapshot_path(95).mkdir()
     writer.write_snapshot(tiny.header(iteration=95), kept.tensors)
     assert len(told) == 2  # anew
+
+
+def test_the_best_that_is_kept_is_no_untrained_network(tmp_path: Path) -> None:
+    run = Run(tiny.run(tmp_path, "one", {0: 3, 10: 4, 20: 5}))
+    RunWriter(run, pytest.fail).delete_surplus(TrainConfig(keep=("best", "last:1")))
+    assert [file.header.iteration for file in Run(run.path).snapshots] == [10, 20]
 
 
 def test_a_directory_that_was_removed_is_made_anew(tmp_path: Path) -> None:

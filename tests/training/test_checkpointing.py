@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import CheckpointError, DivergedError, RunError
 from charrnn.runs import checkpoint, history, samples, writer
 from charrnn.runs.creation import create_run
-from charrnn.runs.lock import holder_of
+from charrnn.runs.lock import RunLock, holder_of
 from charrnn.runs.run import Run
 from charrnn.text import corpus
 from charrnn.training.checkpointing import record
@@ -30,7 +31,7 @@ SOURCE = corpus.from_text("".join(f"{n} ships came in, and {n * n} went out agai
 
 def make(**settings: Any) -> Trainer:
     learning: dict[str, Any] = {"batch_size": 3, "seq_length": 8, "iterations": 25, "warmup": 2, "seed": 5}
-    learning |= {"snapshot_at": (4, 12), "eval_every": 5, "sample_length": 30}
+    learning |= {"snapshot_at": (0, 4, 12), "eval_every": 5, "sample_length": 30}
     return Trainer(
         SOURCE,
         ModelConfig(rnn_size=16, embedding_size=8, dropout=0.2),
@@ -68,7 +69,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_a_run_keeps_these_files_and_no_others(finished: Run) -> None:
     assert sorted(path.name for path in finished.path.iterdir()) == [
-        *("iteration-000004.safetensors", "iteration-000012.safetensors", "iteration-000025.safetensors"),
+        *("iteration-000000.safetensors", "iteration-000004.safetensors"),
+        *("iteration-000012.safetensors", "iteration-000025.safetensors"),
         *("metrics.jsonl", "resume.safetensors", "samples.md"),
     ]
     assert checkpoint.load(finished.resume_path).header.iteration == 25
@@ -79,12 +81,22 @@ def test_a_run_keeps_these_files_and_no_others(finished: Run) -> None:
 def test_metrics_are_what_happened(finished: Run) -> None:
     rows = rows_of(finished)
     assert [(row["event"], row["iteration"]) for row in rows] == [
-        *[("evaluated", 4), ("evaluated", 5), ("evaluated", 10), ("progress", 10), ("evaluated", 12)],
-        *[("evaluated", 15), ("evaluated", 20), ("progress", 20), ("evaluated", 25), ("progress", 25)],
+        *[("evaluated", 0), ("evaluated", 4), ("evaluated", 5), ("evaluated", 10), ("progress", 10)],
+        *[
+            ("evaluated", 12),
+            ("evaluated", 15),
+            ("evaluated", 20),
+            ("progress", 20),
+            ("evaluated", 25),
+            ("progress", 25),
+        ],
     ]
     events = {("progress", e.iteration): e for e in make().events() if isinstance(e, Progress)}
     for row in rows:
         assert row["characters"] == row["iteration"] * 24
+        if row["iteration"] == 0:
+            assert row["train_loss"] is None  # nothing has been trained on
+            continue
         event = events["progress", row["iteration"]]
         assert row["train_loss"] == event.train_loss
         if row["event"] == "progress":
@@ -101,7 +113,7 @@ def test_metrics_are_what_happened(finished: Run) -> None:
 def test_samples_md_has_every_snapshot_in_order(finished: Run) -> None:
     text = finished.samples_path.read_text("utf-8")
     titles = [line for line in text.splitlines() if line.startswith("## ")]
-    assert titles == ["## Iteration 4", "## Iteration 12", "## Iteration 25"]
+    assert titles == ["## Iteration 0", "## Iteration 4", "## Iteration 12", "## Iteration 25"]
     sections = text.split("\n## ")[1:]
     for snapshot, section in zip(finished.snapshots, sections, strict=True):
         sample = snapshot.header.sample
@@ -110,6 +122,7 @@ def test_samples_md_has_every_snapshot_in_order(finished: Run) -> None:
             assert f"    {line}\n" in section
         assert snapshot.header.held_out_loss is not None
         assert f"held out {snapshot.header.held_out_loss / 0.6931471805599453:.3f} bits" in section
+    assert [section.split("\n")[2].split(";")[0].split()[0] for section in sections] == ["untrained", *["train"] * 3]
 
 
 def test_a_snapshots_sample_can_be_made_again_from_its_file(finished: Run) -> None:
@@ -165,6 +178,35 @@ def test_dropped_anywhere_and_resumed_equals_never_stopped(tmp_path: Path, finis
     for snapshot in finished.snapshots:
         assert weights_of(run.path / snapshot.path.name) == weights_of(snapshot.path)
     assert weights_of(run.resume_path) == weights_of(finished.resume_path)
+    assert without_times(rows_of(run)) == without_times(rows_of(finished))
+    assert run.samples_path.read_text("utf-8") == finished.samples_path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("seen", [0, 1, 2, 3])
+def test_killed_around_the_untrained_network_and_resumed_equals_never_stopped(
+    tmp_path: Path, finished: Run, seen: int
+) -> None:
+    """By nothing that could be caught: what is on the disk after so many events is all there is."""
+    events = record(make(), create_run(tmp_path, "begun", "text"))
+    for _ in range(seen):
+        next(events)
+    run = Run(tmp_path / "finished")
+    if seen:
+        shutil.copytree(tmp_path / "begun", run.path, ignore=shutil.ignore_patterns(".lock"))
+    else:  # within the first evaluation
+        checkpoint.save(create_run(tmp_path, "finished", "text").resume_path, *resume_point(make()))
+    events.close()
+    if seen == 2:
+        run.samples_path.unlink()  # between the two files of a snapshot
+    stored = checkpoint.load(run.resume_path)
+    training = resumed(stored, SOURCE, device="cpu")
+    assert training.iteration == (1 if seen == 3 else 0)
+    run.rewind(training.iteration)
+    later = list(record(training, Run(run.path), lock=RunLock(run, pytest.fail)))
+    kept = [event.iteration for event in later if isinstance(event, Snapshot)]
+    assert kept == ([0, 4, 12, 25] if seen < 2 else [4, 12, 25])  # it is not taken twice
+    for path in (*[snapshot.path for snapshot in finished.snapshots], finished.resume_path):
+        assert weights_of(run.path / path.name) == weights_of(path)
     assert without_times(rows_of(run)) == without_times(rows_of(finished))
     assert run.samples_path.read_text("utf-8") == finished.samples_path.read_text("utf-8")
 
@@ -228,12 +270,12 @@ def test_a_stop_keeps_a_snapshot_and_resuming_keeps_it_too(tmp_path: Path, finis
     run.rewind(7)
     for _ in record(training, run):
         pass
-    assert [file.header.iteration for file in Run(run.path).snapshots] == [4, 7, 12, 25]
+    assert [file.header.iteration for file in Run(run.path).snapshots] == [0, 4, 7, 12, 25]
     for snapshot in finished.snapshots:
         assert weights_of(run.path / snapshot.path.name) == weights_of(snapshot.path)
     assert weights_of(run.resume_path) == weights_of(finished.resume_path)
     sections = samples.sections_of(run.samples_path.read_text("utf-8"))
-    assert list(sections) == [4, 7, 12, 25]
+    assert list(sections) == [0, 4, 7, 12, 25]
     del sections[7]
     assert sections == samples.sections_of(finished.samples_path.read_text("utf-8"))
 
@@ -241,15 +283,22 @@ def test_a_stop_keeps_a_snapshot_and_resuming_keeps_it_too(tmp_path: Path, finis
 def test_a_stop_where_a_snapshot_was_due_keeps_it_once(tmp_path: Path) -> None:
     run, events = stopped_at(4, tmp_path)
     assert [type(event) for event in events[-3:]] == [Evaluated, Snapshot, Progress]
-    assert [file.header.iteration for file in run.snapshots] == [4]
-    assert [row["iteration"] for row in rows_of(run)] == [4]
+    assert [file.header.iteration for file in run.snapshots] == [0, 4]
+    assert [row["iteration"] for row in rows_of(run)] == [0, 4]
+
+
+def test_a_stop_right_after_the_untrained_network_keeps_a_snapshot_of_its_own(tmp_path: Path) -> None:
+    run, events = stopped_at(1, tmp_path)
+    assert [type(event) for event in events] == [Evaluated, Snapshot, Snapshot, Progress]
+    assert [file.header.iteration for file in run.snapshots] == [0, 1]
+    assert [row["iteration"] for row in rows_of(run)] == [0, 1]
 
 
 def test_a_stop_where_an_evaluation_was_due_is_measured_once(tmp_path: Path) -> None:
     run, events = stopped_at(5, tmp_path)
     assert [type(event) for event in events[-3:]] == [Evaluated, Snapshot, Progress]
-    assert [file.header.iteration for file in run.snapshots] == [4, 5]
-    assert [row["iteration"] for row in rows_of(run)] == [4, 5]
+    assert [file.header.iteration for file in run.snapshots] == [0, 4, 5]
+    assert [row["iteration"] for row in rows_of(run)] == [0, 4, 5]
 
 
 def test_another_interrupt_leaves_the_snapshot_of_a_stop_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +313,7 @@ def test_another_interrupt_leaves_the_snapshot_of_a_stop_out(tmp_path: Path, mon
     monkeypatch.setattr(training.evaluator, "snapshot", interrupted)
     events = list(record(training, run, stop=lambda: training.iteration >= 7))
     assert isinstance(events[-1], Progress)
-    assert [file.header.iteration for file in Run(run.path).snapshots] == [4]
+    assert [file.header.iteration for file in Run(run.path).snapshots] == [0, 4]
     assert checkpoint.load(run.resume_path).header.iteration == 7
 
 
@@ -325,8 +374,8 @@ def test_no_more_snapshots_wait_than_there_is_room_for(
 
     with pytest.raises(CheckpointError, match=r"iteration-000004\.safetensors: cannot be written"):
         follow()
-    assert [file.header.iteration for file in Run(run.path).snapshots] == [12, 25]
-    assert list(samples.sections_of(run.samples_path.read_text("utf-8"))) == [12, 25]
+    assert [file.header.iteration for file in Run(run.path).snapshots] == [0, 12, 25]
+    assert list(samples.sections_of(run.samples_path.read_text("utf-8"))) == [0, 12, 25]
 
 
 @pytest.mark.parametrize("name", ["iteration-000025.safetensors", "resume.safetensors"])
@@ -352,7 +401,7 @@ def test_samples_that_cannot_be_written_end_no_training(tmp_path: Path) -> None:
         if isinstance(event, Progress) and event.iteration == 13:
             run.samples_path.rmdir()
     assert [warning.split(" (")[0] for warning in warnings] == [f"{run.samples_path}: cannot be written"]
-    assert list(samples.sections_of(run.samples_path.read_text("utf-8"))) == [4, 12, 25]
+    assert list(samples.sections_of(run.samples_path.read_text("utf-8"))) == [0, 4, 12, 25]
 
 
 def test_without_a_listener_what_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
@@ -428,7 +477,7 @@ def test_divergence_keeps_what_was_kept_and_is_noted(tmp_path: Path) -> None:
     metrics = after.pop("metrics.jsonl")
     assert metrics.startswith(before.pop("metrics.jsonl"))
     assert after == before
-    assert [snapshot.header.iteration for snapshot in Run(run.path).snapshots] == [4]
+    assert [snapshot.header.iteration for snapshot in Run(run.path).snapshots] == [0, 4]
     assert checkpoint.load(run.resume_path).header.iteration == 4
     last = rows_of(run)[-1]
     assert (last["event"], last["iteration"]) == ("diverged", 9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -274,6 +275,8 @@ def test_watching_changes_nothing(watching: dict[str, Any]) -> None:
     reference = finish(make(dropout=0.3, sample_length=0, **watching))
     schedules: list[dict[str, Any]] = [
         {"snapshot_every": 1, "eval_every": 1},
+        {"snapshot_at": (0,), "eval_every": 0},
+        {"snapshot_at": (0, 1, 3), "snapshot_every": 2, "eval_every": 1},
         {"snapshot_at": (2, 3, 7), "eval_every": 0, "sample_length": 40},
         {"snapshot_every": 5, "eval_every": 2, "sample_temperature": 0.0, "sample_prime": "Ann"},
     ]
@@ -308,6 +311,40 @@ def test_events_come_in_order_and_progress_closes_an_iteration() -> None:
     ]
 
 
+def test_before_the_first_iteration_the_untrained_network_is_kept() -> None:
+    """Its weights, held-out loss and sample; nothing decides by it, and with a list without 0 there is none."""
+    training = make(iterations=4, snapshot_at=(0,), eval_every=2, dropout=0.3, patience=5)
+    initial = make(dropout=0.3).model.weights()
+    uniform = math.log(len(training.vocabulary))
+    events = training.events()
+    evaluated, snapshot, progress = (next(events) for _ in range(3))
+    assert isinstance(evaluated, Evaluated)
+    assert (evaluated.iteration, evaluated.train_loss) == (0, None)
+    assert evaluated.held_out_loss == pytest.approx(uniform, rel=0.1)
+    assert isinstance(snapshot, Snapshot)
+    header = snapshot.header
+    assert (header.iteration, header.characters, header.train_loss) == (0, 0, None)
+    assert header.held_out_loss == evaluated.held_out_loss
+    assert header.sample is not None
+    assert len(header.sample.text) == 12
+    assert_same(snapshot.tensors, initial)
+    assert isinstance(progress, Progress)
+    assert progress.iteration == 1
+    assert training.early_stopping.state_dict()["best_loss"] is None  # though 0 is a multiple of 2
+    assert training.schedule.state_dict()["best_loss"] is None
+    assert [event.iteration for event in make(iterations=1, eval_every=1, snapshot_every=1).events()] == [1, 1, 1]
+
+
+def test_weights_to_begin_with_that_compute_no_numbers_are_refused_at_their_snapshot() -> None:
+    training = make(snapshot_at=(0,))
+    weights = training.model.weights()
+    weights["head.weight"][0, 0] = math.nan
+    training.begin_with(weights, {"what": "network"})
+    with pytest.raises(DivergedError, match="the weights to begin with compute no numbers") as error:
+        finish(training)
+    assert error.value.iteration == 0
+
+
 def test_snapshots_hold_what_the_training_was_at_their_iteration() -> None:
     training = make(iterations=5, snapshot_every=1, dropout=0.2)
     for event in training.events():
@@ -324,14 +361,14 @@ def test_snapshots_hold_what_the_training_was_at_their_iteration() -> None:
 
 def test_the_last_iteration_is_always_a_snapshot_and_the_demo_list_is_clipped() -> None:
     assert TrainConfig().completed().snapshot_at == DEMO_ITERATIONS
-    assert TrainConfig(iterations=650).completed().snapshot_iterations() == (100, 300, 500, 650)
-    assert TrainConfig(iterations=500).completed().snapshot_iterations() == (100, 300, 500)
-    assert TrainConfig(iterations=7).completed().snapshot_iterations() == (7,)
+    assert TrainConfig(iterations=650).completed().snapshot_iterations() == (0, 3, 10, 30, 100, 300, 500, 650)
+    assert TrainConfig(iterations=500).completed().snapshot_iterations() == (0, 3, 10, 30, 100, 300, 500)
+    assert TrainConfig(iterations=7).completed().snapshot_iterations() == (0, 3, 7)
     assert TrainConfig(iterations=7, snapshot_at=(9, 2), snapshot_every=3).snapshot_iterations() == (2, 3, 6, 7)
     iterations = [
         event.header.iteration for event in make(snapshot_at=DEMO_ITERATIONS).events() if isinstance(event, Snapshot)
     ]
-    assert iterations == [12]
+    assert iterations == [0, 3, 10, 12]
 
 
 def test_without_held_out_text_nothing_is_evaluated() -> None:
