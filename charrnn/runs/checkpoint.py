@@ -19,10 +19,13 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.files import replace_file
+from charrnn.ngrams.mixing import Mixture
+from charrnn.ngrams.model import NgramModel
 from charrnn.runs.header import Header
 
 _LONGEST_HEADER = 64 << 20  # bytes; a vocabulary of every Unicode character takes 9 MB
 _MOST_TENSORS = 10_000
+_NGRAMS = "ngrams/"
 _ANOTHER = "Use another checkpoint."
 _HEADS = (b'{"__metadata__":{"charrnn":"', b'{"__metadata__":{"sha256":"')  # of the JSON that `save` writes
 
@@ -34,7 +37,7 @@ class Checkpoint:
     """A checkpoint in memory.
 
     `tensors` has the weights under the names of `ModelConfig.shapes` and, in a resume file, the training's own under
-    "optimizer/", "state/" and "generator/".
+    "optimizer/", "state/" and "generator/". N-grams beside the network are under "ngrams/".
     """
 
     header: Header
@@ -50,6 +53,32 @@ class Checkpoint:
     def weights(self) -> Tensors:
         """Only the model's own tensors."""
         return {name: self.tensors[name] for name in self.header.model.shapes(len(self.header.vocabulary))}
+
+    @property
+    def mixture(self) -> Mixture | None:
+        """The n-grams beside the network; None if there are none, or nothing says how they are mixed.
+
+        Raises:
+            CheckpointError: They are damaged.
+        """
+        mixing = self.header.mixing
+        model = ngrams_in(self.tensors, len(self.header.vocabulary)) if mixing else None
+        return Mixture(model, mixing.shares) if model and mixing else None
+
+
+def ngrams_in(tensors: Mapping[str, NDArray[Any]], vocabulary_size: int) -> NgramModel | None:
+    """The n-gram model among a checkpoint's tensors; None if there is none.
+
+    Raises:
+        CheckpointError: It is damaged.
+    """
+    named = {name.removeprefix(_NGRAMS): value for name, value in tensors.items() if name.startswith(_NGRAMS)}
+    return NgramModel.from_tensors(vocabulary_size, named) if named else None
+
+
+def ngram_tensors(model: NgramModel) -> Tensors:
+    """The tensors of an n-gram model under the names that `ngrams_in` looks for."""
+    return {f"{_NGRAMS}{name}": tensor for name, tensor in model.tensors().items()}
 
 
 def digest_of(header: str, tensors: Mapping[str, NDArray[Any]]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.errors import CheckpointError
 from charrnn.formatting import bits, hex_bytes
+from charrnn.ngrams.mixing import Mixing
 from charrnn.text.finding import Finding
 from charrnn.text.vocabulary import Vocabulary
 
@@ -59,6 +60,7 @@ class Header:
     began_from: Mapping[str, Any] = field(default_factory=dict)  # the checkpoint that weights were taken from
     findings: tuple[Finding, ...] = ()  # what the held-out loss is worth on this text; none in older ones
     sample: Sample | None = None
+    mixing: Mixing | None = None  # how the n-grams in the file are mixed with the network; None without any
     created: str = ""  # ISO 8601, UTC
     made_with: Mapping[str, Any] = field(default_factory=dict)  # charrnn, torch, device, threads
     progress: Mapping[str, Any] = field(default_factory=dict)  # what a resume needs beside tensors
@@ -116,6 +118,7 @@ class Header:
             "boundary": self.vocabulary.boundary,
         }
         values["sample"] = dataclasses.asdict(self.sample) if self.sample else None
+        values["mixing"] = dataclasses.asdict(self.mixing) if self.mixing else None
         for loss in ("train_loss", "held_out_loss"):
             if values[loss] is not None and not math.isfinite(values[loss]):
                 values[loss] = None
@@ -154,6 +157,7 @@ class Header:
         values["reading"] = ReadConfig.from_dict(values["reading"])
         values["findings"] = tuple(map(Finding.from_dict, values.get("findings", ())))
         values["sample"] = Sample(**values["sample"]) if values["sample"] else None
+        values["mixing"] = Mixing.from_dict(values["mixing"]) if values.get("mixing") else None
         header = cls(**values)
         # Listings sort and show these before any checksum was verified.
         _check_types(header, _TYPES)
