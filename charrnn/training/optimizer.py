@@ -54,6 +54,7 @@ class Optimizer:
                     momentum=momentum,
                     weight_decay=config.weight_decay,
                     bfloat16=config.precision == "bfloat16",
+                    threads=torch.get_num_threads() if device.type == "cpu" else 1,
                 )
                 return [self._adamw(device, besides=recurrent), muon]
             case "adamw":
