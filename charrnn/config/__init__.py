@@ -31,6 +31,7 @@ from charrnn.config.sampling import BoundsConfig as BoundsConfig
 from charrnn.config.sampling import CandidatesConfig as CandidatesConfig
 from charrnn.config.sampling import Color as Color
 from charrnn.config.sampling import ColorConfig as ColorConfig
+from charrnn.config.sampling import NgramsConfig as NgramsConfig
 from charrnn.config.sampling import NoveltyConfig as NoveltyConfig
 from charrnn.config.sampling import SamplingConfig as SamplingConfig
 from charrnn.config.sampling import SeveralConfig as SeveralConfig

@@ -102,6 +102,18 @@ class CandidatesConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class NgramsConfig(Config):
+    """Whether the counts beside a network have a say."""
+
+    ngrams: Annotated[
+        bool | None,
+        Option(
+            "Counts beside the network: mix them in, or leave them out.", default="where they lower the held-out loss"
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class BoundsConfig(Config):
     """Where a text begins and ends."""
 

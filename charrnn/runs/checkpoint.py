@@ -65,6 +65,24 @@ class Checkpoint:
         model = ngrams_in(self.tensors, len(self.header.vocabulary)) if mixing else None
         return Mixture(model, mixing.shares) if model and mixing else None
 
+    def chosen_mixture(self, ngrams: bool | None) -> Mixture | None:
+        """The n-grams that are to have a say beside the network.
+
+        Args:
+            ngrams: Whether they are to have one; None: where they lower the held-out loss.
+
+        Returns:
+            The mixture; None for the network alone.
+
+        Raises:
+            CheckpointError: They are damaged, or to have a say where there are none.
+        """
+        improves = self.header.mixing is not None and self.header.mixing.improves
+        mixture = self.mixture if ngrams or (ngrams is None and improves) else None
+        if ngrams and mixture is None:
+            raise CheckpointError(f"{self.path or 'the checkpoint'}: has no counts beside its network.", "Leave --ngrams out.")
+        return mixture
+
 
 def ngrams_in(tensors: Mapping[str, NDArray[Any]], vocabulary_size: int) -> NgramModel | None:
     """The n-gram model among a checkpoint's tensors; None if there is none.

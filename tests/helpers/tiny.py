@@ -11,6 +11,8 @@ import pytest
 
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.errors import CheckpointError
+from charrnn.ngrams.counting import count
+from charrnn.ngrams.mixing import Mixing
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Tensors
 from charrnn.runs.header import Header, Sample
@@ -54,6 +56,20 @@ def save(path: Path, seed: int = 0, **changes: Any) -> Path:
     """One checkpoint at `path`."""
     made = header(**changes)
     checkpoint.save(path, made, weights(made, seed))
+    return path
+
+
+def add_counts(path: Path, text: str, *, share: float = 0.4, held_out: float = 2.5, improves: bool = True) -> Path:
+    """The checkpoint at `path`, now with counts of a text beside its network: what both take in bits, and in what share.
+
+    The share of each context is a little more than that of the one a character shorter.
+    """
+    kept = checkpoint.load(path)
+    model = count(kept.header.vocabulary.encode(text), len(kept.header.vocabulary), order=5)
+    shares = tuple(share + length / 100 for length in range(model.order))
+    mixing = Mixing(shares=shares, held_out_loss=held_out * NATS_PER_BIT, improves=improves)
+    tensors = kept.tensors | checkpoint.ngram_tensors(model)
+    checkpoint.save(path, dataclasses.replace(kept.header, mixing=mixing), tensors)
     return path
 
 

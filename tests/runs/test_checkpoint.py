@@ -217,3 +217,21 @@ def test_a_reader_during_replacement_sees_old_or_new(tmp_path: Path) -> None:
 
 def _at(iteration: int) -> Header:
     return tiny.header(iteration=iteration)
+
+
+@pytest.mark.parametrize(
+    ("ngrams", "improves", "mixed"),
+    [(None, True, True), (None, False, False), (True, False, True), (False, True, False)],
+)
+def test_counts_have_a_say_where_they_help_or_as_was_said(
+    tmp_path: Path, ngrams: bool | None, improves: bool, mixed: bool
+) -> None:
+    path = tiny.add_counts(tiny.save(tmp_path / "one.safetensors"), tiny.TEXT, improves=improves)
+    assert (checkpoint.load(path).chosen_mixture(ngrams) is not None) == mixed
+
+
+def test_where_there_are_no_counts_none_can_be_asked_for(tmp_path: Path) -> None:
+    loaded = checkpoint.load(tiny.save(tmp_path / "one.safetensors"))
+    assert loaded.chosen_mixture(None) is None
+    with pytest.raises(CheckpointError, match=r"one\.safetensors: has no counts .* Leave --ngrams out"):
+        loaded.chosen_mixture(True)
