@@ -15,8 +15,10 @@ from charrnn.evaluation.scoring import score
 from charrnn.network.engine import Engine, State
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.header import Header
+from charrnn.runs.training_text import find_training_text
 from charrnn.sampling.chain import log_softmax
 from charrnn.sampling.generate import Character, bits_per_character, text_of
+from charrnn.sampling.no_copy import CopyIndex
 from charrnn.sampling.request import Request, random_seed
 from charrnn.text.vocabulary import Vocabulary
 
@@ -39,6 +41,7 @@ class Model:
         self.digest: str = checkpoint.digest
         self.path: Path | None = checkpoint.path
         self._engine = Engine(checkpoint.header.model, checkpoint.weights, single_threaded=True)
+        self._copy_indexes: dict[tuple[int, str | None], CopyIndex] = {}
 
     def __repr__(self) -> str:
         where = "" if self.path is None else f", {str(self.path)!r}"
@@ -53,6 +56,7 @@ class Model:
         self, prime: str | State = "", length: int | None = None, temperature: float = 0.8,
         *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
         until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
+        no_copy: int | None = None, text: str | Path | None = None,
     ) -> str:  # fmt: skip
         """Write a text.
 
@@ -66,24 +70,30 @@ class Model:
             until: A string, or several, after any of which the text ends.
             finish: "line", "sentence" or "paragraph": go on beyond the length to its end.
             seed: The same gives the same text; None is another each time.
+            no_copy: Never more than so many characters in a row that the training text has in a row, those of the prime
+                included, but not those of a state. Where every character would make more, the text ends.
+            text: Where the training text is, if not where it was; a path or a name that `charrnn corpora` lists.
 
         Returns:
             The new characters; the prime is not among them.
 
         Raises:
-            UsageError: A value is outside its range.
+            UsageError: A value is outside its range, or nothing says where the training text is.
+            CorpusError: The training text cannot be read.
             VocabularyError: The prime has characters that the model has never seen.
             DivergedError: The model's outputs are not numbers.
         """
         stream = self.stream(
-            prime, length, temperature, top_k=top_k, top_p=top_p, min_p=min_p, until=until, finish=finish, seed=seed
-        )
+            prime, length, temperature, top_k=top_k, top_p=top_p, min_p=min_p, until=until, finish=finish, seed=seed,
+            no_copy=no_copy, text=text,
+        )  # fmt: skip
         return text_of(stream)
 
     def stream(
         self, prime: str | State = "", length: int | None = None, temperature: float = 0.8,
         *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
         until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
+        no_copy: int | None = None, text: str | Path | None = None,
     ) -> Iterator[Character]:  # fmt: skip
         """Write a text character by character.
 
@@ -97,6 +107,8 @@ class Model:
             until: Strings after any of which the text ends.
             finish: The unit to whose end to go on.
             seed: The same gives the same text.
+            no_copy: The longest run that may be copied.
+            text: Where the training text is.
 
         Returns:
             What `generate` writes, each character made when it is asked for, with its id and its bits: how much it
@@ -104,18 +116,23 @@ class Model:
 
         Raises:
             UsageError: As `generate` does; when called.
+            CorpusError: As `generate` does; when called.
             VocabularyError: As `generate` does; when called.
             DivergedError: As `generate` does.
         """
-        request = _request(length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish)
+        request = _request(
+            length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish,
+            no_copy=self._copy_index(no_copy, text),
+        )  # fmt: skip
         known = self._known(prime) if isinstance(prime, str) else prime
-        [text] = request.generate(self._engine, self.vocabulary, known)
-        return text.characters
+        [generated] = request.generate(self._engine, self.vocabulary, known)
+        return generated.characters
 
     def generate_many(
         self, count: int, prime: str | State = "", length: int | None = None, temperature: float = 0.8,
         *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
         until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
+        no_copy: int | None = None, text: str | Path | None = None,
     ) -> list[str]:  # fmt: skip
         """Write several texts as a batch, in which a text takes a small part of the time that it takes alone.
 
@@ -130,6 +147,8 @@ class Model:
             until: Strings after any of which a text ends.
             finish: The unit to whose end to go on.
             seed: That of the first text; text i has the seed `seed` + i, and is the same whatever the count.
+            no_copy: The longest run that may be copied.
+            text: Where the training text is.
 
         Returns:
             `count` texts. Each is what `generate` writes with its seed, but where two characters are as good as equally
@@ -137,14 +156,16 @@ class Model:
 
         Raises:
             UsageError: As `generate` does.
+            CorpusError: As `generate` does.
             VocabularyError: As `generate` does.
             DivergedError: As `generate` does.
         """
         request = _request(
-            length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish, count=count
-        )
+            length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish, count=count,
+            no_copy=self._copy_index(no_copy, text),
+        )  # fmt: skip
         known = self._known(prime) if isinstance(prime, str) else prime
-        return [text_of(text.characters) for text in request.generate(self._engine, self.vocabulary, known)]
+        return [text_of(generated.characters) for generated in request.generate(self._engine, self.vocabulary, known)]
 
     def state(self, text: str, after: State | None = None) -> State:
         """Read a text, to go on from it.
@@ -221,6 +242,16 @@ class Model:
             VocabularyError: It has characters that the model has never seen.
         """
         return bits_per_character(self._engine, self.vocabulary, self._known(text))
+
+    def _copy_index(self, longest: int | None, text: str | Path | None) -> CopyIndex | None:
+        """The index of the training text, made once; None where anything may be copied."""
+        if longest is None:
+            return None
+        named = None if text is None else str(text)
+        if (longest, named) not in self._copy_indexes:
+            source = find_training_text(self.path, self.header, named)
+            self._copy_indexes[longest, named] = CopyIndex(source.corpus, longest, source.training)
+        return self._copy_indexes[longest, named]
 
     def _known(self, text: str) -> str:
         """A text in characters that the model knows, as far as it has the same in another form; warns if it changes."""

@@ -14,7 +14,7 @@ import pytest
 import charrnn
 
 FACE = ["Character", "CharrnnError", "Model", "State", "__version__", "errors", "events", "history", "load", "train"]
-SAMPLING = ["temperature", "top_k", "top_p", "min_p", "until", "finish", "seed"]
+SAMPLING = ["temperature", "top_k", "top_p", "min_p", "until", "finish", "seed", "no_copy", "text"]
 
 
 def in_a_new_process(code: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +22,7 @@ from charrnn.commands.options import (
     with_options,
 )
 from charrnn.commands.prompt import Prompt
+from charrnn.commands.sample_copying import CopyReport, training_text
 from charrnn.commands.sample_output import NoveltySearch, TextPrinter
 from charrnn.commands.stdout import Output, to_the_end
 from charrnn.config import (
@@ -38,6 +40,7 @@ from charrnn.errors import UsageError, VocabularyError
 if TYPE_CHECKING:
     from charrnn.network.engine import Engine
     from charrnn.runs.checkpoint import Checkpoint
+    from charrnn.runs.training_text import TrainingText
     from charrnn.sampling.request import GeneratedText
     from charrnn.text.known_forms import KnownForm
     from charrnn.text.vocabulary import Vocabulary
@@ -99,21 +102,27 @@ def sample(
         several=several.every_snapshot or request.several,
         headings=several.headings,
     )
+    implied = {"novelty_length"} if candidates.no_copy else {"novelty_length", "text"}
+    searched = novelty.novelty or not typed.keys().isdisjoint(implied)
+    source: TrainingText | None = None
     search: NoveltySearch | None = None
-    searched = novelty.novelty or not typed.keys().isdisjoint(("text", "novelty_length"))
-    notes = Notes()
+    notes, copying = Notes(), CopyReport(candidates.no_copy)
     with to_the_end():
         for model in checkpoints:
             vocabulary = model.header.vocabulary
             prime = _known_form(prompt.text(model.header), vocabulary, bounds.unseen)
+            if source is None and (searched or candidates.no_copy):  # the snapshots of a run have one text
+                source = training_text(model, novelty.text)
+                search = NoveltySearch(source, novelty.novelty_length) if searched else None
+                request = dataclasses.replace(request, no_copy=copying.index(source))
             texts = request.generate(_engine(model, device), vocabulary, prime.text)
             tell(f"{_origin(model)}; {_seeds(texts)}")
             notes.tell(prime.note("the prompt"))
             _tell_stops(request.until, vocabulary, notes)
-            if searched and search is None:  # the snapshots of a run have one text
-                search = NoveltySearch(model, novelty.text, novelty.novelty_length)
             for text in texts:
                 printer.print(Output(vocabulary.of_bytes), model, request, prime.shown, text, search)
+                copying.add(text, vocabulary.unit)
+        copying.tell()
 
 
 def _temperatures(sampling: SamplingConfig, candidates: CandidatesConfig) -> tuple[float, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.commands.notes import tell
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from charrnn.config import Color
     from charrnn.evaluation.novelty import Overlap
     from charrnn.runs.checkpoint import Checkpoint
+    from charrnn.runs.training_text import TrainingText
     from charrnn.sampling.generate import Character
     from charrnn.sampling.request import GeneratedText, Request
 
@@ -112,7 +112,12 @@ def _json_line(
         "checkpoint": str(checkpoint.path),
         "sha256": checkpoint.digest,
         "iteration": checkpoint.header.iteration,
+        "no_copy": request.no_copy.longest if request.no_copy else None,
     }
+    if request.no_copy:
+        cost = generated.ruled_out
+        per_character = cost.bits / len(text) if text else None
+        facts["ruled_out"] = {"characters": cost.characters, "bits_per_character": per_character}
     if overlap:
         facts["novelty"] = {"found": overlap.share, "stretches": overlap.stretches}
     return json.dumps(facts, allow_nan=False) + "\n"
@@ -121,19 +126,9 @@ def _json_line(
 class NoveltySearch:
     """Looks for stretches of what a model writes in the text that it was trained on."""
 
-    def __init__(self, checkpoint: Checkpoint, text: Path | None, min_length: int) -> None:
-        """`text` is where to look instead; stretches have at least `min_length` characters.
-
-        Raises UsageError if it is not known where the text is, CorpusError if it cannot be read.
-        """
-        from charrnn.commands import text_options
-        from charrnn.runs.training_text import find_training_text
-
-        self.min_length, self._form = min_length, ""
-        named = None if text is None else str(text)
-        self.source = find_training_text(checkpoint.path, checkpoint.header, named, text_options.read)
-        if text is None and not self.source.same:
-            tell("the text has changed since; what follows is of how it is now")
+    def __init__(self, source: TrainingText, min_length: int) -> None:
+        """`source` is where to look; stretches have at least `min_length` characters."""
+        self.source, self.min_length, self._form = source, min_length, ""
 
     def overlap(self, characters: Iterable[Character]) -> Overlap:
         """What the training text has of what was written."""

@@ -83,7 +83,7 @@ class SamplingConfig(Config):
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class CandidatesConfig(Config):
-    """Which characters are drawn from: top-k, top-p and min-p, in this order, by the model's own probabilities."""
+    """Which characters are drawn from: those that copy are ruled out, then top-k, top-p and min-p, in this order."""
 
     greedy: Annotated[bool, Option("Greedy decoding: the same as temperature 0.", panel=SAMPLING, switch=True)] = False
     top_k: Annotated[int | None, Option("Top-k: draw among so many of the likeliest.", panel=SAMPLING, low=1)] = None
@@ -97,6 +97,16 @@ class CandidatesConfig(Config):
         float | None,
         Option(
             "Min-p: draw among those at least this share as likely as the likeliest.", panel=SAMPLING, low=0, high=1
+        ),
+    ] = None
+    no_copy: Annotated[
+        int | None,
+        Option(
+            "Never write more than so many characters in a row, the prompt's included, that the training text has in a "
+            "row.",
+            panel=SAMPLING,
+            low=1,
+            metavar="N",
         ),
     ] = None
 
@@ -204,7 +214,8 @@ class NoveltyConfig(Config):
     text: Annotated[
         Path | None,
         Option(
-            "Look for them in this text; implies --novelty, as --novelty-length does.",
+            "Look for them, and for what --no-copy rules out, in this text; without --no-copy it implies --novelty, as "
+            "--novelty-length does.",
             panel=SHOWN,
             metavar="FILE",
             default="what the run was trained on",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from charrnn.errors import CorpusError, UsageError
 from charrnn.formatting import bits
 from charrnn.network.engine import Engine, RecurrentStack, State
-from charrnn.sampling.chain import Chain, Exclude, LogitsProcessor, log_softmax, sample_id, sample_ids
+from charrnn.sampling.chain import Chain, Exclude, LogitsProcessor, LogProbs, log_softmax, sample_id, sample_ids
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -36,8 +36,21 @@ def text_of(characters: Iterable[Character]) -> str:
     return "".join(character.text for character in characters)
 
 
-Ending = Literal["length", "until", "finish", "document"]  # why a text ended: so long, a string, its unit, its document
+# Why a text ended: so long, a string, its unit, its document; or every character was ruled out.
+Ending = Literal["length", "until", "finish", "document", "no-copy"]
 Ended = Generator[Character, None, Ending | None]  # characters; and why there are no more, None for the length
+_NOTHING_LEFT = -1  # the id of a text of a batch that has ended because every character was ruled out
+
+
+class Constraint(Protocol):
+    """What may come next in one text, by what is written already."""
+
+    def rule_out(self, log_probs: LogProbs) -> bool:
+        """Set what may not, of log-probabilities (V,), to -inf; whether anything is left that can be written."""
+        ...
+
+    def accept(self, index: int) -> None:
+        """Go on after the id that was drawn."""
 
 
 def generate(
@@ -49,6 +62,7 @@ def generate(
     rng: np.random.Generator,
     *,
     one_document: bool = False,
+    constraint: Constraint | None = None,
 ) -> Iterator[Character]:
     """Read the prime, or go on from a state, and write new characters.
 
@@ -64,6 +78,7 @@ def generate(
             ruled out before it.
         rng: What the draws are made with, a number for each.
         one_document: End with the document, if that is before the length; the last character is then the boundary.
+        constraint: What it rules out is never drawn: the chain judges what is left. Where nothing is, the text ends.
 
     Returns:
         The characters after the prime, each made as it is asked for.
@@ -75,7 +90,7 @@ def generate(
     """
     ids, state = _encode_prime(vocabulary, prime, length)
     process = _excluding_unknown(vocabulary, process)
-    return _steps(engine, vocabulary, ids, state, length, process, rng, one_document=one_document)
+    return _steps(engine, vocabulary, ids, state, length, process, rng, one_document, constraint)
 
 
 def _steps(
@@ -86,8 +101,8 @@ def _steps(
     length: int,
     process: LogitsProcessor,
     rng: np.random.Generator,
-    *,
     one_document: bool,
+    constraint: Constraint | None,
 ) -> Ended:
     """The characters after the ids, read from a state or the beginning, each made as it is asked for."""
     stack, decode, input_rows = RecurrentStack(engine), vocabulary.decoder(), engine.input_rows
@@ -99,8 +114,12 @@ def _steps(
     logits = state.logits if state else stack.logits()
     for remaining in range(length, 0, -1):
         log_probs = log_softmax(logits)
+        if constraint and not constraint.rule_out(log_probs):
+            return "no-copy"
         index = sample_id(process(log_probs), rng)
         surprise = bits(-log_probs.item(index))
+        if constraint:
+            constraint.accept(index)
         if index != boundary:
             yield Character(decode(index, remaining == 1), index, surprise)
             stack.step(input_rows[index])
@@ -125,6 +144,7 @@ def generate_many(
     rngs: Sequence[np.random.Generator],
     *,
     one_document: bool = False,
+    constraints: Sequence[Constraint | None] = (),
 ) -> list[Iterator[Character]]:
     """Several texts after the same prime, written as a batch, text i with `processors[i]` and `rngs[i]`.
 
@@ -139,6 +159,7 @@ def generate_many(
         processors: One for each text.
         rngs: One for each text.
         one_document: End each text with its document, as in `generate`.
+        constraints: One for each text, None where nothing is ruled out; () is none at all.
 
     Returns:
         The characters of each text after the prime. They can be read in any order; what was made for the others waits
@@ -151,7 +172,7 @@ def generate_many(
     """
     ids, state = _encode_prime(vocabulary, prime, length)
     processors = [_excluding_unknown(vocabulary, process) for process in processors]
-    steps = _batch_steps(engine, ids, state, processors, rngs, vocabulary.boundary_id)
+    steps = _batch_steps(engine, ids, state, processors, rngs, vocabulary.boundary_id, constraints)
     past_steps = list[tuple[NDArray[np.intp], NDArray[np.float64]]]()
 
     def characters(text: int) -> Ended:
@@ -161,6 +182,8 @@ def generate_many(
                 past_steps.append(next(steps))
             sampled, surprise = past_steps[place]
             index = sampled.item(text)
+            if index == _NOTHING_LEFT:
+                return "no-copy"
             if one_document and index == vocabulary.boundary_id:
                 yield Character("", index, surprise.item(text))
                 return "document"
@@ -177,6 +200,7 @@ def _batch_steps(
     processors: Sequence[LogitsProcessor],
     rngs: Sequence[np.random.Generator],
     boundary: int | None,
+    constraints: Sequence[Constraint | None],
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
     """The next character of every text, without end: ids (B,) and their bits (B,)."""
     state = engine.read(ids, state)
@@ -184,21 +208,28 @@ def _batch_steps(
     decoder = engine.batch_decoder(state, len(processors))
     logits = np.broadcast_to(state.logits, (len(processors), len(state.logits)))
     begun = None if boundary is None else engine.read([boundary])
+    constrained = [(row, constraint) for row, constraint in enumerate(constraints) if constraint]
     shared = all(process == processors[0] for process in processors)
     while True:
         log_probs = log_softmax(logits)
+        ended = [row for row, constraint in constrained if not constraint.rule_out(log_probs[row])]
+        log_probs[ended] = 0  # anything that can be drawn from
         if shared:
             processed = processors[0](log_probs)
         else:
             processed = np.array([process(row) for process, row in zip(processors, log_probs, strict=True)])
         sampled = sample_ids(processed, rngs)
-        yield sampled, bits(-log_probs[rows, sampled])
+        written = sampled.copy()
+        written[ended] = _NOTHING_LEFT
+        yield written, bits(-log_probs[rows, sampled])
+        for row, constraint in constrained:
+            constraint.accept(sampled.item(row))
         decoder.step(sampled)
         logits = decoder.logits()
-        ended = np.flatnonzero(sampled == boundary) if begun else rows[:0]
-        if begun and len(ended):
-            decoder.restart(ended, begun)
-            logits[ended] = begun.logits
+        begin = np.flatnonzero(sampled == boundary) if begun else rows[:0]
+        if begun and len(begin):
+            decoder.restart(begin, begun)
+            logits[begin] = begun.logits
 
 
 def _encode_prime(vocabulary: Vocabulary, prime: str | State, length: int) -> tuple[list[int], State | None]:

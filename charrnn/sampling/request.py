@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from charrnn.errors import UsageError
 from charrnn.network.engine import Engine, State
 from charrnn.sampling.chain import make_chain
 from charrnn.sampling.generate import Ending, generate, generate_many
+from charrnn.sampling.no_copy import CopyIndex, NoCopy, RuledOut
 from charrnn.sampling.stopping import MAX_OVERRUN, Characters, stop_after, stop_at_unit_end, stop_form
 from charrnn.text.vocabulary import Vocabulary
 
@@ -25,11 +27,17 @@ class GeneratedText:
     seed: int
     temperature: float
     characters: Characters
+    no_copy: NoCopy | None = None  # what keeps it from copying
 
     @property
     def ended_by(self) -> Ending | None:
         """Why the text ended; None while it is being written."""
         return self.characters.ended_by
+
+    @property
+    def ruled_out(self) -> RuledOut:
+        """What keeping it from copying has cost in the characters so far."""
+        return self.no_copy.ruled_out(self.characters.count) if self.no_copy else RuledOut(0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +61,7 @@ class Request:
     finish: str | None = None
     seed: int = 0
     count: int | None = None
+    no_copy: CopyIndex | None = None  # of the text that is not to be copied, in runs that are longer than it says
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -91,16 +100,22 @@ class Request:
         one_document = self.length is None and vocabulary.boundary is not None
         least = self.length if self.length is not None else LONGEST_DOCUMENT if one_document else USUAL_LENGTH
         length = least if self.finish is None else least + MAX_OVERRUN
+        read = prime if isinstance(prime, str) else ""  # what was read into a state is not known any more
+        constraints: list[NoCopy | None] = [None] * len(texts)
+        if self.no_copy:
+            constraints = [*self.no_copy.constraints(len(texts), vocabulary, read, one_document=one_document)]
+        write_one = partial(generate, engine, vocabulary, prime, length, one_document=one_document)
+        write_many = partial(generate_many, engine, vocabulary, prime, length, one_document=one_document)
         if self.count is None and len(texts) == 1:
-            streams = [generate(engine, vocabulary, prime, length, processors[0], rngs[0], one_document=one_document)]
+            streams = [write_one(processors[0], rngs[0], constraint=constraints[0])]
         else:
-            streams = generate_many(engine, vocabulary, prime, length, processors, rngs, one_document=one_document)
+            streams = write_many(processors, rngs, constraints=constraints)
         if self.finish is not None:
             streams = [stop_at_unit_end(stream, least, self.finish) for stream in streams]
         until = [stop_form(string, vocabulary).text for string in self.until]
         return [
-            GeneratedText(seed, temperature, Characters(stop_after(stream, until)))
-            for (temperature, seed), stream in zip(texts, streams, strict=True)
+            GeneratedText(seed, temperature, Characters(stop_after(stream, until)), constraint)
+            for (temperature, seed), stream, constraint in zip(texts, streams, constraints, strict=True)
         ]
 
 

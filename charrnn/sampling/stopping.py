@@ -18,19 +18,27 @@ MAX_OVERRUN = 2000  # characters beyond the length that a unit may go on for
 
 
 class Characters(Iterator[Character]):
-    """A text as it is written, each character made when it is asked for; `ended_by` says why there are no more."""
+    """A text as it is written, each character made when it is asked for.
+
+    Attributes:
+        count: How many there were so far.
+        ended_by: Why there are no more; None while there may be.
+    """
 
     def __init__(self, source: Iterable[Character]) -> None:
         """`source` is what makes them; of a generator, what it returns is why it ended."""
         self._source = iter(source)
+        self.count = 0
         self.ended_by: Ending | None = None
 
     def __next__(self) -> Character:
         try:
-            return next(self._source)
+            character = next(self._source)
         except StopIteration as end:
             self.ended_by = self.ended_by or end.value or getattr(self._source, "ended_by", None) or "length"
             raise
+        self.count += 1
+        return character
 
 
 def stop_after(characters: Iterable[Character], strings: Sequence[str]) -> Ended:
