@@ -70,11 +70,12 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=100_000, help="characters of each text")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    from charrnn.runs.checkpoint import read_header
     from charrnn.runs.find import find_checkpoint
 
     checkpoint = find_checkpoint(arguments.run, arguments.checkpoint_dir)
     real, measure = prepared(checkpoint, arguments.length)
-    ways = WAYS if "--no-ngrams" in command("sample", "--help") else {"network": None}
+    ways = WAYS if read_header(checkpoint).mixing else {"network": None}
     print(f"{checkpoint}\n\n{row('text', 'temperature', 'characters', 'known words', 'copied', 'longest')}")
     print(f"|{'---|' * 6}\n{row('held out', '', f'{len(real):,}', *measure(real))}", flush=True)
     for temperature in arguments.temperature:

@@ -80,7 +80,9 @@ class Checkpoint:
         improves = self.header.mixing is not None and self.header.mixing.improves
         mixture = self.mixture if ngrams or (ngrams is None and improves) else None
         if ngrams and mixture is None:
-            raise CheckpointError(f"{self.path or 'the checkpoint'}: has no counts beside its network.", "Leave --ngrams out.")
+            raise CheckpointError(
+                f"{self.path or 'the checkpoint'}: has no counts beside its network.", "Leave --ngrams out."
+            )
         return mixture
 
 

@@ -60,7 +60,7 @@ def save(path: Path, seed: int = 0, **changes: Any) -> Path:
 
 
 def add_counts(path: Path, text: str, *, share: float = 0.4, held_out: float = 2.5, improves: bool = True) -> Path:
-    """The checkpoint at `path`, now with counts of a text beside its network: what both take in bits, and in what share.
+    """The checkpoint at `path`, now with counts of a text beside its network: the bits that both take, and their share.
 
     The share of each context is a little more than that of the one a character shorter.
     """
