@@ -21,6 +21,10 @@ _NEEDS: Mapping[tuple[str, ...], tuple[Callable[[TrainConfig], bool], str]] = {
         lambda config: config.val_frac > 0 and config.val_text is None,
         "without a share of the text held out",
     ),
+    ("ngrams",): (
+        lambda config: not config.ngrams or config.val_frac > 0 or config.val_text is not None,
+        "without held-out text",
+    ),
     ("val_max",): (lambda config: config.val_frac > 0 or config.val_text is not None, "without held-out text"),
     ("sample_temperature", "sample_prime"): (
         lambda config: config.sample_length > 0,

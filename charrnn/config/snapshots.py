@@ -56,6 +56,14 @@ class SnapshotConfig(Config):
             default="all",
         ),
     ] = ()
+    ngrams: Annotated[
+        bool,
+        Option(
+            "Counts beside the network: keep an n-gram model of the training text with each snapshot, to be mixed in "
+            "with shares that are chosen on the held-out text.",
+            panel=WATCHING,
+        ),
+    ] = True
     sample_length: Annotated[int, Option("Characters of a snapshot's sample; 0: no sample.", panel=WATCHING, low=0)] = (
         400
     )

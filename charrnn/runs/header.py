@@ -66,6 +66,16 @@ class Header:
     progress: Mapping[str, Any] = field(default_factory=dict)  # what a resume needs beside tensors
 
     @property
+    def mixed_loss(self) -> float | None:
+        """The held-out loss of network and counts together; None without counts."""
+        return self.mixing.held_out_loss if self.mixing else None
+
+    @property
+    def named_losses(self) -> tuple[tuple[str, float | None], ...]:
+        """What was measured, and what it is called in a row of figures."""
+        return ("train", self.train_loss), ("held out", self.held_out_loss), ("with counts", self.mixed_loss)
+
+    @property
     def summary(self) -> str:
         """What it is in a few words: `LSTM 2 x 256, 87 characters, iteration 2,000, held out 1.523 bits`."""
         unit = self.vocabulary.unit

@@ -19,7 +19,7 @@ def section(header: Header) -> str:
     """What the file says of one snapshot: its losses and its sample, as Markdown, a blank line before it."""
     losses = [
         f"{word} {bits(loss):.3f} {header.vocabulary.unit.bits_per}"
-        for word, loss in (("train", header.train_loss), ("held out", header.held_out_loss))
+        for word, loss in header.named_losses
         if loss is not None
     ]
     parts = [f"## Iteration {header.iteration:,}\n"]

@@ -128,9 +128,10 @@ class Display:
                 self._progress(event)
             case Evaluated():
                 if not self.training.config.snapshot_due(event.iteration):  # the snapshot that follows says the same
+                    counts = "" if event.mixed_loss is None else f", with counts {bits(event.mixed_loss):.3f}"
                     self._say(
                         f"iteration {event.iteration:,}: train {bits(event.train_loss):.3f}, "
-                        f"held out {bits(event.held_out_loss):.3f} {self.unit.bits_per}"
+                        f"held out {bits(event.held_out_loss):.3f}{counts} {self.unit.bits_per}"
                     )
             case Snapshot():
                 self._snapshot(event)
@@ -193,8 +194,7 @@ class Display:
     def _snapshot(self, event: Snapshot) -> None:
         header, sample = event.header, event.header.sample
         facts = [f"iteration {header.iteration:,}"] + [header.beginning] * (not header.iteration)
-        losses = (("train", header.train_loss), ("held out", header.held_out_loss))
-        measured = [f"{name} {bits(loss):.3f}" for name, loss in losses if loss is not None]
+        measured = [f"{name} {bits(loss):.3f}" for name, loss in header.named_losses if loss is not None]
         if measured:
             facts.append(f"{', '.join(measured)} {self.unit.short}")
         if sample is not None and (known := known_share(sample.known_words, sample.known_trigrams)):

@@ -134,7 +134,9 @@ def _last_snapshot(trainer: Trainer, writer: RunWriter) -> Iterator[Event]:
         snapshot = trainer.evaluator.snapshot()
         header = snapshot.header
         if header.held_out_loss is not None and not evaluated_already:
-            evaluated = Evaluated(header.iteration, header.held_out_loss, trainer.train_loss)
+            evaluated = Evaluated(
+                header.iteration, header.held_out_loss, trainer.train_loss, trainer.evaluator.mixed_loss
+            )
             writer.write_metrics(_evaluated(evaluated) | {"characters": trainer.characters})
         writer.write_snapshot(header, snapshot.tensors)
     except KeyboardInterrupt:
@@ -159,6 +161,7 @@ def _evaluated(event: Evaluated) -> dict[str, Any]:
         "iteration": event.iteration,
         "held_out_loss": event.held_out_loss,
         "train_loss": event.train_loss,
+        **({} if event.mixed_loss is None else {"mixed_loss": event.mixed_loss}),
     }
 
 

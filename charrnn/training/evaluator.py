@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from charrnn.errors import DivergedError
+from charrnn.ngrams.mixing import Mixing
+from charrnn.runs.checkpoint import ngram_tensors
 from charrnn.training import snapshots
 from charrnn.training.events import Evaluated, Event, Snapshot
-from charrnn.training.validation import held_out_loss
+from charrnn.training.held_out_counts import HeldOutCounts
+from charrnn.training.validation import held_out_nats
 
 if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
@@ -25,29 +29,37 @@ class Evaluator:
             sample_writer: Writes the samples of its snapshots.
         """
         self.trainer, self.sample_writer = trainer, sample_writer
-        self.held_out_loss: float | None = None
-        self._held_out_at = -1  # the iteration whose loss that is
+        self.counts = HeldOutCounts(trainer.corpus, trainer.split) if trainer.has_counts else None
+        self.held_out_loss: float | None = None  # the network's
+        self.mixing: Mixing | None = None  # of the counts with it
+        self._held_out_at = -1  # the iteration that those are of
 
     def evaluate(self) -> float | None:
-        """The held-out loss now, measured once an iteration.
+        """The held-out loss of the network now, and how counts are mixed with it, measured once an iteration.
 
         Returns:
             Nats per character; None without held-out text.
         """
         trainer = self.trainer
         if self._held_out_at != trainer.iteration:
-            self.held_out_loss = (
-                held_out_loss(trainer.evaluated_model, trainer.corpus.measured.ids, trainer.split.held_out)
-                if trainer.held_out
-                else None
-            )
             self._held_out_at = trainer.iteration
+            self.held_out_loss, self.mixing = None, None
+            if trainer.held_out:
+                nats = held_out_nats(trainer.evaluated_model, trainer.corpus.measured.ids, trainer.split.held_out)
+                self.held_out_loss = float(nats.mean())
+                if self.counts and math.isfinite(self.held_out_loss):
+                    self.mixing = self.counts.mixing(nats)
         return self.held_out_loss
 
     @property
     def latest_held_out_loss(self) -> float | None:
         """The held-out loss of the present weights, if it has been measured."""
         return self.held_out_loss if self._held_out_at == self.trainer.iteration else None
+
+    @property
+    def mixed_loss(self) -> float | None:
+        """The held-out loss of network and counts together, where it was measured with the latest."""
+        return self.mixing.held_out_loss if self.mixing else None
 
     def events(self) -> Iterator[Event]:
         """What is due at this iteration: Evaluated, whose loss schedule and early stopping go by, then Snapshot."""
@@ -58,7 +70,7 @@ class Evaluator:
         if evaluation_due or snapshot_due:
             loss = self.evaluate()
             if loss is not None:
-                yield Evaluated(at, loss, trainer.train_loss if at else None)
+                yield Evaluated(at, loss, trainer.train_loss if at else None, self.mixed_loss)
                 if evaluation_due:  # not by snapshots: when they are kept must change nothing in the training
                     trainer.schedule.observe(loss)
                     best = trainer.early_stopping.observe(loss)
@@ -80,8 +92,10 @@ class Evaluator:
             sample = self.sample_writer.write(weights)
         except DivergedError:
             raise self._spoilt() from None
-        header = snapshots.create_header(trainer, "snapshot", held_out_loss=held_out, sample=sample)
-        return Snapshot(header, dict(weights))
+        mixing = self.mixing
+        header = snapshots.create_header(trainer, "snapshot", held_out_loss=held_out, mixing=mixing, sample=sample)
+        counts = ngram_tensors(self.counts.model) if self.counts and mixing else {}
+        return Snapshot(header, {**weights, **counts})
 
     def _spoilt(self) -> DivergedError:
         """The error for weights that compute no numbers."""

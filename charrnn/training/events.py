@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from charrnn.runs.checkpoint import Tensors
+from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.runs.header import Header
 
 
@@ -31,8 +31,9 @@ class Evaluated:
     """The held-out text was measured after this iteration; 0: before the first."""
 
     iteration: int
-    held_out_loss: float
+    held_out_loss: float  # of the network
     train_loss: float | None  # as in Progress; None before the first iteration
+    mixed_loss: float | None = None  # of network and counts; None without counts
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -47,6 +48,11 @@ class Snapshot:
 
     def __repr__(self) -> str:
         return f"<Snapshot: {self.header.summary}>"
+
+    @property
+    def weights(self) -> Tensors:
+        """The network's own tensors, without the counts beside it."""
+        return Checkpoint(self.header, self.tensors).weights
 
     @property
     def iteration(self) -> int:

@@ -247,5 +247,6 @@ def options(model: ModelConfig, training: TrainConfig) -> str:
         "plateau_patience": training.decay != "plateau",
         "plateau_factor": training.decay != "plateau",
         "grad_clip_mode": not training.grad_clip,
+        "ngrams": training.ngrams,
     }
     return as_typed({name: value for name, value in shown.items() if not idle.get(name)})

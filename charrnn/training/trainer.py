@@ -103,6 +103,11 @@ class Trainer:
         return self.split.held_out_size
 
     @property
+    def has_counts(self) -> bool:
+        """Whether n-grams are counted beside the network: their shares are chosen on held-out text."""
+        return self._config.ngrams and self.held_out > 0
+
+    @property
     def parameters(self) -> int:
         """Numbers in the network, the frozen ones too."""
         return sum(parameter.numel() for parameter in self.model.parameters())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from charrnn.network.torch_model import CharModel, LayerStates
+from charrnn.text.split import HeldOutSpan
 from charrnn.training import data_parallel
 from charrnn.training.windows import IGNORED, EncodedText, gather
 
@@ -45,6 +47,27 @@ def held_out_loss(model: CharModel, ids: EncodedText, spans: Spans, *, streams: 
     Raises:
         ValueError: No character is counted.
     """
+    return float(held_out_nats(model, ids, spans, streams=streams, warmup=warmup).mean())
+
+
+def held_out_nats(
+    model: CharModel, ids: EncodedText, spans: Spans, *, streams: int = 32, warmup: int = 512
+) -> NDArray[np.float64]:
+    """The losses whose mean is `held_out_loss`.
+
+    Args:
+        model: As there.
+        ids: As there.
+        spans: As there.
+        streams: As there.
+        warmup: As there.
+
+    Returns:
+        Nats of every character that is counted, (n,), in the order of `counted_spans`.
+
+    Raises:
+        ValueError: No character is counted.
+    """
     context, start, stop = _counted(spans)
     count = stop - start
     origin = np.maximum(context, start - 1 - warmup)  # the first input
@@ -57,7 +80,15 @@ def held_out_loss(model: CharModel, ids: EncodedText, spans: Spans, *, streams: 
     begin = origin[span] + nth * length[span]
     end = np.minimum(begin + warmup + length[span], stop[span] - 1)
     lead = np.where(nth == 0, (start - 1 - origin)[span], warmup)
-    return _nats(model, ids, begin, end, lead, streams) / int(count.sum())
+    # Where the loss of a row's first target would be among all those of the spans, one after another.
+    first = (np.cumsum(count) - count - start)[span] + begin + 1
+    rows = _Rows(begin, end, lead, first)
+    return _nats(model, ids, rows, int(count.sum()), streams)
+
+
+def counted_spans(spans: Spans) -> list[HeldOutSpan]:
+    """Those spans that have anything to count, without what follows nothing. Raises ValueError if there are none."""
+    return [HeldOutSpan(*bounds) for bounds in zip(*(part.tolist() for part in _counted(spans)), strict=True)]
 
 
 def _counted(spans: Spans) -> tuple[Places, Places, Places]:
@@ -80,41 +111,52 @@ def _rows(pieces: Places) -> tuple[Places, Places]:
     return span, np.arange(len(span)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
 
 
-def _nats(model: CharModel, ids: EncodedText, begin: Places, end: Places, lead: Places, streams: int) -> float:
-    """The sum of the losses of rows that each begin with a zero state, read `streams` at a time.
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows that each begin with a zero state. A row's inputs are ids[begin:end], its targets one character on; (R,)."""
 
-    A row's inputs are ids[begin:end], its targets one character on; of these the first `lead` are not counted. (R,)
-    """
-    size = end - begin
+    begin: Places
+    end: Places
+    lead: Places  # so many of its targets are not counted
+    first: Places  # the place of its first target among the losses
+
+    def __getitem__(self, chosen: NDArray[Any]) -> _Rows:
+        return _Rows(self.begin[chosen], self.end[chosen], self.lead[chosen], self.first[chosen])
+
+
+def _nats(model: CharModel, ids: EncodedText, rows: _Rows, count: int, streams: int) -> NDArray[np.float64]:
+    """The losses of rows, (count,), `streams` of which are read at a time."""
+    size = rows.end - rows.begin
     threads = torch.get_num_threads() if model.head.weight.device.type == "cpu" else 1
     was_training = model.training
     model.eval()
     try:
         with data_parallel.pool(threads) as pool:
-            total = 0.0
-            for group in _groups(np.where(size > lead, size, 0), streams):
+            losses = np.zeros(count)
+            for group in _groups(np.where(size > rows.lead, size, 0), streams):
                 parts = [group[number::threads] for number in range(min(threads, len(group)))]
-                total += sum(pool.map(lambda rows: _read(model, ids, begin[rows], end[rows], lead[rows]), parts))
-            return total
+                list(pool.map(lambda part: _read(model, ids, rows[part], losses), parts))
+            return losses
     finally:
         model.train(was_training)
 
 
 @torch.inference_mode()
-def _read(model: CharModel, ids: EncodedText, begin: Places, end: Places, lead: Places) -> float:
-    """The sum of the losses of rows, (R,) as in `_nats`, that are read side by side."""
-    device, size, total = model.head.weight.device, end - begin, 0.0
+def _read(model: CharModel, ids: EncodedText, rows: _Rows, losses: NDArray[np.float64]) -> None:
+    """Write the losses of rows that are read side by side into their places, which no others have."""
+    device, size = model.head.weight.device, rows.end - rows.begin
     state: LayerStates = model.zero_state(len(size))
     longest = int(size.max())
     for at in range(0, longest, _CHUNK):
         width = min(_CHUNK, longest - at)
-        inputs, targets = gather(ids, begin + at, np.clip(size - at, 0, width), width)
-        targets[np.arange(at, at + width) < lead[:, None]] = IGNORED
+        inputs, targets = gather(ids, rows.begin + at, np.clip(size - at, 0, width), width)
+        targets[np.arange(at, at + width) < rows.lead[:, None]] = IGNORED
         logits, state = model(torch.from_numpy(inputs).to(device), state)
         wanted = torch.from_numpy(targets).to(device)
-        losses = F.cross_entropy(logits.flatten(0, 1).float(), wanted.flatten(), reduction="none")
-        total += float(losses.double().sum())
-    return total
+        nats = F.cross_entropy(logits.flatten(0, 1).float(), wanted.flatten(), reduction="none").cpu().numpy()
+        counts = targets != IGNORED
+        places = rows.first[:, None] + np.arange(at, at + width)
+        losses[places[counts]] = nats.reshape(counts.shape)[counts]
 
 
 def _groups(size: Places, streams: int) -> Iterator[NDArray[Any]]:

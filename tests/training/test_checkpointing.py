@@ -264,6 +264,7 @@ def test_a_stop_keeps_a_snapshot_and_resuming_keeps_it_too(tmp_path: Path, finis
         "iteration": 7,
         "held_out_loss": kept.held_out_loss,
         "train_loss": kept.train_loss,
+        "mixed_loss": kept.mixed_loss,
         "characters": 7 * 24,
     }
     training = resumed(checkpoint.load(run.resume_path), SOURCE, device="cpu")

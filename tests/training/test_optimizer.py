@@ -184,11 +184,11 @@ def test_the_average_is_what_is_measured_and_kept() -> None:
         for name, value in again.model.weights().items():
             mean[name] = decay * mean[name] + (1 - decay) * value
     assert snapshot is not None
-    for name, value in snapshot.tensors.items():
+    for name, value in snapshot.weights.items():
         np.testing.assert_allclose(value, mean[name], rtol=1e-4, atol=1e-6)
         if name != "embedding.weight":
             assert not np.array_equal(value, training.model.weights()[name])
     model = CharModel(training.model.config, len(training.vocabulary))
-    model.load_weights(snapshot.tensors)
+    model.load_weights(snapshot.weights)
     assert snapshot.header.held_out_loss == validation.held_out_loss(model, training.ids, training.split.held_out)
     assert_same(training.model.weights(), finish(make()))  # averaging changes nothing in the training

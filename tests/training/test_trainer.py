@@ -327,7 +327,7 @@ def test_before_the_first_iteration_the_untrained_network_is_kept() -> None:
     assert header.held_out_loss == evaluated.held_out_loss
     assert header.sample is not None
     assert len(header.sample.text) == 12
-    assert_same(snapshot.tensors, initial)
+    assert_same(snapshot.weights, initial)
     assert isinstance(progress, Progress)
     assert progress.iteration == 1
     assert training.early_stopping.state_dict()["best_loss"] is None  # though 0 is a multiple of 2
@@ -349,7 +349,7 @@ def test_snapshots_hold_what_the_training_was_at_their_iteration() -> None:
     training = make(iterations=5, snapshot_every=1, dropout=0.2)
     for event in training.events():
         if isinstance(event, Snapshot):
-            assert_same(event.tensors, training.model.weights())
+            assert_same(event.weights, training.model.weights())
             assert event.header.characters == event.header.iteration * 24
             assert event.header.train_loss == training.train_loss
             loss = validation.held_out_loss(training.model, training.ids, training.split.held_out)
