@@ -50,6 +50,7 @@ TRAININGS: dict[str, list[str]] = {
     "shift": ["--shift", "7"],
     "stateless": ["--stateless"],
     "rotate": words("--rotate --state-reset 0.2 --max-epochs 3"),
+    "adamw": ["--optimizer", "adamw"],
     "rmsprop": words("--optimizer rmsprop --decay linear --l2 0.001 --average 0.9"),
     "sgd": words("--optimizer sgd --decay constant --l1 0.0001 --grad-clip 0.1 --grad-clip-mode value"),
     "plateau": words("--decay plateau --patience 2 --eval-every 2 --learning-rate 0.5 --grad-clip 0.05"),

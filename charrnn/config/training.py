@@ -106,7 +106,10 @@ class DataConfig(HeldOutConfig):
 class OptimizerConfig(Config):
     """From gradients to updates."""
 
-    optimizer: Annotated[OptimizerName, Option("Optimizer.", panel=LEARNING)] = "adamw"
+    optimizer: Annotated[
+        OptimizerName,
+        Option("Optimizer; muon is for the recurrent layers' matrices, with adamw for all else.", panel=LEARNING),
+    ] = "muon"
     learning_rate: Annotated[
         float, Option("Peak learning rate.", panel=LEARNING, above=0, usual=0.014, default="by width")
     ] = AUTO

@@ -44,7 +44,8 @@ def judged(root: Path, text: str, **settings: Any) -> Verdict:
 
 def test_dead_units_know_letter_frequencies_at_most(tmp_path: Path) -> None:
     """The rate is far too high for units without a bound: the gradient explodes once, and they are dead."""
-    dead = {"model": "rnn", "nonlinearity": "relu", "layer_norm": False, "learning_rate": 2.0, "grad_clip": 0.0}
+    dead = {"model": "rnn", "nonlinearity": "relu", "layer_norm": False, "optimizer": "adamw"}
+    dead |= {"learning_rate": 2.0, "grad_clip": 0.0}
     found = judged(tmp_path, PROSE, iterations=80, eval_every=10, **dead)
     assert found.outcome == "not learning"
     assert any(" is no better than letter frequencies: " in sentence for sentence in found.sentences)
@@ -78,7 +79,8 @@ def test_a_loss_that_is_no_number_is_said_everywhere(
 
 
 def test_an_explosion_that_came_back_is_no_learning(tmp_path: Path) -> None:
-    found = judged(tmp_path, PROSE, iterations=200, eval_every=10, learning_rate=1.0, grad_clip=0.0, warmup=20)
+    exploding = {"optimizer": "adamw", "learning_rate": 1.0, "grad_clip": 0.0, "warmup": 20}
+    found = judged(tmp_path, PROSE, iterations=200, eval_every=10, **exploding)
     assert found.outcome == "unstable"
     assert re.fullmatch(
         r"The loss rose from 3\.\d+ to 1\d\.\d+ bits by iteration 40, and came back\.", found.sentences[1]

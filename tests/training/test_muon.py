@@ -132,7 +132,7 @@ def test_updates_are_those_of_the_formulas(cell: str, clip: float) -> None:
                 first[name] = 0.8 * first[name] + 0.2 * g
                 for block in np.split(np.arange(len(g)), GATES[cell]):
                     ahead = 0.2 * g[block] + 0.8 * first[name][block]
-                    weights[name][block] -= rate * 0.2 * math.sqrt(max(6, g.shape[1])) * orthogonal(ahead)
+                    weights[name][block] -= rate * 0.28 * math.sqrt(max(6, g.shape[1])) * orthogonal(ahead)
             else:
                 first[name] = 0.7 * first[name] + 0.3 * g
                 second[name] = 0.95 * second[name] + 0.05 * g**2

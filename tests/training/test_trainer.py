@@ -133,7 +133,8 @@ def by_value(gradients: dict[str, Tensor]) -> dict[str, Tensor]:
     ids=["norm", "value", "never"],
 )
 def test_steps_equal_a_plain_loop(cell: str, clipping: dict[str, Any], clip: Callable[[Any], Any]) -> None:
-    training = make(model=cell, iterations=40, warmup=3, learning_rate=0.01, decay="linear", final_rate=0.1, **clipping)
+    schedule = {"iterations": 40, "warmup": 3, "learning_rate": 0.01, "decay": "linear", "final_rate": 0.1}
+    training = make(model=cell, optimizer="adamw", **schedule, **clipping)
     plain = Plain(cell, training.model.weights())
     streams = slices(training)
     state = plain.zeros(3)
