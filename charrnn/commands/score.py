@@ -80,7 +80,7 @@ def score(
     The text is read as each model's own was, and a character that it has never seen is charged 20.1 bits.
     """
     use_threads(threads)
-    from charrnn.evaluation.scoring import most_surprising
+    from charrnn.evaluation.surprising_places import most_surprising
     from charrnn.report.score_page import page
     from charrnn.terminal.console import console
     from charrnn.terminal.scores import show_scores
@@ -148,7 +148,7 @@ def _json(name: str, scored: Sequence[ModelScore], count: int, window: int | Non
 
 def _facts(model: ModelScore, scored: Sequence[ModelScore], count: int) -> dict[str, Any]:
     """What there is to know of a model's score but the bits of each character."""
-    from charrnn.evaluation.scoring import most_surprising
+    from charrnn.evaluation.surprising_places import most_surprising
     from charrnn.terminal.scores import by_units, without_unknown
 
     mean = model.score.bits_per_character

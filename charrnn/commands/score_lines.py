@@ -59,7 +59,7 @@ def _each_part(text: ScoredText, name: str, path: Path, loaded: Checkpoint) -> R
     text.in_known_form(source.text, name, loaded)
     parts = [(title, text.in_known_form(part, name, loaded, tell=False)) for title, part in _parts(source)]
     with scoring(loaded) as (engine, progress):
-        scores = score_each(engine, loaded.header.vocabulary, [part for _, part in parts], progress)
+        scores = score_each(engine, loaded.header.vocabulary, [part for _, part in parts], progress=progress)
     documents = source.document_count > 1
     ranked = tuple(RankedPart(title, score) for (title, _), score in zip(parts, scores, strict=True))
     return RankedModel(**facts, kind="document" if documents else "line", parts=ranked)

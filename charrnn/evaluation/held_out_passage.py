@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from charrnn.errors import CharrnnError, CorpusError
-from charrnn.evaluation.scoring import Place, Score, most_surprising, score, score_each
+from charrnn.evaluation.scoring import Score, score, score_each
+from charrnn.evaluation.surprising_places import Place, most_surprising
 from charrnn.formatting import shaded
 from charrnn.network.engine import Engine
 from charrnn.runs.checkpoint import Checkpoint

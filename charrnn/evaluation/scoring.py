@@ -10,14 +10,16 @@ costs UNSEEN_BITS. If the vocabulary has an unknown symbol, which stood for such
 symbol's bits as well: the symbol does not say which character it is. What the model reads in the place of an unseen
 character, to go on from, is the unknown symbol; without one the nearest character (`Vocabulary.nearest`), and where
 there is none the most frequent.
+
+Counts beside the network see what it sees: the same ids, and of those before each as many as it has read since its
+state began. What both together take is charged by the same rules, and stands beside what the network takes.
 """
 
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,15 +28,15 @@ from numpy.typing import NDArray
 from charrnn.errors import CorpusError
 from charrnn.formatting import BYTE, Unit, bits, plural
 from charrnn.network.engine import Engine, RecurrentStack
+from charrnn.ngrams.mixing import Mixture
 from charrnn.sampling.chain import log_softmax
-from charrnn.text.graphemes import clustered, clusters
+from charrnn.text.graphemes import clustered
 from charrnn.text.vocabulary import Vocabulary, to_code_points, utf8_size
 
 UNSEEN_BITS = math.log2(0x110000)  # some 20.09, as if any of Unicode's code points could have come
 # A long text is read in rows side by side, in a third of the time. Each begins with a zero state and a warm-up, as in
 # `training.validation`: what a state has kept of anything before that is not to be seen in the figures.
 _ROWS, _LEAST, _WARMUP = 64, 4096, 512  # rows at most; characters of a row at least, and those it reads before them
-_AROUND = 24  # characters of context on either side of a place
 
 ShareCallback = Callable[[float], None]  # what share of the work has been done since it was last told
 _Rows = tuple[NDArray[np.intp], int]  # where each row's inputs begin, (R,), and how many inputs each has
@@ -42,13 +44,14 @@ _Rows = tuple[NDArray[np.intp], int]  # where each row's inputs begin, (R,), and
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Score:
-    """What a model makes of a text."""
+    """What a model makes of a text; a network alone, if it has counts beside it."""
 
     text: str  # the characters that were scored
     bits: NDArray[np.float64]  # (len(text),) of each
     unseen: NDArray[np.bool_]  # (len(text),) which the model has never seen
     before: str = ""  # the characters at the beginning that were only read
     rare_symbol: bool = False  # whether an unseen character costs the bits of the unknown symbol as well
+    mixed: Score | None = None  # what network and counts together make of it; None without counts
 
     @property
     def bits_per_character(self) -> float:
@@ -73,31 +76,6 @@ class Score:
         return self.bits_per_byte if unit == BYTE else self.bits_per_character
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One character of a text, and what is around it."""
-
-    position: int  # in the whole text, from 0
-    line: int  # from 1
-    character: str
-    bits: float
-    unseen: bool
-    before: str
-    after: str
-
-    @property
-    def shown(self) -> tuple[str, str, str]:
-        """What is before, the character with the marks it is seen with, and what is after."""
-        start = 0
-        for cluster in clusters(self.before + self.character + self.after):
-            stop = start + len(cluster)
-            if stop > len(self.before):
-                break
-            start = stop
-        kept = len(self.before) + len(self.character)
-        return self.before[:start], cluster, self.after[max(0, stop - kept) :]
-
-
 def score(
     engine: Engine,
     vocabulary: Vocabulary,
@@ -105,6 +83,7 @@ def score(
     *,
     lead: int | None = None,
     window: int | None = None,
+    mixture: Mixture | None = None,
     progress: ShareCallback = lambda share: None,
 ) -> Score:
     """The bits of every character of a text. Memory is that of the text and its bits, whatever the vocabulary.
@@ -117,6 +96,7 @@ def score(
             first, but where documents have a boundary, which is read before the text: there 0. None: as few as can be.
         window: None carries the state over the whole text, as `training.validation` does. Else the state begins at
             zero with the last character of the lead, and then every so many characters (bytes, of a model of bytes).
+        mixture: Counts beside the network; None: it has none.
         progress: Is told what share of the work has been done since it was last told.
 
     Returns:
@@ -145,12 +125,17 @@ def score(
     if inputs < max(1, first_id):
         raise CorpusError("nothing of the text is left to score in the characters of the model.", "Give a longer text.")
     plan = list(_carried(inputs) if window is None else _cold(inputs, max(1, first_id), window))
-    surprise = _bits(engine, ids, plan, progress)
-    return _charged(vocabulary, text, lead, surprise[first_id:], unseen[first_id:], sizes[lead:])
+    surprise = _bits(engine, mixture, ids, plan, progress)
+    return _charged(vocabulary, text, lead, surprise[:, first_id:], unseen[first_id:], sizes[lead:])
 
 
 def score_each(
-    engine: Engine, vocabulary: Vocabulary, texts: Sequence[str], progress: ShareCallback = lambda share: None
+    engine: Engine,
+    vocabulary: Vocabulary,
+    texts: Sequence[str],
+    *,
+    mixture: Mixture | None = None,
+    progress: ShareCallback = lambda share: None,
 ) -> list[Score]:
     """The bits of every character of several texts, each read on its own and so whatever stands before it.
 
@@ -161,6 +146,7 @@ def score_each(
         engine: The network.
         vocabulary: Its characters.
         texts: Texts of at least one character each.
+        mixture: Counts beside the network; None: it has none.
         progress: Is told what share of the work has been done since it was last told.
 
     Returns:
@@ -179,9 +165,9 @@ def score_each(
         rows = starts[:-1][sizes == size]
         plan += [(rows[at : at + _ROWS], size) for at in range(0, len(rows), _ROWS)]
     joined = np.concatenate([part for ids, _, _ in encoded for part in (begin_ids, ids)]) if texts else begin_ids
-    surprise = _bits(engine, joined, plan, progress)
+    surprise = _bits(engine, mixture, joined, plan, progress)
     return [
-        _charged(vocabulary, text, 0, surprise[start + 1 : stop], unseen, character_sizes)
+        _charged(vocabulary, text, 0, surprise[:, start + 1 : stop], unseen, character_sizes)
         for text, start, stop, (_, character_sizes, unseen) in zip(texts, starts, starts[1:], encoded, strict=False)
     ]
 
@@ -194,10 +180,17 @@ def _charged(
     unseen: NDArray[np.bool_],
     sizes: NDArray[np.intp],
 ) -> Score:
-    """The score of a text after its lead, from the bits (n,) of all that was read for it and what was unseen."""
+    """The score of a text after its lead, from the bits of all that was read for it and what was unseen, (n,).
+
+    The bits are (1, n), those of the network, or with counts (2, n): those of both below them.
+    """
     charged = np.where(unseen, UNSEEN_BITS + (surprise if vocabulary.unknown else 0.0), surprise)
-    bits_of_each, unseen_of_each = (_by_character(values, sizes) for values in (charged, unseen))
-    return Score(text[lead:], bits_of_each, unseen_of_each > 0, text[:lead], rare_symbol=vocabulary.unknown)
+    unseen_of_each = _by_character(unseen, sizes) > 0
+    network, *mixed = (
+        Score(text[lead:], _by_character(row, sizes), unseen_of_each, text[:lead], rare_symbol=vocabulary.unknown)
+        for row in charged
+    )
+    return replace(network, mixed=mixed[0]) if mixed else network
 
 
 def _by_character(values: NDArray[Any], sizes: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -254,9 +247,14 @@ def _cold(inputs: int, first_id: int, window: int) -> Iterator[_Rows]:
         yield begins[-1:], inputs - int(begins[-1])
 
 
-def _bits(engine: Engine, ids: NDArray[np.intp], plan: list[_Rows], progress: ShareCallback) -> NDArray[np.float64]:
-    """The bits of each id (n,), as far as rows predict them; of the others, anything."""
-    nats = np.zeros(len(ids))
+def _bits(
+    engine: Engine, mixture: Mixture | None, ids: NDArray[np.intp], plan: list[_Rows], progress: ShareCallback
+) -> NDArray[np.float64]:
+    """The bits of each id (n,), as far as rows predict them; of the others, anything.
+
+    They are (1, n), those of the network, or with counts (2, n): those of both below them.
+    """
+    nats, read = np.zeros(len(ids)), np.zeros(len(ids), dtype=np.intp)  # read: how many before it, in its row
     total = sum(len(begins) * size for begins, size in plan)
     for begins, size in plan:
         stack, rows = RecurrentStack(engine, begins.shape), np.arange(len(begins))
@@ -265,55 +263,7 @@ def _bits(engine: Engine, ids: NDArray[np.intp], plan: list[_Rows], progress: Sh
             stack.step(engine.input_columns(ids[begins + at]))
             log_probs = log_softmax(stack.logits().T)
             following = begins + at + 1
-            nats[following] = -log_probs[rows, ids[following]]
+            nats[following], read[following] = -log_probs[rows, ids[following]], at + 1
             progress(len(rows) / total)
-    return bits(nats)
-
-
-def most_surprising(score: Score, count: int) -> list[Place]:
-    """The characters that surprised a model most.
-
-    Args:
-        score: What the model makes of a text.
-        count: How many, at most.
-
-    Returns:
-        Those of the most bits, the most first, the earlier of equals; of any word only one.
-    """
-    whole, lead = score.before + score.text, len(score.before)
-    places: list[Place] = []
-    words: list[tuple[int, int]] = []
-    for index in map(int, np.argsort(-score.bits, kind="stable")):
-        if len(places) == count:
-            break
-        at = lead + index
-        if any(start <= at < stop for start, stop in words):
-            continue
-        words.append(_word(whole, at))
-        places.append(
-            Place(
-                position=at,
-                line=whole.count("\n", 0, at) + 1,
-                character=whole[at],
-                bits=float(score.bits[index]),
-                unseen=bool(score.unseen[index]),
-                before=whole[max(0, at - _AROUND) : at],
-                after=whole[at + 1 : at + 1 + _AROUND],
-            )
-        )
-    return places
-
-
-def _word(text: str, at: int) -> tuple[int, int]:
-    """Where the word around a character starts and stops; what is in no word is alone."""
-    start, stop = at, at + 1
-    if _in_word(text[at]):
-        while start > 0 and _in_word(text[start - 1]):
-            start -= 1
-        while stop < len(text) and _in_word(text[stop]):
-            stop += 1
-    return start, stop
-
-
-def _in_word(character: str) -> bool:
-    return character in "'’" or unicodedata.category(character)[0] in "LMN"  # letters, their marks, numbers
+    kinds = [nats] if mixture is None else [nats, mixture.nats(nats, *mixture.model.predict(ids, read))]
+    return bits(np.stack(kinds))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from charrnn._version import __version__
-from charrnn.evaluation.scoring import Place
+from charrnn.evaluation.surprising_places import Place
 from charrnn.formatting import SHADES, Units, shaded
 from charrnn.report import html
 from charrnn.terminal.scores import PLACE, ModelScore, cells, columns, heading, remarks, unseen_word

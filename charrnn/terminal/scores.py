@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from charrnn.config import ReadConfig
-from charrnn.evaluation.scoring import UNSEEN_BITS, Place, Score
+from charrnn.evaluation.scoring import UNSEEN_BITS, Score
+from charrnn.evaluation.surprising_places import Place
 from charrnn.formatting import Units, in_all_units, nats, one_line, told_in
 from charrnn.terminal.console import loss, open_table, plain, show_table
 

@@ -25,6 +25,7 @@ from charrnn.commands.main import app
 from charrnn.config import ReadConfig
 from charrnn.errors import CharrnnError, CheckpointError, CorpusError, DivergedError, RunError, UsageError
 from charrnn.evaluation import scoring
+from charrnn.evaluation.surprising_places import most_surprising
 from charrnn.formatting import visible
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
@@ -98,7 +99,7 @@ def test_one_model_is_measured_and_its_surprises_shown(root: Path, text: Path) -
         assert "carried over the whole text" in out
         assert "best" not in out
         places = re.findall(r"^ *(\d+) +([\d.]+) +(.*\[.+\].*)$", out.partition("What surprised it most")[2], re.M)
-        wanted = scoring.most_surprising(found, 3)
+        wanted = most_surprising(found, 3)
         assert [(int(line), bits) for line, bits, _ in places] == [(one.line, f"{one.bits:.1f}") for one in wanted]
         for (*_, context), place in zip(places, wanted, strict=True):
             shown = f"{place.before}[{place.character}]{place.after}".replace("\n", "\\n")
@@ -136,7 +137,7 @@ def test_json_has_everything(root: Path, text: Path) -> None:
     assert one["characters"] == len(TEXT) - 1
     assert one["bits_per_character"] == pytest.approx(found.bits_per_character, rel=1e-12)
     assert (one["unseen"], one["above_best"]) == (0, 0)
-    assert one["surprising"] == [dataclasses.asdict(place) for place in scoring.most_surprising(found, 5)]
+    assert one["surprising"] == [dataclasses.asdict(place) for place in most_surprising(found, 5)]
 
 
 def test_cold_windows(root: Path, text: Path) -> None:

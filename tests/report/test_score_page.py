@@ -11,7 +11,8 @@ from helpers import telling
 from helpers.browsing import DESK, GROUND, PHONE, WIDTHS, Opened
 
 from charrnn.config import ReadConfig
-from charrnn.evaluation.scoring import Score, most_surprising
+from charrnn.evaluation.scoring import Score
+from charrnn.evaluation.surprising_places import most_surprising
 from charrnn.report.score_page import page
 from charrnn.terminal.scores import ModelScore
 
