@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from charrnn._version import __version__
-from charrnn.commands import compare, corpora, report, runs, sample, score, train
+from charrnn.commands import compare, corpora, plan, report, runs, sample, score, train
 from charrnn.commands.arguments import Command, Group
 
 app = typer.Typer(
@@ -38,7 +38,7 @@ def charrnn(
     """Learn to write like any text, one character at a time, and watch it learn."""
 
 
-for verb in (train.train, sample.sample, compare.compare, report.report, score.score):
+for verb in (train.train, plan.plan, sample.sample, compare.compare, report.report, score.score):
     app.command(cls=Command)(verb)
 app.add_typer(runs.runs_app, name="runs")
 app.add_typer(corpora.corpora_app, name="corpora")

@@ -11,7 +11,6 @@ from charrnn.commands.signals import saving_on_signal
 from charrnn.commands.text_options import Texts
 from charrnn.config import (
     CHECKPOINT_DIR,
-    LENGTHS,
     ModelConfig,
     ReadConfig,
     RunConfig,
@@ -20,8 +19,6 @@ from charrnn.config import (
     TrainConfig,
 )
 from charrnn.config.effects import without_effect
-from charrnn.config.option import flag
-from charrnn.errors import UsageError
 
 
 @with_options
@@ -45,9 +42,7 @@ def train(
     this machine. Ctrl-C stops after the present iteration with everything kept, and --resume goes on. SIGUSR1 saves,
     and training goes on.
     """
-    lengths = [flag(name) for name in LENGTHS if name in typed]
-    if len(lengths) > 1:
-        raise UsageError(f"{' and '.join(lengths)} contradict each other; give one of them.")
+    training_setup.require_one_length(typed)
     for line in without_effect(typed, training):
         tell(line)
     from charrnn.training import torch_import

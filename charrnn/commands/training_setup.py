@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from charrnn.commands import text_options
 from charrnn.commands.notes import tell
 from charrnn.commands.options import Typed
-from charrnn.config import ModelConfig, ReadConfig, RunConfig, SourceConfig, StartConfig, TrainConfig
+from charrnn.config import LENGTHS, ModelConfig, ReadConfig, RunConfig, SourceConfig, StartConfig, TrainConfig
+from charrnn.config.option import flag
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ class Begun:
     run: Run
     preset: str | None = None  # by which a new training's settings were chosen
     lock: RunLock | None = None  # of a run that goes on
+
+
+def require_one_length(typed: Typed) -> None:
+    """Raises UsageError where the length of a training is given in more than one way."""
+    lengths = [flag(name) for name in LENGTHS if name in typed]
+    if len(lengths) > 1:
+        raise UsageError(f"{' and '.join(lengths)} contradict each other; give one of them.")
 
 
 def prepare(threads: int | None) -> None:

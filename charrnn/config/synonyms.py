@@ -102,6 +102,7 @@ _ADVICE: Mapping[str, str] = {
     ),
     "fp16 bf16 amp half dtype mixed-precision autocast": "write --precision bfloat16",
     "wandb wandb-log logdir log-dir": "write --tensorboard",
+    "dry-run": "write charrnn plan instead of charrnn train",
     "compile": "there is nothing to compile",
     "batch-norm batchnorm": "write --layer-norm",
     "bidirectional rnn-bidirectional": "what writes from left to right cannot read from right to left",

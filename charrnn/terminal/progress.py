@@ -20,6 +20,7 @@ from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import Run
 from charrnn.terminal import output
 from charrnn.terminal.output import BOLD
+from charrnn.terminal.training_lines import network_line, text_line, window_line
 from charrnn.terminal.wrapping import wrapped
 from charrnn.training import presets, tensorboard
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
@@ -33,24 +34,6 @@ _NARROW_BAR = "{percentage:3.0f}% {n_fmt}/{total_fmt}{postfix}, {remaining}"
 _NARROW = 72  # columns, below which there is no room for all figures and a bar
 _LABEL = 8  # columns of what stands before a line of the plan
 _PLAIN_EVERY = 10.0  # seconds between two plain lines
-
-
-def text_line(training: Trainer) -> str:
-    """What was read and how it is divided, in one line."""
-    corpus, vocabulary = training.corpus, training.vocabulary
-    count, unit, shuffle = corpus.document_count, vocabulary.unit.many, corpus.config.shuffle
-    joined = "" if shuffle == "none" else f"{shuffle} shuffled, "
-    if corpus.apart and count > 1:
-        joined = f"{count:,} documents apart, {joined}"
-    elif count > 1:
-        joined = f"{count:,} documents joined by {corpus.config.separator!r}, {joined}"
-    distinct = f"{len(corpus.alphabet):,} distinct" if not vocabulary.of_bytes else "256 of them known"
-    if vocabulary.unknown:
-        distinct += (
-            f", {len(corpus.alphabet) - len(vocabulary.code_points):,} of them rare enough to be one unknown symbol"
-        )
-    held_out = visible(corpus.held_out_in_words(training.split))
-    return f"{visible(corpus.name)}: {joined}{corpus.characters:,} {unit}, {distinct}; {held_out} held out"
 
 
 class Display:
@@ -73,24 +56,14 @@ class Display:
         """Before the first iteration: what was read, what will be trained, and where it is kept."""
         training, config, model = self.training, self.training.config, self.training.model.config
         streams = training.streams
-        shape = model.title
-        if model.residual and model.num_layers > 1:
-            shape += ", residual"
-        shape += f", embedding {model.embedding_size}" if model.embedding_size else ", one-hot"
-        shape += ", layer norm" * model.layer_norm + ", tied" * model.tied
-        for name in ("dropout", "input_dropout", "recurrent_dropout"):
-            if share := getattr(model, name):
-                shape += f", {name.replace('_', ' ')} {share:g}"
-        reading = f"{config.batch_size} shuffled windows" if config.stateless else f"{config.batch_size} streams"
-        shift = "" if config.effective_shift == config.seq_length else f", shift {config.effective_shift}"
         device = training.device.type
         if device == "cpu":
             import torch
 
             device = plural(torch.get_num_threads(), "CPU thread")
-        self._say(f"text    {text_line(training)}")
-        self._say(f"model   {shape}: {training.parameters:,} parameters, {device}")
-        reading = f"{reading} x {config.seq_length} {self.unit.many}{shift}"
+        self._say(f"text    {text_line(training.corpus, training.split)}")
+        self._say(f"model   {network_line(model)}: {training.parameters:,} parameters, {device}")
+        reading = window_line(config, self.unit)
         if self.total is None:
             self._say(f"train   {duration(config.time or 0)}, of {reading}")
         else:

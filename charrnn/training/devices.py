@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import torch
 
 from charrnn.config import Precision
@@ -43,9 +45,27 @@ def choose_precision(name: Precision, device: torch.device) -> Precision:
     """
     if name != "auto":
         return name
+    return "bfloat16" if has_bfloat16(device) else "float32"
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 in hardware."""
     if device.type == "cpu":
         capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-        fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    else:
-        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return "bfloat16" if fast else "float32"
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return device.type == "cuda" and bool(torch.cuda.is_bf16_supported())
+
+
+def peak_memory() -> int | None:
+    """Bytes of memory that this process has had at most; None on a system that does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def peak_device_memory(device: torch.device) -> int | None:
+    """Bytes of a GPU's own memory that this process has had at most; None of other devices."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

@@ -216,7 +216,7 @@ def watching_for(iterations: float, affordable: int) -> tuple[tuple[int | str, .
 
 # What is always said of a plan, though it be off, because the budget chose it; and what is never.
 _ALWAYS_SHOWN = {"snapshot_at", "eval_every", "rotate", "dropout", "input_dropout", "recurrent_dropout"}
-_NEVER_SHOWN = {
+NEVER_SHOWN = {
     *("iterations", "time", "seed", "val_frac", "val_max", "val_at", "val_text", "freeze"),
     *("sample_length", "sample_temperature", "sample_prime"),
 }
@@ -232,7 +232,7 @@ def options(model: ModelConfig, training: TrainConfig) -> str:
         for field in fields(config):
             value = getattr(config, field.name)
             worth_saying = value or value != field.default or field.name in _ALWAYS_SHOWN
-            if field.name not in _NEVER_SHOWN and worth_saying:
+            if field.name not in NEVER_SHOWN and worth_saying:
                 shown[field.name] = value
     idle = {
         "nonlinearity": model.model != "rnn",

@@ -42,6 +42,41 @@ class WorkClock:
         return self._seconds
 
 
+def watching_seconds(config: TrainConfig, after: int, total: int, each: tuple[float, float]) -> float:
+    """Seconds of evaluations and snapshots.
+
+    Args:
+        config: When there are any.
+        after: The iteration after which they are counted.
+        total: The last iteration.
+        each: Seconds of an evaluation, and of a snapshot beside it.
+    """
+    every, (evaluation, snapshot) = config.eval_every, each
+    snapshots = [at for at in Horizon(total).applied(config).snapshot_iterations() if at > after]
+    evaluations = total // every - after // every if every else 0
+    evaluations += sum(not every or at % every > 0 for at in snapshots)
+    return evaluations * evaluation + len(snapshots) * snapshot
+
+
+def iterations_within(
+    seconds: float, config: TrainConfig, after: int, per_iteration: float, each: tuple[float, float]
+) -> int:
+    """The last iteration of those that so many seconds have room for, measuring and snapshots included.
+
+    Args:
+        seconds: That are left.
+        config: When the held-out text is measured, and snapshots are kept.
+        after: The present iteration; there is one more at least.
+        per_iteration: Seconds of an iteration.
+        each: Seconds of an evaluation, and of a snapshot beside it.
+    """
+    total = after + 1
+    for _ in range(8):  # more iterations mean more evaluations: settles quickly
+        watching = watching_seconds(config, after, total, each)
+        total = max(after + 1, after + round((seconds - watching) / per_iteration))
+    return total
+
+
 class TimeBudget:
     """The time that a training has taken; and if it has so much and no more (`--time`), its plans."""
 
@@ -102,10 +137,8 @@ class TimeBudget:
             self._watching_seconds = self._measure(evaluate, snapshot)
         began, seconds = self._measured_from
         per_iteration = (self.seconds - seconds) / (self.iteration - began)
-        seconds_left, total = self.config.time - self.elapsed, self.iteration + 1
-        for _ in range(8):  # more iterations mean more evaluations: settles quickly
-            watching = self._watching(total, *self._watching_seconds)
-            total = max(self.iteration + 1, self.iteration + round((seconds_left - watching) / per_iteration))
+        seconds_left = self.config.time - self.elapsed
+        total = iterations_within(seconds_left, self.config, self.iteration, per_iteration, self._watching_seconds)
         self.plans += 1
         if total < (least := self.iteration + self._annealing):
             total, self.plans = least, self.FINAL_PLAN
@@ -133,14 +166,6 @@ class TimeBudget:
         written = self.clock()
         snapshot()
         return evaluated - started, self.clock() - written
-
-    def _watching(self, total: int, evaluation: float, snapshot: float) -> float:
-        """Seconds of evaluations and snapshots from here to iteration `total`."""
-        every, iteration = self.config.eval_every, self.iteration
-        snapshots = [at for at in Horizon(total).applied(self.config).snapshot_iterations() if at > iteration]
-        evaluations = total // every - iteration // every if every else 0
-        evaluations += sum(not every or at % every > 0 for at in snapshots)
-        return evaluations * evaluation + len(snapshots) * snapshot
 
     def state_dict(self) -> dict[str, Any]:
         """`seconds`, `elapsed`, `plans`, `began` and `iteration`.

@@ -227,7 +227,7 @@ _OWN_ELSEWHERE = {"output", "html"}  # pages of report and score; in other verbs
 
 def test_another_programs_name_means_one_thing_in_a_verb() -> None:
     """No name is an option already, and every setting that a name stands for is there."""
-    verbs = [ROOT.commands[verb] for verb in ("train", "sample", "report", "score")] + [
+    verbs = [ROOT.commands[verb] for verb in ("train", "plan", "sample", "report", "score")] + [
         ROOT.commands["runs"].commands["delete"]
     ]
     settings = {name[2:] for verb in verbs for option in verb.params for name in option.opts if name[:2] == "--"}

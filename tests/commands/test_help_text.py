@@ -33,7 +33,7 @@ def test_what_is_asked_for_first_comes_first(line: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("columns", ["30", "45", "79", "80", "120"])
-@pytest.mark.parametrize("verb", ["train", "sample", "compare", "report", "score", "runs", "corpora check"])
+@pytest.mark.parametrize("verb", ["train", "plan", "sample", "compare", "report", "score", "runs", "corpora check"])
 def test_no_name_is_cut_and_a_switch_takes_nothing(
     line: CommandLine, monkeypatch: pytest.MonkeyPatch, verb: str, columns: str
 ) -> None:

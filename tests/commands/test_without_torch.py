@@ -56,6 +56,7 @@ WORKING = (
 REFUSED = (
     "train novel.txt",
     "train nowhere.txt --device cpu",
+    "plan novel.txt",
     "sample novel-2 -n 5 --device cuda",
 )
 

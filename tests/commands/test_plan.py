@@ -1,0 +1,180 @@
+"""`charrnn plan` as a person meets it: real processes, which leave nothing behind, and say what training would do."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import trainings
+from helpers.command_line import CommandLine
+from helpers.terminals import text_on_terminal
+from rich.cells import cell_len
+
+from charrnn.runs import checkpoint
+
+TEXT = trainings.TEXT[:3300]
+SMALL = ("--rnn-size", "8", "--embedding-size", "4", "--batch-size", "4", "--seq-length", "16", "--threads", "1")
+AUTOMATIC = {"rnn_size", "dropout", "input_dropout", "recurrent_dropout", "rotate", "batch_size", "learning_rate"}
+AUTOMATIC |= {"weight_decay", "precision"}
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory but for a text; what is cached lies elsewhere."""
+    desk = tmp_path / "desk"
+    desk.mkdir()
+    (desk / "ships.txt").write_text(TEXT, "utf-8")
+    monkeypatch.chdir(desk)
+    for variable in ("CHARRNN_CACHE_DIR", "CHARRNN_DATA_DIR"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    return desk
+
+
+def charrnn(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "charrnn", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, encoding="utf-8", timeout=120, check=False)
+
+
+def planned(*arguments: str, stdin: str = "") -> dict[str, Any]:
+    done = charrnn("plan", *arguments, "--json", stdin=stdin)
+    assert done.returncode == 0, done.stderr
+    plan: dict[str, Any] = json.loads(done.stdout)
+    return plan
+
+
+def why(plan: dict[str, Any]) -> dict[str, str]:
+    return {reason["setting"]: reason["why"] for reason in plan["reasons"]}
+
+
+def test_the_command_it_names_trains_what_it_says_and_nothing_is_kept(desk: Path) -> None:
+    options = shlex.split("--iterations 7 --snapshot-at 3 --layer-norm --seed 4 --lowercase --val-frac 0.2")
+    plan = planned("ships.txt", *SMALL, *options)
+    assert sorted(path.name for path in desk.iterdir()) == ["ships.txt"]
+    assert plan["text"] == {
+        "name": "ships.txt",
+        "unit": "character",
+        "length": len(TEXT),
+        "trained_on": len(TEXT) - len(TEXT) // 5,
+        "held_out": len(TEXT) // 5,
+        "distinct": len(set(TEXT.lower())),
+    }
+    assert plan["machine"]["threads"] == 1
+    assert plan["snapshots"] == [3, 7]
+    done = subprocess.run(
+        [sys.executable, "-m", *shlex.split(plan["command"])], capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stderr
+    header = checkpoint.read_header(desk / "checkpoints" / "ships-1" / "iteration-000007.safetensors")
+    made = {"model": header.model, "training": header.training}
+    for config, settings in made.items():
+        assert {name: getattr(settings, name) for name in plan[config]} == {
+            name: tuple(value) if isinstance(value, list) else value for name, value in plan[config].items()
+        }
+    assert header.reading.lowercase
+    assert plan["parameters"] == header.model.parameters(plan["text"]["distinct"])
+    assert plan["snapshot_size"] == 4 * plan["parameters"]
+
+
+def test_a_time_is_filled_and_every_setting_has_its_reason(desk: Path) -> None:
+    plan = planned("ships.txt", "--time", "2s", "--threads", "1")
+    machine, iterations = plan["machine"], plan["training"]["iterations"]
+    assert plan["preset"] == "quick"  # for two seconds and so short a text
+    assert iterations == 1 or abs(plan["seconds"] - 2) <= machine["seconds_per_iteration"]
+    assert plan["seconds"] == pytest.approx(iterations * machine["seconds_per_iteration"] + plan["watching_seconds"])
+    assert plan["snapshots"][-1] == iterations
+    assert why(plan).keys() == AUTOMATIC
+    assert why(plan)["rnn_size"].startswith("the smallest, though it has more than 2 parameters for each character")
+    assert [candidate["preset"] for candidate in plan["candidates"]] == ["quick", "small", "medium", "large"]
+    assert {"text"} <= set.intersection(*(set(candidate["too_large_for"]) for candidate in plan["candidates"]))
+    assert machine["precision"] == ("bfloat16" if machine["bfloat16"] else "float32")
+    assert "--time 2s " in plan["command"]
+
+
+def test_a_recipe_has_its_epochs(desk: Path) -> None:
+    Path("ships.txt").write_text(TEXT[:2800], "utf-8")
+    plan = planned("ships.txt", "--preset", "torch-rnn", "--learning-rate", "0.01")
+    assert (plan["preset"], plan["training"]["iterations"], plan["epochs"]) == ("torch-rnn", 50, 50.0)
+    assert "--max-epochs 50 " in plan["command"]
+    assert why(plan)["batch_size"] == "the recipe of torch-rnn"
+    assert why(plan)["learning_rate"] == "as given"
+
+
+def test_from_a_checkpoint_and_from_a_pipe(desk: Path) -> None:
+    assert charrnn("train", "ships.txt", *SMALL, "--iterations", "2", "--sample-length", "0").returncode == 0
+    plan = planned("-", "--init-from", "ships-1", "--iterations", "2", "--batch-size", "2", stdin=TEXT)
+    assert (plan["model"]["rnn_size"], why(plan)["rnn_size"]) == (8, "the checkpoint's")
+    assert plan["command"].startswith("charrnn train - --iterations 2 --init-from ships-1 --model lstm")
+    assert sorted(path.name for path in desk.iterdir()) == ["checkpoints", "ships.txt"]
+    assert [path.name for path in (desk / "checkpoints").iterdir()] == ["ships-1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["nowhere.txt"], 1),
+        (["short.txt"], 1),
+        (["ships.txt", "--batch-size", "5000"], 1),
+        (["ships.txt", "--time", "5m", "--iterations", "3"], 2),
+        (["ships.txt", "--preset", "huge"], 2),
+        (["ships.txt", "--time", "soon"], 2),
+        (["ships.txt", "--init-from", "nothing"], 1),
+        (["ships.txt", "--prime", "Ж"], 1),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_training_refuses_is_refused_alike(
+    desk: Path,
+    arguments: list[str],
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    Path("short.txt").write_text("A.\n", "utf-8")
+    line = CommandLine(monkeypatch, capfdbinary)
+    plan, training = line("plan", *arguments), line("train", *arguments)
+    assert plan == dataclasses.replace(training, stdout=b"")
+    assert plan.returncode == code
+    assert plan.stderr.startswith(b"charrnn: ")
+    assert not (desk / "checkpoints").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("columns", [80, 45])
+def test_it_fits_the_terminal(desk: Path, columns: int) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    environment |= {"TERM": "xterm", "NO_COLOR": "1"}
+    text = text_on_terminal("plan", "ships.txt", "--time", "1s", environment=environment, columns=columns)
+    assert max(map(cell_len, text.splitlines())) <= columns
+    assert "…" not in text
+    words = " ".join(text.split())
+    for said in (
+        "ships.txt: ",
+        "bfloat16 in hardware",
+        "characters a second with this network",
+        "chosen",
+        "too large: text",
+    ):
+        assert said in words
+    command = text[text.index("charrnn train") :].replace("\\\n", "")
+    assert shlex.split(command)[:5] == ["charrnn", "train", "ships.txt", "--time", "1s"]
+
+
+def test_in_a_file_every_line_is_whole(desk: Path) -> None:
+    done = charrnn("plan", "ships.txt", *SMALL, "--iterations", "5")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[-1].startswith("charrnn train ships.txt --iterations 5 ")
+    assert any(line.startswith("length     5 iterations (") for line in lines)
+    assert "chosen" not in done.stdout  # a width was given: nothing was to choose
+
+
+def test_the_verb_is_found_by_other_names(desk: Path) -> None:
+    assert "Did you mean charrnn plan?" in charrnn("estimate", "book.txt").stderr
+    assert "charrnn plan" in charrnn("train", "ships.txt", "--dry-run").stderr
