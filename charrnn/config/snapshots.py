@@ -37,7 +37,7 @@ class SnapshotConfig(Config):
             "end: on at growing gaps, as in 3000,5000,7000,10000,15000,20000.",
             panel=WATCHING,
             usual=DEMO_ITERATIONS,
-            default=f"{','.join(map(str, DEMO_ITERATIONS))}; by time with --time",
+            default=f"{', '.join(map(str, DEMO_ITERATIONS))}; by time with --time",
             metavar="N,N,...",
             parse=parsing.iterations,
         ),
