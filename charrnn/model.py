@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from charrnn.errors import CorpusError
 from charrnn.evaluation.scoring import score
 from charrnn.network.engine import Engine, State
+from charrnn.ngrams.mixing import Mixture
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.header import Header
 from charrnn.runs.training_text import find_training_text
@@ -41,6 +44,8 @@ class Model:
         self.digest: str = checkpoint.digest
         self.path: Path | None = checkpoint.path
         self._engine = Engine(checkpoint.header.model, checkpoint.weights, single_threaded=True)
+        ngrams = {name: tensor for name, tensor in checkpoint.tensors.items() if name not in checkpoint.weights}
+        self._checkpoint = dataclasses.replace(checkpoint, tensors=ngrams)  # the engine has the weights
         self._copy_indexes: dict[tuple[int, str | None], CopyIndex] = {}
 
     def __repr__(self) -> str:
@@ -56,7 +61,7 @@ class Model:
         self, prime: str | State = "", length: int | None = None, temperature: float = 0.8,
         *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
         until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
-        no_copy: int | None = None, text: str | Path | None = None,
+        ngrams: bool | None = None, no_copy: int | None = None, text: str | Path | None = None,
     ) -> str:  # fmt: skip
         """Write a text.
 
@@ -70,6 +75,8 @@ class Model:
             until: A string, or several, after any of which the text ends.
             finish: "line", "sentence" or "paragraph": go on beyond the length to its end.
             seed: The same gives the same text; None is another each time.
+            ngrams: Write with the counts beside the network, too, or with the network alone; None: with the counts if
+                they lower the held-out loss.
             no_copy: Never more than so many characters in a row that the training text has in a row, those of the prime
                 included, but not those of a state. Where every character would make more, the text ends.
             text: Where the training text is, if not where it was; a path or a name that `charrnn corpora` lists.
@@ -78,14 +85,15 @@ class Model:
             The new characters; the prime is not among them.
 
         Raises:
-            UsageError: A value is outside its range, or nothing says where the training text is.
+            UsageError: A value is outside its range, there are no counts that were asked for, or nothing says where the
+                training text is.
             CorpusError: The training text cannot be read.
             VocabularyError: The prime has characters that the model has never seen.
             DivergedError: The model's outputs are not numbers.
         """
         stream = self.stream(
             prime, length, temperature, top_k=top_k, top_p=top_p, min_p=min_p, until=until, finish=finish, seed=seed,
-            no_copy=no_copy, text=text,
+            ngrams=ngrams, no_copy=no_copy, text=text,
         )  # fmt: skip
         return text_of(stream)
 
@@ -93,7 +101,7 @@ class Model:
         self, prime: str | State = "", length: int | None = None, temperature: float = 0.8,
         *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
         until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
-        no_copy: int | None = None, text: str | Path | None = None,
+        ngrams: bool | None = None, no_copy: int | None = None, text: str | Path | None = None,
     ) -> Iterator[Character]:  # fmt: skip
         """Write a text character by character.
 
@@ -107,6 +115,7 @@ class Model:
             until: Strings after any of which the text ends.
             finish: The unit to whose end to go on.
             seed: The same gives the same text.
+            ngrams: Whether to write with the counts, too.
             no_copy: The longest run that may be copied.
             text: Where the training text is.
 
@@ -125,14 +134,14 @@ class Model:
             no_copy=self._copy_index(no_copy, text),
         )  # fmt: skip
         known = self._known(prime) if isinstance(prime, str) else prime
-        [generated] = request.generate(self._engine, self.vocabulary, known)
+        [generated] = request.generate(self._engine, self.vocabulary, known, self._mixture(ngrams))
         return generated.characters
 
     def generate_many(
         self, count: int, prime: str | State = "", length: int | None = None, temperature: float = 0.8,
         *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
         until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
-        no_copy: int | None = None, text: str | Path | None = None,
+        ngrams: bool | None = None, no_copy: int | None = None, text: str | Path | None = None,
     ) -> list[str]:  # fmt: skip
         """Write several texts as a batch, in which a text takes a small part of the time that it takes alone.
 
@@ -147,6 +156,7 @@ class Model:
             until: Strings after any of which a text ends.
             finish: The unit to whose end to go on.
             seed: That of the first text; text i has the seed `seed` + i, and is the same whatever the count.
+            ngrams: Whether to write with the counts, too.
             no_copy: The longest run that may be copied.
             text: Where the training text is.
 
@@ -165,7 +175,8 @@ class Model:
             no_copy=self._copy_index(no_copy, text),
         )  # fmt: skip
         known = self._known(prime) if isinstance(prime, str) else prime
-        return [text_of(generated.characters) for generated in request.generate(self._engine, self.vocabulary, known)]
+        texts = request.generate(self._engine, self.vocabulary, known, self._mixture(ngrams))
+        return [text_of(generated.characters) for generated in texts]
 
     def state(self, text: str, after: State | None = None) -> State:
         """Read a text, to go on from it.
@@ -187,11 +198,12 @@ class Model:
         ids: list[int] = vocabulary.encode_beginning(known) if begins else vocabulary.encode(known).tolist()
         return self._engine.read(ids, after)
 
-    def next_characters(self, prime: str | State = "") -> dict[str, float]:
+    def next_characters(self, prime: str | State = "", *, ngrams: bool | None = None) -> dict[str, float]:
         """What comes next, and how likely.
 
         Args:
             prime: What was read before; "" is a newline. Or a state to go on from.
+            ngrams: Whether the counts beside the network predict it, too, as in `generate`.
 
         Returns:
             The probability of each character, the likeliest first; together they are 1. The end of a document, of
@@ -199,11 +211,16 @@ class Model:
             surrogate (Python's "surrogateescape").
 
         Raises:
+            UsageError: There are no counts that were asked for.
             VocabularyError: The prime has characters that the model has never seen.
             DivergedError: The model's outputs are not numbers.
         """
+        mixture = self._mixture(ngrams)
         state = prime if isinstance(prime, State) else self.state(prime or self.vocabulary.default_prime)
-        probabilities = np.exp(log_softmax(state.logits).astype(np.float64))
+        log_probs = log_softmax(state.logits)
+        if mixture:
+            log_probs = mixture.log_probs(log_probs, mixture.nodes(state.recent))
+        probabilities = np.exp(log_probs)
         order = np.argsort(-probabilities, kind="stable").tolist()
         return {self.vocabulary.characters[index]: float(probabilities[index]) for index in order}
 
@@ -242,6 +259,14 @@ class Model:
             VocabularyError: It has characters that the model has never seen.
         """
         return bits_per_character(self._engine, self.vocabulary, self._known(text))
+
+    @cached_property
+    def _counts(self) -> Mixture | None:
+        return self._checkpoint.mixture
+
+    def _mixture(self, ngrams: bool | None) -> Mixture | None:
+        """The counts that are to have a say, made once; None: none are."""
+        return self._counts if self._checkpoint.mixes(ngrams) else None
 
     def _copy_index(self, longest: int | None, text: str | Path | None) -> CopyIndex | None:
         """The index of the training text, made once; None where anything may be copied."""

@@ -30,6 +30,7 @@ from charrnn.config import (
     BoundsConfig,
     CandidatesConfig,
     ColorConfig,
+    NgramsConfig,
     NoveltyConfig,
     SamplingConfig,
     SeveralConfig,
@@ -65,6 +66,7 @@ def sample(
     candidates: CandidatesConfig,
     bounds: BoundsConfig,
     several: SeveralConfig,
+    ngrams: NgramsConfig,
     color: ColorConfig,
     novelty: NoveltyConfig,
     as_json: JsonLines = False,
@@ -104,6 +106,8 @@ def sample(
     )
     implied = {"novelty_length"} if candidates.no_copy else {"novelty_length", "text"}
     searched = novelty.novelty or not typed.keys().isdisjoint(implied)
+    # A training is seen by what the network alone writes.
+    mixed = False if several.every_snapshot and ngrams.ngrams is None else ngrams.ngrams
     source: TrainingText | None = None
     search: NoveltySearch | None = None
     notes, copying = Notes(), CopyReport(candidates.no_copy)
@@ -115,8 +119,8 @@ def sample(
                 source = training_text(model, novelty.text)
                 search = NoveltySearch(source, novelty.novelty_length) if searched else None
                 request = dataclasses.replace(request, no_copy=copying.index(source))
-            texts = request.generate(_engine(model, device), vocabulary, prime.text)
-            tell(f"{_origin(model)}; {_seeds(texts)}")
+            texts = request.generate(_engine(model, device), vocabulary, prime.text, model.chosen_mixture(mixed))
+            tell(f"{_origin(model, texts[0])}; {_seeds(texts)}")
             notes.tell(prime.note("the prompt"))
             _tell_stops(request.until, vocabulary, notes)
             for text in texts:
@@ -196,19 +200,20 @@ def _tell_stops(strings: tuple[str, ...], vocabulary: Vocabulary, notes: Notes) 
             notes.tell(f"--until {one_line(string)}: cannot come: {error.what}")
 
 
-def _origin(checkpoint: Checkpoint) -> str:
-    """What is sampled, in one line, enough to find it again."""
+def _origin(checkpoint: Checkpoint, text: GeneratedText) -> str:
+    """What writes a text, in one line, enough to find it again."""
     from charrnn.formatting import bits
 
     header = checkpoint.header
-    loss = header.held_out_loss
+    loss = header.mixing.held_out_loss if text.ngrams and header.mixing else header.held_out_loss
+    writer = "network + counts" if text.ngrams else "network"
     measured = "" if loss is None else f", held out {bits(loss):.3f} {header.vocabulary.unit.bits_per}"
     if header.untrained:
         unkept = " (no snapshot was kept yet)" if header.kind == "resume" else ""
-        measured = f", untrained{unkept}: what it writes is noise"
+        measured = f", untrained{unkept}" + (measured if text.ngrams else ": what it writes is noise")
     elif header.iteration == 0:
         measured += f", the weights of {header.began_from.get('path')}, not trained on this text yet"
-    return f"{checkpoint.path}, iteration {header.iteration:,}{measured}, sha256 {checkpoint.digest[:12]}"
+    return f"{checkpoint.path}, iteration {header.iteration:,}, {writer}{measured}, sha256 {checkpoint.digest[:12]}"
 
 
 def _seeds(texts: list[GeneratedText]) -> str:

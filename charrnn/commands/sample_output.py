@@ -112,6 +112,7 @@ def _json_line(
         "checkpoint": str(checkpoint.path),
         "sha256": checkpoint.digest,
         "iteration": checkpoint.header.iteration,
+        "ngrams": generated.ngrams,
         "no_copy": request.no_copy.longest if request.no_copy else None,
     }
     if request.no_copy:

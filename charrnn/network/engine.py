@@ -7,6 +7,7 @@ torch's modules are made for many characters at once: one at a time they are ten
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,7 @@ from charrnn.network.numpy_weights import Weights
 # A batch is multiplied so many sequences at a time, always: a BLAS rounds a column by the shape of the whole product
 # and by the column's place in it, and a text must not depend on how many others are written with it.
 _BLOCK = 32
+_RECENT = 32  # of the ids that were read, so many are remembered: longer contexts are not counted beside a network
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -34,10 +36,12 @@ class State:
     Attributes:
         layers: (num_layers, 2 for an LSTM, else 1, rnn_size), float32: each layer's h and, for an LSTM, c.
         logits: (V,), float32, of the character that comes next.
+        recent: The last ids that were read, the last 32 at most: by them the counts beside a network predict.
     """
 
     layers: Array
     logits: Array
+    recent: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         layers, _, width = self.layers.shape
@@ -106,17 +110,19 @@ class Engine:
         Raises:
             UsageError: There is nothing to read, nor a state that it would follow.
         """
-        stack, has_read = RecurrentStack(self), False
+        stack, recent = RecurrentStack(self), deque(after.recent if after else (), maxlen=_RECENT)
+        has_read = False
         if after:
             stack.set_state(after.layers)
         for index in ids:
             stack.step(self.input_rows[index])
+            recent.append(index)
             has_read = True
         if has_read:
-            return State(stack.get_state(), stack.logits())
+            return State(stack.get_state(), stack.logits(), tuple(recent))
         if after is None:
             raise UsageError("There is nothing to read.", "Give at least one character.")
-        return State(after.layers.copy(), after.logits.copy())
+        return State(after.layers.copy(), after.logits.copy(), after.recent)
 
     @cached_property
     def _input_columns(self) -> Array:

@@ -10,6 +10,7 @@ from charrnn.ngrams.grams import Floats
 from charrnn.ngrams.model import NgramModel
 
 _REMEMBERED = 3  # characters of the contexts whose predictions are kept: they come again and again
+_MOST = 1 << 22  # numbers that are kept so, 32 MB
 
 
 class ContextReader:
@@ -67,6 +68,8 @@ class ContextReader:
         remembered = min(len(nodes) - 1, _REMEMBERED)
         shorter = self._short.get(nodes[remembered])
         if shorter is None:
+            if len(self._short) * self.model.vocabulary_size > _MOST:
+                self._short.clear()
             shorter = self._short[nodes[remembered]] = self._summed(
                 nodes[: remembered + 1], np.full(self.model.vocabulary_size, 1 / self.model.vocabulary_size)
             )

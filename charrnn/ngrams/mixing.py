@@ -7,8 +7,9 @@ first half is measured with the shares of its second half, and the other way rou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,10 @@ from charrnn.errors import CheckpointError
 from charrnn.ngrams.context import ContextReader
 from charrnn.ngrams.grams import Floats
 from charrnn.ngrams.model import NgramModel, Places
+
+WRITING_LENGTH: int | None = (
+    None  # characters at most of the contexts that text is written by; None: all that are counted
+)
 
 _FIRST_SHARE, _WEIGHT = 0.3, 2.0  # what a share is where nothing is known of it, and that as characters
 _ROUNDS = 20  # of expectation maximisation: the loss then moves in the sixth decimal
@@ -53,29 +58,53 @@ class Mixture:
     Attributes:
         model: The counts.
         shares: (order,) by the length of the longest context.
-        reader: Follows texts through the counts.
     """
 
-    def __init__(self, model: NgramModel, shares: tuple[float, ...]) -> None:
+    def __init__(self, model: NgramModel, shares: tuple[float, ...], longest: int | None = WRITING_LENGTH) -> None:
         """Put them together.
 
         Args:
             model: The counts.
             shares: Of the counts, by the length of the context.
+            longest: Characters at most of the contexts that a text is followed by, character by character; None: all
+                that are counted. What is measured as a whole is measured by all.
 
         Raises:
             CheckpointError: There are not as many shares as the model has lengths.
         """
         if len(shares) != model.order:
             raise CheckpointError("its n-grams and their shares do not fit.", "Use another checkpoint.")
-        self.model, self.shares, self.reader = model, np.array(shares), ContextReader(model)
+        self.model, self.shares = model, np.array(shares)
+        self._nodes = None if longest is None else longest + 1  # with the empty context
+
+    @cached_property
+    def _reader(self) -> ContextReader:
+        return ContextReader(self.model)
+
+    def nodes(self, ids: Sequence[int]) -> list[int]:
+        """The contexts that a text ends with.
+
+        Args:
+            ids: The text, or at least as many of its last characters as the longest context has.
+
+        Returns:
+            Nodes of the model: those of the contexts of 0, 1, 2, ... characters.
+        """
+        nodes = [0]
+        for index in ids[-self.model.order :]:
+            nodes = self.nodes_after(nodes, index)
+        return nodes
+
+    def nodes_after(self, nodes: list[int], index: int) -> list[int]:
+        """The contexts that a text ends with after one more character, `index`."""
+        return self._reader.nodes_after(nodes, index)[: self._nodes]
 
     def log_probs(self, network: Floats, nodes: list[int]) -> Floats:
         """Mix what comes next.
 
         Args:
             network: (V,) the network's log-probabilities.
-            nodes: The contexts that the text ends with, as `ContextReader.nodes_after` gives them.
+            nodes: The contexts that the text ends with.
 
         Returns:
             (V,) natural log-probabilities of both.
@@ -83,10 +112,21 @@ class Mixture:
         share = self.shares.item(len(nodes) - 1)
         mixed = np.exp(network)
         mixed *= 1 - share
-        counted = self.reader.probabilities(nodes)
+        counted = self._reader.probabilities(nodes)
         counted *= share
         mixed += counted
         with np.errstate(divide="ignore"):  # of zero, -inf
+            return np.log(mixed, out=mixed)
+
+    def batch_log_probs(self, network: Floats, nodes: Sequence[list[int]]) -> Floats:
+        """`log_probs` of several texts, (B, V), with the contexts that each ends with."""
+        shares = self.shares[[len(row) - 1 for row in nodes], None]
+        mixed = np.exp(network)
+        mixed *= 1 - shares
+        counted = np.array([self._reader.probabilities(row) for row in nodes])
+        counted *= shares
+        mixed += counted
+        with np.errstate(divide="ignore"):
             return np.log(mixed, out=mixed)
 
     def nats(self, network: Floats, counted: Floats, lengths: Places) -> Floats:

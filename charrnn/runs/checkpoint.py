@@ -69,7 +69,7 @@ class Checkpoint:
         """The n-grams that are to have a say beside the network.
 
         Args:
-            ngrams: Whether they are to have one; None: where they lower the held-out loss.
+            ngrams: Whether they are to have one; None: where they lower the loss of a trained network.
 
         Returns:
             The mixture; None for the network alone.
@@ -77,13 +77,22 @@ class Checkpoint:
         Raises:
             CheckpointError: They are damaged, or to have a say where there are none.
         """
-        improves = self.header.mixing is not None and self.header.mixing.improves
-        mixture = self.mixture if ngrams or (ngrams is None and improves) else None
-        if ngrams and mixture is None:
+        return self.mixture if self.mixes(ngrams) else None
+
+    def mixes(self, ngrams: bool | None) -> bool:
+        """Whether the n-grams have a say: whether `chosen_mixture` gives any.
+
+        Raises:
+            CheckpointError: They are to have one where there are none.
+        """
+        mixing = self.header.mixing if any(name.startswith(_NGRAMS) for name in self.tensors) else None
+        if ngrams and mixing is None:
             raise CheckpointError(
                 f"{self.path or 'the checkpoint'}: has no counts beside its network.", "Leave --ngrams out."
             )
-        return mixture
+        if mixing is None or ngrams is not None:
+            return bool(ngrams)
+        return mixing.improves and not self.header.untrained
 
 
 def ngrams_in(tensors: Mapping[str, NDArray[Any]], vocabulary_size: int) -> NgramModel | None:

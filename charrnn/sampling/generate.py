@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from charrnn.errors import CorpusError, UsageError
 from charrnn.formatting import bits
 from charrnn.network.engine import Engine, RecurrentStack, State
+from charrnn.ngrams.mixing import Mixture
 from charrnn.sampling.chain import Chain, Exclude, LogitsProcessor, LogProbs, log_softmax, sample_id, sample_ids
 from charrnn.text.vocabulary import Vocabulary
 
@@ -61,6 +62,7 @@ def generate(
     process: LogitsProcessor,
     rng: np.random.Generator,
     *,
+    mixture: Mixture | None = None,
     one_document: bool = False,
     constraint: Constraint | None = None,
 ) -> Iterator[Character]:
@@ -77,6 +79,7 @@ def generate(
         process: Comes between the model's log-probabilities and the draw (`chain.make_chain`). The unknown symbol is
             ruled out before it.
         rng: What the draws are made with, a number for each.
+        mixture: The counts beside the network, by which the text is written too; None: by the network alone.
         one_document: End with the document, if that is before the length; the last character is then the boundary.
         constraint: What it rules out is never drawn: the chain judges what is left. Where nothing is, the text ends.
 
@@ -90,7 +93,7 @@ def generate(
     """
     ids, state = _encode_prime(vocabulary, prime, length)
     process = _excluding_unknown(vocabulary, process)
-    return _steps(engine, vocabulary, ids, state, length, process, rng, one_document, constraint)
+    return _steps(engine, vocabulary, ids, state, length, process, rng, mixture, one_document, constraint)
 
 
 def _steps(
@@ -101,23 +104,27 @@ def _steps(
     length: int,
     process: LogitsProcessor,
     rng: np.random.Generator,
+    mixture: Mixture | None,
     one_document: bool,
     constraint: Constraint | None,
 ) -> Ended:
     """The characters after the ids, read from a state or the beginning, each made as it is asked for."""
     stack, decode, input_rows = RecurrentStack(engine), vocabulary.decoder(), engine.input_rows
     boundary, begun = vocabulary.boundary_id, None
-    if state:
-        stack.set_state(state.layers)
-    for index in ids:
-        stack.step(input_rows[index])
-    logits = state.logits if state else stack.logits()
+    state = engine.read(ids, state)
+    stack.set_state(state.layers)
+    logits = state.logits
+    nodes = mixture.nodes(state.recent) if mixture else []
     for remaining in range(length, 0, -1):
         log_probs = log_softmax(logits)
+        if mixture:
+            log_probs = mixture.log_probs(log_probs, nodes)
         if constraint and not constraint.rule_out(log_probs):
             return "no-copy"
         index = sample_id(process(log_probs), rng)
         surprise = bits(-log_probs.item(index))
+        if mixture:
+            nodes = mixture.nodes_after(nodes, index)
         if constraint:
             constraint.accept(index)
         if index != boundary:
@@ -143,6 +150,7 @@ def generate_many(
     processors: Sequence[LogitsProcessor],
     rngs: Sequence[np.random.Generator],
     *,
+    mixture: Mixture | None = None,
     one_document: bool = False,
     constraints: Sequence[Constraint | None] = (),
 ) -> list[Iterator[Character]]:
@@ -158,6 +166,7 @@ def generate_many(
         length: How many characters to write of each.
         processors: One for each text.
         rngs: One for each text.
+        mixture: The counts beside the network, as in `generate`.
         one_document: End each text with its document, as in `generate`.
         constraints: One for each text, None where nothing is ruled out; () is none at all.
 
@@ -172,7 +181,7 @@ def generate_many(
     """
     ids, state = _encode_prime(vocabulary, prime, length)
     processors = [_excluding_unknown(vocabulary, process) for process in processors]
-    steps = _batch_steps(engine, ids, state, processors, rngs, vocabulary.boundary_id, constraints)
+    steps = _batch_steps(engine, ids, state, processors, rngs, vocabulary.boundary_id, mixture, constraints)
     past_steps = list[tuple[NDArray[np.intp], NDArray[np.float64]]]()
 
     def characters(text: int) -> Ended:
@@ -200,6 +209,7 @@ def _batch_steps(
     processors: Sequence[LogitsProcessor],
     rngs: Sequence[np.random.Generator],
     boundary: int | None,
+    mixture: Mixture | None,
     constraints: Sequence[Constraint | None],
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
     """The next character of every text, without end: ids (B,) and their bits (B,)."""
@@ -208,10 +218,13 @@ def _batch_steps(
     decoder = engine.batch_decoder(state, len(processors))
     logits = np.broadcast_to(state.logits, (len(processors), len(state.logits)))
     begun = None if boundary is None else engine.read([boundary])
+    nodes = [mixture.nodes(state.recent)] * len(processors) if mixture else []
     constrained = [(row, constraint) for row, constraint in enumerate(constraints) if constraint]
     shared = all(process == processors[0] for process in processors)
     while True:
         log_probs = log_softmax(logits)
+        if mixture:
+            log_probs = mixture.batch_log_probs(log_probs, nodes)
         ended = [row for row, constraint in constrained if not constraint.rule_out(log_probs[row])]
         log_probs[ended] = 0  # anything that can be drawn from
         if shared:
@@ -224,6 +237,8 @@ def _batch_steps(
         yield written, bits(-log_probs[rows, sampled])
         for row, constraint in constrained:
             constraint.accept(sampled.item(row))
+        if mixture:
+            nodes = [mixture.nodes_after(row, index) for row, index in zip(nodes, sampled.tolist(), strict=True)]
         decoder.step(sampled)
         logits = decoder.logits()
         begin = np.flatnonzero(sampled == boundary) if begun else rows[:0]

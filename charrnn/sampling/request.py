@@ -10,6 +10,7 @@ import numpy as np
 
 from charrnn.errors import UsageError
 from charrnn.network.engine import Engine, State
+from charrnn.ngrams.mixing import Mixture
 from charrnn.sampling.chain import make_chain
 from charrnn.sampling.generate import Ending, generate, generate_many
 from charrnn.sampling.no_copy import CopyIndex, NoCopy, RuledOut
@@ -28,6 +29,7 @@ class GeneratedText:
     temperature: float
     characters: Characters
     no_copy: NoCopy | None = None  # what keeps it from copying
+    ngrams: bool = False  # whether it is written with the counts beside the network, too
 
     @property
     def ended_by(self) -> Ending | None:
@@ -74,13 +76,16 @@ class Request:
         """Whether more than one text is asked for."""
         return len(self.temperatures) * (self.count or 1) > 1
 
-    def generate(self, engine: Engine, vocabulary: Vocabulary, prime: str | State) -> list[GeneratedText]:
+    def generate(
+        self, engine: Engine, vocabulary: Vocabulary, prime: str | State, mixture: Mixture | None = None
+    ) -> list[GeneratedText]:
         """Begin to write the texts.
 
         Args:
             engine: The model's.
             vocabulary: The model's.
             prime: What they begin with, or a state to go on from.
+            mixture: The counts beside the network, by which they are written too; None: by the network alone.
 
         Returns:
             A text for each temperature and seed, temperature by temperature.
@@ -104,17 +109,18 @@ class Request:
         constraints: list[NoCopy | None] = [None] * len(texts)
         if self.no_copy:
             constraints = [*self.no_copy.constraints(len(texts), vocabulary, read, one_document=one_document)]
-        write_one = partial(generate, engine, vocabulary, prime, length, one_document=one_document)
-        write_many = partial(generate_many, engine, vocabulary, prime, length, one_document=one_document)
+        write_one = partial(generate, mixture=mixture, one_document=one_document)
+        write_many = partial(generate_many, mixture=mixture, one_document=one_document)
+        written = engine, vocabulary, prime, length
         if self.count is None and len(texts) == 1:
-            streams = [write_one(processors[0], rngs[0], constraint=constraints[0])]
+            streams = [write_one(*written, processors[0], rngs[0], constraint=constraints[0])]
         else:
-            streams = write_many(processors, rngs, constraints=constraints)
+            streams = write_many(*written, processors, rngs, constraints=constraints)
         if self.finish is not None:
             streams = [stop_at_unit_end(stream, least, self.finish) for stream in streams]
         until = [stop_form(string, vocabulary).text for string in self.until]
         return [
-            GeneratedText(seed, temperature, Characters(stop_after(stream, until)), constraint)
+            GeneratedText(seed, temperature, Characters(stop_after(stream, until)), constraint, mixture is not None)
             for (temperature, seed), stream, constraint in zip(texts, streams, constraints, strict=True)
         ]
 

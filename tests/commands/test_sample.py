@@ -218,7 +218,8 @@ def test_by_default_the_newest_runs_best_snapshot_is_named_and_taken(tmp_path: P
     assert out == expected(best)
     digest = checkpoint.load(best).digest[:12]
     bits = 1.2 / np.log(2)
-    assert err == f"charrnn: {best}, iteration 30, held out {bits:.3f} bits per character, sha256 {digest}; seed 7\n"
+    network = f"network, held out {bits:.3f} bits per character"
+    assert err == f"charrnn: {best}, iteration 30, {network}, sha256 {digest}; seed 7\n"
     assert invoke(tmp_path / "new", "--seed", "7")[0] == out
     assert invoke("new", "--checkpoint-dir", tmp_path, "--seed", "7")[0] == out
 
@@ -244,7 +245,7 @@ def test_an_unmeasured_checkpoint_is_named_without_a_measurement(tmp_path: Path)
 def test_of_iteration_0_it_is_said_what_it_is(tmp_path: Path, kind: str, what: str, said: str) -> None:
     began_from = {"what": what, "path": "old/best.safetensors"} if what else {}
     tiny.save(tmp_path / "x.safetensors", kind=kind, iteration=0, began_from=began_from)
-    assert f"iteration 0{said}" in invoke(tmp_path / "x.safetensors")[1]
+    assert f"iteration 0, network{said}" in invoke(tmp_path / "x.safetensors")[1]
 
 
 def test_a_wrong_path_is_one_line(tmp_path: Path) -> None:

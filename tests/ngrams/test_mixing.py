@@ -70,7 +70,7 @@ def test_a_mixture_sums_to_one_and_agrees_with_the_losses_of_a_whole_text(
         assert np.exp(both).sum() == pytest.approx(1)
         network.append(-log_probs[character])
         mixed.append(-both[character])
-        nodes = mixture.reader.nodes_after(nodes, character)
+        nodes = mixture.nodes_after(nodes, character)
     counted, lengths = model.predict(np.array([*text, 0]))
     assert mixture.nats(np.array(network), counted, lengths) == pytest.approx(mixed)
 
