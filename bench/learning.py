@@ -56,7 +56,7 @@ def train(code: Code, source: Path, budget: str, seed: int, root: Path, name: st
 def measured(path: Path, text: Path, dynamic: float | None) -> tuple[list[str], Losses]:
     """How a run was trained, as cells (network, iterations, epochs, seconds), and what its last model reached."""
     import torch
-    from losses import cold_loss, dynamic_loss
+    from losses import cold_loss, dynamic_loss, losses_with_counts
 
     from charrnn.network.torch_model import CharModel
     from charrnn.runs import checkpoint
@@ -69,9 +69,12 @@ def measured(path: Path, text: Path, dynamic: float | None) -> tuple[list[str], 
     header, source = last.header, corpus.read(text)
     model = CharModel(header.model, len(header.vocabulary))
     model.load_weights(last.weights)
-    split = source.split(header.training.val_frac, header.training.val_max)
-    ids, spans = source.ids, split.held_out
+    split = source.split(header.training.val_frac, header.training.val_max, header.training.val_at)
+    ids, spans = source.measured.ids, split.held_out
     losses = {"carried": held_out_loss(model, ids, spans, streams=1), "cold 256": cold_loss(model, ids, spans)}
+    if last.mixture:
+        both = losses_with_counts(model, last.mixture.model, source, split)
+        losses |= dict(zip(LOSSES[2:], both, strict=True))
     if dynamic is not None:
         losses["dynamic"] = dynamic_loss(model, ids, spans, rate=dynamic)
     network = f"{header.model.model.upper()} {header.model.num_layers} x {header.model.rnn_size}"

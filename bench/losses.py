@@ -10,8 +10,29 @@ import torch
 from torch import Tensor
 
 from charrnn.network.torch_model import CharModel, detached
-from charrnn.training.validation import Spans, held_out_loss
+from charrnn.ngrams.model import NgramModel
+from charrnn.text.corpus import Corpus
+from charrnn.text.split import HeldOutSpan, Split
+from charrnn.training.held_out_counts import HeldOutCounts
+from charrnn.training.validation import Spans, held_out_loss, held_out_nats
 from charrnn.training.windows import EncodedText, gather
+
+
+def cold_windows(spans: Spans, window: int = 256) -> list[HeldOutSpan]:
+    """Held-out text in windows that each begin cold: nothing is read but the character before the first that counts.
+
+    Args:
+        spans: What is held out, (D, 3), as `held_out_loss` has them.
+        window: Characters of each that count, but the last of a span's.
+
+    Returns:
+        The windows of each span, as spans of their own.
+    """
+    return [
+        HeldOutSpan(at - 1, at, min(at + window, stop))
+        for context, start, stop in np.asarray(spans, dtype=np.int64).reshape(-1, 3).tolist()
+        for at in range(max(start, context + 1), stop, window)
+    ]
 
 
 def cold_loss(model: CharModel, ids: EncodedText, spans: Spans, *, window: int = 256, batch: int = 64) -> float:
@@ -33,12 +54,35 @@ def cold_loss(model: CharModel, ids: EncodedText, spans: Spans, *, window: int =
     Raises:
         ValueError: no character is counted.
     """
-    windows = [
-        (at - 1, at, min(at + window, stop))
-        for context, start, stop in np.asarray(spans, dtype=np.int64).reshape(-1, 3).tolist()
-        for at in range(max(start, context + 1), stop, window)
-    ]
-    return held_out_loss(model, ids, windows, streams=batch, warmup=window)  # too short to be cut, all of them
+    # With so long a warmup all of them are too short to be cut.
+    return held_out_loss(model, ids, cold_windows(spans, window), streams=batch, warmup=window)
+
+
+def losses_with_counts(model: CharModel, counts: NgramModel, corpus: Corpus, split: Split) -> tuple[float, float]:
+    """The held-out losses of a network and counts: carried, in one pass, and in cold windows of 256.
+
+    In a cold window the counts see no more than the network does. Shares by the length of the context are chosen on the
+    other half of the text than the one that is measured with them (`ngrams.mixing`).
+
+    Args:
+        model: The network.
+        counts: The n-grams.
+        corpus: The text that both were made from.
+        split: What of it is held out.
+
+    Returns:
+        Nats per character.
+    """
+    losses = []
+    for spans, reading in ((split.held_out, {"streams": 1}), (cold_windows(split.held_out), _COLD)):
+        looked_up = HeldOutCounts(corpus, Split(split.training, tuple(spans)))
+        looked_up.model = counts
+        nats = held_out_nats(model, corpus.measured.ids, spans, **reading)
+        losses.append(looked_up.mixing(nats).held_out_loss)
+    return losses[0], losses[1]
+
+
+_COLD = {"streams": 64, "warmup": 256}
 
 
 def dynamic_loss(

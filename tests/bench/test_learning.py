@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 from helpers import scripts
+from helpers.command_line import SHORT
+
+from charrnn.runs import checkpoint
 
 learning = scripts.load("bench/learning.py")
 revision = sys.modules["revision"]
@@ -112,3 +115,18 @@ def test_each_seed_is_compared_with_itself_and_counts_with_what_there_was() -> N
 def test_counts_on_both_sides_are_compared_with_each_other() -> None:
     before, after = {"carried": 1.5, "carried, with counts": 1.25}, {"carried": 1.5, "carried, with counts": 1.125}
     assert learning.gained(before, after) == {"carried": 0.0, "carried, with counts": 0.125}
+
+
+def test_what_a_run_reached_is_measured_as_the_training_did(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("She sells sea shells by the sea shore; the shells she sells are sea shells.\n" * 60, "utf-8")
+    command = ["-m", "charrnn", "train", str(text), *SHORT, "--iterations", "6", "--name", "shells", "--threads", "1"]
+    revision.Code(scripts.ROOT).run(*command, "--checkpoint-dir", str(tmp_path))
+    how, losses = learning.measured(tmp_path / "shells", text, dynamic=0.1)
+    header = checkpoint.read_header(max((tmp_path / "shells").glob("iteration-*.safetensors")))
+    assert how[:2] == ["LSTM 2 x 8, dropout 0", "6"]
+    assert losses["carried"] == pytest.approx(header.held_out_loss, rel=1e-3)
+    assert header.mixing is not None
+    assert losses["carried, with counts"] == pytest.approx(header.mixing.held_out_loss, rel=1e-3)
+    assert losses["cold 256, with counts"] < losses["cold 256"]
+    assert "dynamic" in losses

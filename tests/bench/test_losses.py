@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from charrnn.network.torch_model import detached
+from charrnn.ngrams.context import ContextReader
+from charrnn.ngrams.counting import count
+from charrnn.ngrams.mixing import cross_fitted
+from charrnn.text import corpus
 from charrnn.training.validation import held_out_loss
 
 losses = scripts.load("bench/losses.py")
@@ -69,6 +73,35 @@ def test_cold_windows_remember_nothing(
             losses_by_hand += losses_of(model, ids[at - 1 : min(at + window, stop)])
     loss = cold_loss(model, ids, spans, window=window, batch=batch)
     assert loss == pytest.approx(np.mean(losses_by_hand), rel=1e-6)
+
+
+def test_with_counts_is_a_mixture_at_every_character_of_which_a_cold_window_knows_no_more() -> None:
+    source = corpus.from_text("abcabcabdacb" * 90 + "dcba" * 30)
+    split = source.split(0.4)
+    model = make(vocabulary_size=len(source.vocabulary))
+    counts = count(source.joined(split.training), len(source.vocabulary), order=5)
+    reader, [(context, start, stop)] = ContextReader(counts), split.held_out
+    assert stop - start > 256
+
+    def expected(windows: list[tuple[int, int, int]]) -> float:
+        """Reads each window (where reading begins, the first and the last that counts) by itself."""
+        nats, probabilities, lengths = list[float](), list[float](), list[int]()
+        for begin, first, last in windows:
+            nats += losses_of(model, source.ids[begin:last])[first - begin - 1 :]
+            nodes = [0]
+            for place in range(begin, last):
+                if place >= first:
+                    probabilities.append(float(reader.probabilities(nodes)[source.ids[place]]))
+                    lengths.append(len(nodes) - 1)
+                nodes = reader.nodes_after(nodes, int(source.ids[place]))
+        return cross_fitted(np.array(nats), np.array(probabilities), np.array(lengths), counts.order)[1]
+
+    carried, cold = losses.losses_with_counts(model, counts, source, split)
+    begin = max(context, start - 1 - 512)
+    assert carried == pytest.approx(expected([(begin, start, stop)]), rel=1e-5)
+    windows = [(at - 1, at, min(at + 256, stop)) for at in range(start, stop, 256)]
+    assert cold == pytest.approx(expected(windows), rel=1e-5)
+    assert cold < cold_loss(model, source.ids, split.held_out)  # random weights know less than any counts
 
 
 def test_dynamic_without_learning_is_the_plain_pass() -> None:
