@@ -33,6 +33,7 @@ class WrittenSample:
     temperature: float
     prime: str  # as its vocabulary could take it
     text: str  # what follows the prime
+    ngrams: bool = False  # whether the counts beside the network had a say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +44,7 @@ class ComparedSample:
     temperature: float
     prime: str  # as its vocabulary could take it
     text: str  # what follows the prime
+    ngrams: bool  # whether the counts beside the network had a say
     statistics: SampleStatistics
 
     def to_dict(self) -> dict[str, Any]:
@@ -54,6 +56,7 @@ class ComparedSample:
             "temperature": self.temperature,
             "prime": self.prime,
             "text": self.text,
+            "ngrams": self.ngrams,
             "texture": self.statistics.to_dict(),
         }
 
@@ -66,6 +69,8 @@ def compared_samples(
     loader: CheckpointLoader,
     read: Read,
     notes: list[str],
+    *,
+    ngrams: bool | None = False,
 ) -> tuple[tuple[ComparedSample, ...], SampleStatistics]:
     """Have each checkpoint write what is requested, and look at what that is made of.
 
@@ -77,11 +82,12 @@ def compared_samples(
         loader: Where tensors come from; a checkpoint that cannot write is one of its problems.
         read: What reads the texts that were trained on, as `corpus.read` does.
         notes: Is added a line for each checkpoint that has never seen something of the prime.
+        ngrams: Whether the counts beside the networks have a say; None: where they lower the held-out loss.
 
     Returns:
         The samples: those of a file, by temperature, after those of the one before; and what real text is made of.
     """
-    written = _write(files, rows, prime, request, loader, notes)
+    written = _write(files, rows, prime, request, loader, notes, ngrams)
     statistics, real = statistics_of(written, read)
     samples = tuple(
         ComparedSample(
@@ -89,6 +95,7 @@ def compared_samples(
             temperature=sample.temperature,
             prime=sample.prime,
             text=sample.text,
+            ngrams=sample.ngrams,
             statistics=its,
         )
         for sample, its in zip(written, statistics, strict=True)
@@ -103,6 +110,7 @@ def _write(
     request: Request,
     loader: CheckpointLoader,
     notes: list[str],
+    ngrams: bool | None,
 ) -> list[WrittenSample]:
     """What each checkpoint writes."""
     samples: list[WrittenSample] = []
@@ -112,15 +120,17 @@ def _write(
         if prime and fitted != prime:
             notes.append(f"{row.label} does not know some characters of {prime!r}; it began with {fitted!r}.")
         try:
-            engine = Engine(file.header.model, loader.load(file.path).weights)
+            loaded = loader.load(file.path)
+            engine, mixture = Engine(file.header.model, loaded.weights), loaded.chosen_mixture(ngrams)
             samples += [
                 WrittenSample(
                     file=file,
                     temperature=written.temperature,
                     prime=fitted,
                     text=text_of(written.characters),
+                    ngrams=written.ngrams,
                 )
-                for written in request.generate(engine, vocabulary, fitted)
+                for written in request.generate(engine, vocabulary, fitted, mixture)
             ]
         except (CheckpointError, DivergedError) as error:
             loader.problems.append(f"{row.label}: no sample; {error}")

@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 from helpers import tiny
 
-from charrnn.evaluation.compared_samples import WrittenSample, beside_real_text, statistics_of
+from charrnn.evaluation.compared_samples import WrittenSample, beside_real_text, compared_samples, statistics_of
+from charrnn.model import Model
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint_file import CheckpointFile
+from charrnn.runs.listing import CheckpointRow
+from charrnn.runs.loaded import CheckpointLoader
 from charrnn.runs.run import Run
 from charrnn.runs.training_text import find_training_text
+from charrnn.sampling.request import Request
 from charrnn.text import corpus
 
 SENTENCES = [f"Ship {n} came in at {n % 7} with {n * n} crates; the rest went out again.\n" for n in range(60)]
@@ -63,3 +67,27 @@ def test_samples_are_looked_up_in_the_text_of_their_own_run(tmp_path: Path, text
     assert statistics[0].verbatim == 1.0
     assert real.known_words is not None
     assert statistics_of([], corpus.read)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("ngrams", "mixed"), [(False, [False, False]), (None, [False, True]), (True, [True, True])], ids=str
+)
+def test_counts_have_a_say_where_it_is_said(tmp_path: Path, text: Path, ngrams: bool | None, mixed: list[bool]) -> None:
+    root = tiny.run(tmp_path, "ships", {10: 3.0, 20: 2.9})
+    for path, improves in zip(sorted(root.glob("iteration*")), (False, True), strict=True):
+        tiny.add_counts(path, tiny.TEXT * 3, improves=improves)
+    files = Run(root).snapshots
+    rows = {file.path: CheckpointRow.of(file, "ships", best=False) for file in files}
+    request, loader = Request(length=40, seed=1), CheckpointLoader()
+    samples, _ = compared_samples(files, rows, "", request, loader, corpus.read, [], ngrams=ngrams)
+    assert [sample.ngrams for sample in samples] == mixed == [sample.to_dict()["ngrams"] for sample in samples]
+    for file, sample in zip(files, samples, strict=True):
+        assert sample.text == Model(checkpoint.load(file.path)).generate("", 40, seed=1, ngrams=sample.ngrams)
+
+
+def test_a_checkpoint_without_the_counts_that_were_asked_for_is_a_problem(tmp_path: Path) -> None:
+    [file] = Run(tiny.run(tmp_path, "ships", {10: 3.0})).snapshots
+    rows, loader = {file.path: CheckpointRow.of(file, "ships", best=True)}, CheckpointLoader()
+    samples, _ = compared_samples([file], rows, "", Request(length=40), loader, corpus.read, [], ngrams=True)
+    assert samples == ()
+    assert "has no counts" in loader.problems[0]
