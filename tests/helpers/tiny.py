@@ -65,7 +65,10 @@ def add_counts(path: Path, text: str, *, share: float = 0.4, held_out: float = 2
     The share of each context is a little more than that of the one a character shorter.
     """
     kept = checkpoint.load(path)
-    model = count(kept.header.vocabulary.encode(text), len(kept.header.vocabulary), order=5)
+    vocabulary = kept.header.vocabulary
+    documents = text.split(vocabulary.boundary) if vocabulary.boundary else [text]
+    ids = np.concatenate([np.array(vocabulary.encode_beginning(document)) for document in documents])
+    model = count(ids, len(vocabulary), order=5, boundary=vocabulary.boundary_id)
     shares = tuple(share + length / 100 for length in range(model.order))
     mixing = Mixing(shares=shares, held_out_loss=held_out * NATS_PER_BIT, improves=improves)
     tensors = kept.tensors | checkpoint.ngram_tensors(model)
