@@ -117,7 +117,8 @@ def test_counts_on_both_sides_are_compared_with_each_other() -> None:
     assert learning.gained(before, after) == {"carried": 0.0, "carried, with counts": 0.125}
 
 
-def test_what_a_run_reached_is_measured_as_the_training_did(tmp_path: Path) -> None:
+def test_what_a_run_reached_is_measured_as_the_training_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(scripts.ROOT / "bench")  # for what it imports only then, since that imports torch
     text = tmp_path / "text.txt"
     text.write_text("She sells sea shells by the sea shore; the shells she sells are sea shells.\n" * 60, "utf-8")
     command = ["-m", "charrnn", "train", str(text), *SHORT, "--iterations", "6", "--name", "shells", "--threads", "1"]
