@@ -36,6 +36,7 @@ def test_known_words_and_copied_stretches_are_measured_by_hand(tmp_path: Path) -
 
 def test_a_table_has_a_row_for_each_temperature(tmp_path: Path) -> None:
     run = trained(tmp_path)
+    tiny.add_counts(run / "iteration-000010.safetensors", (tmp_path / "text.txt").read_text("utf-8"), share=0.9)
     command = [sys.executable, str(scripts.ROOT / "bench" / "copying.py"), str(run), "--length", "200"]
     done = subprocess.run(
         [*command, "--temperature", "0.5", "1"],
@@ -49,4 +50,7 @@ def test_a_table_has_a_row_for_each_temperature(tmp_path: Path) -> None:
     assert rows[0][:3] == ["held out", "", "200"]
     assert [row[:3] for row in rows[1:] if row[0] == "network"] == [["network", "0.5", "200"], ["network", "1", "200"]]
     assert rows[0][3] == "100.0%"
-    assert [row[4] for row in rows[1:3]] == ["0.0%", "0.0%"]  # random weights copy nothing
+    assert [row[:3] for row in rows[2::2]] == [["network + counts", "0.5", "200"], ["network + counts", "1", "200"]]
+    alone, both = rows[3:]
+    assert alone[4] == "0.0%"  # random weights copy nothing
+    assert float(both[3].rstrip("%")) > 50  # and counts of five characters know words
