@@ -56,6 +56,7 @@ def _facts(plan: Plan, corpus: Corpus) -> dict[str, str]:
     if machine.device_memory is not None:
         memory += f", and {size(machine.device_memory)} of the GPU's"
     watching = f"{plan.watching_seconds:.1f} s" if plan.watching_seconds < 10 else duration(plan.watching_seconds)
+    beside = ", its counts with it" if training.ngrams and plan.text.held_out else ""
     return {
         "text": text_line(corpus, corpus.split(training.val_frac, training.val_max, training.val_at)),
         "machine": f"{device}, {hardware}{products}",
@@ -65,7 +66,7 @@ def _facts(plan: Plan, corpus: Corpus) -> dict[str, str]:
         "length": f"{training.iterations:,} iterations ({epochs}) of {window_line(training, unit)}",
         "time": f"about {duration(plan.seconds)}, of which measuring and snapshots take {watching}",
         "measured": f"the held-out text {evaluations}at snapshots" if plan.text.held_out else "nothing is held out",
-        "snapshots": f"{len(plan.snapshots):,} of {size(plan.snapshot_size)} each, at {snapshots}",
+        "snapshots": f"{len(plan.snapshots):,} of {size(plan.snapshot_size)} each{beside}, at {snapshots}",
         "memory": memory,
     }
 

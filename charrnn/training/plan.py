@@ -51,6 +51,7 @@ class MachineFacts:
     seconds_per_iteration: float
     seconds_per_evaluation: float  # of all held-out text
     seconds_per_sample: float
+    seconds_of_counting: float  # the training text's n-grams, once; 0 where no counts are kept
     memory: int | None  # bytes that the trial took at most, torch and the text included; None: it cannot be told
     device_memory: int | None  # bytes of a GPU's own
 
@@ -71,7 +72,7 @@ class Plan:
     seconds: float  # in all
     watching_seconds: float  # of these, for held-out losses and snapshots
     snapshots: tuple[int, ...]  # the iterations
-    snapshot_size: int  # bytes, of weights
+    snapshot_size: int  # bytes, of weights and counts
     command: str  # the same training with every setting named
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,12 +100,14 @@ def plan(beginning: Beginning, corpus: Corpus, device: str, texts: Sequence[str]
     trainer, choice, _ = beginning.begin(corpus, device)
     model, machine = trainer.model.config, _measured(trainer)
     each = (machine.seconds_per_evaluation, machine.seconds_per_sample)
+    before = machine.seconds_of_counting + sum(each) * trainer.config.snapshot_due(0)
     iterations = trainer.horizon.iterations
     if iterations is None:
-        budget = trainer.config.time or 0.0
-        iterations = iterations_within(budget, trainer.config, 0, machine.seconds_per_iteration, each)
+        left = (trainer.config.time or 0.0) - before
+        iterations = iterations_within(left, trainer.config, 0, machine.seconds_per_iteration, each)
     training = replace(trainer.config, iterations=iterations)
-    watching, epochs = watching_seconds(training, 0, iterations, each), iterations / trainer.streams.per_epoch
+    watching = before + watching_seconds(training, 0, iterations, each)
+    epochs = iterations / trainer.streams.per_epoch
     at = Circumstances(
         given=set(given),
         named=beginning.start.preset,
@@ -133,7 +136,7 @@ def plan(beginning: Beginning, corpus: Corpus, device: str, texts: Sequence[str]
         seconds=iterations * machine.seconds_per_iteration + watching,
         watching_seconds=watching,
         snapshots=training.snapshot_iterations(),
-        snapshot_size=_NUMBER * trainer.parameters,
+        snapshot_size=_NUMBER * trainer.parameters + _size_of_counts(trainer),
         command=_command(texts, given, beginning.start, model, training),
     )
 
@@ -151,6 +154,8 @@ def _measured(trainer: Trainer) -> MachineFacts:
     written = time.perf_counter()
     write(weights)
     sampled = time.perf_counter()
+    _size_of_counts(trainer)  # which counts
+    counted = time.perf_counter()
     on_cpu = trainer.device.type == "cpu"
     share = sum(stop - start for _, start, stop in spans) / trainer.held_out if spans else 1.0
     return MachineFacts(
@@ -162,9 +167,16 @@ def _measured(trainer: Trainer) -> MachineFacts:
         seconds_per_iteration=seconds,
         seconds_per_evaluation=(evaluated - began) / share,
         seconds_per_sample=sampled - written,
+        seconds_of_counting=counted - sampled if trainer.has_counts else 0.0,
         memory=peak_memory(),
         device_memory=peak_device_memory(trainer.device),
     )
+
+
+def _size_of_counts(trainer: Trainer) -> int:
+    """Bytes of the n-grams that are kept beside the network; they are counted when first asked for."""
+    counts = trainer.evaluator.counts
+    return sum(tensor.nbytes for tensor in counts.model.tensors().values()) if counts else 0
 
 
 def _first(spans: Sequence[tuple[int, int, int]], most: int) -> list[tuple[int, int, int]]:

@@ -79,7 +79,11 @@ def test_the_command_it_names_trains_what_it_says_and_nothing_is_kept(desk: Path
         }
     assert header.reading.lowercase
     assert plan["parameters"] == header.model.parameters(plan["text"]["distinct"])
-    assert plan["snapshot_size"] == 4 * plan["parameters"]
+    tensors = checkpoint.load(desk / "checkpoints" / "ships-1" / "iteration-000007.safetensors").tensors
+    assert plan["snapshot_size"] == sum(tensor.nbytes for tensor in tensors.values())
+    alone = planned("ships.txt", *SMALL, *options, "--no-ngrams")
+    assert alone["snapshot_size"] == 4 * plan["parameters"]
+    assert alone["machine"]["seconds_of_counting"] == 0
 
 
 def test_a_time_is_filled_and_every_setting_has_its_reason(desk: Path) -> None:
