@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Units = Literal["bits", "nats", "perplexity"]  # what losses can be told in
+Whose = Literal["network", "network + counts"]  # what a figure is of
 
 
 @overload

@@ -26,9 +26,9 @@ from charrnn.commands.options import (
 from charrnn.commands.pages import check_replaceable, write_page
 from charrnn.commands.score_lines import rank, refuse_beside_lines
 from charrnn.commands.score_paths import tell_apart
-from charrnn.commands.scored_text import ScoredText, of_each, scoring
+from charrnn.commands.scored_text import ScoredText, counts_of, of_each, scoring
 from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
-from charrnn.config import CHECKPOINT_DIR, COLD_WINDOW, ColorConfig, Option
+from charrnn.config import CHECKPOINT_DIR, COLD_WINDOW, ColorConfig, NgramsConfig, Option
 
 if TYPE_CHECKING:
     from charrnn.evaluation.scoring import Score
@@ -63,6 +63,7 @@ def score(
     ] = False,
     count: Annotated[int, Option("Show so many of the most surprising places.", low=0)] = 5,
     color: ColorConfig,
+    mixing: NgramsConfig,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with all this and the text shaded, to look at.")
     ] = None,
@@ -92,13 +93,13 @@ def score(
     problems: list[str] = []
     if lines:
         refuse_beside_lines(typed_options)
-        rank(models, text, checkpoint_dir, problems, as_json=as_json, units=units)
+        rank(models, text, checkpoint_dir, problems, ngrams=mixing.ngrams, as_json=as_json, units=units)
         report_skipped(problems)
         return
     window = COLD_WINDOW if cold else None
-    scored = of_each(models, checkpoint_dir, problems, partial(_whole, text, window))
-    scored.sort(key=lambda model: model.score.bits_per_character)
-    places = most_surprising(scored[0].score, count)
+    scored = of_each(models, checkpoint_dir, problems, partial(_whole, text, window, mixing.ngrams))
+    scored.sort(key=lambda model: model.chosen.bits_per_character)
+    places = most_surprising(scored[0].chosen, count)
     if html:
         write_page(html, page(text.name, scored, places, window, units).encode())
     with to_the_end():
@@ -106,13 +107,15 @@ def score(
             print_json(_json(text.name, scored, count, window) | {"problems": problems})
         else:
             if color.color == "bits":
-                _shade(scored[0].score)
+                _shade(scored[0].chosen)
             show_scores(console(), text.name, scored, places, window, units)
         sys.stdout.flush()
     report_skipped(problems)
 
 
-def _whole(text: ScoredText, window: int | None, name: str, path: Path, loaded: Checkpoint) -> ModelScore:
+def _whole(
+    text: ScoredText, window: int | None, ngrams: bool | None, name: str, path: Path, loaded: Checkpoint
+) -> ModelScore:
     """What a checkpoint makes of the whole text."""
     from charrnn.evaluation.own_text import in_parts
     from charrnn.evaluation.scoring import score
@@ -122,9 +125,10 @@ def _whole(text: ScoredText, window: int | None, name: str, path: Path, loaded: 
     source = text.as_read(facts["reading"])
     facts["remark"] = " ".join(filter(None, (in_parts(source, loaded.header, name), facts["remark"]))) or None
     known = text.in_known_form(source.text, name, loaded)
+    mixture, by_counts = counts_of(loaded, ngrams)
     with scoring(loaded) as (engine, progress):
-        scored = score(engine, loaded.header.vocabulary, known, window=window, progress=progress)
-    return ModelScore(**facts, score=scored)
+        scored = score(engine, loaded.header.vocabulary, known, window=window, mixture=mixture, progress=progress)
+    return ModelScore(**facts, has_counts=mixture is not None, by_counts=by_counts, score=scored)
 
 
 def _shade(score: Score) -> None:
@@ -149,16 +153,25 @@ def _json(name: str, scored: Sequence[ModelScore], count: int, window: int | Non
 def _facts(model: ModelScore, scored: Sequence[ModelScore], count: int) -> dict[str, Any]:
     """What there is to know of a model's score but the bits of each character."""
     from charrnn.evaluation.surprising_places import most_surprising
-    from charrnn.terminal.scores import by_units, without_unknown
 
-    mean = model.score.bits_per_character
+    network, mixed = model.score, model.score.mixed
     return {
         **model.to_dict(),
-        "characters": len(model.score.text),
-        "unseen": int(model.score.unseen.sum()),
-        **by_units(mean),
-        **by_units(without_unknown(model, scored), "character_without_unseen"),
-        **by_units(model.score.bits_per_byte, "byte"),
-        "above_best": mean - scored[0].score.bits_per_character,
-        "surprising": [dataclasses.asdict(place) for place in most_surprising(model.score, count)],
+        "characters": len(network.text),
+        "unseen": int(network.unseen.sum()),
+        **_figures(network, scored),
+        **{f"mixed_{name}": figure for name, figure in _figures(mixed, scored).items()},
+        "above_best": model.chosen.bits_per_character - scored[0].chosen.bits_per_character,
+        "surprising": [dataclasses.asdict(place) for place in most_surprising(model.chosen, count)],
+    }
+
+
+def _figures(score: Score | None, scored: Sequence[ModelScore]) -> dict[str, float | None]:
+    """What a text took, in all units; without a score, None."""
+    from charrnn.terminal.scores import by_units, without_unknown
+
+    return {
+        **by_units(None if score is None else score.bits_per_character),
+        **by_units(None if score is None else without_unknown(score, scored), "character_without_unseen"),
+        **by_units(None if score is None else score.bits_per_byte, "byte"),
     }

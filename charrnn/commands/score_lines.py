@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.commands.options import print_json
-from charrnn.commands.scored_text import ScoredText, of_each, scoring
+from charrnn.commands.scored_text import ScoredText, counts_of, of_each, scoring
 from charrnn.commands.stdout import to_the_end
 from charrnn.errors import CorpusError, UsageError
 from charrnn.formatting import Units
@@ -30,14 +30,21 @@ def refuse_beside_lines(typed: Collection[str]) -> None:
 
 
 def rank(
-    models: Sequence[str], text: ScoredText, root: Path, problems: list[str], *, as_json: bool, units: Units
+    models: Sequence[str],
+    text: ScoredText,
+    root: Path,
+    problems: list[str],
+    *,
+    ngrams: bool | None,
+    as_json: bool,
+    units: Units,
 ) -> None:
     """Show the parts, those first that are the least surprising to the model that the text surprises least."""
     from charrnn.terminal.console import console
     from charrnn.terminal.ranking import remarks, show_ranking
 
-    ranked = of_each(models, root, problems, partial(_each_part, text))
-    ranked.sort(key=lambda model: model.bits_per_character)
+    ranked = of_each(models, root, problems, partial(_each_part, text, ngrams))
+    ranked.sort(key=lambda model: model.chosen)
     if len({model.titles for model in ranked}) > 1:
         raise UsageError("the models read the text in different lines.", "Give one model at a time.")
     with to_the_end():
@@ -49,7 +56,7 @@ def rank(
         sys.stdout.flush()
 
 
-def _each_part(text: ScoredText, name: str, path: Path, loaded: Checkpoint) -> RankedModel:
+def _each_part(text: ScoredText, ngrams: bool | None, name: str, path: Path, loaded: Checkpoint) -> RankedModel:
     """What a checkpoint makes of each part of the text."""
     from charrnn.evaluation.scoring import score_each
     from charrnn.terminal.ranking import RankedModel, RankedPart
@@ -58,11 +65,19 @@ def _each_part(text: ScoredText, name: str, path: Path, loaded: Checkpoint) -> R
     source = text.as_read(facts["reading"])
     text.in_known_form(source.text, name, loaded)
     parts = [(title, text.in_known_form(part, name, loaded, tell=False)) for title, part in _parts(source)]
+    mixture, by_counts = counts_of(loaded, ngrams)
     with scoring(loaded) as (engine, progress):
-        scores = score_each(engine, loaded.header.vocabulary, [part for _, part in parts], progress=progress)
+        texts = [part for _, part in parts]
+        scores = score_each(engine, loaded.header.vocabulary, texts, mixture=mixture, progress=progress)
     documents = source.document_count > 1
     ranked = tuple(RankedPart(title, score) for (title, _), score in zip(parts, scores, strict=True))
-    return RankedModel(**facts, kind="document" if documents else "line", parts=ranked)
+    return RankedModel(
+        **facts,
+        has_counts=mixture is not None,
+        by_counts=by_counts,
+        kind="document" if documents else "line",
+        parts=ranked,
+    )
 
 
 def _parts(source: Corpus) -> list[tuple[str, str]]:

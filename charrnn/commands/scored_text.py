@@ -17,6 +17,7 @@ from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError,
 if TYPE_CHECKING:
     from charrnn.evaluation.scoring import ShareCallback
     from charrnn.network.engine import Engine
+    from charrnn.ngrams.mixing import Mixture
     from charrnn.runs.checkpoint import Checkpoint
     from charrnn.text.encoded_corpus import Corpus
     from charrnn.text.sources import Source
@@ -116,6 +117,15 @@ def of_each(
     if failure and not measured:
         raise failure
     return measured
+
+
+def counts_of(loaded: Checkpoint, ngrams: bool | None) -> tuple[Mixture | None, bool]:
+    """The counts beside a network, unless they are ruled out, and whether it is ranked by them. Raises CheckpointError.
+
+    `ngrams` says whether it is; None: where they lower the held-out loss.
+    """
+    chosen = loaded.chosen_mixture(ngrams)
+    return chosen or (None if ngrams is False else loaded.mixture), chosen is not None
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from charrnn._version import __version__
 from charrnn.evaluation.surprising_places import Place
 from charrnn.formatting import SHADES, Units, shaded
 from charrnn.report import html
-from charrnn.terminal.scores import PLACE, ModelScore, cells, columns, heading, remarks, unseen_word
+from charrnn.terminal.scores import PLACE, ModelScore, cells, columns, heading, remarks, unseen_word, whose
 
 
 def page(
@@ -26,7 +26,7 @@ def page(
     Returns:
         HTML. Whatever a text or a name holds is text in it.
     """
-    best = scored[0].score
+    best = scored[0].chosen
     return html.render(
         "score.html",
         styles=("common.css", "score.css"),
@@ -40,7 +40,7 @@ def page(
         unseen_word=unseen_word(best),
         place_columns=PLACE,
         places=places,
-        whom=scored[0].name if len(scored) > 1 else "",
+        whom=f"{scored[0].name if len(scored) > 1 else ''}{whose(scored[0], scored)}".strip(),
         shades=SHADES,
         before=best.before,
         pieces=shaded(best.by_cluster()),

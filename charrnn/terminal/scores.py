@@ -14,7 +14,7 @@ from rich.text import Text
 from charrnn.config import ReadConfig
 from charrnn.evaluation.scoring import UNSEEN_BITS, Score
 from charrnn.evaluation.surprising_places import Place
-from charrnn.formatting import Units, in_all_units, nats, one_line, told_in
+from charrnn.formatting import Units, Whose, in_all_units, nats, one_line, told_in
 from charrnn.terminal.console import loss, open_table, plain, show_table
 
 PLACE = ("Line", "Bits", "Place")
@@ -36,6 +36,13 @@ class ScoredModel:
     reading: ReadConfig  # how it had the text read
     remark: str | None = None  # what is to be said of it and this text
     form: str | None = None  # what of the text it read in another form
+    has_counts: bool = False  # whether figures of network and counts are told beside those of the network
+    by_counts: bool = False  # whether it is ranked, and surprised, by those
+
+    @property
+    def whose(self) -> Whose:
+        """By what it is ranked and surprised."""
+        return "network + counts" if self.by_counts else "network"
 
     def to_dict(self) -> dict[str, Any]:
         """Which it is, ready for JSON."""
@@ -45,6 +52,7 @@ class ScoredModel:
             "sha256": self.digest,
             "iteration": self.iteration,
             "form": self.form,
+            "ranked_by": self.whose,
         }
 
 
@@ -52,7 +60,17 @@ class ScoredModel:
 class ModelScore(ScoredModel):
     """What one checkpoint makes of the text."""
 
-    score: Score
+    score: Score  # of the network, with that of network and counts if there are any
+
+    @property
+    def chosen(self) -> Score:
+        """That by which it is ranked and surprised."""
+        return self.score.mixed if self.by_counts and self.score.mixed else self.score
+
+
+def whose(model: ScoredModel, scored: Sequence[ScoredModel]) -> str:
+    """What stands after the name of a model: what of it is meant, where any of them has counts."""
+    return f" ({model.whose})" if any(model.has_counts for model in scored) else ""
 
 
 def columns(scored: Sequence[ModelScore], units: Units = "bits") -> list[str]:
@@ -79,15 +97,15 @@ def _any_unknown(scored: Sequence[ModelScore]) -> bool:
     return any(bool(model.score.unseen.any()) for model in scored)
 
 
-def without_unknown(model: ModelScore, scored: Sequence[ModelScore]) -> float | None:
+def without_unknown(score: Score, scored: Sequence[ModelScore]) -> float | None:
     """Bits per character but for the unknown ones; None if all are.
 
     Where all models were charged for the same text, what any of them does not know is left out for all.
     """
-    unseen = model.score.unseen
+    unseen = score.unseen
     if len({other.score.text for other in scored}) == 1:
         unseen = np.logical_or.reduce([other.score.unseen for other in scored])
-    return model.score.mean_without(unseen)
+    return score.mean_without(unseen)
 
 
 def _any_of_bytes(scored: Sequence[ModelScore]) -> bool:
@@ -96,16 +114,22 @@ def _any_of_bytes(scored: Sequence[ModelScore]) -> bool:
 
 
 def cells(scored: Sequence[ModelScore], units: Units = "bits") -> Iterator[list[str]]:
-    """A row for each of `scored`, of which the first is the best."""
-    best = scored[0].score.bits_per_character
+    """A row for each of `scored`, of which the first is the best, and below it one of network and counts.
+
+    How far a model is above the best stands in the row by which it is ranked; in that of the best there is "best".
+    """
+    best = scored[0].chosen.bits_per_character
     for model in scored:
-        mean = model.score.bits_per_character
-        several = ["best" if model is scored[0] else told(mean - best, units)] if len(scored) > 1 else []
-        counts = f"{model.iteration:,}", f"{len(model.score.text):,}"
-        per_byte = [told(model.score.bits_per_byte, units)] if _any_of_bytes(scored) else []
-        count = f"{np.count_nonzero(model.score.unseen):,}"
-        unknown = [count, *([told(without_unknown(model, scored), units)] if _any_unknown(scored) else [])]
-        yield [model.name, *counts, told(mean, units), *per_byte, *unknown, *several]
+        for score in (model.score, *([model.score.mixed] if model.score.mixed else [])):
+            mean, network = score.bits_per_character, score is model.score
+            above = "best" if model is scored[0] else told(mean - best, units)
+            several = [above if score is model.chosen else ""] if len(scored) > 1 else []
+            counts = [f"{model.iteration:,}", f"{len(score.text):,}"] if network else ["", ""]
+            per_byte = [told(score.bits_per_byte, units)] if _any_of_bytes(scored) else []
+            unknown = [f"{np.count_nonzero(score.unseen):,}" if network else ""]
+            unknown += [told(without_unknown(score, scored), units)] if _any_unknown(scored) else []
+            name = model.name if network else "  + counts"
+            yield [name, *counts, told(mean, units), *per_byte, *unknown, *several]
 
 
 def told(bits: float | None, units: Units) -> str:
@@ -126,6 +150,7 @@ def remarks(scored: Sequence[ModelScore], window: int | None, units: Units = "bi
         lines = [f"Cold: the state began at zero every {window:,} characters."]
     if _any_of_bytes(scored):
         lines.append("A model of bytes is trained on bits per byte; per character, all the bytes of one are counted.")
+    lines += of_counts(scored, "Ranks, shades and places go" if len(scored) > 1 else "Shades and places go")
     lines += of_unknown([model.score for model in scored])
     lines += [model.remark for model in scored if model.remark]
     if len({model.score.before + model.score.text for model in scored}) > 1:
@@ -134,18 +159,30 @@ def remarks(scored: Sequence[ModelScore], window: int | None, units: Units = "bi
         listed = ", ".join("--" + way.replace("_", "-") for way in ways)
         lines.append(f"The models read texts differently ({listed}): their characters differ, so compare with care.")
     if len(scored) > 1:
-        best, following = scored[:2]
-        less = following.score.bits_per_character - best.score.bits_per_character
+        less = scored[1].chosen.bits_per_character - scored[0].chosen.bits_per_character
+        best, following = (model.name + whose(model, scored) for model in scored[:2])
         if told(less, units) == told(0.0, units):
-            lines.append(f"{best.name} and {following.name} explain the text equally well.")
+            lines.append(f"{best} and {following} explain the text equally well.")
         elif units == "perplexity":
-            times = f"the perplexity of {following.name} is {told(less, units)} times as high."
-            lines.append(f"{best.name} explains the text best: {times}")
+            times = f"the perplexity of {following} is {told(less, units)} times as high."
+            lines.append(f"{best} explains the text best: {times}")
         else:
-            by = f"{told(less, units)} {units} per character below {following.name}."
-            lines.append(f"{best.name} explains the text best: {by}")
+            by = f"{told(less, units)} {units} per character below {following}."
+            lines.append(f"{best} explains the text best: {by}")
         lines += _other_best(scored, units)
     return lines
+
+
+def of_counts(scored: Sequence[ScoredModel], what: str) -> list[str]:
+    """What figures of network and counts are, and by which of the two `what`, such as shades, goes."""
+    having = [model for model in scored if model.has_counts]
+    if not having:
+        return []
+    chosen = {model.by_counts for model in having}
+    by = "network + counts" if chosen == {True} else "the network alone"
+    if len(chosen) > 1:
+        by = "network + counts where that lowers the held-out loss, else by the network alone"
+    return [f"+ counts is the network mixed with the counts in its checkpoint. {what} by {by}."]
 
 
 def of_unknown(scores: Sequence[Score]) -> list[str]:
@@ -164,7 +201,7 @@ def of_unknown(scores: Sequence[Score]) -> list[str]:
 
 def _other_best(scored: Sequence[ModelScore], units: Units) -> list[str]:
     """Whether another model is the best but for unknown characters: then typography or accents may have decided."""
-    means = [(mean, model.name) for model in scored if (mean := without_unknown(model, scored)) is not None]
+    means = [(mean, model.name) for model in scored if (mean := without_unknown(model.chosen, scored)) is not None]
     if not _any_unknown(scored) or not means or min(means)[1] == scored[0].name:
         return []
     mean, name = min(means)
@@ -185,8 +222,8 @@ def show_scores(
     """The figures of all, the best first, and the places that surprised it most, which are told in bits."""
     heads = columns(scored, units)
     table = open_table(*heads, right=heads[1:])
-    for number, row in enumerate(cells(scored, units)):
-        table.add_row(*map(plain, row), style="bold green" if len(scored) > 1 and not number else "")
+    for row in cells(scored, units):
+        table.add_row(*map(plain, row), style="bold green" if row[-1] == "best" else "")
     out.print(plain(title, "bold"))
     out.print()
     show_table(out, table)
@@ -210,4 +247,4 @@ def show_scores(
 
 def heading(scored: Sequence[ModelScore]) -> str:
     """What stands above the most surprising places."""
-    return f"What surprised {scored[0].name if len(scored) > 1 else 'it'} most"
+    return f"What surprised {scored[0].name if len(scored) > 1 else 'it'}{whose(scored[0], scored)} most"

@@ -146,14 +146,14 @@ def by_hand(name: str, bits: list[float], unseen: list[bool]) -> ModelScore:
 def test_another_model_may_be_the_best_without_what_is_unknown() -> None:
     knows = by_hand("knows", [2.0, 3.0, 4.0], [False] * 3)
     narrow = by_hand("narrow", [1.0, 2.0, 20.0], [False, False, True])
-    assert without_unknown(knows, [knows, narrow]) == 2.5, "what one does not know is left out for all"
-    assert without_unknown(narrow, [knows, narrow]) == 1.5
+    assert without_unknown(knows.score, [knows, narrow]) == 2.5, "what one does not know is left out for all"
+    assert without_unknown(narrow.score, [knows, narrow]) == 1.5
     said = remarks([knows, narrow], None)
     assert "Without the characters that a model does not know, narrow explains it best: 1.500, to 2.500." in said
     better = by_hand("better", [0.5, 1.0, 4.0], [False] * 3)
     assert not any("does not know" in line for line in remarks([better, narrow], None))
     nothing = by_hand("nothing", [20.0] * 3, [True] * 3)
-    assert without_unknown(nothing, [nothing]) is None
+    assert without_unknown(nothing.score, [nothing]) is None
     assert not any("does not know" in line for line in remarks([nothing], None))
 
 

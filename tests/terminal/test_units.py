@@ -29,6 +29,7 @@ def row(name: str, train: float | None, held_out: float | None, unit: Unit = CHA
         run=name,
         path=Path(name),
         iteration=100,
+        beginning="",
         characters=51_200,
         train_loss=nats(train),
         held_out_loss=nats(held_out),
