@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
-from charrnn.ngrams.grams import Counts, Floats, Grams, Ids, discounts
+from charrnn.ngrams.grams import Counts, Floats, Grams, Ids, Names, discounts
 from charrnn.ngrams.model import NgramModel
 
 ORDER = 8  # prose is predicted best by 7 or 8 characters
 ENTRIES = 1_000_000  # at most: less than 4 MB in a file
-COUNTED = 10_000_000  # characters at most, the last of a longer text: some 0.7 GB while they are counted
+COUNTED = 5_000_000  # characters at most, the last of a longer text: some 0.3 GB while they are counted
 
 _LEAST_WORTH = 1e-3  # nats of the whole text
 _NEXT_TO_NOTHING = 1e-6  # of a probability
@@ -48,26 +50,51 @@ def count(
     if len(ids) == 0:
         raise CorpusError("the training text is empty: there are no n-grams to count.", "Give a longer text.")
     text = np.asarray(ids[-COUNTED:]).astype(np.min_scalar_type(vocabulary_size - 1))
-    levels = [Grams.empty(len(text))]
+    levels = _levels(text, order, boundary)
+    smoothed, inherited = _smoothed(levels, vocabulary_size)
+    kept = _kept(levels, smoothed, inherited, most)
+    return _trie(levels, smoothed, inherited, kept, vocabulary_size)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Level:
+    """The k-grams of a text, G of them, by name: what is still needed of `Grams` when all are counted."""
+
+    contexts: Names  # (G,) of each, the name of the (k - 1)-gram without its last character
+    suffixes: Names  # (G,) the same without its first character
+    counts: NDArray[np.int32]  # (G,) how often it occurs
+    characters: Ids  # (G,) its last character
+    begins: NDArray[np.bool_] | None  # (G,) whether it begins with a boundary; None if there is none
+
+    def __len__(self) -> int:
+        return len(self.contexts)
+
+    @classmethod
+    def of(cls, grams: Grams, text: Ids, boundary: int | None) -> Self:
+        """What is needed of k-grams; of the empty one there are no characters."""
+        counts = np.bincount(grams.ranks, minlength=len(grams)).astype(np.int32)
+        if len(grams.names) > len(text):
+            return cls(grams.contexts, grams.suffixes, counts, text[:0], None)
+        begins = None
+        if boundary is not None:
+            begins = np.empty(len(grams), dtype=np.bool_)
+            begins[grams.ranks] = text[grams.places] == boundary
+        return cls(grams.contexts, grams.suffixes, counts, grams.last_characters(text), begins)
+
+
+def _levels(text: Ids, order: int, boundary: int | None) -> list[_Level]:
+    """The k-grams for k = 0, 1, ..., `order`, or fewer if there are none."""
+    grams = Grams.empty(len(text))
+    levels = [_Level.of(grams, text, boundary)]
     for _ in range(min(order, len(text))):
-        longer = levels[-1].extended(text, never_before=boundary)
-        if not len(longer):
+        grams = grams.extended(text, never_before=boundary)
+        if not len(grams):
             break
-        levels.append(longer)
-    counts = _raw_counts(levels)
-    smoothed, inherited = _smoothed(levels, counts, text, vocabulary_size, boundary)
-    kept = _kept(levels, counts, smoothed, inherited, most)
-    return _trie(levels, smoothed, inherited, kept, text, vocabulary_size)
+        levels.append(_Level.of(grams, text, boundary))
+    return levels
 
 
-def _raw_counts(levels: Sequence[Grams]) -> list[Counts]:
-    """How often each k-gram occurs, (G,) for k = 0, 1, ..."""
-    return [np.bincount(grams.ranks, minlength=len(grams)) for grams in levels]
-
-
-def _smoothed(
-    levels: Sequence[Grams], counts: Sequence[Counts], text: Ids, vocabulary_size: int, boundary: int | None
-) -> tuple[list[Floats], list[Floats]]:
+def _smoothed(levels: Sequence[_Level], vocabulary_size: int) -> tuple[list[Floats], list[Floats]]:
     """Of each k-gram P of the last character after the others, and what that P owes to one character less; (G,).
 
     For k = 0, 1, ... The longest k-grams are smoothed by how often they occur, the others by how many characters come
@@ -76,13 +103,10 @@ def _smoothed(
     probabilities: list[Floats] = [np.array([1 / vocabulary_size])]
     inherited: list[Floats] = [np.zeros(1)]
     for k, grams in enumerate(levels[1:], 1):
-        occurrences = counts[k]
+        occurrences: Counts = grams.counts.astype(np.intp)
         if k + 1 < len(levels):
-            occurrences = np.bincount(levels[k + 1].suffixes, minlength=len(grams))
-            if boundary is not None and k > 1:
-                first = np.empty(len(grams), dtype=text.dtype)
-                first[grams.ranks] = text[grams.places]
-                occurrences = np.where(first == boundary, counts[k], occurrences)
+            before = np.bincount(levels[k + 1].suffixes, minlength=len(grams))
+            occurrences = before if grams.begins is None or k == 1 else np.where(grams.begins, occurrences, before)
         discounted_by = discounts(occurrences)[np.minimum(occurrences, 3)]
         contexts, size = grams.contexts, len(levels[k - 1])
         total = np.bincount(contexts, weights=occurrences, minlength=size)[contexts]
@@ -94,8 +118,7 @@ def _smoothed(
 
 
 def _kept(
-    levels: Sequence[Grams],
-    counts: Sequence[Counts],
+    levels: Sequence[_Level],
     smoothed: Sequence[Floats],
     inherited: Sequence[Floats],
     most: int,
@@ -106,7 +129,7 @@ def _kept(
         return everything
     worths = [np.zeros(len(grams), dtype=np.float32) for grams in levels[:2]]
     for k, grams in enumerate(levels[2:], 2):
-        seen = np.bincount(grams.contexts, weights=counts[k], minlength=len(levels[k - 1]))[grams.contexts]
+        seen = np.bincount(grams.contexts, weights=grams.counts, minlength=len(levels[k - 1]))[grams.contexts]
         worths.append((seen * smoothed[k] * np.log(smoothed[k] / inherited[k])).astype(np.float32))
     least, enough = _LEAST_WORTH, max(float(worth.max()) for worth in worths) + 1
     kept = _closed(levels, [worth > enough for worth in worths])
@@ -120,7 +143,7 @@ def _kept(
     return kept
 
 
-def _closed(levels: Sequence[Grams], wanted: _Kept) -> _Kept:
+def _closed(levels: Sequence[_Level], wanted: _Kept) -> _Kept:
     """These k-grams, those of one character, and of each that is kept what it is without its first or last one."""
     kept = [part.copy() for part in wanted]
     for k in range(len(levels) - 1, 1, -1):
@@ -132,11 +155,10 @@ def _closed(levels: Sequence[Grams], wanted: _Kept) -> _Kept:
 
 
 def _trie(
-    levels: Sequence[Grams],
+    levels: Sequence[_Level],
     smoothed: Sequence[Floats],
     inherited: Sequence[Floats],
     kept: _Kept,
-    text: Ids,
     vocabulary_size: int,
 ) -> NgramModel:
     """The model that has the k-grams that are kept as its entries."""
@@ -146,9 +168,9 @@ def _trie(
         entries = np.flatnonzero(kept[k])
         if not len(entries):
             break
-        last = grams.last_characters(text)[entries]
+        last = grams.characters[entries]
         node_of = nodes[grams.contexts[entries]]
-        order = np.argsort(node_of * vocabulary_size + last, kind="stable")
+        order = np.argsort(node_of * vocabulary_size + last.astype(np.intp), kind="stable")
         entries, node_of = entries[order], node_of[order]
         characters.append(last[order])
         sizes.append(np.bincount(node_of))
@@ -164,7 +186,7 @@ def _trie(
         nodes[entries[continued[-1]]] = np.arange(int(continued[-1].sum()))
     return NgramModel(
         vocabulary_size,
-        np.concatenate(characters).astype(text.dtype),
+        np.concatenate(characters),
         np.concatenate(probabilities),
         np.concatenate(continued),
         np.concatenate(sizes),

@@ -66,10 +66,10 @@ class Grams:
         names[places] = ranks
         return type(self)(places, ranks, names, self.names[places[new]], suffixes[new])
 
-    def last_characters(self, text: Ids) -> NDArray[np.intp]:
+    def last_characters(self, text: Ids) -> Ids:
         """The last character of each k-gram, (G,), of k at least 1."""
         length = len(text) - len(self.names) + 1
-        ends = np.empty(len(self), dtype=np.intp)
+        ends = np.empty(len(self), dtype=text.dtype)
         ends[self.ranks] = text[self.places + (length - 1)]
         return ends
 
