@@ -4,7 +4,8 @@ Which characters those are is known exactly. A run of N characters has one of `w
 `stride` in the training text, whatever its place, if `width` + `stride` - 1 is N. So only those are indexed, by
 fingerprints (Karp and Rabin, 1987) that are sorted: at N = 20 every seventh place, in 8 bytes. After each character the
 last `width` are looked up, what is found is compared with the text itself, to both sides, and it is followed from
-character to character as long as it is copied.
+character to character as long as it is copied. As no run grows beyond N, only `stride` - 1 characters before such a
+place and `stride` after it are ever looked at: of places with the same all around, one will do.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _PIECE = 1 << 22  # ids that are decoded at a time
 _BASE = 0x9E3779B97F4A7C15  # odd, so that its powers lose nothing modulo 2**64
 _MODULUS = 1 << 64
 _NUMBER = (1 << 32) - 1  # the bits of a key that number the place; those above are of the fingerprint
+_FREQUENT = 1024  # places that have a fingerprint in common: of more, those with the same surroundings are one
 _FOREIGN = -1  # a character that the text has not
 _NOWHERE = np.empty(0, dtype=np.intp)
 
@@ -89,8 +91,8 @@ class CopyIndex:
         self._highest = _highest_unit(source.vocabulary)
         self._separator = self._highest + 1
         self._text = self._joined(source, [(0, len(source))] if parts is None else parts)
-        self._keys = self._sorted_keys()
-        self._oldest_power = pow(_BASE, self._width, _MODULUS)
+        self._keys = self._without_repeats(self._sorted_keys())
+        self._oldest_power = pow(_BASE, self._width + 1, _MODULUS)
 
     def constraints(
         self, count: int, vocabulary: Vocabulary, prime: str = "", *, one_document: bool = False
@@ -120,7 +122,7 @@ class CopyIndex:
         unit = unit if unit <= self._highest else _FOREIGN  # lest it be taken for a separator
         tail = (*context.tail, unit)[-self.longest :]
         oldest = context.tail[-self._width] if len(context.tail) >= self._width else 0
-        fingerprint = (context.fingerprint * _BASE + unit - oldest * self._oldest_power) % _MODULUS
+        fingerprint = ((context.fingerprint + unit) * _BASE - oldest * self._oldest_power) % _MODULUS
         ends, lengths = context.ends, context.lengths
         if len(ends):
             copied = self._text[ends] == unit
@@ -148,7 +150,7 @@ class CopyIndex:
         return tuple(map(ord, self._vocabulary.form_of(vocabulary.characters[index]).text))
 
     def _joined(self, source: Corpus, parts: Parts) -> NDArray[np.unsignedinteger[Any]]:
-        """The parts, a separator that is no character behind each, and before the first as many as a tail has."""
+        """The parts, a separator that is no character behind each, and as many as a tail has around all."""
         dtype = smallest(self._separator + 1)
         pieces = [np.full(self.longest, self._separator, dtype=dtype)]
         for start, stop in parts:
@@ -158,19 +160,39 @@ class CopyIndex:
                 units = np.frombuffer(to_bytes(text), dtype=np.uint8) if of_bytes else to_code_points(text)
                 pieces.append(units.astype(dtype))
             pieces.append(np.full(1, self._separator, dtype=dtype))
-        return np.concatenate(pieces)
+        return np.concatenate([*pieces, pieces[0]])
 
     def _sorted_keys(self) -> NDArray[np.uint64]:
         """(m,), for each `stride`-th place the upper half of the fingerprint of what begins there, and its number."""
-        count = max(0, (len(self._text) - self._width) // self._stride + 1)
+        count = (len(self._text) - self._width - self._stride) // self._stride + 1
         keys = np.zeros(count, dtype=np.uint64)
         for offset in range(self._width):
+            keys += self._text[offset : offset + (count - 1) * self._stride + 1 : self._stride]
             keys *= np.uint64(_BASE)
-            keys += self._text[offset : offset + (count - 1) * self._stride + 1 : self._stride][:count]
         keys &= np.uint64(_MODULUS - 1 - _NUMBER)
         keys |= np.arange(count, dtype=np.uint64)
         keys.sort()
         return keys
+
+    def _without_repeats(self, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """The keys but those of frequent places whose surroundings another has, too: spaces, or a line told often."""
+        heads = keys >> np.uint64(32)
+        sizes = np.diff(np.flatnonzero(np.concatenate(([True], heads[1:] != heads[:-1], [True]))))
+        frequent = np.flatnonzero(np.repeat(sizes > _FREQUENT, sizes))
+        begins = self._places(keys[frequent]) - (self._stride - 1)
+        fingerprints = np.zeros(len(begins), dtype=np.uint64)
+        for offset in range(self.longest + self._stride):
+            fingerprints = fingerprints * np.uint64(_BASE) + self._text[begins + offset]
+        _, first, which = np.unique(fingerprints, return_index=True, return_inverse=True)
+        others = begins[first[which]]
+        repeated = others != begins
+        for offset in range(self.longest + self._stride):
+            repeated &= self._text[begins + offset] == self._text[others + offset]
+        return np.delete(keys, frequent[repeated])
+
+    def _places(self, keys: NDArray[np.uint64]) -> NDArray[np.intp]:
+        """The places in the text that keys are of."""
+        return (keys & np.uint64(_NUMBER)).astype(np.intp) * self._stride
 
     def _keyed(self, fingerprint: int) -> NDArray[np.intp]:
         """The indexed places whose fingerprint has the same upper half."""
@@ -178,7 +200,7 @@ class CopyIndex:
         if first == len(self._keys) or self._keys.item(first) | _NUMBER != fingerprint | _NUMBER:
             return _NOWHERE
         last = int(self._keys.searchsorted(np.uint64(fingerprint | _NUMBER), "right"))
-        return (self._keys[first:last] & np.uint64(_NUMBER)).astype(np.intp) * self._stride
+        return self._places(self._keys[first:last])
 
     def _compared(self, ends: NDArray[np.intp], tail: Units) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Of some places those before which the last `width` characters stand, and how many more of the tail do."""

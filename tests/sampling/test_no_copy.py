@@ -76,19 +76,40 @@ def check_following(source: str, text: str, longest: int, cut: int) -> None:
         assert set(map(chr, index.following(context))) == expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(TEXTS, st.text("abcé", max_size=40), st.integers(1, 12), st.integers(0, 90))
 def test_what_follows_is_what_a_search_by_hand_finds(source: str, text: str, longest: int, cut: int) -> None:
     check_following(source, text, longest, cut)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(TEXTS, st.text("ab", max_size=40), st.integers(1, 12), st.integers(0, 90))
 def test_fingerprints_that_are_all_the_same_change_nothing(source: str, text: str, longest: int, cut: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(no_copy, "_BASE", 1)
         patch.setattr(no_copy, "_PIECE", 7)
+        patch.setattr(no_copy, "_FREQUENT", 1)
         check_following(source, text, longest, cut)
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXTS, st.text("ab", max_size=40), st.integers(1, 12), st.integers(0, 90))
+def test_places_that_are_left_out_are_found_by_others(source: str, text: str, longest: int, cut: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(no_copy, "_FREQUENT", 1)
+        check_following(source, text, longest, cut)
+
+
+@pytest.mark.parametrize("line", ["a", "a table of nothing but this line\n"])
+def test_what_stands_everywhere_is_indexed_a_few_times(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of a line's beginnings once, and what is at both ends of the text."""
+    monkeypatch.setattr(no_copy, "_FREQUENT", 8)
+    index = CopyIndex(corpus.from_text(line * 9_999 + "b"), 20)
+    assert len(index._keys) <= len(line) + 2 * no_copy._FREQUENT
+    context = Context()
+    for character in (line * 20)[:100]:
+        context = index.after(context, ord(character))
+    assert set(map(chr, index.following(context))) == ({"a", "b"} if len(line) == 1 else {(line * 20)[100]})
 
 
 @pytest.mark.parametrize("longest", [1, 2, 3, 5, 8, 20, 50])
