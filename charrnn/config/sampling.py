@@ -102,8 +102,7 @@ class CandidatesConfig(Config):
     no_copy: Annotated[
         int | None,
         Option(
-            "Never write more than so many characters in a row, the prompt's included, that the training text has in a "
-            "row.",
+            "Never copy more than N characters in a row from the training text; those of the prompt count.",
             panel=SAMPLING,
             low=1,
             metavar="N",
@@ -214,7 +213,7 @@ class NoveltyConfig(Config):
     text: Annotated[
         Path | None,
         Option(
-            "Look for them, and for what --no-copy rules out, in this text; without --no-copy it implies --novelty, as "
+            "Where the training text is, for --novelty and --no-copy; without --no-copy it implies --novelty, as "
             "--novelty-length does.",
             panel=SHOWN,
             metavar="FILE",
