@@ -154,6 +154,27 @@ def test_a_model_of_bytes_counts_bytes(tmp_path: Path) -> None:
     assert re.search(r"ruled out at \d+ of 200 bytes, which cost \S+ bits per byte$", err.splitlines()[-1])
 
 
+@pytest.mark.parametrize("options", [(), ("--count", "3"), ("--greedy",)])
+def test_counts_beside_the_network_copy_no_more_either(tmp_path: Path, options: tuple[str, ...]) -> None:
+    text = tmp_path / "tale.txt"
+    text.write_text(tiny.TEXT * 8, "utf-8")
+    directory = tiny.run_on(tmp_path, "tale", text)
+    tiny.add_counts(directory / "iteration-000010.safetensors", tiny.TEXT * 6, share=0.9)
+    common = (directory, "--ngrams", "-n", "200", "--seed", "1", "--json", *options)
+    for line in invoke(*common)[0].splitlines():
+        assert any(run in tiny.TEXT for run in runs_of(json.loads(line)["text"], 5)), "this test's counts copy"
+    for line in invoke(*common, "--no-copy", "4")[0].splitlines():
+        facts = json.loads(line)
+        assert len(facts["text"]) == 200
+        assert not [run for run in runs_of(facts["text"], 5) if run in tiny.TEXT * 6]
+        assert facts["ruled_out"]["characters"] > 0
+
+
+def runs_of(text: str, length: int) -> list[str]:
+    """Every stretch of so many characters."""
+    return [text[at : at + length] for at in range(len(text) - length + 1)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "kind", "what"),
     [
