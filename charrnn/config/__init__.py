@@ -38,6 +38,7 @@ from charrnn.config.sampling import SeveralConfig as SeveralConfig
 from charrnn.config.sampling import Unseen as Unseen
 from charrnn.config.snapshots import DEMO_ITERATIONS as DEMO_ITERATIONS
 from charrnn.config.snapshots import SnapshotConfig as SnapshotConfig
+from charrnn.config.snapshots import growing_iteration as growing_iteration
 from charrnn.config.training import ClipMode as ClipMode
 from charrnn.config.training import DataConfig as DataConfig
 from charrnn.config.training import Decay as Decay

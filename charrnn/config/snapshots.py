@@ -1,5 +1,6 @@
 """When a training is evaluated, and which snapshots of it are kept."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,6 +15,17 @@ DEMO_ITERATIONS: tuple[int | str, ...] = (0, 3, 10, 30, 100, 300, 500, 700, 1200
 _GROWING = (1, 15, 2, 3, 5, 7)  # the first digits of the iterations of growing gaps: 3000, 5000, 7000, 10000, 15000
 
 WATCHING = "Watching it learn"
+
+
+def growing_iteration(iterations: float) -> int:
+    """The nearest iteration of growing gaps, by the ratio; at least 1.
+
+    >>> [growing_iteration(at) for at in (0.2, 6.6, 75, 420, 2600)]
+    [1, 7, 70, 500, 3000]
+    """
+    power = math.floor(math.log10(max(1.0, iterations)))
+    near = (round(10.0**at * digits) for at in (power - 1, power, power + 1) for digits in _GROWING)
+    return min((at for at in near if at >= 1), key=lambda at: abs(math.log(at / max(1.0, iterations))))
 
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)

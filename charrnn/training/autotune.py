@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
+
 from charrnn.config import ModelConfig, TrainConfig
+from charrnn.errors import DivergedError
 from charrnn.text.corpus import Corpus
+from charrnn.text.split import HeldOutSpan
 from charrnn.training import presets
 from charrnn.training.devices import choose_device
-from charrnn.training.presets import Choice, Machine, TextSize
+from charrnn.training.presets import Choice, Machine, Speed, TextSize
 from charrnn.training.time_budget import WorkClock
 from charrnn.training.trainer import Trainer
+from charrnn.training.validation import characters_read, held_out_loss
+from charrnn.training.watching import Cost
 
 _WARMUP_ITERATIONS = 3  # that set memory and threads up
 _FEWEST_ITERATIONS = 5  # behind a speed
 _TRIAL_SECONDS = 0.7  # of real iterations by which a preset is chosen for a time budget
+_TRIAL_CHARACTERS = 16_384  # held out, by which the time of an evaluation is told, at most
+_TRIAL_SAMPLE = 100  # characters of a sample, by which the time of a whole one is told, at most
+_WRITING_SECONDS = 5e-8  # for each parameter, that a snapshot and the resume file take to be written, about
 
 
 def seconds_per_iteration(trainer: Trainer, least: float) -> float:
@@ -23,6 +33,31 @@ def seconds_per_iteration(trainer: Trainer, least: float) -> float:
     while (passed := clock()) < least or trainer.iteration - at < _FEWEST_ITERATIONS:
         trainer.step()
     return passed / (trainer.iteration - at)
+
+
+def watching_cost(trainer: Trainer) -> Cost:
+    """What an evaluation and a snapshot take, by a part of each; the training stays as it is."""
+    model, held_out, evaluation = trainer.evaluated_model, trainer.split.held_out, 0.0
+    for characters in (_TRIAL_CHARACTERS // 8, _TRIAL_CHARACTERS) if trainer.held_out else ():  # once to warm up
+        clock, some = WorkClock(), _first(held_out, characters)
+        held_out_loss(model, trainer.corpus.measured.ids, some, warmup=0)
+        evaluation = clock() * characters_read(held_out) / characters_read(some, warmup=0)
+    clock, length = WorkClock(), trainer.config.sample_length
+    with contextlib.suppress(DivergedError):
+        trainer.evaluator.sample_writer.text(model.weights(), min(length, _TRIAL_SAMPLE))
+    sample = clock() * max(1.0, length / _TRIAL_SAMPLE)
+    return Cost(evaluation=evaluation, snapshot=sample + _WRITING_SECONDS * trainer.parameters)
+
+
+def _first(spans: Sequence[HeldOutSpan], most: int) -> list[HeldOutSpan]:
+    """The beginning of held-out text: so many characters at most."""
+    first = []
+    for span in spans:
+        if most <= 0:
+            break
+        first.append(span._replace(stop=min(span.stop, span.start + most)))
+        most -= span.stop - span.start
+    return first
 
 
 def begin(
@@ -47,9 +82,10 @@ def resolve(corpus: Corpus, preset: str, model: ModelConfig, training: TrainConf
     split = corpus.split(training.val_frac, training.val_max, training.val_at)
     where = choose_device(device)
 
-    def speed(model: ModelConfig, training: TrainConfig) -> float:
+    def speed(model: ModelConfig, training: TrainConfig) -> Speed:
         trial = Trainer(corpus, model, training, device=str(where))
-        return training.batch_size * training.effective_shift / seconds_per_iteration(trial, _TRIAL_SECONDS)
+        seconds = seconds_per_iteration(trial, _TRIAL_SECONDS)
+        return Speed(training.batch_size * training.effective_shift / seconds, watching_cost(trial))
 
     text = TextSize(
         training=split.training_size,

@@ -33,6 +33,13 @@ class Evaluator:
         self.held_out_loss: float | None = None  # the network's
         self.mixing: Mixing | None = None  # of the counts with it
         self._held_out_at = -1  # the iteration that those are of
+        self.evaluation_seconds = 0.0  # that measuring them took
+
+    def prepare(self) -> None:
+        """Count the text and read its words now: what the first evaluation and the first snapshot take longer for."""
+        if self.counts:
+            self.counts.prepare()
+        self.sample_writer.prepare()
 
     def evaluate(self) -> float | None:
         """The held-out loss of the network now, and how counts are mixed with it, measured once an iteration.
@@ -42,6 +49,7 @@ class Evaluator:
         """
         trainer = self.trainer
         if self._held_out_at != trainer.iteration:
+            started = trainer.budget.clock()
             self._held_out_at = trainer.iteration
             self.held_out_loss, self.mixing = None, None
             if trainer.held_out:
@@ -49,6 +57,7 @@ class Evaluator:
                 self.held_out_loss = float(nats.mean())
                 if self.counts and math.isfinite(self.held_out_loss):
                     self.mixing = self.counts.mixing(nats)
+            self.evaluation_seconds = trainer.budget.clock() - started
         return self.held_out_loss
 
     @property

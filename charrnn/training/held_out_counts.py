@@ -27,6 +27,10 @@ class HeldOutCounts:
         """
         self.corpus, self.split = corpus, split
 
+    def prepare(self) -> None:
+        """Count, and look up, now."""
+        _ = self._predicted
+
     @cached_property
     def model(self) -> NgramModel:
         """The n-grams of what is trained on."""

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from charrnn.config import AUTO, DEMO_ITERATIONS, ModelConfig, PresetName, TrainConfig
+from charrnn.config import AUTO, ModelConfig, PresetName, TrainConfig
 from charrnn.config.option import ConfigType
 from charrnn.errors import UsageError
 from charrnn.formatting import as_typed
 from charrnn.training.recipes import RECIPES
+from charrnn.training.watching import Cost, watching_for
 
 PRESETS: dict[str, int] = {"quick": 192, "small": 256, "medium": 384, "large": 512}  # units in each layer
 # The peak learning rate up to so many units, for _RATE_STREAMS streams; for others it goes by the square root.
@@ -26,8 +27,6 @@ ENOUGH_READING = 3.0  # characters read for each parameter, from which a size ab
 TOO_MANY_PARAMETERS = 2.0  # for each character of the text, above which a size only learns it by heart
 _WINDOWS_PER_STREAM = 4  # that a short text should have, at least
 _WEIGHT_DECAY = (0.1, 0.5)  # such that weights remember one epoch, but within these bounds
-_EVALUATION_SHARE = 0.05  # of a time budget, at most, goes into held-out losses on the way
-_EVALUATION_SPEED = 2.5  # characters evaluated in the time that one is trained on, about
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,11 +58,19 @@ class TextSize:
 
 
 @dataclass(frozen=True, slots=True)
+class Speed:
+    """That of a network on a machine."""
+
+    trained: float  # characters a second trained on
+    watching: Cost
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """What the rules ask of a machine."""
 
     accelerated: bool
-    speed: Callable[[ModelConfig, TrainConfig], float]  # characters a second trained on; asked once, with --time
+    speed: Callable[[ModelConfig, TrainConfig], Speed]  # of a network; asked once, with --time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,11 +121,12 @@ def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSi
     usual = _ACCELERATED if machine.accelerated else _USUAL
     if preset in RECIPES:  # whose network there is only one of
         networks, usual = {preset: model.completed()}, preset
-    candidates = _candidates(networks, usual, training, text, machine)
+    speed = machine.speed(networks[usual].completed(), training.completed()) if training.time is not None else None
+    candidates = _candidates(networks, usual, training, text, speed)
     if preset == "auto":
         preset = largest_fitting(candidates).preset if model.rnn_size is AUTO else usual
-    characters_read = next(candidate.characters_read for candidate in candidates if candidate.preset == preset)
-    epochs = characters_read / text.training
+    chosen, measured = (next(its for its in candidates if its.preset == name) for name in (preset, usual))
+    epochs = chosen.characters_read / text.training
     model = networks[preset]
     training = _chosen(training, learning_rate=rate_for(model.rnn_size, training.batch_size))
     regularisation = regularisation_for(epochs)
@@ -133,27 +141,29 @@ def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSi
         rotate=regularisation.rotate and text.rotatable,
         weight_decay=weight_decay_for(training.learning_rate, text.training / window),
     )
-    if training.time is not None and text.held_out and not training.follows_held_out_loss:
-        affordable = int(_EVALUATION_SHARE * characters_read * _EVALUATION_SPEED / text.held_out)
-        snapshot_at, eval_every = watching_for(characters_read / window, max(1, affordable))
-        training = _chosen(training, snapshot_at=snapshot_at, eval_every=eval_every)
+    if training.time is not None and speed is not None:
+        cost = speed.watching.times(chosen.parameters / measured.parameters)
+        snapshot_at, eval_every = watching_for(chosen.characters_read / window, training.time, cost)
+        training = _chosen(training, snapshot_at=snapshot_at)
+        if not training.follows_held_out_loss:
+            training = _chosen(training, eval_every=eval_every)
     return Choice(
         preset=preset, model=model.completed(), training=training.completed(), epochs=epochs, candidates=candidates
     )
 
 
 def _candidates(
-    networks: Mapping[str, ModelConfig], usual: str, training: TrainConfig, text: TextSize, machine: Machine
+    networks: Mapping[str, ModelConfig], usual: str, training: TrainConfig, text: TextSize, speed: Speed | None
 ) -> tuple[Candidate, ...]:
-    """What speaks against each network. With a time budget the machine is asked how fast it trains the usual one."""
+    """What speaks against each network, `speed` being that of the usual one, if there is a time budget."""
     sizes = {name: network.parameters(text.vocabulary) for name, network in networks.items()}
     bounds: dict[Literal["text", "time", "usual"], float] = {"text": TOO_MANY_PARAMETERS * text.training}
-    if training.time is None:
+    if training.time is None or speed is None:
         window = training.completed().batch_size * training.effective_shift
         characters_read = dict.fromkeys(networks, training.iterations * window)
         bounds["usual"] = sizes[usual]
     else:  # a character costs as much as there are parameters, nearly
-        work = training.time * machine.speed(networks[usual].completed(), training.completed()) * sizes[usual]
+        work = training.time * speed.trained * sizes[usual]
         characters_read = {name: round(work / size) for name, size in sizes.items()}
         bounds["time"] = math.sqrt(work / ENOUGH_READING)
     return tuple(
@@ -201,17 +211,6 @@ def weight_decay_for(rate: float, epoch: float) -> float:
     """The weight decay by which weights remember one epoch of so many iterations (Wang and Aitchison, 2024)."""
     least, most = _WEIGHT_DECAY
     return round(min(max(1 / (rate * epoch), least), most), 2)
-
-
-def watching_for(iterations: float, affordable: int) -> tuple[tuple[int | str, ...], int]:
-    """`snapshot_at` and `eval_every` of at most so many evaluations, of which the end is always one."""
-    before = affordable - 1
-    *possible, _ = TrainConfig(iterations=max(1, round(iterations)), snapshot_at=DEMO_ITERATIONS).snapshot_iterations()
-    every_nth = max(1, -(-len(possible) // before)) if before else 1
-    chosen = possible[::every_nth] if before else []
-    others, every = before - len(chosen), TrainConfig().completed().eval_every
-    snapshots = DEMO_ITERATIONS if chosen == possible and before else tuple(chosen)
-    return snapshots, max(every, math.ceil(iterations / others / every) * every) if others else 0
 
 
 # What is always said of a plan, though it be off, because the budget chose it; and what is never.

@@ -113,19 +113,10 @@ class SampleWriter:
         Raises:
             DivergedError: The model computes no numbers.
         """
-        training, vocabulary = self.training, self.corpus.vocabulary
+        training = self.training
         if not training.sample_length:
             return None
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a DivergedError
-            characters = generate(
-                Engine(self.model, weights),
-                vocabulary,
-                self._prime,
-                training.sample_length,
-                chain.make_chain(training.sample_temperature),
-                np.random.default_rng(training.seed),
-            )
-            text = text_of(characters)
+        text = self.text(weights, training.sample_length)
         known = self._lexicon.shares(self._prime + text)
         return Sample(
             prime=self._prime,
@@ -135,6 +126,25 @@ class SampleWriter:
             known_words=known.words,
             known_trigrams=known.trigrams,
         )
+
+    def prepare(self) -> None:
+        """Read the words of the training text, if samples are wanted; else the first sample does."""
+        if self.training.sample_length:
+            _ = self._lexicon
+
+    def text(self, weights: Mapping[str, NDArray[Any]], length: int) -> str:
+        """What the model writes after the prime: so many characters. Raises DivergedError as `write` does."""
+        training, vocabulary = self.training, self.corpus.vocabulary
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a DivergedError
+            characters = generate(
+                Engine(self.model, weights),
+                vocabulary,
+                self._prime,
+                length,
+                chain.make_chain(training.sample_temperature),
+                np.random.default_rng(training.seed),
+            )
+            return text_of(characters)
 
     @cached_property
     def _lexicon(self) -> Lexicon:

@@ -113,6 +113,10 @@ class TimeBudget:
         self.iteration = iteration
         self.seconds += seconds
 
+    def watched(self, evaluation: float, snapshot: float) -> None:
+        """An evaluation, and a snapshot beside it, took so many seconds: what plans go by from here on."""
+        self._watching_seconds = (evaluation, snapshot)
+
     def plan_is_due(self) -> bool:
         """Whether enough was measured to fix the number of iterations, or to correct it."""
         total = self.config.time
@@ -129,7 +133,7 @@ class TimeBudget:
         The speed is that since the plan before, for machines change theirs.
 
         Args:
-            evaluate: Measures the held-out loss; called once, to know what it takes.
+            evaluate: Measures the held-out loss; called where `watched` has not told yet what that takes.
             snapshot: Makes a snapshot without measuring again, likewise.
         """
         assert self.config.time is not None

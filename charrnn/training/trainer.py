@@ -217,17 +217,28 @@ class Trainer:
         Args:
             beginning: Whether what is due at iteration 0 is among them; not where it is kept already.
         """
-        if beginning and self.iteration == 0:
+        if beginning and self.iteration == 0 and self.config.snapshot_due(0):
+            self.evaluator.prepare()
+            watching_since = self.budget.clock()
             yield from self.evaluator.events()
+            self._watched(watching_since)
         while not self.complete:
             progress = self.step()
             if self.budget.plan_is_due():
                 self.budget.plan(self.evaluator.evaluate, self.evaluator.snapshot)
+            watching_since, snapshot_due = self.budget.clock(), self.config.snapshot_due(self.iteration)
             yield from self.evaluator.events()
             if self.iteration % _LOG_EVERY == 0 or self.complete:
                 progress = replace(progress, logged=True)
                 self.unlogged = UnloggedGradients()
             yield progress
+            if snapshot_due:
+                self._watched(watching_since)
+
+    def _watched(self, since: float) -> None:
+        """Tell the budget what a snapshot took, and what was done about it by whoever follows the events."""
+        evaluation = self.evaluator.evaluation_seconds
+        self.budget.watched(evaluation, max(0.0, self.budget.clock() - since - evaluation))
 
     @property
     def _parts(self) -> dict[str, Stateful]:

@@ -68,6 +68,19 @@ def held_out_nats(
     Raises:
         ValueError: No character is counted.
     """
+    rows, count = _reading(spans, streams, warmup)
+    return _nats(model, ids, rows, count, streams)
+
+
+def characters_read(spans: Spans, *, streams: int = 32, warmup: int = 512) -> int:
+    """How many characters `held_out_loss` reads, those that only lead to the counted ones included."""
+    rows, _ = _reading(spans, streams, warmup)
+    size = rows.end - rows.begin
+    return int(size[size > rows.lead].sum())
+
+
+def _reading(spans: Spans, streams: int, warmup: int) -> tuple[_Rows, int]:
+    """The rows that spans are read in, and how many of their characters are counted."""
     context, start, stop = _counted(spans)
     count = stop - start
     origin = np.maximum(context, start - 1 - warmup)  # the first input
@@ -82,8 +95,7 @@ def held_out_nats(
     lead = np.where(nth == 0, (start - 1 - origin)[span], warmup)
     # Where the loss of a row's first target would be among all those of the spans, one after another.
     first = (np.cumsum(count) - count - start)[span] + begin + 1
-    rows = _Rows(begin, end, lead, first)
-    return _nats(model, ids, rows, int(count.sum()), streams)
+    return _Rows(begin, end, lead, first), int(count.sum())
 
 
 def counted_spans(spans: Spans) -> list[HeldOutSpan]:

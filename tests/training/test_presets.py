@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.commands.main import app
-from charrnn.config import DEMO_ITERATIONS, ModelConfig, TrainConfig, settings_of
+from charrnn.config import ModelConfig, TrainConfig, settings_of
 from charrnn.errors import UsageError
-from charrnn.training.presets import PRESETS, Choice, Machine, TextSize, options, rate_for, resolve
+from charrnn.training.presets import PRESETS, Choice, Machine, Speed, TextSize, options, rate_for, resolve
+from charrnn.training.watching import Cost
 
 SIZES = list(PRESETS)
 # What does nothing beside the settings it comes with, and is not printed: it has not to be as it was.
@@ -36,11 +37,12 @@ def pick(
     accelerated: bool = False,
     vocabulary: int = 65,
     rotatable: bool = True,
+    watching: Cost | None = None,
     **typed: Any,
 ) -> Choice:
-    def measured(model: ModelConfig, training: TrainConfig) -> float:
+    def measured(model: ModelConfig, training: TrainConfig) -> Speed:
         assert speed is not None, "measured without need"
-        return speed
+        return Speed(speed, watching or Cost(evaluation=held_out / (2.5 * speed), snapshot=0.0))
 
     size = TextSize(training=text, held_out=held_out, vocabulary=vocabulary, rotatable=rotatable)
     machine = Machine(accelerated, measured)
@@ -176,24 +178,49 @@ def test_epochs_by_hand() -> None:
 @given(
     seconds=st.floats(1, 1e5),
     speed=st.floats(10, 1e7),
-    held_out=st.integers(0, 10**6),
+    evaluation=st.just(0.0) | st.floats(1e-4, 1e3),
+    snapshot=st.floats(1e-4, 1e3),
     text=st.integers(1, 10**9),
+    held_out=st.sampled_from([0, 100_000]),
+    patience=st.sampled_from([0, 3]),
 )
-def test_watching_takes_a_twentieth_of_the_time_at_most(seconds: float, speed: float, held_out: int, text: int) -> None:
-    chosen = pick(time=seconds, speed=speed, held_out=held_out, text=text)
+def test_watching_takes_a_small_share_of_the_time_at_most(
+    seconds: float, speed: float, evaluation: float, snapshot: float, text: int, held_out: int, patience: int
+) -> None:
+    """A twentieth in evaluations, and a fiftieth in what else a snapshot takes; the last of all is always made."""
+    cost = Cost(evaluation=evaluation if held_out else 0.0, snapshot=snapshot)
+    chosen = pick(time=seconds, speed=speed, held_out=held_out, text=text, watching=cost, patience=patience)
     config = chosen.training
-    read = chosen.epochs * text
-    iterations = read / (config.batch_size * config.seq_length)
-    measured = sum(at < iterations for at in config.milestones(max(1, round(iterations))))
-    measured += int(iterations // config.eval_every) if config.eval_every else 0
-    # The last measurement is beside the point: it is always made. A character is measured faster than trained on.
-    assert (measured + 1) * held_out / 2.5 <= 0.05 * read or measured == 0 or not held_out
+    sizes = {its.preset: its.parameters for its in chosen.candidates}
+    cost = cost.times(sizes[chosen.preset] / sizes["small"])
+    iterations = chosen.epochs * text / (config.batch_size * config.seq_length)
+    kept = len([at for at in config.snapshot_at if isinstance(at, int) and at < iterations])
+    assert kept <= 9
+    assert kept == len(config.snapshot_at)  # none that will never come
+    assert kept == 0 or (kept + 1) * (cost.evaluation + cost.snapshot) <= 0.07 * seconds
+    if held_out and not patience:
+        measured = int(iterations // config.eval_every) if config.eval_every else 0
+        assert measured == 0 or (kept + 1 + measured) * cost.evaluation <= 0.05 * seconds
 
 
-def test_a_long_budget_has_every_snapshot() -> None:
-    chosen = pick(time=1e4, speed=60_000.0)
-    assert settings(chosen)["snapshot_at"] == DEMO_ITERATIONS
-    assert settings(chosen)["eval_every"] >= 1000
+def test_a_long_budget_has_ten_snapshots_from_the_untrained_network_to_the_end() -> None:
+    for seconds in (120.0, 1e4):
+        chosen = settings(pick(time=seconds, speed=60_000.0))
+        assert len(chosen["snapshot_at"]) in (8, 9)  # and the last
+        assert chosen["snapshot_at"][:2] == (0, 3)
+    assert chosen["eval_every"] >= 1000
+
+
+def test_a_slow_snapshot_or_evaluation_means_fewer_and_none_without_its_measurement() -> None:
+    def count(**cost: float) -> int:
+        return len(settings(pick(time=60.0, speed=60_000.0, watching=Cost(**cost)))["snapshot_at"])
+
+    assert count(evaluation=0.1, snapshot=0.05) == 9
+    assert count(evaluation=0.8, snapshot=0.2) == 3  # and the last: 7 % of 60 s are 4.2
+    assert count(evaluation=0.1, snapshot=1.5) == 1
+    assert count(evaluation=4.0, snapshot=0.1) == 0
+    assert settings(pick(time=60.0, speed=60_000.0, held_out=0))["snapshot_at"][0] == 0
+    assert settings(pick(time=60.0, speed=60_000.0, snapshot_at=(7,)))["snapshot_at"] == (7,)
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,14 @@ import time
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.trainings import assert_same, finish, make, stored
 
 from charrnn.config import Decay, TrainConfig
 from charrnn.errors import UsageError
-from charrnn.training.events import Progress
+from charrnn.training.events import Evaluated, Progress, Snapshot
 from charrnn.training.resume import resume_point, resumed
 from charrnn.training.schedule import Horizon, LearningRateSchedule
 from charrnn.training.time_budget import TimeBudget, WorkClock
@@ -99,6 +100,40 @@ def test_the_plan_fits_what_was_measured() -> None:
     training.budget.record(29, 10.0)
     next(training.events())
     assert training.horizon.iterations == 30 + round((100 - 10 - 2.5) * 3)  # one snapshot, the last
+
+
+def test_a_plan_goes_by_what_watching_has_taken() -> None:
+    clock = Clock()
+    budget = budget_of(TrainConfig(time=100.0, eval_every=50, snapshot_at=(20, 100, 300, 5000)), clock, spent=5.0)
+    clock.now += 5.0
+    budget.record(100, 10.0)
+    budget.watched(0.5, 0.25)
+    budget.plan(pytest.fail, pytest.fail)  # neither is made once more
+    # 90 s are left, of 0.1 s an iteration: up to 905, 150 to 900 are measured, and 300 and 905 kept.
+    assert budget.horizon.iterations == 100 + round((90 - (16 + 1) * 0.5 - 2 * 0.25) / 0.1)
+
+
+def test_what_a_snapshot_has_taken_is_told_with_all_that_was_done_about_it() -> None:
+    clock = Clock()
+    training = make(iterations=5, snapshot_at=(0, 3), trainer={"clock": clock})
+    measure = training.evaluator.sample_writer.write
+
+    def write(weights: Any) -> Any:
+        clock.now += 0.125
+        return measure(weights)
+
+    training.evaluator.sample_writer.write = write  # type: ignore[method-assign]
+    told = []
+    training.budget.watched = lambda *seconds: told.append(seconds)  # type: ignore[method-assign]
+    for event in training.events():
+        match event:
+            case Evaluated():
+                clock.now += 1.0  # what those who follow it do, and write
+            case Snapshot():
+                clock.now += 2.0
+            case Progress():
+                clock.now += 4.0
+    assert told == [(0.0, 3.125), (0.0, 7.125), (0.0, 7.125)]  # before the first iteration nothing closes one
 
 
 def test_a_plan_leaves_time_to_watch_and_goes_by_the_latest_speed() -> None:
