@@ -33,7 +33,8 @@ class Curves:
 
     name: str
     train: Series  # as the training itself had them: dropout at work, and smoothed over the latest iterations
-    held_out: Series
+    held_out: Series  # the network's
+    mixed: Series = ()  # on the same text, of network and counts; () without counts
     loss: Series  # the training's at single iterations, of their windows alone
     learning_rate: Series
     grad_norm: Series  # before clipping, at single iterations
@@ -55,6 +56,11 @@ class Curves:
     def best(self) -> tuple[int, float] | None:
         """Where the held-out loss is lowest, the earlier of equals, and what it is there."""
         return min(self.held_out, key=lambda point: point[1], default=None)
+
+    @property
+    def best_mixed(self) -> float | None:
+        """The loss of network and counts there; None without counts."""
+        return dict(self.mixed).get(self.best[0]) if self.best else None
 
     @property
     def explosion(self) -> Explosion | None:
@@ -108,12 +114,14 @@ def read(run: Run, name: str | None = None) -> Curves:
     headers = [snapshot.header for snapshot in run.snapshots]
     train = [(header.iteration, header.train_loss) for header in headers]
     held_out = [(header.iteration, header.held_out_loss) for header in headers]
+    mixed = [(header.iteration, header.mixed_loss) for header in headers]
     iterating = _series(rows, "seconds")
     characters = [header.characters for header in headers] + [int(count) for _, count in _series(rows, "characters")]
     return Curves(
         name=run.name if name is None else name,
         train=_in_bits(_merged(train, _series(rows, "train_loss"))),
         held_out=_in_bits(_merged(held_out, _series(rows, "held_out_loss"))),
+        mixed=_in_bits(_merged(mixed, _series(rows, "mixed_loss"))),
         loss=_in_bits(_series(rows, "loss")),
         learning_rate=_series(rows, "learning_rate"),
         grad_norm=_series(rows, "grad_norm"),

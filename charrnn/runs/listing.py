@@ -9,6 +9,7 @@ from typing import Any
 
 from charrnn.formatting import CHARACTER, Unit, bits
 from charrnn.runs import checkpoint, history
+from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.checkpoint_file import CheckpointFile, best_of
 from charrnn.runs.find import list_runs
 from charrnn.runs.run import Run
@@ -25,10 +26,11 @@ class CheckpointRow:
     beginning: str  # what it is before the first iteration; "" after it
     characters: int  # seen in training
     train_loss: float | None  # nats per `unit`
-    held_out_loss: float | None
+    held_out_loss: float | None  # the network's
     best: bool  # lowest held-out loss of those it may be compared with
     known_words: float | None  # share of the words of the sample made in training, 0 to 1
     known_trigrams: float | None = None  # the same of three characters in a row, where words cannot be told
+    mixed_loss: float | None = None  # on the same text, of network and counts; None without counts
     size: int  # bytes
     unit: Unit  # a character, or of a model of bytes a byte
 
@@ -57,6 +59,7 @@ class CheckpointRow:
             best=best,
             known_words=header.sample.known_words if header.sample else None,
             known_trigrams=header.sample.known_trigrams if header.sample else None,
+            mixed_loss=header.mixed_loss,
             size=file.size,
             unit=header.vocabulary.unit,
         )
@@ -70,6 +73,11 @@ class CheckpointRow:
     def held_out_bits(self) -> float | None:
         """The held-out loss in bits."""
         return bits(self.held_out_loss)
+
+    @property
+    def mixed_bits(self) -> float | None:
+        """The loss of network and counts in bits."""
+        return bits(self.mixed_loss)
 
     @property
     def label(self) -> str:
@@ -111,6 +119,7 @@ class RunSummary:
             "iterations": self.iterations,
             "size": self.size,
             **self.unit.losses("best_held_out", self.best.held_out_loss if self.best else None),
+            **self.unit.losses("best_mixed", self.best.mixed_loss if self.best else None),
             "unit": self.unit.one,
             "resumable": self.run.resumable is not None,
             "diverged": self.diverged,
@@ -176,6 +185,7 @@ def provenance(path: Path) -> dict[str, Any]:
         "unit": unit.one,
         **unit.losses("train", header.train_loss),
         **unit.losses("held_out", header.held_out_loss),
+        **unit.losses("mixed", header.mixed_loss),
         "corpus": header.corpus_facts,
         "reading": dataclasses.asdict(header.reading),
         "began_from": dict(header.began_from),
@@ -188,5 +198,20 @@ def provenance(path: Path) -> dict[str, Any]:
         "parameters": weights,
         "model": dataclasses.asdict(header.model),
         "training": dataclasses.asdict(header.training),
+        "counts": _counts(loaded),
         "sample": dataclasses.asdict(header.sample) if header.sample else None,
+    }
+
+
+def _counts(loaded: Checkpoint) -> dict[str, Any] | None:
+    """What there is to know of the counts beside a network; None without any. Raises CheckpointError."""
+    mixing, mixture = loaded.header.mixing, loaded.mixture
+    if mixing is None or mixture is None:
+        return None
+    return {
+        "entries": len(mixture.model),
+        "order": mixture.model.order,
+        "size": mixture.model.bytes,
+        "shares": list(mixing.shares),
+        "improves": mixing.improves,
     }

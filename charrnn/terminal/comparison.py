@@ -18,35 +18,48 @@ from charrnn.evaluation.settings import shown, unlike_first
 from charrnn.evaluation.verdict import Verdict
 from charrnn.formatting import Units, common_unit, duration, folded_command, nats, size, told_in
 from charrnn.runs.listing import CheckpointRow
-from charrnn.terminal.console import body, loss, open_table, plain, share, show_table, show_text
+from charrnn.terminal.console import body, fits, loss, open_table, plain, share, show_table, show_text
 
 _KNOWN_WORDS, _KNOWN_TRIGRAMS = "Known\nwords", "Known\ntrigrams"
+_LOSSES = {"train_loss": "Train", "held_out_loss": "Held-out", "mixed_loss": "+ counts"}
 _NARROWEST = 36  # characters of a column of samples; below it they are shown one under another
 _MOST_COLUMNS = 3
 _SIGN: Mapping[Units, str] = {"bits": "+", "nats": "+", "perplexity": "×"}  # before how far one is from the best
 
 
 def show_rows(out: Console, rows: Sequence[CheckpointRow], units: Units = "bits") -> None:
-    """The measurements, one checkpoint a line; the run in a column of its own if there are several."""
+    """The measurements, one checkpoint a line; the run in a column of its own if there are several.
+
+    Where there is no room for the losses with counts beside all else, what was seen in training is left out.
+    """
     several = len({row.run for row in rows}) > 1 or not rows[0].run
+    if not several:
+        out.print(plain(rows[0].run, "bold"))
+        out.print()
+    whole, shorter = (_rows_table(rows, units, several=several, with_seen=with_seen) for with_seen in (True, False))
+    mixed = any(row.mixed_loss is not None for row in rows)
+    show_table(out, shorter if mixed and fits(out, shorter) and not fits(out, whole) else whole)
+
+
+def _rows_table(rows: Sequence[CheckpointRow], units: Units, *, several: bool, with_seen: bool) -> Table:
+    """The table of the measurements."""
     unit = common_unit(row.unit for row in rows)
     told, seen = (unit.short_of(units), unit.many.capitalize()) if unit else (units, "Seen")
-    figures = ("Iteration", seen, f"Train\n{told}", f"Held-out\n{told}", *(() if unit else ("per",)))
-    figures = (*figures, *_known_heads(rows))
+    mixed = any(row.mixed_loss is not None for row in rows)
+    losses = ("train_loss", "held_out_loss", *(("mixed_loss",) if mixed else ()))
+    figures = ["Iteration", *([seen] if with_seen else []), *(f"{_LOSSES[name]}\n{told}" for name in losses)]
+    figures += [*([] if unit else ["per"]), *_known_heads(rows)]
     table = open_table(*(("Run",) if several else ()), *figures, "", right=figures)
     above = None
     for row in rows:
-        losses = [loss(told_in(units, value)) for value in (row.train_loss, row.held_out_loss)]
-        cells = [f"{row.iteration:,}", f"{row.characters:,}", *losses]
+        cells = [f"{row.iteration:,}", *([f"{row.characters:,}"] if with_seen else [])]
+        cells += [loss(told_in(units, getattr(row, name))) for name in losses]
         cells += [] if unit else [row.unit.one]
         cells += [*_known_cells(row, figures), "* best" if row.best else row.beginning]
         name = [plain("" if row.run and row.run == above else row.run or row.name)] if several else []
         table.add_row(*name, *map(plain, cells), style="bold green" if row.best else "")
         above = row.run
-    if not several:
-        out.print(plain(rows[0].run, "bold"))
-        out.print()
-    show_table(out, table)
+    return table
 
 
 def _known_heads(samples: Sequence[CheckpointRow | SampleStatistics]) -> list[str]:

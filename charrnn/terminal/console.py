@@ -96,10 +96,15 @@ def show_table(out: Console, table: Table) -> None:
         with out.capture() as captured:
             out.print(table)
         out.out("\n".join(line.rstrip() for line in captured.get().split("\n")), end="", highlight=False)
-    elif not table.show_header or _least_width(table) <= out.width:
+    elif not table.show_header or fits(out, table):
         out.print(table)
     else:
         _show_lists(out, table)
+
+
+def fits(out: Console, table: Table) -> bool:
+    """Whether there is room for a table as it is."""
+    return not out.is_terminal or _least_width(table) <= out.width
 
 
 def _least_width(table: Table) -> int:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from charrnn.evaluation.settings import shown
-from charrnn.formatting import BYTE, CHARACTER, known_share, one_line, plural, size
+from charrnn.formatting import BYTE, CHARACTER, Unit, known_share, one_line, plural, size
 from charrnn.runs.listing import RunSummary
 from charrnn.terminal.console import body, loss, moment, open_table, plain, show_table, show_text
 
@@ -24,17 +24,19 @@ def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
         facts = [plural(count, "snapshot"), f"{summary.iterations:,} iterations"]
         facts.append(size(summary.size))
         if summary.best:
-            facts.append(f"best {loss(summary.best.held_out_bits)} {summary.unit.short} held out")
+            beside = "" if summary.best.mixed_loss is None else f", {loss(summary.best.mixed_bits)} with counts"
+            facts.append(f"best {loss(summary.best.held_out_bits)} {summary.unit.short} held out{beside}")
         if summary.diverged is not None:
             facts.append(f"diverged at iteration {summary.diverged:,}")
         out.print(plain("  " + ", ".join(facts)))
         if not summary.rows:
             continue
-        held_out = f"Held-out {summary.unit.short}"
-        table = open_table("", "Iteration", held_out, "Size", "File", "", right=("Iteration", held_out, "Size"))
+        counts = any(row.mixed_loss is not None for row in summary.rows)
+        heads = ("Iteration", f"Held-out {summary.unit.short}", *(["+ counts"] if counts else []), "Size")
+        table = open_table("", *heads, "File", "", right=heads)
         for row in summary.rows:
-            cells = [f"{row.iteration:,}", loss(row.held_out_bits), size(row.size), row.path.name]
-            cells.append("* best" if row.best else "")
+            losses = [loss(row.held_out_bits), *([loss(row.mixed_bits)] if counts else [])]
+            cells = [f"{row.iteration:,}", *losses, size(row.size), row.path.name, "* best" if row.best else ""]
             table.add_row(" ", *map(plain, cells), style="bold green" if row.best else "")
         show_table(out, table)
 
@@ -54,7 +56,8 @@ def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
         "iteration": f"{facts['iteration']:,}",
         "seen": f"{facts['characters']:,} {unit.many}",
         "train": f"{loss(facts[unit.key('train')])} {unit.bits_per}",
-        "held out": f"{loss(facts[unit.key('held_out')])} {unit.bits_per}",
+        "held out": f"{loss(facts[unit.key('held_out')])} {unit.bits_per}{', the network' if facts['counts'] else ''}",
+        **({"+ counts": _counts(facts, unit)} if facts["counts"] else {}),
         "corpus": _pairs({unit.many if name == "characters" else name: fact for name, fact in facts["corpus"].items()}),
         "reading": _pairs(facts["reading"]),
         **({"began from": _pairs(facts["began_from"])} if facts["began_from"] else {}),
@@ -77,6 +80,16 @@ def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
     how = ", ".join([f"seed {sample['seed']}", f"temperature {sample['temperature']:g}", *([known] if known else [])])
     out.print()
     show_text(out, f"sample: {how}", body(sample["prime"], sample["text"]))
+
+
+def _counts(facts: Mapping[str, Any], unit: Unit) -> str:
+    """What network and counts achieve, and what the counts are."""
+    counts = facts["counts"]
+    shares = ", ".join(f"{share:.2f}" for share in counts["shares"])
+    return (
+        f"{loss(facts[unit.key('mixed')])} {unit.bits_per}, network and counts together; {counts['entries']:,} n-grams "
+        f"up to order {counts['order']}, {size(counts['size'])}; their shares by length of context: {shares}"
+    )
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +45,30 @@ def test_a_run_is_deleted_after_asking(typed: bytes, code: int, left: list[str])
     assert b"Delete this run? [y/N]" in shown
     assert left_with == code
     assert sorted(os.listdir("checkpoints")) == sorted([*left, "two"])
+
+
+def told(*arguments: str | Path) -> str:
+    command = [sys.executable, "-m", "charrnn", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_figures_with_counts_stand_beside_the_networks(tmp_path: Path) -> None:
+    run = tiny.run(tmp_path, "novel", {100: 3.2, 300: 2.1})
+    for iteration, both in ((100, 3.0), (300, 2.05)):
+        tiny.add_counts(run / f"iteration-{iteration:06d}.safetensors", tiny.TEXT, held_out=both)
+    shown = told("runs", "--checkpoint-dir", tmp_path)
+    assert "best 2.100 bpc held out, 2.050 with counts" in shown
+    assert re.search(r"300 +2\.100 +2\.050 ", shown)
+    [listed] = json.loads(told("runs", "--json", "--checkpoint-dir", tmp_path))["runs"]
+    assert listed["best_mixed_bpc"] == pytest.approx(2.05)
+    assert [row["mixed_bpc"] for row in listed["checkpoints"]] == pytest.approx([3.0, 2.05])
+    facts = json.loads(told("runs", "show", run, "--json"))
+    assert (facts["held_out_bpc"], facts["mixed_bpc"]) == pytest.approx((2.1, 2.05))
+    assert facts["counts"].keys() == {"entries", "order", "size", "shares", "improves"}
+    assert facts["counts"]["shares"] == pytest.approx([0.4, 0.41, 0.42, 0.43, 0.44])
+    words = " ".join(told("runs", "show", run).split())
+    assert "held out 2.100 bits per character, the network" in words
+    assert f"+ counts 2.050 bits per character, network and counts together; {facts['counts']['entries']:,} " in words
 
 
 def test_without_a_terminal_deleting_needs_a_word(line: CommandLine) -> None:

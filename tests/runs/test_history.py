@@ -112,3 +112,18 @@ def test_weights_of_another_text_that_begin_high_are_no_explosion(later: float, 
         peak_norm=(), clipped=(), characters=1, seconds=None, rows=3, uniform=6.0,
     )  # fmt: skip
     assert (curves.explosion is not None) is exploded
+
+
+def test_losses_with_counts_are_a_curve_of_their_own(tmp_path: Path) -> None:
+    path = tiny.run(tmp_path, "one", {40: 3.0, 80: 2.5})
+    tiny.add_counts(path / "iteration-000040.safetensors", tiny.TEXT, held_out=2.75)
+    rows = [
+        {"event": "evaluated", "iteration": 60, "held_out_loss": 2.0, "mixed_loss": tiny.NATS_PER_BIT * 1.5},
+        {"event": "evaluated", "iteration": 80, "held_out_loss": tiny.NATS_PER_BIT * 2.5},
+    ]
+    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    curves = read(Run(path))
+    assert [at for at, _ in curves.held_out] == [40, 60, 80]
+    assert curves.mixed == ((40, pytest.approx(2.75)), (60, pytest.approx(1.5)))
+    assert curves.best == (80, pytest.approx(2.5))
+    assert curves.best_mixed is None, "the best is the network's, and there nothing was measured with counts"

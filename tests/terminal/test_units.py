@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,23 @@ def test_a_table_of_snapshots_names_its_units(units: Units, heads: str, figures:
     show_rows(out, [row("good", 2.0, 3.0)], units)
     assert f"Characters {heads} words" in words(file)
     assert f"51,200 {figures} 50%" in words(file)
+
+
+def test_losses_with_counts_have_a_column_where_there_are_any() -> None:
+    rows = [replace(row("good", 2.0, 3.0), mixed_loss=nats(2.5)), row("a long name of a run", 2.0, 3.25)]
+    out, file = printed()
+    show_rows(out, rows)
+    assert "Run Iteration Characters bpc bpc bpc words" in words(file)
+    assert "good 100 51,200 2.000 3.000 2.500 50%" in words(file)
+    assert "a long name of a run 100 51,200 2.000 3.250 - 50%" in words(file)
+    assert "+ counts" in file.getvalue()
+    narrow, shorter = printed(80)
+    show_rows(narrow, rows)
+    assert "Run Iteration bpc bpc bpc words" in words(shorter), "what was seen is left out where there is no room"
+    assert "good 100 2.000 3.000 2.500 50% * best" in words(shorter)
+    out, file = printed()
+    show_rows(out, rows[1:])
+    assert "counts" not in file.getvalue()
 
 
 def test_models_of_characters_and_bytes_have_their_units_in_a_column() -> None:
