@@ -13,17 +13,15 @@ import torch
 from charrnn.config import LENGTHS, ModelConfig, ReadConfig, SourceConfig, StartConfig, TrainConfig, settings_of
 from charrnn.formatting import as_typed, typed_path
 from charrnn.text.corpus import Corpus
-from charrnn.training.autotune import seconds_per_iteration
+from charrnn.training.autotune import seconds_per_iteration, watching_cost
 from charrnn.training.beginning import Beginning
 from charrnn.training.devices import has_bfloat16, peak_device_memory, peak_memory
 from charrnn.training.presets import NEVER_SHOWN, Candidate, options
 from charrnn.training.reasons import Circumstances, Reason, reasons
 from charrnn.training.time_budget import iterations_within, watching_seconds
 from charrnn.training.trainer import Trainer
-from charrnn.training.validation import held_out_loss
 
 _TRIAL_SECONDS = 1.5  # of real iterations behind the speed, at least
-_MEASURED = 65_536  # held-out characters behind the speed of measuring, at most
 _NUMBER = 4  # bytes of a number in a snapshot
 
 
@@ -50,7 +48,7 @@ class MachineFacts:
     characters_per_second: float  # trained on
     seconds_per_iteration: float
     seconds_per_evaluation: float  # of all held-out text
-    seconds_per_sample: float
+    seconds_per_snapshot: float  # beside the evaluation
     seconds_of_counting: float  # the training text's n-grams, once; 0 where no counts are kept
     memory: int | None  # bytes that the trial took at most, torch and the text included; None: it cannot be told
     device_memory: int | None  # bytes of a GPU's own
@@ -99,7 +97,7 @@ def plan(beginning: Beginning, corpus: Corpus, device: str, texts: Sequence[str]
     """
     trainer, choice, _ = beginning.begin(corpus, device)
     model, machine = trainer.model.config, _measured(trainer)
-    each = (machine.seconds_per_evaluation, machine.seconds_per_sample)
+    each = (machine.seconds_per_evaluation, machine.seconds_per_snapshot)
     before = machine.seconds_of_counting + sum(each) * trainer.config.snapshot_due(0)
     iterations = trainer.horizon.iterations
     if iterations is None:
@@ -144,20 +142,11 @@ def plan(beginning: Beginning, corpus: Corpus, device: str, texts: Sequence[str]
 def _measured(trainer: Trainer) -> MachineFacts:
     """What a trial tells of the machine."""
     seconds = seconds_per_iteration(trainer, _TRIAL_SECONDS)
-    spans = _first(trainer.split.held_out, _MEASURED)
+    cost = watching_cost(trainer)
     began = time.perf_counter()
-    if spans:
-        held_out_loss(trainer.evaluated_model, trainer.corpus.measured.ids, spans)
-    evaluated = time.perf_counter()
-    write, weights = trainer.evaluator.sample_writer.write, trainer.evaluated_model.weights()
-    write(weights)  # once, because the first one reads the text's words
-    written = time.perf_counter()
-    write(weights)
-    sampled = time.perf_counter()
     _size_of_counts(trainer)  # which counts
     counted = time.perf_counter()
     on_cpu = trainer.device.type == "cpu"
-    share = sum(stop - start for _, start, stop in spans) / trainer.held_out if spans else 1.0
     return MachineFacts(
         device=trainer.device.type,
         threads=torch.get_num_threads() if on_cpu else None,
@@ -165,9 +154,9 @@ def _measured(trainer: Trainer) -> MachineFacts:
         bfloat16=has_bfloat16(trainer.device),
         characters_per_second=trainer.characters / trainer.iteration / seconds,
         seconds_per_iteration=seconds,
-        seconds_per_evaluation=(evaluated - began) / share,
-        seconds_per_sample=sampled - written,
-        seconds_of_counting=counted - sampled if trainer.has_counts else 0.0,
+        seconds_per_evaluation=cost.evaluation,
+        seconds_per_snapshot=cost.snapshot,
+        seconds_of_counting=counted - began if trainer.has_counts else 0.0,
         memory=peak_memory(),
         device_memory=peak_device_memory(trainer.device),
     )
@@ -177,17 +166,6 @@ def _size_of_counts(trainer: Trainer) -> int:
     """Bytes of the n-grams that are kept beside the network; they are counted when first asked for."""
     counts = trainer.evaluator.counts
     return sum(tensor.nbytes for tensor in counts.model.tensors().values()) if counts else 0
-
-
-def _first(spans: Sequence[tuple[int, int, int]], most: int) -> list[tuple[int, int, int]]:
-    """The beginning of held-out text, (context, start, stop) of each part: so many characters at most."""
-    first = []
-    for context, start, stop in spans:
-        if most <= 0:
-            break
-        first.append((context, start, min(stop, start + most)))
-        most -= stop - start
-    return first
 
 
 def _command(

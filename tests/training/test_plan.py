@@ -1,4 +1,4 @@
-"""A plan by hand: which part of the held-out text is measured, how many iterations a time has, and why settings are."""
+"""A plan by hand: how many iterations a time has, why settings are as they are, and what is typed."""
 
 from __future__ import annotations
 
@@ -7,20 +7,11 @@ from typing import Any
 import pytest
 
 from charrnn.config import ModelConfig, StartConfig, TrainConfig
-from charrnn.training.plan import _command, _first
-from charrnn.training.presets import Machine, TextSize, resolve
+from charrnn.training.plan import _command
+from charrnn.training.presets import Machine, Speed, TextSize, resolve
 from charrnn.training.reasons import Circumstances, reasons
 from charrnn.training.time_budget import iterations_within, watching_seconds
-
-SPANS = [(0, 10, 20), (30, 40, 45), (50, 50, 90)]
-
-
-@pytest.mark.parametrize(
-    ("most", "first"),
-    [(100, SPANS), (55, SPANS), (20, [*SPANS[:2], (50, 50, 55)]), (15, SPANS[:2]), (3, [(0, 10, 13)])],
-)
-def test_the_beginning_of_the_held_out_text(most: int, first: list[tuple[int, int, int]]) -> None:
-    assert _first(SPANS, most) == first
+from charrnn.training.watching import Cost
 
 
 def test_seconds_of_watching_by_hand() -> None:
@@ -51,7 +42,7 @@ def why(
     **settings: Any,
 ) -> dict[str, str]:
     size = TextSize(training=text, held_out=1000, vocabulary=65)
-    machine = Machine(accelerated, lambda model, training: speed)
+    machine = Machine(accelerated, lambda model, training: Speed(speed, Cost(evaluation=0.5, snapshot=0.1)))
     choice = resolve(preset, ModelConfig.pick(settings), TrainConfig.pick(settings), size, machine)
     at = Circumstances(
         given=given,
