@@ -46,7 +46,7 @@ class SnapshotConfig(Config):
         tuple[int | str, ...],
         Option(
             "Iterations at which a snapshot is kept, 0 being the untrained network; the last always is. A ... at the "
-            "end: on at growing gaps, as in 3000,5000,7000,10000,15000,20000.",
+            "end: on at growing gaps, as in 3000, 5000, 7000, 10000, 15000, 20000.",
             panel=WATCHING,
             usual=DEMO_ITERATIONS,
             default=f"{', '.join(map(str, DEMO_ITERATIONS))}; by time with --time",
