@@ -11,7 +11,7 @@ from charrnn.commands import later_states
 from charrnn.commands.completion import models
 from charrnn.commands.notes import report_skipped
 from charrnn.commands.options import CheckpointDir, Json, LossUnits, TextLength, print_json, with_options
-from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
+from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, Option, SamplingConfig
 
 _SAMPLING = SamplingConfig(length=300, seed=1)
 
@@ -38,6 +38,13 @@ def compare(
         ),
     ] = None,
     text_length: TextLength = COMPARED_LENGTH,
+    ngrams: Annotated[
+        bool | None,
+        Option(
+            "Counts beside the networks: in losses and samples, or in neither.",
+            default="in losses, which are told without them, too",
+        ),
+    ] = None,
     units: LossUnits = "bits",
     as_json: Json = False,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
@@ -61,6 +68,7 @@ def compare(
             length=sampling.length or 0,
             text=text,
             text_length=text_length,
+            ngrams=ngrams,
             read=read,
             progress=progress,
         )

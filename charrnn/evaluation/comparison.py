@@ -14,7 +14,8 @@ from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH
 from charrnn.errors import CorpusError, DivergedError, RunError, UsageError
 from charrnn.evaluation import verdict
 from charrnn.evaluation.compared_samples import ComparedSample, compared_samples
-from charrnn.evaluation.head_to_head import Measurement, measure
+from charrnn.evaluation.head_to_head import measure
+from charrnn.evaluation.measurement import Measurement
 from charrnn.evaluation.sample_statistics import SampleStatistics
 from charrnn.evaluation.scoring import ShareCallback
 from charrnn.evaluation.settings import differing_settings, held_out_key
@@ -90,6 +91,7 @@ def compare(
     length: int = 300,
     text: str | None = None,
     text_length: int = COMPARED_LENGTH,
+    ngrams: bool | None = None,
     read: Read = corpus.read,
     progress: ShareCallback = lambda share: None,
 ) -> Comparison:
@@ -104,6 +106,8 @@ def compare(
         length: Characters of a sample; 0: none.
         text: What to measure on, a path or known name; None: what all held out of the one they were trained on.
         text_length: Characters of it, at most; 0: nothing is measured.
+        ngrams: Whether the counts beside networks have a say: None in losses, which are told without them, too; True in
+            samples as well; False in neither.
         read: What reads texts, as `corpus.read` does.
         progress: Is told what share of the measuring has been done since it was last told.
 
@@ -119,9 +123,10 @@ def compare(
     read, loader, notes = reading_once(read), CheckpointLoader(), list[str]()
     runs = _loaded(paths, root, loader)
     same_text = _hold_same_text(runs, text, notes)
-    rows, chosen = _rows(runs, same_text), _chosen(runs)
-    samples, real = compared_samples(chosen, rows, prime or "", request, loader, read, notes)
-    measured = partial(measure, length=text_length, read=read, load=loader.load, progress=progress)
+    told = ngrams is not False
+    rows, chosen = _rows(runs, same_text, mixed=told), _chosen(runs)
+    samples, real = compared_samples(chosen, rows, prime or "", request, loader, read, notes, ngrams=bool(ngrams))
+    measured = partial(measure, length=text_length, ngrams=told, read=read, load=loader.load, progress=progress)
     wanted = text_length and (text or (len(runs) > 1 and _one_text(runs)))
     measurement = _measurement(measured, chosen, text, notes) if wanted else None
     models = measurement.models if measurement else ()
@@ -195,11 +200,15 @@ def _measurement(
         return None
 
 
-def _rows(runs: Sequence[LoadedRun], same_text: bool) -> dict[Path, CheckpointRow]:
-    """The row of each checkpoint. The best is one of all if they held out the same text, else one of each run."""
+def _rows(runs: Sequence[LoadedRun], same_text: bool, *, mixed: bool) -> dict[Path, CheckpointRow]:
+    """The row of each checkpoint. The best is one of all if they held out the same text, else one of each run.
+
+    `mixed` says whether losses with counts are told.
+    """
     comparable = [[file for run in runs for file in run.files]] if same_text else [run.files for run in runs]
     best = {file.path for files in comparable if (file := best_of(files))}
-    return {file.path: CheckpointRow.of(file, run.name, file.path in best) for run in runs for file in run.files}
+    rows = {file.path: CheckpointRow.of(file, run.name, file.path in best) for run in runs for file in run.files}
+    return rows if mixed else {path: dataclasses.replace(row, mixed_loss=None) for path, row in rows.items()}
 
 
 def _chosen(runs: Sequence[LoadedRun]) -> list[CheckpointFile]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from charrnn.config import COLD_WINDOW, COMPARED_LENGTH
 from charrnn.errors import CorpusError, UsageError
-from charrnn.evaluation.bootstrap import Difference, paired_difference
+from charrnn.evaluation.bootstrap import paired_difference
 from charrnn.evaluation.byte_form import ByteForm
+from charrnn.evaluation.measurement import Measurement, ModelMeasurement
 from charrnn.evaluation.ngrams import Baseline, kneser_ney
-from charrnn.evaluation.scoring import ShareCallback, score
+from charrnn.evaluation.scoring import Score, ShareCallback, score
 from charrnn.evaluation.unseen import Reader, first_of, same_places, unseen_text
-from charrnn.formatting import BYTE, CHARACTER, Unit, common_unit, in_all_units, nats
+from charrnn.formatting import BYTE, CHARACTER, common_unit
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
@@ -33,65 +34,12 @@ COUNTED = 20_000_000  # characters of a text, of which n-grams are counted and w
 Bits = NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ModelMeasurement:
-    """One model on the text. In bits per unit of the measurement."""
-
-    path: Path
-    carried: float  # the state carried from character to character
-    cold: float  # in windows of 256 that begin with a zero state
-    unseen: int  # characters that the model had never seen, each charged 20.1 bits (charrnn.evaluation.scoring)
-    form: str | None  # what of the text it read in another form: composed, or with its own quotes and dashes
-    difference: Difference | None  # its bits less those of the best; None for the best itself
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON: bits, and beside them nats and perplexities, of which differences are ratios."""
-        values = asdict(self) | {"path": str(self.path)} | _other_units("carried", self.carried)
-        values |= _other_units("cold", self.cold)
-        behind = values["behind"] = values.pop("difference")
-        for units in ("nats", "perplexity"):
-            told = {name: _other_units("", bits)[f"_{units}"] for name, bits in (behind or {}).items()}
-            values[f"behind_{units}"] = told or None
-        return values
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measurement:
-    """What all were measured on, and how they did."""
-
-    text: str
-    held_out: bool  # whether it is the held-out part of a text they were trained on
-    characters: int
-    bytes: int  # that they are in UTF-8
-    unit: Unit  # what all figures are bits per: a byte if all models are of bytes, else a character
-    models: tuple[ModelMeasurement, ...]  # in the order asked for
-    best: Path
-    order: int | None  # of the best n-gram model of the training text
-    ngrams: float | None  # its bits
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        models = [model.to_dict() for model in self.models]
-        values = asdict(self) | {"best": str(self.best), "unit": self.unit.one, "models": models}
-        return values | _other_units("ngrams", self.ngrams)
-
-    @property
-    def count(self) -> int:
-        """How many characters or bytes were measured."""
-        return self.bytes if self.unit == BYTE else self.characters
-
-
-def _other_units(name: str, bits: float | None) -> dict[str, float | None]:
-    """What stands beside a loss in bits in JSON."""
-    figures = in_all_units(nats(bits))
-    return {f"{name}_{units}": figure for units, figure in figures.items() if units != "bits"}
-
-
 def measure(
     paths: Sequence[Path],
     text: str | None = None,
     *,
     length: int = COMPARED_LENGTH,
+    ngrams: bool = True,
     read: Read = corpus.read,
     load: Callable[[Path], Checkpoint] = checkpoint.load,
     progress: ShareCallback = lambda share: None,
@@ -102,6 +50,7 @@ def measure(
         paths: The checkpoints, at least one.
         text: A path or known name; None: what the first of them held out.
         length: Characters of it, at most.
+        ngrams: Whether networks that have counts are measured with them as well.
         read: What reads the text, as `corpus.read` does.
         load: What loads a checkpoint.
         progress: Is told what share of the work has been done since it was last told.
@@ -131,8 +80,10 @@ def measure(
     characters, size = len(counted), utf8_size(counted)
     scale = characters / size if unit == BYTE else 1.0  # makes of bits per character what is told
     share = _share(progress, 2 * len(paths) * len(parts))
-    measured = [_bits(load(path), path, parts, least, forms.get(path), scale, share) for path in paths]
-    best = min(measured, key=lambda model: model.carried.mean())
+    measured = [_bits(load(path), ngrams, path, parts, least, forms.get(path), scale, share) for path in paths]
+    best = min(measured, key=lambda model: model.carried[0].mean())
+    having = [model for model in measured if len(model.carried) > 1]
+    mixed_best = min(having, key=lambda model: model.carried[1].mean(), default=None)
     baseline = _counting(first.text, corpus, spans, length) if first.text.same else None
     return Measurement(
         text=first.text.corpus.name,
@@ -140,8 +91,9 @@ def measure(
         characters=characters,
         bytes=size,
         unit=unit,
-        models=tuple(_beside(model, best) for model in measured),
+        models=tuple(_beside(model, best, mixed_best) for model in measured),
         best=best.path,
+        mixed_best=mixed_best.path if mixed_best else None,
         order=baseline.order if baseline else None,
         ngrams=baseline.bits * baseline.measured_on / characters * scale if baseline else None,
     )
@@ -174,17 +126,21 @@ def _holds_out_like(text: TrainingText, other: TrainingText) -> bool:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _ModelBits:
-    """The bits of every measured character by one model; per byte, if those are told, their share of a character's."""
+    """The bits of every measured character by one model; per byte, if those are told, their share of a character's.
+
+    By the network and, if it has counts, by both together: (characters,) of each.
+    """
 
     path: Path
-    carried: Bits
-    cold: Bits
+    carried: list[Bits]
+    cold: list[Bits]
     unseen: int  # how many it had never seen
     form: str | None
 
 
 def _bits(
     loaded: Checkpoint,
+    ngrams: bool,
     path: Path,
     parts: Sequence[tuple[str, str]],
     least: int,
@@ -194,17 +150,19 @@ def _bits(
 ) -> _ModelBits:
     """What a model makes of the parts of a text, each after what leads to it or its `least`; its bits times `scale`."""
     engine, vocabulary = Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary
+    mixture = loaded.mixture if ngrams else None
 
-    def measured(lead: str, part: str, window: int | None = None) -> tuple[Bits, int]:
+    def measured(lead: str, part: str, window: int | None = None) -> tuple[list[Bits], int]:
         """The bits of each character of a part, and how many of them are unseen."""
         text, count = lead + part, max(least, len(lead))
         if byte_form is None:
-            scored = score(engine, vocabulary, text, lead=count, window=window, progress=progress)
-            return scored.bits, int(scored.unseen.sum())
+            scored = score(engine, vocabulary, text, lead=count, window=window, mixture=mixture, progress=progress)
+            return _kinds(scored), int(scored.unseen.sum())
         encoded, sizes = byte_form.encode(text)
         first = int(sizes[:count].sum())
-        scored = score(engine, vocabulary, encoded, lead=first, window=window, progress=progress)
-        return np.add.reduceat(scored.bits, np.cumsum(sizes)[count - 1 : -1] - first), 0
+        scored = score(engine, vocabulary, encoded, lead=first, window=window, mixture=mixture, progress=progress)
+        begins = np.cumsum(sizes)[count - 1 : -1] - first
+        return [np.add.reduceat(bits, begins) for bits in _kinds(scored)], 0
 
     carried, cold = (
         [measured(*part) for part in parts],
@@ -213,22 +171,35 @@ def _bits(
     form = vocabulary.form_of("".join(part for _, part in parts)).note("the text")
     return _ModelBits(
         path,
-        np.concatenate([bits for bits, _ in carried]) * scale,
-        np.concatenate([bits for bits, _ in cold]) * scale,
+        [np.concatenate(bits) * scale for bits in zip(*(kinds for kinds, _ in carried), strict=True)],
+        [np.concatenate(bits) * scale for bits in zip(*(kinds for kinds, _ in cold), strict=True)],
         sum(unseen for _, unseen in carried),
         byte_form.note() if byte_form else form,
     )
 
 
-def _beside(model: _ModelBits, best: _ModelBits) -> ModelMeasurement:
-    """A model's figures, and how far it is from the best."""
+def _kinds(scored: Score) -> list[Bits]:
+    """Of each character by the network and, if it has counts, by both together."""
+    return [scored.bits, *([scored.mixed.bits] if scored.mixed else [])]
+
+
+def _beside(model: _ModelBits, best: _ModelBits, mixed_best: _ModelBits | None) -> ModelMeasurement:
+    """A model's figures, and how far it is from the best network, and with counts from the best that has any."""
+    carried, *mixed_carried = model.carried
+    cold, *mixed_cold = model.cold
+    mixed_difference = None
+    if mixed_best and mixed_carried and model is not mixed_best:
+        mixed_difference = paired_difference(mixed_best.carried[1], mixed_carried[0])
     return ModelMeasurement(
         path=model.path,
-        carried=float(model.carried.mean()),
-        cold=float(model.cold.mean()),
+        carried=float(carried.mean()),
+        cold=float(cold.mean()),
+        mixed_carried=float(mixed_carried[0].mean()) if mixed_carried else None,
+        mixed_cold=float(mixed_cold[0].mean()) if mixed_cold else None,
         unseen=model.unseen,
         form=model.form,
-        difference=None if model is best else paired_difference(best.carried, model.carried),
+        difference=None if model is best else paired_difference(best.carried[0], carried),
+        mixed_difference=mixed_difference,
     )
 
 

@@ -14,8 +14,8 @@ from charrnn._version import __version__
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH
 from charrnn.errors import CharrnnError, DivergedError, RunError
 from charrnn.evaluation import head_to_head, verdict
-from charrnn.evaluation.head_to_head import Measurement
 from charrnn.evaluation.held_out_passage import HeldOutPassage, held_out_passage
+from charrnn.evaluation.measurement import Measurement
 from charrnn.evaluation.scoring import ShareCallback
 from charrnn.evaluation.settings import differing_settings, held_out_key
 from charrnn.evaluation.verdict import Verdict

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -12,7 +13,7 @@ from rich.table import Table
 from charrnn.evaluation.bootstrap import Difference
 from charrnn.evaluation.compared_samples import ComparedSample
 from charrnn.evaluation.comparison import Comparison, TrainingCost
-from charrnn.evaluation.head_to_head import Measurement
+from charrnn.evaluation.measurement import Measurement
 from charrnn.evaluation.sample_statistics import SampleStatistics, interpretation
 from charrnn.evaluation.settings import shown, unlike_first
 from charrnn.evaluation.verdict import Verdict
@@ -113,26 +114,50 @@ def show_measurement(
     figures = ("Iteration", f"Carried\n{short}", f"Cold\n{short}", "Unseen", "Behind the best")
     many = len(measurement.models) > _MOST_COLUMNS
     table = open_table("", *figures, *([""] if many else []), right=figures)
+
+    several = sum(model.mixed_carried is not None for model in measurement.models) > 1
+
+    def add(facts: Sequence[str], losses: Sequence[float | None], behind: Difference | None, *, best: bool) -> None:
+        *names, unseen = facts
+        cells = [*names, *(loss(told_in(units, nats(bits))) for bits in losses), unseen]
+        cells.append(f"{_SIGN[units]}{_interval(behind, units)}" if behind else "* best" if best else "")
+        cells += ["may be chance" if behind and not behind.clear else ""] if many else []
+        table.add_row(*map(plain, cells), style="bold green" if best else "")
+
     for model in measurement.models:
-        row, difference = rows_by_path[model.path], model.difference
-        losses = [loss(told_in(units, nats(bits))) for bits in (model.carried, model.cold)]
-        cells = [row.run or row.name, f"{row.iteration:,}", *losses, f"{model.unseen:,}"]
-        cells.append(f"{_SIGN[units]}{_interval(difference, units)}" if difference else "* best")
-        cells += ["may be chance" if difference and not difference.clear else ""] if many else []
-        table.add_row(*map(plain, cells), style="" if difference else "bold green")
+        row = rows_by_path[model.path]
+        facts = (row.run or row.name, f"{row.iteration:,}", f"{model.unseen:,}")
+        add(facts, (model.carried, model.cold), model.difference, best=model.path == measurement.best)
+        if model.mixed_carried is not None:
+            best = several and model.path == measurement.mixed_best
+            add(("  + counts", "", ""), (model.mixed_carried, model.mixed_cold), model.mixed_difference, best=best)
     if measurement.ngrams is not None:
         counted = loss(told_in(units, nats(measurement.ngrams)))
         table.add_row(plain(f"n-grams of order {measurement.order}"), "", plain(counted))
     show_table(out, table)
-    best = rows_by_path[measurement.best].label
-    told = sorted(measurement.models, key=lambda model: model.carried)[:2] if many else measurement.models
-    for model in told:
-        if difference := model.difference:
-            out.print()
+    labels = {path: row.label for path, row in rows_by_path.items()}
+    for line in _differences(measurement, labels, units):
+        out.print()
+        out.print(plain(line))
+
+
+def _differences(measurement: Measurement, labels: Mapping[Path, str], units: Units) -> Iterator[str]:
+    """By how much the best is better than the others, in words, and with counts likewise; of many, than the next."""
+    unit, having = measurement.unit, [model for model in measurement.models if model.mixed_carried is not None]
+    networks = [(model.carried, model.path, model.difference) for model in measurement.models]
+    mixed = [(model.mixed_carried or 0.0, model.path, model.mixed_difference) for model in having]
+    for best, models, kind in (
+        (measurement.best, networks, " (network)" if having else ""),
+        (measurement.mixed_best, mixed, " (network + counts)"),
+    ):
+        told = sorted(models, key=lambda model: model[0])[:2] if len(measurement.models) > _MOST_COLUMNS else models
+        for _, path, difference in told:
+            if best is None or difference is None:
+                continue
             sure = "" if difference.clear else ", which may be chance"
             by, of_perplexity = _interval(difference, units), units == "perplexity"
             how = f", whose perplexity is {by} times as high" if of_perplexity else f" by {by} {units} per {unit.one}"
-            out.print(plain(f"{best} is better than {rows_by_path[model.path].label}{how}{sure}."))
+            yield f"{labels[best]}{kind} is better than {labels[path]}{kind}{how}{sure}."
 
 
 def _interval(difference: Difference, units: Units) -> str:
@@ -221,7 +246,10 @@ def show_comparison(out: Console, comparison: Comparison, units: Units = "bits")
         out.print()
         request = comparison.request
         temperatures = ", ".join(f"{temperature:g}" for temperature in request.temperatures)
-        out.print(plain(f"Samples: prime {comparison.prime!r}, seed {request.seed}, temperature {temperatures}"))
+        having = any(sample.row.mixed_loss is not None for sample in comparison.samples)
+        mixed = any(sample.ngrams for sample in comparison.samples)
+        by = ", by network + counts" if mixed else ", by the network alone" if having else ""
+        out.print(plain(f"Samples: prime {comparison.prime!r}, seed {request.seed}, temperature {temperatures}{by}"))
         out.print()
         show_statistics(out, comparison.samples, comparison.real)
         show_samples(out, comparison.samples)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from charrnn.config import ReadConfig
 from charrnn.evaluation.bootstrap import Difference
-from charrnn.evaluation.head_to_head import Measurement, ModelMeasurement
+from charrnn.evaluation.measurement import Measurement, ModelMeasurement
 from charrnn.evaluation.scoring import Score
 from charrnn.formatting import BYTE, CHARACTER, Unit, Units, bits, in_all_units, nats, told_in
 from charrnn.runs.listing import CheckpointRow
