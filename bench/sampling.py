@@ -2,6 +2,7 @@
 texts at once against one, and from the command to the first character.
 
     python bench/sampling.py
+    python bench/sampling.py --counts    # only with and without counts beside the network
 
 Each figure comes from a process of its own, as a person would run it; they take turns, and the medians are compared.
 Ours is the whole of `generate`: the step, the draw and the surprisal of every character, which torch's loop (embedding,
@@ -12,11 +13,15 @@ them. `allowed` is one pass over the weights for each character and nothing else
 Processes of their own matter at 2 x 512: nn.LSTM packs its weights anew for every character, into memory that glibc
 maps and gives back each time; in a process that has freed large arrays before, it stops doing so, and nn.LSTM is up to
 twice as fast there.
+
+Counts are those of the bundled novel. They have nine tenths of the say, so that what is written is like the novel and
+its contexts are as long as they are in real use; the time does not depend on the share.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import statistics
 import subprocess
@@ -24,11 +29,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 SIZES = ((2, 128), (2, 512), (3, 1024))
 MANY = 64
+NOVEL = Path(__file__).resolve().parents[1] / "corpora" / "the-tidewater-bank.txt"
 EMBEDDING, TEMPERATURE, CHARACTERS, ROUNDS, SECONDS = 64, 0.8, 65, 5, 1.0
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 Write = Callable[[int], None]  # writes so many characters
@@ -72,7 +79,18 @@ def made(layers: int, hidden: int, **switches: Any) -> tuple[Any, Any, Any]:
     return model, weights, vocabulary
 
 
-def ours(layers: int, hidden: int, **switches: Any) -> Write:
+def counted() -> Any:
+    """The counts of the bundled novel, in capitals: a model of random weights has no small letters."""
+    from charrnn.ngrams.counting import count
+    from charrnn.ngrams.mixing import Mixture
+    from charrnn.text.vocabulary import to_code_points
+
+    points = to_code_points(NOVEL.read_text("utf-8").upper().replace("\n", " "))
+    model = count(points[(points >= 32) & (points < 32 + CHARACTERS)] - 32, CHARACTERS)
+    return Mixture(model, (0.9,) * model.order)
+
+
+def ours(layers: int, hidden: int, counts: bool = False, **switches: Any) -> Write:
     """One text, by `generate`."""
     import numpy as np
 
@@ -81,30 +99,30 @@ def ours(layers: int, hidden: int, **switches: Any) -> Write:
     from charrnn.sampling.generate import generate
 
     model, weights, vocabulary = made(layers, hidden, **switches)
-    engine, rng = Engine(model, weights), np.random.default_rng(1)
+    engine, rng, mixture = Engine(model, weights), np.random.default_rng(1), counted() if counts else None
 
     def write(length: int) -> None:
-        for _ in generate(engine, vocabulary, "", length, make_chain(TEMPERATURE), rng):
+        for _ in generate(engine, vocabulary, "", length, make_chain(TEMPERATURE), rng, mixture=mixture):
             pass
 
     return write
 
 
-def default(layers: int, hidden: int) -> Write:
+def default(layers: int, hidden: int, counts: bool = False) -> Write:
     """The same with residual connections and layer norm, as `charrnn train` makes them."""
-    return ours(layers, hidden, residual=True, layer_norm=True)
+    return ours(layers, hidden, counts, residual=True, layer_norm=True)
 
 
-def many(layers: int, hidden: int) -> Write:
+def many(layers: int, hidden: int, counts: bool = False, **switches: Any) -> Write:
     """MANY texts at once, by `generate_many`."""
     from charrnn.network.engine import Engine
     from charrnn.sampling.request import Request
 
-    model, weights, vocabulary = made(layers, hidden)
-    engine = Engine(model, weights)
+    model, weights, vocabulary = made(layers, hidden, **switches)
+    engine, mixture = Engine(model, weights), counted() if counts else None
 
     def write(length: int) -> None:
-        texts = Request(length=max(1, length // MANY), count=MANY).generate(engine, vocabulary, "")
+        texts = Request(length=max(1, length // MANY), count=MANY).generate(engine, vocabulary, "", mixture)
         for _ in zip(*(text.characters for text in texts), strict=True):
             pass
 
@@ -144,7 +162,10 @@ def allowed_many(layers: int, hidden: int) -> Write:
 WAYS: dict[str, Callable[[int, int], Write]] = {
     "ours": ours,
     "default": default,
+    "default_counts": partial(default, counts=True),
     "many": many,
+    "many_default": partial(many, residual=True, layer_norm=True),
+    "many_default_counts": partial(many, counts=True, residual=True, layer_norm=True),
     "allowed": allowed,
     "allowed_many": allowed_many,
     "textbook": textbook,
@@ -175,19 +196,29 @@ def medians(columns: list[tuple[str, dict[str, str]]], layers: int, hidden: int)
     return [statistics.median(column) for column in zip(*rounds, strict=True)]
 
 
-def starts() -> tuple[float, float]:
-    """Seconds from `charrnn sample` to its first character, and of a Python that imports NumPy."""
+def save(path: Path, mixture: Any = None) -> None:
+    """A checkpoint of the default network, with counts beside it if there are any."""
     from charrnn.config import TrainConfig
+    from charrnn.ngrams.mixing import Mixing
     from charrnn.runs import checkpoint
     from charrnn.runs.header import Header
 
     model, weights, vocabulary = made(2, 256, residual=True, layer_norm=True)
     facts: dict[str, Any] = {"iteration": 1, "characters": 1, "train_loss": None, "held_out_loss": None, "corpus": {}}
     header = Header(kind="snapshot", model=model, training=TrainConfig().completed(), vocabulary=vocabulary, **facts)
+    if mixture:
+        mixing = Mixing(shares=tuple(mixture.shares.tolist()), held_out_loss=1.0, improves=True)
+        header = dataclasses.replace(header, mixing=mixing)
+        weights = weights | checkpoint.ngram_tensors(mixture.model)
+    checkpoint.save(path, header, weights)
+
+
+def starts() -> tuple[float, float]:
+    """Seconds from `charrnn sample` to its first character, and of a Python that imports NumPy."""
     taken: list[list[float]] = [[], []]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
-        checkpoint.save(path, header, weights)
+        save(path)
         commands = ([sys.executable, "-m", "charrnn", "sample", str(path)], [sys.executable, "-c", "import numpy"])
         for _ in range(4 * ROUNDS):
             for number, command in enumerate(commands):
@@ -199,13 +230,47 @@ def starts() -> tuple[float, float]:
     return statistics.median(taken[0]), statistics.median(taken[1])
 
 
+def processor_times(path: Path) -> tuple[float, float]:
+    """CPU seconds of `charrnn sample`, which writes one character, without and with the counts of a checkpoint."""
+    taken: list[list[float]] = [[], []]
+    for _ in range(4 * ROUNDS):
+        for number, option in enumerate(("--no-ngrams", "--ngrams")):
+            command = [sys.executable, "-m", "charrnn", "sample", str(path), "-n", "1", option]
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            assert process.returncode == 0
+            taken[number].append(usage.ru_utime + usage.ru_stime)
+    return statistics.median(taken[0]), statistics.median(taken[1])
+
+
+def counts_beside() -> None:
+    """Print what counts beside the network take."""
+    mixture = counted()
+    print(f"With counts beside the network, {len(mixture.model):,} entries, LSTM 2 x 256, one thread\n")
+    print("| texts at once | network, characters a second | network + counts | share |\n|---|---|---|---|")
+    for texts, way in ((1, "default"), (MANY, "many_default")):
+        alone, both = medians([(way, ONE_THREAD), (f"{way}_counts", ONE_THREAD)], 2, 256)
+        print(f"| {texts} | {alone:,.0f} | {both:,.0f} | {both / alone:.0%} |", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        save(path, mixture)
+        alone, both = processor_times(path)
+    print(f"\nOne character takes {both / alone:.2f} times the CPU time with counts", end="")
+    print(f" ({1000 * both:.0f} and {1000 * alone:.0f} ms)\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--one", nargs=3, metavar=("WAY", "LAYERS", "HIDDEN"), help="print one rate")
+    parser.add_argument("--counts", action="store_true", help="only with and without counts beside the network")
     arguments = parser.parse_args()
     if arguments.one:
         way, layers, hidden = arguments.one
         print(rate(WAYS[way](int(layers), int(hidden)), MANY if "many" in way else 1))
+        return
+    counts_beside()
+    if arguments.counts:
         return
     print("One text, characters a second\n")
     print("| LSTM | threads | charrnn | with layer norm | nn.LSTM | charrnn / nn.LSTM | allowed | share of allowed |")

@@ -123,7 +123,7 @@ class Mixture:
         shares = self.shares[[len(row) - 1 for row in nodes], None]
         mixed = np.exp(network)
         mixed *= 1 - shares
-        counted = np.array([self._reader.probabilities(row) for row in nodes])
+        counted = self._reader.batch_probabilities(nodes)
         counted *= shares
         mixed += counted
         with np.errstate(divide="ignore"):

@@ -161,6 +161,24 @@ def test_a_file_has_all_of_it(vocabulary_size: int) -> None:
     assert len(nodes) == 4
 
 
+def test_several_texts_are_predicted_as_each_alone() -> None:
+    ids, size = novel()
+    model = count(ids[:50_000], size)
+    reader, nodes, contexts = ContextReader(model), [0], [[0]]
+    for character in ids[50_000:50_300].tolist():
+        nodes = reader.nodes_after(nodes, character)
+        contexts.append(nodes)
+    assert {1, model.order} <= set(map(len, contexts))
+    alone = np.array([reader.probabilities(nodes) for nodes in contexts])
+    np.testing.assert_allclose(reader.batch_probabilities(contexts), alone, rtol=1e-12)
+    np.testing.assert_allclose(alone.sum(axis=1), 1, rtol=1e-12)
+    for texts in (1, 5, 200):
+        assert (
+            reader.batch_probabilities(contexts[:texts]).tolist()
+            == reader.batch_probabilities(contexts)[:texts].tolist()
+        )
+
+
 def test_an_empty_text_is_refused() -> None:
     with pytest.raises(CorpusError, match="empty"):
         count(np.zeros(0, dtype=np.uint8), 3)
