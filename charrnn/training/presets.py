@@ -41,7 +41,7 @@ class Regularisation:
 
 _REGULARISATIONS = (  # up to so many epochs
     (3.0, Regularisation(dropout=0.0, input_dropout=0.0, recurrent_dropout=0.0, rotate=False)),
-    (8.0, Regularisation(dropout=0.0, input_dropout=0.05, recurrent_dropout=0.1, rotate=True)),
+    (8.0, Regularisation(dropout=0.0, input_dropout=0.05, recurrent_dropout=0.0, rotate=True)),
     (30.0, Regularisation(dropout=0.05, input_dropout=0.1, recurrent_dropout=0.1, rotate=True)),
     (math.inf, Regularisation(dropout=0.1, input_dropout=0.15, recurrent_dropout=0.2, rotate=True)),
 )
