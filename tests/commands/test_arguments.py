@@ -222,7 +222,8 @@ def test_words_after_two_dashes_are_no_options(line: CommandLine) -> None:
     assert "-n: no such run" in line("sample", "--", "-n").stderr.decode()
 
 
-_OWN_ELSEWHERE = {"output", "html"}  # pages of report and score; in other verbs others mean their directory by it
+# Pages of report and score, where others mean their directory; units of losses, where others mean those of a layer.
+_OWN_ELSEWHERE = {"output", "html", "units"}
 
 
 def test_another_programs_name_means_one_thing_in_a_verb() -> None:
