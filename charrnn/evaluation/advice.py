@@ -258,8 +258,12 @@ def _counting_is_no_better(course: Course, ngrams: Ngrams) -> bool:
 
 
 def _equals_counting(course: Course, ngrams: Ngrams) -> bool:
+    """Whether a network knows what counting knows, and the two together no more."""
+    best = course.best
+    if best.mixed is not None and best.held_out - best.mixed > COUNTING:
+        return False
     counted = ngrams()
-    return counted is not None and abs(course.best.held_out - counted) <= COUNTING
+    return counted is not None and abs(best.held_out - counted) <= COUNTING
 
 
 def _underfits(course: Course, ngrams: Ngrams) -> bool:

@@ -34,7 +34,8 @@ class Point:
 
     iteration: int
     train: float | None  # as the training has it: over the latest iterations, dropout at work
-    held_out: float
+    held_out: float  # the network's
+    mixed: float | None = None  # on the same text, of network and counts; None without counts
     has_snapshot: bool = True  # whether there is a snapshot of it
 
 

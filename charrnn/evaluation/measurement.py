@@ -61,6 +61,11 @@ class Measurement:
         return values | _other_units("ngrams", self.ngrams)
 
     @property
+    def several_mixed(self) -> bool:
+        """Whether there are differences of models with counts."""
+        return sum(model.mixed_carried is not None for model in self.models) > 1
+
+    @property
     def count(self) -> int:
         """How many characters or bytes were measured."""
         return self.bytes if self.unit == BYTE else self.characters

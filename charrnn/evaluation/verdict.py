@@ -97,14 +97,16 @@ def _headline(course: Course, use: Point | None) -> str:
         title += f" at iteration {course.broken:,}"
     if use is None:
         return f"{title}: no snapshot was both kept and measured."
-    losses = f"{_exact(use.held_out)} bits held out"
+    losses, counts = f"{_exact(use.held_out)} bits held out", ""
+    if use.mixed is not None:
+        losses, counts = f"{losses} by the network", f"; with counts {_exact(use.mixed)}"
     if course.points and use is course.last and course.broken is None:
-        return f"{title}: use iteration {use.iteration:,}, the last ({losses})."
+        return f"{title}: use iteration {use.iteration:,}, the last ({losses}{counts})."
     if course.broken is not None:
         end = "a loss was no number"
     else:
         end = f"the last {_exact(course.last.held_out)}" if course.points else "the only one measured"
-    return f"{title}: use iteration {use.iteration:,} ({losses}, {end})."
+    return f"{title}: use iteration {use.iteration:,} ({losses}, {end}{counts})."
 
 
 def _exact(bits: float) -> str:
@@ -164,14 +166,14 @@ def _course(run: Run, curves: Curves, header: Header) -> Course:
     held_out = min(round(training.val_frac * whole), training.val_max or whole)
     trained_on = header.corpus.get("trained_on")  # not in checkpoints of older versions
     characters = max(1, trained_on if isinstance(trained_on, int) else whole - held_out)
-    train = dict(curves.train)
+    train, mixed = dict(curves.train), dict(curves.mixed)
     snapshots = {snapshot.header.iteration for snapshot in run.snapshots}
     dropouts = {name: getattr(model, name) for name in ("dropout", "input_dropout", "recurrent_dropout")}
     norms = [norm for _, norm in curves.grad_norm]
     peaks = [norm for _, norm in curves.peak_norm]
     entropy = header.corpus.get("entropy")
     points = [
-        Point(iteration=at, train=train.get(at), held_out=loss, has_snapshot=at in snapshots)
+        Point(iteration=at, train=train.get(at), held_out=loss, mixed=mixed.get(at), has_snapshot=at in snapshots)
         for at, loss in curves.held_out
     ]
     pretrained = header.began_from.get("what") == "network"

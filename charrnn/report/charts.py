@@ -61,6 +61,7 @@ def _losses(runs: Sequence[RunReport]) -> TitledChart | None:
         best = f"{run.letter} {curves.best[1]:.3f}".strip() if curves.best else ""
         lines.append(Line(number=style, points=curves.train, dashed=True, label="" if best else run.letter))
         lines.append(Line(number=style, points=curves.held_out, label=best, best=True))
+        lines.append(Line(number=style, points=curves.mixed, dotted=True, label=f"{run.letter} + counts".strip()))
     top = ceiling([line.points for line in lines])
     chart = svg_chart.chart(lines, top=top)
     if chart is None:
@@ -68,11 +69,14 @@ def _losses(runs: Sequence[RunReport]) -> TitledChart | None:
     legend = _legend(runs, _loss_in_words)
     if top is not None:
         legend += (LegendEntry(f"What lies above {top:.2f} bits, early on, is cut off.", None),)
+    note = "Solid: the held-out text, its lowest point ringed. Dashed: the training text, as it was being learnt."
+    if any(run.curves.mixed for run in runs):
+        note = "Solid: held out, the network, its lowest point ringed. Dotted: network + counts. Dashed: training."
     return TitledChart(
         chart=chart,
         name="Loss",
         unit=unit.bits_per if unit else "bits per character, or byte",
-        note="Solid: the held-out text, its lowest point ringed. Dashed: the training text, as it was being learnt.",
+        note=note,
         legend=legend,
         tall=True,
     )
@@ -91,6 +95,8 @@ def _loss_in_words(run: RunReport) -> str:
             f"{first_loss:.3f} {run.unit.short} held out at iteration {first_iteration:,}, "
             f"lowest {lowest:.3f} at iteration {at:,}"
         )
+    if curves.best_mixed is not None:
+        words += f" ({curves.best_mixed:.3f} with counts)"
     trained = next((value for iteration, value in reversed(curves.train) if iteration <= at), None)
     if trained is not None:
         words += f", where the training text takes {trained:.3f}"

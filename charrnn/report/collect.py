@@ -116,6 +116,11 @@ class Report:
         return common_unit(run.unit for run in self.runs)
 
     @property
+    def has_counts(self) -> bool:
+        """Whether any of the runs was measured with counts beside its network."""
+        return any(run.curves.mixed for run in self.runs)
+
+    @property
     def title(self) -> str:
         """What stands above it."""
         learner = self.runs[0].name if len(self.runs) == 1 else f"{len(self.runs)} runs"

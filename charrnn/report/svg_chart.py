@@ -26,6 +26,7 @@ class Line:
     number: int
     points: Series
     dashed: bool = False
+    dotted: bool = False
     label: str = ""  # written beside the lowest point if that is `best`, else at the end
     best: bool = False
 
@@ -56,6 +57,7 @@ class Curve:
 
     number: int
     dashed: bool
+    dotted: bool
     points: tuple[tuple[float, float], ...]
     marks: tuple[tuple[float, float], ...]
 
@@ -160,9 +162,9 @@ def _curve(line: Line, x: Callable[[float], float], y: Callable[[float], float])
     """A line in its place."""
     points = tuple((_short(x(at)), _short(y(value))) for at, value in thinned(line.points))
     every = -(-len(points) // _MARKED)
-    marked = (line.label or len(points) == 1) and not line.dashed
+    marked = (line.label or len(points) == 1) and not line.dashed and not line.dotted
     marks = tuple(point for point in points[::every] if point[1] >= 0) if marked else ()
-    return Curve(number=line.number, dashed=line.dashed, points=points, marks=marks)
+    return Curve(number=line.number, dashed=line.dashed, dotted=line.dotted, points=points, marks=marks)
 
 
 def _label(line: Line, x: Callable[[float], float], y: Callable[[float], float]) -> Label:

@@ -115,8 +115,6 @@ def show_measurement(
     many = len(measurement.models) > _MOST_COLUMNS
     table = open_table("", *figures, *([""] if many else []), right=figures)
 
-    several = sum(model.mixed_carried is not None for model in measurement.models) > 1
-
     def add(facts: Sequence[str], losses: Sequence[float | None], behind: Difference | None, *, best: bool) -> None:
         *names, unseen = facts
         cells = [*names, *(loss(told_in(units, nats(bits))) for bits in losses), unseen]
@@ -129,7 +127,7 @@ def show_measurement(
         facts = (row.run or row.name, f"{row.iteration:,}", f"{model.unseen:,}")
         add(facts, (model.carried, model.cold), model.difference, best=model.path == measurement.best)
         if model.mixed_carried is not None:
-            best = several and model.path == measurement.mixed_best
+            best = measurement.several_mixed and model.path == measurement.mixed_best
             add(("  + counts", "", ""), (model.mixed_carried, model.mixed_cold), model.mixed_difference, best=best)
     if measurement.ngrams is not None:
         counted = loss(told_in(units, nats(measurement.ngrams)))

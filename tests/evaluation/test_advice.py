@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -138,6 +139,13 @@ def test_each_row_of_the_table(made: Course, ngrams: float | None, said: str, ch
     assert found.checks_text == ((made.findings != () and "Look" in said) or "left" in said)
     assert found.resumed == ("--resume" in said or "twice as long" in said or "--iterations" in said)
     assert found.iterations == (2000 if "twice" in said or "--iterations" in said else None)
+
+
+def test_where_counts_still_help_more_is_to_be_had_than_counting_knows() -> None:
+    for mixed, said in ((1.97, "Try a larger network"), (1.985, "Little more is to be had"), (None, "Little more")):
+        made = course("settled")
+        points = tuple(replace(point, mixed=mixed) for point in made.points)
+        assert advise(replace(made, points=points), lambda: 2.01).sentence.startswith(said)
 
 
 def test_every_row_has_a_case() -> None:

@@ -187,6 +187,16 @@ def test_the_headline_says_which_and_why() -> None:
     )
 
 
+def test_the_best_is_the_networks_and_the_loss_with_counts_is_told() -> None:
+    measured = [
+        Point(iteration=100, train=2.5, held_out=2.5, mixed=1.5),
+        Point(iteration=200, train=2.0, held_out=2.0, mixed=1.75),
+    ]
+    assert judge(measured, **USUAL).sentences[0] == (
+        "Still learning: use iteration 200, the last (2.000 bits held out by the network; with counts 1.750)."
+    )
+
+
 def test_a_better_one_that_was_not_kept_is_named() -> None:
     measured = [
         Point(iteration=100, train=2.5, held_out=2.5),

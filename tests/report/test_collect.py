@@ -200,6 +200,42 @@ def test_several_runs_are_compared(tmp_path: Path) -> None:
     assert across == "seed12"
 
 
+def test_figures_with_counts_stand_beside_the_networks(tmp_path: Path) -> None:
+    runs = [telling.run(tmp_path, name, seed=seed) for seed, name in enumerate(("one", "two"))]
+    plain, _ = rendered(*runs)
+    assert "counts" not in plain.partition("What the numbers are")[2]
+    for run in runs:
+        for at, held_out in ((100, 2.75), (300, 2.25), (500, 2.5)):
+            tiny.add_counts(run / f"iteration-{at:06d}.safetensors", telling.TEXT[:500], held_out=held_out)
+    found = collected(*runs)
+    assert found.has_counts
+    assert [one.curves.best_mixed for one in found.runs] == [pytest.approx(2.25)] * 2
+    text = page.render(found)
+    parsed = Parsed(text)
+    rows = [re.sub(r"\s+", " ", row).strip() for row in parsed.texts("tr")]
+    assert rows.count("+ counts2.250") == 2
+    measured = found.measurement
+    assert measured is not None
+    assert not isinstance(measured, str)
+    for model in measured.models:
+        [row] = [row for row in rows if row.startswith(f"+ counts{model.mixed_carried:.3f}{model.mixed_cold:.3f}")]
+        assert row.endswith("best") == (model.path == measured.mixed_best)
+    words = [" ".join(one.split()) for one in parsed.texts("p")]
+    assert any("held out 2.500 bits per character, with counts 2.250, 25% known words" in one for one in words)
+    assert any("(2.500 bits held out by the network, the last 2.750; with counts 2.250)" in one for one in words)
+    assert sum("Iteration 300, its network alone, writes" in one for one in words) == 2
+    assert "as iteration 300, its network alone, reads it" in " ".join(text.split())
+    assert "with counts, + counts" in parsed.texts("dt")
+    loss = parsed.texts("desc")[0]
+    assert "lowest 2.500 at iteration 300 (2.250 with counts)" in loss
+    [chart] = [drawn for drawn in charts.charts(found.runs) if drawn.name == "Loss"]
+    assert "Dotted: network + counts" in chart.note
+    dotted = [line for line in chart.chart.lines if line.dotted]
+    assert [len(line.points) for line in dotted] == [3, 3]
+    assert not any(line.marks for line in dotted)
+    assert {"A + counts", "B + counts"} <= {label.text for label in chart.chart.labels}
+
+
 def test_runs_on_different_texts_are_not_ranked(tmp_path: Path) -> None:
     runs = telling.run(tmp_path, "one"), telling.run(tmp_path, "two", text=telling.TEXT.upper())
     found = collected(*runs)
