@@ -44,8 +44,7 @@ class Model:
         self.digest: str = checkpoint.digest
         self.path: Path | None = checkpoint.path
         self._engine = Engine(checkpoint.header.model, checkpoint.weights, single_threaded=True)
-        ngrams = {name: tensor for name, tensor in checkpoint.tensors.items() if name not in checkpoint.weights}
-        self._checkpoint = dataclasses.replace(checkpoint, tensors=ngrams)  # the engine has the weights
+        self._checkpoint = dataclasses.replace(checkpoint, tensors=checkpoint.ngrams)  # the engine has the weights
         self._copy_indexes: dict[tuple[int, str | None], CopyIndex] = {}
 
     def __repr__(self) -> str:
@@ -85,8 +84,8 @@ class Model:
             The new characters; the prime is not among them.
 
         Raises:
-            UsageError: A value is outside its range, there are no counts that were asked for, or nothing says where the
-                training text is.
+            UsageError: A value is outside its range, or nothing says where the training text is.
+            CheckpointError: There are no counts that were asked for.
             CorpusError: The training text cannot be read.
             VocabularyError: The prime has characters that the model has never seen.
             DivergedError: The model's outputs are not numbers.
@@ -125,6 +124,7 @@ class Model:
 
         Raises:
             UsageError: As `generate` does; when called.
+            CheckpointError: As `generate` does; when called.
             CorpusError: As `generate` does; when called.
             VocabularyError: As `generate` does; when called.
             DivergedError: As `generate` does.
@@ -166,6 +166,7 @@ class Model:
 
         Raises:
             UsageError: As `generate` does.
+            CheckpointError: As `generate` does.
             CorpusError: As `generate` does.
             VocabularyError: As `generate` does.
             DivergedError: As `generate` does.
@@ -211,7 +212,7 @@ class Model:
             surrogate (Python's "surrogateescape").
 
         Raises:
-            UsageError: There are no counts that were asked for.
+            CheckpointError: There are no counts that were asked for.
             VocabularyError: The prime has characters that the model has never seen.
             DivergedError: The model's outputs are not numbers.
         """
@@ -224,41 +225,50 @@ class Model:
         order = np.argsort(-probabilities, kind="stable").tolist()
         return {self.vocabulary.characters[index]: float(probabilities[index]) for index in order}
 
-    def bits(self, text: str) -> NDArray[np.float64]:
+    def bits(self, text: str, *, ngrams: bool | None = None) -> NDArray[np.float64]:
         """How surprising each character of a text is.
 
         Args:
             text: At least two characters.
+            ngrams: Whether the counts beside the network have a say, as in `generate`.
 
         Returns:
             (len(text),), the bits of each character after all those before it. The first, which nothing predicts, has
             NaN: `numpy.nanmean` is `bits_per_character`. After the boundary of documents kept apart it has its bits.
 
         Raises:
+            CheckpointError: There are no counts that were asked for.
             CorpusError: The text is too short.
             VocabularyError: It has characters that the model has never seen.
             DivergedError: The model's outputs are not numbers.
         """
+        mixture = self._mixture(ngrams)
         self.vocabulary.encode(self._known(text))  # raises for what the model has never seen, which `score` charges for
         unpredicted = [] if self.vocabulary.boundary_id is not None and text else [np.nan]
         if len(text) <= len(unpredicted):
             raise CorpusError("A text of at least two characters is needed: nothing predicts the first.")
-        return np.append(unpredicted, score(self._engine, self.vocabulary, text).bits)
+        scored = score(self._engine, self.vocabulary, text, mixture=mixture)
+        return np.append(unpredicted, (scored.mixed or scored).bits)
 
-    def bits_per_character(self, text: str) -> float:
+    def bits_per_character(self, text: str, *, ngrams: bool | None = None) -> float:
         """Measure how surprising a text is.
 
         Args:
             text: At least two characters.
+            ngrams: Whether the counts beside the network have a say, as in `generate`.
 
         Returns:
             The mean bits of its characters after the first, which nothing predicts.
 
         Raises:
+            CheckpointError: There are no counts that were asked for.
             CorpusError: The text is too short.
             VocabularyError: It has characters that the model has never seen.
         """
-        return bits_per_character(self._engine, self.vocabulary, self._known(text))
+        known = self._known(text)
+        if self._mixture(ngrams):
+            return float(np.nanmean(self.bits(known, ngrams=ngrams)))
+        return bits_per_character(self._engine, self.vocabulary, known)
 
     @cached_property
     def _counts(self) -> Mixture | None:

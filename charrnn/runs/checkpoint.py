@@ -55,6 +55,11 @@ class Checkpoint:
         return {name: self.tensors[name] for name in self.header.model.shapes(len(self.header.vocabulary))}
 
     @property
+    def ngrams(self) -> Tensors:
+        """Only the tensors of the n-grams beside the network; none if there are none."""
+        return {name: tensor for name, tensor in self.tensors.items() if name.startswith(_NGRAMS)}
+
+    @property
     def mixture(self) -> Mixture | None:
         """The n-grams beside the network; None if there are none, or nothing says how they are mixed.
 
@@ -85,7 +90,7 @@ class Checkpoint:
         Raises:
             CheckpointError: They are to have one where there are none.
         """
-        mixing = self.header.mixing if any(name.startswith(_NGRAMS) for name in self.tensors) else None
+        mixing = self.header.mixing if self.ngrams else None
         if ngrams and mixing is None:
             raise CheckpointError(
                 f"{self.path or 'the checkpoint'}: has no counts beside its network.", "Leave --ngrams out."

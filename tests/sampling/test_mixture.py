@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig
+from charrnn.errors import CheckpointError
 from charrnn.model import Model
 from charrnn.network.engine import Engine
 from charrnn.ngrams import context
@@ -225,6 +226,18 @@ def test_contexts_are_as_long_as_they_may_be_for_writing(longest: int) -> None:
         assert nodes == mixture.nodes(ids[: place + 1])
     losses = np.ones(len(ids)), *model.predict(np.array(ids))
     assert mixture.nats(*losses).tolist() == MODEL._counts.nats(*losses).tolist(), "what is measured is by all"
+
+
+def test_a_text_is_as_surprising_as_what_comes_next_is_unlikely() -> None:
+    text = "cab abba ca"
+    for ngrams in (None, True, False):
+        bits = [-np.log2(MODEL.next_characters(text[:at], ngrams=ngrams)[text[at]]) for at in range(1, len(text))]
+        assert MODEL.bits(text, ngrams=ngrams)[1:] == pytest.approx(bits, abs=1e-5)
+        assert MODEL.bits_per_character(text, ngrams=ngrams) == pytest.approx(np.mean(bits), abs=1e-5)
+    assert MODEL.bits_per_character(text, ngrams=False) == ALONE.bits_per_character(text)
+    for ask in (ALONE.bits, ALONE.bits_per_character, ALONE.generate, ALONE.next_characters):
+        with pytest.raises(CheckpointError, match="no counts"):
+            ask(text, ngrams=True)
 
 
 def test_what_is_remembered_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
