@@ -217,8 +217,9 @@ class Trainer:
         Args:
             beginning: Whether what is due at iteration 0 is among them; not where it is kept already.
         """
+        if not self.complete:
+            self.evaluator.prepare()  # which is no part of what an evaluation or a snapshot takes
         if beginning and self.iteration == 0 and self.config.snapshot_due(0):
-            self.evaluator.prepare()
             watching_since = self.budget.clock()
             yield from self.evaluator.events()
             self._watched(watching_since)

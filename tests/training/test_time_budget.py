@@ -18,6 +18,9 @@ from helpers.trainings import assert_same, finish, make, stored
 
 from charrnn.config import Decay, TrainConfig
 from charrnn.errors import UsageError
+from charrnn.ngrams import counting
+from charrnn.ngrams.model import NgramModel
+from charrnn.training import held_out_counts
 from charrnn.training.events import Evaluated, Progress, Snapshot
 from charrnn.training.resume import resume_point, resumed
 from charrnn.training.schedule import Horizon, LearningRateSchedule
@@ -134,6 +137,26 @@ def test_what_a_snapshot_has_taken_is_told_with_all_that_was_done_about_it() -> 
             case Progress():
                 clock.now += 4.0
     assert told == [(0.0, 3.125), (0.0, 7.125), (0.0, 7.125)]  # before the first iteration nothing closes one
+
+
+@pytest.mark.parametrize("snapshot_at", [(0, 3), (3,)])
+def test_counting_the_text_is_no_part_of_an_evaluation(
+    snapshot_at: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    training = make(iterations=5, snapshot_at=snapshot_at, trainer={"clock": clock})
+
+    def count(*arguments: Any, **settings: Any) -> NgramModel:
+        clock.now += 50.0
+        return counting.count(*arguments, **settings)
+
+    monkeypatch.setattr(held_out_counts, "count", count)
+    told = []
+    training.budget.watched = lambda *seconds: told.append(seconds)  # type: ignore[method-assign]
+    for _ in training.events():
+        pass
+    assert told == [(0.0, 0.0)] * (len(snapshot_at) + 1)
+    assert training.budget.elapsed == 50.0
 
 
 def test_a_plan_leaves_time_to_watch_and_goes_by_the_latest_speed() -> None:
