@@ -205,7 +205,7 @@ def _origin(checkpoint: Checkpoint, text: GeneratedText) -> str:
     from charrnn.formatting import bits
 
     header = checkpoint.header
-    loss = header.mixing.held_out_loss if text.ngrams and header.mixing else header.held_out_loss
+    loss = header.mixed_loss if text.ngrams else header.held_out_loss
     writer = "network + counts" if text.ngrams else "network"
     measured = "" if loss is None else f", held out {bits(loss):.3f} {header.vocabulary.unit.bits_per}"
     if header.untrained:

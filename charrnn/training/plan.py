@@ -23,6 +23,7 @@ from charrnn.training.trainer import Trainer
 
 _TRIAL_SECONDS = 1.5  # of real iterations behind the speed, at least
 _NUMBER = 4  # bytes of a number in a snapshot
+_CONFIGS = (SourceConfig, ReadConfig, StartConfig, TrainConfig)  # whose settings are typed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,7 +166,7 @@ def _measured(trainer: Trainer) -> MachineFacts:
 def _size_of_counts(trainer: Trainer) -> int:
     """Bytes of the n-grams that are kept beside the network; they are counted when first asked for."""
     counts = trainer.evaluator.counts
-    return sum(tensor.nbytes for tensor in counts.model.tensors().values()) if counts else 0
+    return counts.model.bytes if counts else 0
 
 
 def _command(
@@ -187,6 +188,3 @@ def _command(
         if name not in said and value is not None
     }
     return " ".join(filter(None, ["charrnn train", *named, as_typed(length | others), options(model, training)]))
-
-
-_CONFIGS = (SourceConfig, ReadConfig, StartConfig, TrainConfig)
