@@ -156,9 +156,12 @@ def test_a_file_has_all_of_it(vocabulary_size: int) -> None:
     assert again.predict(ids)[0].tolist() == model.predict(ids)[0].tolist()
     assert again.order == model.order == 4
     reader, nodes = ContextReader(again), [0]
+    predicted = []
     for character in ids.tolist():
+        predicted.append(reader.probabilities(nodes)[character])
         nodes = reader.nodes_after(nodes, character)
     assert len(nodes) == 4
+    assert predicted == pytest.approx(model.predict(ids)[0].tolist(), rel=1e-9)
 
 
 def test_several_texts_are_predicted_as_each_alone() -> None:
