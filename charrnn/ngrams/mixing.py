@@ -19,9 +19,8 @@ from charrnn.ngrams.context import ContextReader
 from charrnn.ngrams.grams import Floats
 from charrnn.ngrams.model import NgramModel, Places
 
-WRITING_LENGTH: int | None = (
-    None  # characters at most of the contexts that text is written by; None: all that are counted
-)
+# Characters at most of the contexts that text is written by; None: of all that are counted.
+WRITING_LENGTH: int | None = None
 
 _FIRST_SHARE, _WEIGHT = 0.3, 2.0  # what a share is where nothing is known of it, and that as characters
 _ROUNDS = 20  # of expectation maximisation: the loss then moves in the sixth decimal
