@@ -26,7 +26,7 @@ def page(
     Returns:
         HTML. Whatever a text or a name holds is text in it.
     """
-    best = scored[0].chosen
+    best, of = scored[0].chosen, whose(scored[0], scored)
     return html.render(
         "score.html",
         styles=("common.css", "score.css"),
@@ -40,7 +40,7 @@ def page(
         unseen_word=unseen_word(best),
         place_columns=PLACE,
         places=places,
-        whom=f"{scored[0].name if len(scored) > 1 else ''}{whose(scored[0], scored)}".strip(),
+        whom=f"{scored[0].name}{of}" if len(scored) > 1 else of.strip(" ()"),
         shades=SHADES,
         before=best.before,
         pieces=shaded(best.by_cluster()),

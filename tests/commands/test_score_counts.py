@@ -165,6 +165,8 @@ def test_the_page_is_of_the_figures_that_decide(root: Path, tmp_path: Path) -> N
     assert f">{mixed.bits_per_character:.3f}<" in best
     assert written.count('class="best"') == 1
     assert "how surprising it was to helped (network + counts), in bits" in written
+    invoke(root, "helped", "--html", str(page))
+    assert "how surprising it was to network + counts, in bits" in page.read_text("utf-8")
 
 
 @pytest.mark.parametrize("width", [80, 45])
