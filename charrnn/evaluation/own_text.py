@@ -42,7 +42,7 @@ def own_text(source: Corpus, header: Header, name: str) -> str | None:
     learnt = "the figure tells how well it was learnt, not how well what is new is predicted."
     if reading.digest_of(source.documents, header.reading) == trained.get("digest"):
         loss, unit = header.held_out_loss, header.vocabulary.unit
-        mixed = f", with counts {bits(header.mixed_loss):.3f}" if header.mixing else ""
+        mixed = f", + counts {bits(header.mixed_loss):.3f}" if header.mixing else ""
         new = "" if loss is None else f" What was held out cost {bits(loss):.3f} {unit.bits_per}{mixed} in training."
         return f"{name} was trained on this text: {learnt}{new}"
     if source.digest == trained.get("validation", {}).get("digest"):

@@ -99,7 +99,7 @@ def _headline(course: Course, use: Point | None) -> str:
         return f"{title}: no snapshot was both kept and measured."
     losses, counts = f"{_exact(use.held_out)} bits held out", ""
     if use.mixed is not None:
-        losses, counts = f"{losses} by the network", f"; with counts {_exact(use.mixed)}"
+        losses, counts = f"{losses} by the network", f"; + counts {_exact(use.mixed)}"
     if course.points and use is course.last and course.broken is None:
         return f"{title}: use iteration {use.iteration:,}, the last ({losses}{counts})."
     if course.broken is not None:

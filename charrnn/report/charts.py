@@ -96,7 +96,7 @@ def _loss_in_words(run: RunReport) -> str:
             f"lowest {lowest:.3f} at iteration {at:,}"
         )
     if curves.best_mixed is not None:
-        words += f" ({curves.best_mixed:.3f} with counts)"
+        words += f" (+ counts {curves.best_mixed:.3f})"
     trained = next((value for iteration, value in reversed(curves.train) if iteration <= at), None)
     if trained is not None:
         words += f", where the training text takes {trained:.3f}"

@@ -73,7 +73,7 @@ class Header:
     @property
     def named_losses(self) -> tuple[tuple[str, float | None], ...]:
         """What was measured, and what it is called in a row of figures."""
-        return ("train", self.train_loss), ("held out", self.held_out_loss), ("with counts", self.mixed_loss)
+        return ("train", self.train_loss), ("held out", self.held_out_loss), ("+ counts", self.mixed_loss)
 
     @property
     def summary(self) -> str:

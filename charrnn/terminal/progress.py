@@ -101,7 +101,7 @@ class Display:
                 self._progress(event)
             case Evaluated():
                 if not self.training.config.snapshot_due(event.iteration):  # the snapshot that follows says the same
-                    counts = "" if event.mixed_loss is None else f", with counts {bits(event.mixed_loss):.3f}"
+                    counts = "" if event.mixed_loss is None else f", + counts {bits(event.mixed_loss):.3f}"
                     self._say(
                         f"iteration {event.iteration:,}: train {bits(event.train_loss):.3f}, "
                         f"held out {bits(event.held_out_loss):.3f}{counts} {self.unit.bits_per}"

@@ -24,7 +24,7 @@ def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
         facts = [plural(count, "snapshot"), f"{summary.iterations:,} iterations"]
         facts.append(size(summary.size))
         if summary.best:
-            beside = "" if summary.best.mixed_loss is None else f", {loss(summary.best.mixed_bits)} with counts"
+            beside = "" if summary.best.mixed_loss is None else f", + counts {loss(summary.best.mixed_bits)}"
             facts.append(f"best {loss(summary.best.held_out_bits)} {summary.unit.short} held out{beside}")
         if summary.diverged is not None:
             facts.append(f"diverged at iteration {summary.diverged:,}")

@@ -117,7 +117,7 @@ def _write(writer: Any, event: Event, loss: str, point: Progress | None) -> Prog
         case Evaluated():
             writer.add_scalar(f"{loss}/held_out", bits(event.held_out_loss), event.iteration)
             if event.mixed_loss is not None:
-                writer.add_scalar(f"{loss}/held_out_with_counts", bits(event.mixed_loss), event.iteration)
+                writer.add_scalar(f"{loss}/mixed", bits(event.mixed_loss), event.iteration)
         case Progress():
             if not event.logged:
                 return point or event

@@ -57,7 +57,7 @@ def test_figures_with_counts_stand_beside_the_networks(tmp_path: Path) -> None:
     for iteration, both in ((100, 3.0), (300, 2.05)):
         tiny.add_counts(run / f"iteration-{iteration:06d}.safetensors", tiny.TEXT, held_out=both)
     shown = told("runs", "--checkpoint-dir", tmp_path)
-    assert "best 2.100 bpc held out, 2.050 with counts" in shown
+    assert "best 2.100 bpc held out, + counts 2.050" in shown
     assert re.search(r"300 +2\.100 +2\.050 ", shown)
     [listed] = json.loads(told("runs", "--json", "--checkpoint-dir", tmp_path))["runs"]
     assert listed["best_mixed_bpc"] == pytest.approx(2.05)

@@ -190,7 +190,7 @@ def test_stdout_holds_the_snapshots_and_nothing_else(whole: Process) -> None:
         title = re.escape(f"--- iteration {header.iteration}, train ") + r"\d+\.\d{3}"
         assert header.mixed_loss is not None
         losses = (header.held_out_loss / 0.6931471805599453, header.mixed_loss / 0.6931471805599453)
-        title += re.escape(", held out {:.3f}, with counts {:.3f} bpc".format(*losses))
+        title += re.escape(", held out {:.3f}, + counts {:.3f} bpc".format(*losses))
         words = "" if sample.known_words is None else f", {sample.known_words:.0%} known words"
         body = re.escape((sample.prime + sample.text).strip("\n"))
         expected += rf"\n{title}{re.escape(words)} ---\n{body}\n\n"

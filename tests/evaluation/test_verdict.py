@@ -193,7 +193,7 @@ def test_the_best_is_the_networks_and_the_loss_with_counts_is_told() -> None:
         Point(iteration=200, train=2.0, held_out=2.0, mixed=1.75),
     ]
     assert judge(measured, **USUAL).sentences[0] == (
-        "Still learning: use iteration 200, the last (2.000 bits held out by the network; with counts 1.750)."
+        "Still learning: use iteration 200, the last (2.000 bits held out by the network; + counts 1.750)."
     )
 
 

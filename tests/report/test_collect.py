@@ -221,13 +221,13 @@ def test_figures_with_counts_stand_beside_the_networks(tmp_path: Path) -> None:
         [row] = [row for row in rows if row.startswith(f"+ counts{model.mixed_carried:.3f}{model.mixed_cold:.3f}")]
         assert row.endswith("best") == (model.path == measured.mixed_best)
     words = [" ".join(one.split()) for one in parsed.texts("p")]
-    assert any("held out 2.500 bits per character, with counts 2.250, 25% known words" in one for one in words)
-    assert any("(2.500 bits held out by the network, the last 2.750; with counts 2.250)" in one for one in words)
+    assert any("held out 2.500 bits per character, + counts 2.250, 25% known words" in one for one in words)
+    assert any("(2.500 bits held out by the network, the last 2.750; + counts 2.250)" in one for one in words)
     assert sum("Iteration 300, its network alone, writes" in one for one in words) == 2
     assert "as iteration 300, its network alone, reads it" in " ".join(text.split())
-    assert "with counts, + counts" in parsed.texts("dt")
+    assert "+ counts" in parsed.texts("dt")
     loss = parsed.texts("desc")[0]
-    assert "lowest 2.500 at iteration 300 (2.250 with counts)" in loss
+    assert "lowest 2.500 at iteration 300 (+ counts 2.250)" in loss
     [chart] = [drawn for drawn in charts.charts(found.runs) if drawn.name == "Loss"]
     assert "Dotted: network + counts" in chart.note
     dotted = [line for line in chart.chart.lines if line.dotted]

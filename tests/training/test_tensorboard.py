@@ -75,11 +75,12 @@ def test_every_curve_is_what_happened_in_bits(tmp_path: Path) -> None:
     run = create_run(tmp_path, "run", "text")
     events = train(make(), run)
     progress = {event.iteration: event for event in events if isinstance(event, Progress) and event.logged}
-    held_out = {event.iteration: event.held_out_loss / math.log(2) for event in events if isinstance(event, Evaluated)}
+    evaluated = {event.iteration: event for event in events if isinstance(event, Evaluated)}
     assert list(progress) == [10, 20, 30, 35]
     single = {"rel": 1e-6}  # event files keep single precision
-    assert scalars(run, "loss/held_out") == pytest.approx(held_out, **single)
     for tag, values in {
+        "loss/held_out": {at: event.held_out_loss / math.log(2) for at, event in evaluated.items()},
+        "loss/mixed": {at: (event.mixed_loss or 0.0) / math.log(2) for at, event in evaluated.items()},
         "loss/train": {at: event.train_loss / math.log(2) for at, event in progress.items()},
         "grad_norm": {at: event.grad_norm for at, event in progress.items()},
         "max_gradient_norm": {at: event.max_gradient_norm for at, event in progress.items()},
@@ -103,7 +104,7 @@ def test_losses_per_byte_have_tags_of_their_own(tmp_path: Path) -> None:
     assert list(tensorboard.write_events(events, run, after=0, unit=BYTE)) == events
     assert scalars(run, "loss_bpb/train") == {10: pytest.approx(2, rel=1e-6)}
     assert scalars(run, "loss_bpb/held_out") == {10: pytest.approx(3, rel=1e-6)}
-    assert not {"loss/train", "loss/held_out"} & set(read(run).Tags()["scalars"])
+    assert not {"loss/train", "loss/held_out", "loss/mixed"} & set(read(run).Tags()["scalars"])
 
 
 @installed
