@@ -36,8 +36,10 @@ format: $(stamp)  ## lay the code out and mend what can be mended
 demo: $(stamp)  ## train on the bundled novel, compare the snapshots, sample
 	$(bin)/charrnn train --time 2m --name $(demo_run)
 	$(bin)/charrnn compare $(demo_run) --length 0
-	@printf '\nAt temperature 0.5, safe:\n\n'
-	@$(bin)/charrnn sample $(demo_run) --temperature 0.5 --length 600 --seed 1; echo
+	@printf '\nAt temperature 0.5, safe, by the network alone:\n\n'
+	@$(bin)/charrnn sample $(demo_run) --no-ngrams --temperature 0.5 --length 600 --seed 1; echo
+	@printf '\nThe same with the counts beside it:\n\n'
+	@$(bin)/charrnn sample $(demo_run) --ngrams --temperature 0.5 --length 600 --seed 1; echo
 	@printf '\nAt temperature 1.0, wild:\n\n'
 	@$(bin)/charrnn sample $(demo_run) --temperature 1.0 --length 600 --seed 1; echo
 

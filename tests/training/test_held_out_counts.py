@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import tiny
+from helpers.trainings import MODEL_CONFIG, TEXT, TRAIN_CONFIG, assert_same, documents, finish, make, stored
 
-from charrnn.config import ReadConfig
+from charrnn.config import ModelConfig, ReadConfig, StartConfig
 from charrnn.network.torch_model import CharModel
 from charrnn.ngrams.context import ContextReader
 from charrnn.ngrams.counting import count
@@ -19,12 +21,12 @@ from charrnn.sampling.chain import log_softmax
 from charrnn.text import corpus
 from charrnn.text.corpus import Corpus
 from charrnn.training import validation
+from charrnn.training.beginning import Beginning
 from charrnn.training.evaluator import Evaluator
 from charrnn.training.events import Evaluated, Snapshot
 from charrnn.training.held_out_counts import HeldOutCounts
 from charrnn.training.resume import resume_point, resumed
 from charrnn.training.trainer import Trainer
-from tests.helpers.trainings import MODEL_CONFIG, TEXT, TRAIN_CONFIG, assert_same, documents, finish, make, stored
 
 SOURCE = corpus.from_text(TEXT)
 
@@ -155,6 +157,21 @@ def test_a_resumed_training_has_the_same_ones(tmp_path: Path) -> None:
     for snapshot, expected in zip(rest, whole[-2:], strict=True):
         assert_same(snapshot.tensors, expected.tensors)
         assert snapshot.header.mixing == expected.header.mixing
+
+
+def test_a_training_that_begins_with_others_weights_counts_its_own_text(tmp_path: Path) -> None:
+    other = tiny.add_counts(tiny.save(tmp_path / "other.safetensors"), tiny.TEXT)
+    start, training = StartConfig(init_from=other), replace(TRAIN_CONFIG, iterations=2, snapshot_at=(0,))
+    trainer, _, _ = Beginning.of(start, ModelConfig(), training, ReadConfig(), {}, tmp_path).begin(SOURCE, "cpu")
+    check(SOURCE, trainer)
+    snapshots = [event for event in trainer.events() if isinstance(event, Snapshot)]
+    assert [snapshot.iteration for snapshot in snapshots] == [0, 2]
+    own = count(SOURCE.joined(trainer.split.training), len(trainer.vocabulary)).predict(SOURCE.ids)[0]
+    for snapshot in snapshots:
+        counts = checkpoint.ngrams_in(snapshot.tensors, len(trainer.vocabulary))
+        assert counts is not None
+        assert counts.predict(SOURCE.ids)[0].tolist() == own.tolist()
+        assert snapshot.header.mixing is not None
 
 
 def test_an_evaluator_counts_once() -> None:
