@@ -136,7 +136,7 @@ def compare(
         groups=tuple(run.name or run.files[0].path.stem for run in runs),
         settings=differing_settings([run.files[-1].header for run in runs]),
         costs=tuple(map(_cost, runs)),
-        verdicts=_verdicts(runs),
+        verdicts=_verdicts(runs, mixed=told),
         measurement=measurement,
         samples=samples,
         real=real,
@@ -229,7 +229,7 @@ def _cost(run: LoadedRun) -> TrainingCost:
     )
 
 
-def _verdicts(runs: Sequence[LoadedRun]) -> dict[str, Verdict]:
-    """The verdict on each run; of a file that lies in none there is nothing to say."""
-    verdicts = {run.name: verdict.of_run(run.run) for run in runs if run.run}
+def _verdicts(runs: Sequence[LoadedRun], *, mixed: bool) -> dict[str, Verdict]:
+    """The verdict on each run, with losses with counts or without; of a file that lies in none nothing is to say."""
+    verdicts = {run.name: verdict.of_run(run.run, mixed=mixed) for run in runs if run.run}
     return {name: judged for name, judged in verdicts.items() if judged}

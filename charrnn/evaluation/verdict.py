@@ -140,17 +140,20 @@ def _counting(loss: float, counted: float) -> str:
     return f"Counting n-grams takes {counted:.3f} bits: the network is {by}."
 
 
-def of_run(run: Run) -> Verdict | None:
+def of_run(run: Run, *, mixed: bool = True) -> Verdict | None:
     """The verdict on what a run has measured so far.
 
     Args:
         run: The run.
+        mixed: Whether the losses with counts are told.
 
     Returns:
         The verdict; None where no checkpoint can be read, or nothing was held out and nothing went wrong.
     """
     files = [*run.snapshots, *([run.resumable] if run.resumable else [])]
     curves = history.read(run)
+    if not mixed:
+        curves = replace(curves, mixed=())
     if not files or not (any(at for at, _ in curves.held_out) or curves.diverged is not None):
         return None
     latest = max(files, key=lambda file: (file.header.iteration, file.header.kind == "resume"))
