@@ -26,7 +26,7 @@ Tensors = dict[str, NDArray[Any]]
 
 _TENSORS = ("characters", "probabilities", "continued", "sizes")
 _ONE = 0x3C00  # the bits of 1 in float16: those of what is negative, more or no number are more
-_DAMAGED = "its n-grams are damaged", "Use another checkpoint."
+_DAMAGED = "its n-grams are damaged.", "Use another checkpoint."
 
 
 class NgramModel:
@@ -58,6 +58,8 @@ class NgramModel:
         self.characters, self.probabilities, self.continued, self.sizes = characters, probabilities, continued, sizes
         # Entries of node n are those from starts[n] up to starts[n + 1]; the node of entry e, if it is continued, is
         # children[e].
+        if len(sizes) and int(sizes.max()) > len(characters):  # their sums could go beyond what an integer holds
+            raise CheckpointError(*_DAMAGED)
         self.starts = np.concatenate(([0], np.cumsum(sizes, dtype=np.intp)))
         self.children = np.cumsum(continued, dtype=np.intp)
         if not self._fits_together():
@@ -85,7 +87,9 @@ class NgramModel:
             return False
         descends = self.characters[1:] <= self.characters[:-1]
         descends[self.starts[1:-1] - 1] = False  # from one node to the next anything may be
-        return not descends.any() and int(self.probabilities.view(np.uint16).max()) <= _ONE
+        if descends.any() or int(self.probabilities.view(np.uint16).max()) > _ONE:
+            return False
+        return bool(np.add.reduceat(self.values, self.starts[:-1]).max() <= 1)  # in float64 exact
 
     def _levels(self) -> list[int]:
         """Behind the last node of the contexts of 0, 1, 2, ... characters."""

@@ -67,8 +67,11 @@ class Checkpoint:
             CheckpointError: They are damaged.
         """
         mixing = self.header.mixing
-        model = ngrams_in(self.tensors, len(self.header.vocabulary)) if mixing else None
-        return Mixture(model, mixing.shares) if model and mixing else None
+        try:
+            model = ngrams_in(self.tensors, len(self.header.vocabulary)) if mixing else None
+            return Mixture(model, mixing.shares) if model and mixing else None
+        except CheckpointError as error:
+            raise CheckpointError(f"{self.path or 'the checkpoint'}: {error.what}", error.advice) from None
 
     def chosen_mixture(self, ngrams: bool | None) -> Mixture | None:
         """The n-grams that are to have a say beside the network.

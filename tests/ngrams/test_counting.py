@@ -202,5 +202,20 @@ def test_damaged_tensors_are_refused_or_read_without_harm(data: st.DataObject) -
     except CheckpointError:
         return
     for probabilities in at_every_place(model, [0, 1, 2, 2, 1, 0, 1]):
-        assert np.isfinite(probabilities).all()
-    assert np.isfinite(model.predict(ids)[0]).all()
+        assert probabilities.min() >= 0
+        assert probabilities.sum() == pytest.approx(1)
+    assert ((model.predict(ids)[0] >= 0) & (model.predict(ids)[0] <= 1)).all()
+
+
+def test_sizes_that_overflow_their_sum_are_damage() -> None:
+    tensors = count(np.array([0, 1, 2, 0, 1, 1, 2, 0]), 3, order=3).tensors()
+    sizes = tensors["sizes"].astype(np.uint64)
+    sizes[:2] = 1 << 63, (1 << 63) + int(sizes[:2].sum())  # which wraps to the same sum
+    with pytest.raises(CheckpointError, match="damaged"):
+        NgramModel.from_tensors(3, tensors | {"sizes": sizes})
+
+
+def test_probabilities_that_are_more_than_one_together_are_damage() -> None:
+    tensors = count(np.array([0, 1, 2, 0, 1, 1, 2, 0]), 3, order=3).tensors()
+    with pytest.raises(CheckpointError, match="damaged"):
+        NgramModel.from_tensors(3, tensors | {"probabilities": np.ones_like(tensors["probabilities"])})

@@ -235,3 +235,11 @@ def test_where_there_are_no_counts_none_can_be_asked_for(tmp_path: Path) -> None
     assert loaded.chosen_mixture(None) is None
     with pytest.raises(CheckpointError, match=r"one\.safetensors: has no counts .* Leave --ngrams out"):
         loaded.chosen_mixture(True)
+
+
+def test_damaged_counts_name_the_file(tmp_path: Path) -> None:
+    path = tiny.add_counts(tiny.save(tmp_path / "one.safetensors"), tiny.TEXT)
+    kept = checkpoint.load(path)
+    checkpoint.save(path, kept.header, kept.tensors | {"ngrams/sizes": kept.tensors["ngrams/sizes"][:-1]})
+    with pytest.raises(CheckpointError, match=r"one\.safetensors: its n-grams are damaged\. Use"):
+        checkpoint.load(path).chosen_mixture(True)
