@@ -11,6 +11,7 @@ from helpers import telling, tiny
 from charrnn.errors import CheckpointError
 from charrnn.evaluation.comparison import compare
 from charrnn.report import collect
+from charrnn.runs import checkpoint
 from charrnn.runs.loaded import CheckpointLoader, names_of
 from charrnn.runs.run import Run
 from charrnn.sampling.request import Request
@@ -76,6 +77,17 @@ def test_what_is_damaged_is_a_problem_and_no_more(tmp_path: Path) -> None:
     assert problem.startswith(f"{best}: its checksum does not match")
     with pytest.raises(CheckpointError):
         loader.load(best)
+
+
+def test_damaged_counts_are_a_problem_too(tmp_path: Path) -> None:
+    run = Run(tiny.run(tmp_path, "one", {100: 3.0, 200: 1.0}))
+    path = tiny.add_counts(run.snapshots[1].path, tiny.TEXT)
+    kept = checkpoint.load(path)
+    checkpoint.save(path, kept.header, kept.tensors | {"ngrams/sizes": kept.tensors["ngrams/sizes"][:-1]})
+    loader = CheckpointLoader()
+    assert [file.header.iteration for file in loader.verified(run.snapshots)] == [100]
+    [problem] = loader.problems
+    assert problem.startswith(f"{path}: its n-grams are damaged.")
 
 
 def test_names_tell_runs_apart(tmp_path: Path) -> None:
