@@ -54,7 +54,7 @@ def one_by_one(vocabulary: Vocabulary, ids: NDArray[Any], both: Mixture) -> list
     nodes, bits = [0], []
     for now, following in zip(ids[:-1].tolist(), ids[1:].tolist(), strict=True):
         stack.step(engine(len(vocabulary)).input_rows[now])
-        nodes = both.reader.nodes_after(nodes, now)
+        nodes = both.nodes_after(nodes, now)
         log_probs = both.log_probs(log_softmax(stack.logits()).astype(np.float64), nodes)
         assert np.exp(log_probs).sum() == pytest.approx(1, abs=1e-6)
         bits.append(-log_probs[following] / math.log(2))
