@@ -61,12 +61,14 @@ def test_every_verb_says_the_unit(run_charrnn: CommandLine) -> None:
     snapshot = "checkpoints/bytes/iteration-000020.safetensors"
     kept = checkpoint.read_header(Path(snapshot))
     assert kept.held_out_loss is not None
-    figure = f"{kept.held_out_loss / math.log(2):.3f}"
+    assert kept.mixed_loss is not None
+    figure, mixed = (f"{loss / math.log(2):.3f}" for loss in (kept.held_out_loss, kept.mixed_loss))
     for arguments, said in [
         (("compare", "bytes", "--length", "0"), f"{figure}"),
         (("runs",), f"best {figure} bpb held out"),
         (("runs", "show", snapshot), f"{figure} bits per byte"),
-        (("sample", "bytes", "--length", "10", "--seed", "1"), f"held out {figure} bits per byte"),
+        (("sample", "bytes", "--no-ngrams", "--length", "10", "--seed", "1"), f"held out {figure} bits per byte"),
+        (("sample", "bytes", "--length", "10", "--seed", "1"), f"network + counts, held out {mixed} bits per byte"),
     ]:
         done = run_charrnn(*arguments)
         shown = (done.stdout + done.stderr).decode(errors="replace")
