@@ -161,7 +161,7 @@ def _bits(
         encoded, sizes = byte_form.encode(text)
         first = int(sizes[:count].sum())
         scored = score(engine, vocabulary, encoded, lead=first, window=window, mixture=mixture, progress=progress)
-        begins = np.cumsum(sizes)[count - 1 : -1] - first
+        begins = (np.cumsum(sizes) - sizes)[count:] - first
         return [np.add.reduceat(bits, begins) for bits in _kinds(scored)], 0
 
     carried, cold = (

@@ -86,6 +86,25 @@ def test_a_model_of_bytes_beside_one_of_characters(tmp_path: Path) -> None:
     assert alone.mixed_carried < alone.carried
 
 
+def test_bytes_and_characters_of_documents_on_one_that_is_not_divided(tmp_path: Path) -> None:
+    """Both have a boundary before the first character, which so counts, too."""
+    documents, other = tmp_path / "documents", tmp_path / "other.txt"
+    documents.mkdir()
+    for number in range(8):
+        (documents / f"{number}.txt").write_text(f"Größe {number} über Maß. " * 5, "utf-8")
+    text = "Maß über Größe. " * 20
+    other.write_text(text, "utf-8")
+    paths = [
+        tiny.run_on(tmp_path, name, documents, read=ReadConfig(documents=True, bytes=of_bytes))
+        / "iteration-000010.safetensors"
+        for name, of_bytes in (("bytes", True), ("characters", False))
+    ]
+    found = measure(paths, str(other))
+    assert found.characters == len(text)
+    for path, model in zip(paths, found.models, strict=True):
+        assert model.carried == pytest.approx(both(path, text, 0)[0].bits.mean())
+
+
 def shown(result: Comparison, width: int) -> str:
     out = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None, markup=False)
     show_comparison(out, result)
