@@ -67,7 +67,7 @@ def test_a_training_goes_on_whatever_becomes_of_its_streams(trained: Path, redir
     done = shell(trained, (*TRAIN, name), redirection)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert weights(trained / "checkpoints" / name) == weights(trained / "checkpoints" / "shown")
-    assert [file.header.iteration for file in Run(trained / "checkpoints" / name).snapshots] == [10, 20, 30, 40]
+    assert [file.header.iteration for file in Run(trained / "checkpoints" / name).snapshots] == [0, 3, 10, 20, 30, 40]
 
 
 def test_a_training_says_once_that_standard_output_is_full(trained: Path) -> None:
