@@ -92,7 +92,7 @@ def test_memory_that_is_freed_is_kept_unless_the_user_says_otherwise() -> None:
 
 def test_that_exact_means_as_many_threads_is_said_where_threads_and_seeds_are_chosen() -> None:
     reference = (DOCS / "cli.md").read_text("utf-8")
-    train = reference[reference.index("## charrnn train") : reference.index("## charrnn sample")]
+    train = reference[reference.index("## charrnn train") : reference.index("## charrnn plan")]
     [seed] = [line for line in train.splitlines() if "`--seed" in line]
     [threads] = [line for line in train.splitlines() if "`--threads" in line]
     assert "exact with the same --threads" in seed
