@@ -146,7 +146,7 @@ class Header:
 
         Raises:
             CheckpointError: It is of another format, or has settings that this version does not know.
-            KeyError, TypeError, ValueError: It is damaged.
+            KeyError, TypeError, ValueError, AttributeError: It is damaged.
         """
         values = json.loads(text, parse_float=_finite, parse_constant=_finite)
         version = values.pop("format")
