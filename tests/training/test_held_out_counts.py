@@ -20,7 +20,7 @@ from charrnn.runs import checkpoint
 from charrnn.sampling.chain import log_softmax
 from charrnn.text import corpus
 from charrnn.text.corpus import Corpus
-from charrnn.training import validation
+from charrnn.training import held_out_counts, validation
 from charrnn.training.beginning import Beginning
 from charrnn.training.evaluator import Evaluator
 from charrnn.training.events import Evaluated, Snapshot
@@ -178,3 +178,22 @@ def test_an_evaluator_counts_once() -> None:
     evaluator: Evaluator = make().evaluator
     assert evaluator.counts is not None
     assert evaluator.counts.model is evaluator.counts.model
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 40])
+def test_a_long_text_is_looked_up_in_pieces(at_once: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(held_out_counts, "_AT_ONCE", at_once)
+    check(SOURCE, make())
+    source = documents(tmp_path)
+    check(source, trainer_of(source))
+
+
+def test_of_a_text_longer_than_is_counted_the_end_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make(val_at="spread", val_frac=0.2)
+    spans = trainer.split.training
+    counted = spans[-1].size + 100  # not all of the span before it
+    assert counted < spans[-1].size + spans[-2].size
+    monkeypatch.setattr(held_out_counts, "COUNTED", counted)
+    ids = SOURCE.joined(spans)[-counted:]
+    model, expected = HeldOutCounts(SOURCE, trainer.split).model, count(ids, len(SOURCE.vocabulary))
+    assert model.predict(SOURCE.ids)[0].tolist() == expected.predict(SOURCE.ids)[0].tolist()
