@@ -23,6 +23,7 @@ from charrnn.ngrams.model import NgramModel, Places
 WRITING_LENGTH: int | None = None
 
 _FIRST_SHARE, _WEIGHT = 0.3, 2.0  # what a share is where nothing is known of it, and that as characters
+_ENOUGH = 1 << 17  # characters that choose a handful of shares; of a longer text every second, third, ... does
 _ROUNDS = 20  # of expectation maximisation: the loss then moves in the sixth decimal
 
 
@@ -160,6 +161,8 @@ def fitted_shares(network: Floats, counted: Floats, lengths: Places, order: int)
     Returns:
         (order,), near 0.3 for a length that hardly occurs.
     """
+    every = max(1, len(network) // _ENOUGH)
+    network, counted, lengths = network[::every], counted[::every], lengths[::every]
     seen = np.bincount(lengths, minlength=order)
     by_network = np.exp(-network)
     shares = np.full(order, _FIRST_SHARE)

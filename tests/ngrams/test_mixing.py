@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn.errors import CheckpointError
+from charrnn.ngrams import mixing
 from charrnn.ngrams.counting import count
 from charrnn.ngrams.mixing import Mixing, Mixture, cross_fitted, fitted_shares, mixed_nats
 
@@ -90,3 +91,14 @@ def test_shares_must_fit_the_counts() -> None:
     model = count(np.array([0, 1, 0, 1]), 2, order=3)
     with pytest.raises(CheckpointError, match="do not fit"):
         Mixture(model, (0.5,))
+
+
+def test_a_long_text_chooses_by_places_all_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    network, counted, lengths = -np.log(rng.random(4000)), rng.random(4000), rng.integers(0, 3, 4000)
+    whole = fitted_shares(network, counted, lengths, 3)
+    monkeypatch.setattr(mixing, "_ENOUGH", 1000)
+    some = fitted_shares(network, counted, lengths, 3)
+    assert some == pytest.approx(fitted_shares(network[::4], counted[::4], lengths[::4], 3))
+    assert some == pytest.approx(whole, abs=0.1)
+    assert some.tolist() != whole.tolist()
