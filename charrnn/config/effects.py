@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from charrnn.config.option import flag
+from charrnn.config.option import AUTO, flag
 from charrnn.config.training import TrainConfig
 
 # What settings need: whether they have it, and when they have not.
@@ -13,7 +13,7 @@ _NEEDS: Mapping[tuple[str, ...], tuple[Callable[[TrainConfig], bool], str]] = {
     ("final_rate",): (lambda config: config.decay not in ("constant", "step"), "with --decay constant or step"),
     ("decay_every", "decay_factor", "decay_after"): (lambda config: config.decay == "step", "without --decay step"),
     ("momentum",): (lambda config: config.optimizer != "adamw", "with --optimizer adamw"),
-    ("beta1",): (lambda config: config.optimizer in ("muon", "adamw"), "without --optimizer muon or adamw"),
+    ("beta1",): (lambda config: config.optimizer in (AUTO, "muon", "adamw"), "without --optimizer muon or adamw"),
     ("beta2",): (lambda config: config.optimizer != "sgd", "with --optimizer sgd"),
     ("grad_clip_mode",): (lambda config: config.grad_clip > 0, "without a --grad-clip above 0"),
     ("val_frac",): (lambda config: config.val_text is None, "with --val-text"),

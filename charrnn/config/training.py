@@ -108,8 +108,13 @@ class OptimizerConfig(Config):
 
     optimizer: Annotated[
         OptimizerName,
-        Option("Optimizer; muon is for the recurrent layers' matrices, with adamw for all else.", panel=LEARNING),
-    ] = "muon"
+        Option(
+            "Optimizer; muon is for the recurrent layers' matrices, with adamw for all else.",
+            panel=LEARNING,
+            usual="muon",
+            default="muon; adamw above 256 units",
+        ),
+    ] = AUTO
     learning_rate: Annotated[
         float, Option("Peak learning rate.", panel=LEARNING, above=0, usual=0.014, default="by width")
     ] = AUTO

@@ -11,7 +11,7 @@ from charrnn.training.presets import ENOUGH_READING, TOO_MANY_PARAMETERS, Candid
 from charrnn.training.recipes import RECIPES
 
 _OF_THE_NETWORK = ("rnn_size", "dropout", "input_dropout", "recurrent_dropout")
-_OF_THE_TRAINING = ("rotate", "batch_size", "learning_rate", "weight_decay", "precision")
+_OF_THE_TRAINING = ("rotate", "batch_size", "optimizer", "learning_rate", "weight_decay", "precision")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +67,8 @@ def _why(name: str, training: TrainConfig, choice: Choice, at: Circumstances) ->
             return _why_of_the_width(training, choice, at)
         case "batch_size":
             return _why_of_the_streams(training)
+        case "optimizer":
+            return "by the width: what an iteration of Muon takes more grows with it"
         case "learning_rate":
             return "by the width, and by the square root of the streams"
         case "weight_decay":
