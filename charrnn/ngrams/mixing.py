@@ -19,9 +19,6 @@ from charrnn.ngrams.context import ContextReader
 from charrnn.ngrams.grams import Floats
 from charrnn.ngrams.model import NgramModel, Places
 
-# Characters at most of the contexts that text is written by; None: of all that are counted.
-WRITING_LENGTH: int | None = None
-
 _FIRST_SHARE, _WEIGHT = 0.3, 2.0  # what a share is where nothing is known of it, and that as characters
 _ENOUGH = 1 << 17  # characters that choose a handful of shares; of a longer text every second, third, ... does
 _ROUNDS = 20  # of expectation maximisation: the loss then moves in the sixth decimal
@@ -60,14 +57,12 @@ class Mixture:
         shares: (order,) by the length of the longest context.
     """
 
-    def __init__(self, model: NgramModel, shares: tuple[float, ...], longest: int | None = WRITING_LENGTH) -> None:
+    def __init__(self, model: NgramModel, shares: tuple[float, ...]) -> None:
         """Put them together.
 
         Args:
             model: The counts.
             shares: Of the counts, by the length of the context.
-            longest: Characters at most of the contexts that a text is followed by, character by character; None: all
-                that are counted. What is measured as a whole is measured by all.
 
         Raises:
             CheckpointError: There are not as many shares as the model has lengths.
@@ -75,7 +70,6 @@ class Mixture:
         if len(shares) != model.order:
             raise CheckpointError("its n-grams and their shares do not fit.", "Use another checkpoint.")
         self.model, self.shares = model, np.array(shares)
-        self._nodes = None if longest is None else longest + 1  # with the empty context
 
     @cached_property
     def _reader(self) -> ContextReader:
@@ -97,7 +91,7 @@ class Mixture:
 
     def nodes_after(self, nodes: list[int], index: int) -> list[int]:
         """The contexts that a text ends with after one more character, `index`."""
-        return self._reader.nodes_after(nodes, index)[: self._nodes]
+        return self._reader.nodes_after(nodes, index)
 
     def log_probs(self, network: Floats, nodes: list[int]) -> Floats:
         """Mix what comes next.

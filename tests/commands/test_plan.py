@@ -21,8 +21,8 @@ from charrnn.runs import checkpoint
 
 TEXT = trainings.TEXT[:3300]
 SMALL = ("--rnn-size", "8", "--embedding-size", "4", "--batch-size", "4", "--seq-length", "16", "--threads", "1")
-AUTOMATIC = {"rnn_size", "dropout", "input_dropout", "recurrent_dropout", "rotate", "batch_size", "learning_rate"}
-AUTOMATIC |= {"weight_decay", "precision"}
+AUTOMATIC = {"rnn_size", "dropout", "input_dropout", "recurrent_dropout", "rotate", "batch_size"}
+AUTOMATIC |= {"optimizer", "learning_rate", "weight_decay", "precision"}
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ MODEL_WEIGHTS = tiny.weights(MODEL.header, seed=3)
 ALONE = Model(Checkpoint(tiny.header(vocabulary=VOCABULARY), MODEL_WEIGHTS))  # the same network without counts
 
 
-def counted(model: NgramModel, ids: list[int], longest: int = 99) -> tuple[Probabilities, int]:
+def counted(model: NgramModel, ids: list[int]) -> tuple[Probabilities, int]:
     """By the definition, over all contexts as tuples: what follows a text, (V,), and how long the context is."""
     entries = dict[tuple[int, ...], dict[int, float]]()
     numbered: list[tuple[int, ...]] = [()]
@@ -59,7 +59,7 @@ def counted(model: NgramModel, ids: list[int], longest: int = 99) -> tuple[Proba
                 numbered.append((*numbered[node], character))
             entry += 1
     probabilities, length = np.full(model.vocabulary_size, 1 / model.vocabulary_size), 0
-    for length_now in range(min(longest, len(ids)) + 1):
+    for length_now in range(len(ids) + 1):
         context = tuple(ids[len(ids) - length_now :])
         if context not in entries:
             break
@@ -207,25 +207,6 @@ def test_ids_of_a_model_of_bytes_are_bytes() -> None:
     for character in asked(model, "ét", temperatures=(0.0,))[0]:
         assert character.id == int(both(model, ids).argmax())
         ids.append(character.id)
-
-
-@pytest.mark.parametrize("longest", [0, 1, 2, 4, 9])
-def test_contexts_are_as_long_as_they_may_be_for_writing(longest: int) -> None:
-    assert MODEL._counts
-    model = MODEL._counts.model
-    mixture = Mixture(model, SHARES, longest)
-    ids = VOCABULARY.encode(TEXT[:40]).tolist()
-    network = np.log(np.full(len(VOCABULARY), 1 / len(VOCABULARY)))
-    nodes = [0]
-    for place, index in enumerate(ids):
-        nodes = mixture.nodes_after(nodes, index)
-        probabilities, length = counted(model, ids[: place + 1], longest)
-        assert length <= longest
-        mixed = (1 - SHARES[length]) / len(VOCABULARY) + SHARES[length] * probabilities
-        assert np.exp(mixture.log_probs(network, nodes)) == pytest.approx(mixed, abs=1e-12)
-        assert nodes == mixture.nodes(ids[: place + 1])
-    losses = np.ones(len(ids)), *model.predict(np.array(ids))
-    assert mixture.nats(*losses).tolist() == MODEL._counts.nats(*losses).tolist(), "what is measured is by all"
 
 
 def test_a_text_is_as_surprising_as_what_comes_next_is_unlikely() -> None:
