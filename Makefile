@@ -6,7 +6,7 @@ stamp := $(VENV)/.installed
 demo_run := demo-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help test docs lint format demo bench wheel clean
+.PHONY: help test torture docs lint format demo bench wheel clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,6 +19,9 @@ $(stamp): pyproject.toml constraints.txt
 
 test: lint  ## check everything: style, types, floors, tests
 	$(bin)/pytest -q
+
+torture: $(stamp)  ## kill, starve, damage and interrupt trainings, as often as docs/reliability.md says
+	$(bin)/pytest -q --thorough tests/torture
 
 docs: $(stamp)  ## write docs/cli.md anew from the code
 	$(bin)/python docs/make_cli.py

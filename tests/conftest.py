@@ -3,9 +3,12 @@ work on the same cores spinning threads lose nearly everything. And Ctrl-C as us
 background with SIGINT ignored, and the processes that tests start would inherit that.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -24,3 +27,34 @@ def _one_thread() -> None:
 
         torch.set_num_threads(1)
         torch.set_flush_denormal(False)
+
+
+_FIGURES = pytest.StashKey[list[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--thorough", action="store_true", help="as many rounds as docs/reliability.md tells of")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_FIGURES] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if figures := config.stash[_FIGURES]:
+        terminalreporter.section("figures")
+        for line in figures:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """How often to try: few times in every run of the tests, many with --thorough (`make torture`, `make fuzz`)."""
+    thorough = bool(request.config.getoption("--thorough"))
+    return lambda few, many: many if thorough else few
+
+
+@pytest.fixture(scope="session")
+def tell_figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Add a line to what is measured, which is shown after the tests."""
+    return request.config.stash[_FIGURES].append
