@@ -103,3 +103,29 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) 
         (tmp_path / name).touch()
     files.remove_temporary(tmp_path, ("metrics.jsonl", "iteration-*.safetensors"))
     assert sorted(os.listdir(tmp_path)) == sorted(others)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="makes pipes as POSIX does")
+def test_only_regular_files_are_opened_and_nothing_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"here")
+    (tmp_path / "link").symlink_to("file")
+    for name in ("file", "link"):
+        with files.open_regular(tmp_path / name) as file:
+            assert file.read() == b"here"
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zeros").symlink_to("/dev/zero")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "directory").mkdir()
+    before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
+    whys = {
+        "pipe": "Not a regular file",
+        "zeros": "Not a regular file",
+        "loop": os.strerror(errno.ELOOP),
+        "directory": os.strerror(errno.EISDIR),
+        "missing": os.strerror(errno.ENOENT),
+    }
+    for name, why in whys.items():
+        with pytest.raises(OSError, match=re.escape(why)):
+            files.open_regular(tmp_path / name)
+    if before:
+        assert len(os.listdir("/proc/self/fd")) == len(before)
