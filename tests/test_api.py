@@ -200,7 +200,7 @@ def test_the_settings_of_train_are_documented() -> None:
     for config in (ModelConfig, TrainConfig, ReadConfig):
         for setting in settings_of(config):
             assert (f"        {setting.name} (" in shown) is not setting.option.hidden, setting.name
-    assert "Range: at least 1. Default: by preset." in shown
+    assert "Range: from 1 to 65,536. Default: by preset." in shown
     assert max(map(len, shown.splitlines()[4:])) <= 120
 
 

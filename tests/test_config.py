@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import FrozenInstanceError, asdict
 from typing import Any
 
@@ -23,6 +24,7 @@ from charrnn.config import (
     settings_of,
     synonyms,
 )
+from charrnn.config.option import MOST
 from charrnn.errors import CharrnnError, CheckpointError, UsageError
 
 CONFIGS = (SourceConfig, ReadConfig, ModelConfig, TrainConfig, StartConfig, RunConfig, SamplingConfig)
@@ -296,6 +298,47 @@ def test_bounds_in_words_are_those_that_are_checked() -> None:
     for option, (inside, outside) in allowed.items():
         assert all(map(option.allows, inside))
         assert not any(map(option.allows, outside))
+
+
+ABSURD: tuple[Any, ...] = (10**18, 10**23, 2**63, 2**64, 10**5000, 1e300, 1e308, math.inf, math.nan, -1, -(10**5000))
+
+
+def test_no_number_is_without_an_upper_bound() -> None:
+    parts = {part for config in CONFIGS for part in config.__mro__[:-2]} | set(Config.__subclasses__())
+    configs = [config for config in parts if config.__module__.startswith("charrnn.config.")]
+    numbers = [setting for config in configs for setting in settings_of(config) if setting.type in (int, float)]
+    assert {"top_p", "count", "no_copy", "novelty_length", "rnn_size", "time"} <= {each.name for each in numbers}
+    for setting in numbers:
+        assert setting.option.most <= (1e38 if setting.name == "learning_rate" else 2**64 - 1)
+        for absurd in (absurd for absurd in ABSURD if not 0 <= absurd <= setting.option.most):
+            with pytest.raises(UsageError, match=setting.flag) as raised:
+                setting.check(absurd)
+            assert len(str(raised.value)) < 200
+        setting.check(int(setting.option.most) if setting.option.below is None else setting.option.low)
+    assert Option("", low=1).most == MOST
+    with pytest.raises(UsageError, match=re.escape("--iterations 1000000000000000000: at most 1,000,000,000,000.")):
+        TrainConfig(iterations=10**18)
+    with pytest.raises(UsageError, match="--num-layers 1000000: from 1 to 1,000"):
+        ModelConfig(num_layers=10**6)
+    with pytest.raises(UsageError, match="--seed 18446744073709551616: from 0 to 18,446,744,073,709,551,615"):
+        TrainConfig(seed=2**64)
+
+
+def test_numbers_in_lists_have_bounds_too() -> None:
+    for absurd in ABSURD:
+        with pytest.raises(UsageError, match="--snapshot-at"):
+            TrainConfig(snapshot_at=(3, absurd))
+    with pytest.raises(UsageError, match="--temperatures nan: not a finite number"):
+        SamplingConfig(temperatures=(0.5, math.nan))
+    with pytest.raises(UsageError, match=r"--keep last:9{4}"):
+        TrainConfig(keep=("last:" + "9" * 5000,))
+
+
+def test_a_long_value_is_cut_in_an_error() -> None:
+    with pytest.raises(UsageError, match=r"--model x{60}\.\.\. \(100,000 characters\): choose one of lstm, gru, rnn"):
+        ModelConfig.pick({"model": "x" * 10**5})
+    with pytest.raises(UsageError, match=r"--rnn-size 9{60}\.\.\. \(100,000 characters\): a whole number is needed"):
+        ModelConfig.pick({"rnn_size": "9" * 10**5})
 
 
 def test_configs_do_not_change() -> None:

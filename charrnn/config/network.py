@@ -9,6 +9,8 @@ from charrnn.config.option import AUTO, Config, Option, require
 Cell = Literal["lstm", "gru", "rnn"]
 Nonlinearity = Literal["tanh", "relu"]
 
+MOST_LAYERS, MOST_UNITS = 1000, 2**16  # far more than any network has that learns; memory ends before
+
 GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}  # rows of a weight matrix are GATES x rnn_size
 PARTS = ("embedding", "layers", "head")  # of the network; norms are the layers', a projection is the head's
 NETWORK = "Network"
@@ -19,12 +21,12 @@ class ModelConfig(Config):
     """What the network is; with a vocabulary's size it fixes every tensor's shape."""
 
     model: Annotated[Cell, Option("Kind of recurrent cell.", panel=NETWORK)] = "lstm"
-    num_layers: Annotated[int, Option("Recurrent layers, stacked.", panel=NETWORK, low=1)] = 2
-    rnn_size: Annotated[int, Option("Units in each layer.", panel=NETWORK, low=1, usual=256, default="by preset")] = (
-        AUTO
-    )
+    num_layers: Annotated[int, Option("Recurrent layers, stacked.", panel=NETWORK, low=1, high=MOST_LAYERS)] = 2
+    rnn_size: Annotated[
+        int, Option("Units in each layer.", panel=NETWORK, low=1, high=MOST_UNITS, usual=256, default="by preset")
+    ] = AUTO
     embedding_size: Annotated[
-        int, Option("Width of the character embedding; 0: one-hot input.", panel=NETWORK, low=0)
+        int, Option("Width of the character embedding; 0: one-hot input.", panel=NETWORK, low=0, high=MOST_UNITS)
     ] = 64
     residual: Annotated[
         bool, Option("Residual connections: add a layer's input to its output, above the first.", panel=NETWORK)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import reprlib
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ from charrnn.formatting import one_line
 AUTO: Any = None
 """The default of a setting that `presets.resolve` chooses by text, budget and machine."""
 
+MOST = 10**12
+"""The upper bound of a number whose option has none: of what is counted or waited for nobody has more."""
+
+LAST_SEED = 2**64 - 1  # the largest that torch takes
+
 
 @dataclass(frozen=True)
 class Option:
@@ -32,7 +38,7 @@ class Option:
     help: str  # one sentence or two, the field's term first
     panel: str | None = None  # of `--help`
     low: float | None = None  # at least
-    high: float | None = None  # at most
+    high: float | None = None  # at most; MOST where neither this nor `below` says it
     above: float | None = None  # more than
     below: float | None = None  # less than
     usual: Any = None  # of a setting whose default is AUTO: its value where no preset chooses
@@ -46,23 +52,28 @@ class Option:
     escapes: bool | None = None  # of a text: whether \\n is a newline in it; None: it is a name or a path
 
     def bounds(self) -> str:
-        """The range in words; "" if there is none."""
-        least = None if self.low is None else f"{self.low:,g}"
+        """The range in words; "" if there is none. That nothing is above MOST goes without saying."""
+        least = None if self.low is None else _figure(self.low)
         if least is not None and self.below is not None:
             return f"from {least} up to, not including, {self.below:g}"
         if self.above is not None and self.high is not None:
-            return f"above {self.above:g} and up to {self.high:g}"
+            return f"above {self.above:g} and up to {_figure(self.high)}"
         if least is not None and self.high is not None:
-            return f"from {least} to {self.high:g}"
+            return f"from {least} to {_figure(self.high)}"
         if least is not None:
             return f"at least {least}"
         return "" if self.above is None else f"above {self.above:g}"
+
+    @property
+    def most(self) -> float:
+        """What no number is above."""
+        return next(bound for bound in (self.high, self.below, MOST) if bound is not None)
 
     def allows(self, value: float) -> bool:
         """Whether a finite number is within the bounds."""
         return (
             (self.low is None or value >= self.low)
-            and (self.high is None or value <= self.high)
+            and value <= self.most
             and (self.above is None or value > self.above)
             and (self.below is None or value < self.below)
         )
@@ -102,7 +113,7 @@ class Setting:
         try:
             return self._parse(typed)
         except ValueError as error:
-            raise UsageError(f"{self.flag} {typed}: {error}") from None
+            raise UsageError(f"{self.flag} {shown(typed)}: {error}") from None
 
     def typed(self, value: Any) -> Any:
         """A value as `read` takes it: a text whose escapes are understood has them, so that it is one line."""
@@ -129,14 +140,32 @@ class Setting:
     def check(self, value: Any) -> None:
         """Raises UsageError for a value of another type, that is none of the choices, or outside the bounds."""
         if not isinstance(value, self.accepted) or (isinstance(value, bool) and self.type is not bool):
-            raise UsageError(f"{self.flag} {value!r}: not of type {self.accepted[0].__name__}.")
+            raise UsageError(f"{self.flag} {shown(value)}: not of type {self.accepted[0].__name__}.")
         if self.choices and value not in self.choices:
-            raise UsageError(f"{self.flag} {value}: choose one of {', '.join(self.choices)}.")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UsageError(f"{self.flag} {value}: not a finite number.")
-        bounds = self.option.bounds()
-        if bounds and isinstance(value, int | float) and not self.option.allows(value):
-            raise UsageError(f"{self.flag} {value}: {bounds}.")
+            raise UsageError(f"{self.flag} {shown(value)}: choose one of {', '.join(self.choices)}.")
+        numbers = value if isinstance(value, tuple) else (value,)
+        for number in (number for number in numbers if isinstance(number, int | float)):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise UsageError(f"{self.flag} {number}: not a finite number.")
+            if not self.option.allows(number):
+                bounds = f"at most {MOST:,}" if number > MOST == self.option.most else self.option.bounds()
+                raise UsageError(f"{self.flag} {shown(number)}: {bounds}.")
+
+
+def _figure(bound: float) -> str:
+    """A bound in words: whole ones with all their digits."""
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
+
+
+_SHOWN = 60  # characters of a value, in an error
+
+
+def shown(value: Any) -> str:
+    """A value in an error, of a long one its beginning: others may have written it."""
+    if isinstance(value, int) and abs(value) > 10**_SHOWN:  # which Python may refuse to write
+        return "(a number of very many digits)"
+    text = str(value) if isinstance(value, str | int | float) else reprlib.repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"
 
 
 def flag(name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from charrnn.config.option import Config, Option, require, settings_of
+from charrnn.config.option import LAST_SEED, Config, Option, require, settings_of
 from charrnn.errors import UsageError
 
 DecodingErrors = Literal["strict", "replace"]
@@ -81,6 +81,7 @@ class ReadConfig(Config):
             "out the same.",
             panel=FILES,
             low=0,
+            high=LAST_SEED,
         ),
     ] = 1
     encoding: Annotated[

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from charrnn.config import parsing
-from charrnn.config.option import Config, Option, require
+from charrnn.config.option import LAST_SEED, Config, Option, require
 
 Color = Literal["none", "bits"]
 Unit = Literal["line", "sentence", "paragraph"]
@@ -64,7 +64,13 @@ class SamplingConfig(Config):
     ] = None
     seed: Annotated[
         int | None,
-        Option("Random seed: the same seed writes the same text.", panel=SAMPLING, low=0, default="a random one"),
+        Option(
+            "Random seed: the same seed writes the same text.",
+            panel=SAMPLING,
+            low=0,
+            high=LAST_SEED,
+            default="a random one",
+        ),
     ] = None
 
     def __post_init__(self) -> None:
@@ -167,7 +173,11 @@ class SeveralConfig(Config):
     count: Annotated[
         int | None,
         Option(
-            "Write so many texts in one pass, with the seeds that follow the first.", panel=SEVERAL, low=1, default="1"
+            "Write so many texts in one pass, with the seeds that follow the first.",
+            panel=SEVERAL,
+            low=1,
+            high=10**6,
+            default="1",
         ),
     ] = None
     every_snapshot: Annotated[

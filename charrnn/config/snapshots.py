@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from charrnn.config import parsing
-from charrnn.config.option import AUTO, Config, Option, require
+from charrnn.config.option import AUTO, Config, Option, require, shown
 
 ON = "..."  # at the end of a list of iterations: on from there, at growing gaps
 
@@ -76,9 +76,9 @@ class SnapshotConfig(Config):
             panel=WATCHING,
         ),
     ] = True
-    sample_length: Annotated[int, Option("Characters of a snapshot's sample; 0: no sample.", panel=WATCHING, low=0)] = (
-        400
-    )
+    sample_length: Annotated[
+        int, Option("Characters of a snapshot's sample; 0: no sample.", panel=WATCHING, low=0, high=10**6)
+    ] = 400
     sample_temperature: Annotated[
         float,
         Option(
@@ -110,8 +110,9 @@ class SnapshotConfig(Config):
             "--snapshot-at: a list of iterations, such as 100,300,500; only ... may follow.",
         )
         require(
-            all(re.fullmatch("last:[1-9][0-9]*|best|milestones", str(part)) for part in self.keep),
-            f"--keep {','.join(map(str, self.keep))}: all, or some of last:N, best and milestones, as in last:5,best.",
+            all(re.fullmatch("last:[1-9][0-9]{0,11}|best|milestones", str(part)) for part in self.keep),
+            f"--keep {shown(','.join(map(str, self.keep)))}: all, or some of last:N, best and milestones, as in "
+            "last:5,best.",
         )
 
     @property

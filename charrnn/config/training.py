@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from charrnn.config import parsing
 from charrnn.config.network import PARTS
-from charrnn.config.option import AUTO, Config, Option, require
+from charrnn.config.option import AUTO, LAST_SEED, Config, Option, require, shown
 from charrnn.config.snapshots import SnapshotConfig
 
 ClipMode = Literal["norm", "value"]
@@ -14,6 +14,10 @@ OptimizerName = Literal["muon", "adamw", "rmsprop", "sgd"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 ValAt = Literal["end", "spread"]
+
+_MOST_AT_ONCE = 10**6  # streams, and characters of a window
+_MOST_RATE = 1e38  # about what a float32 holds
+_MOST_PENALTY = 10**6
 
 WINDOWS = "Training windows"
 LEARNING = "Learning"
@@ -57,11 +61,24 @@ class DataConfig(HeldOutConfig):
     """Which text is trained on, and in which windows."""
 
     batch_size: Annotated[
-        int, Option("Streams of text read in parallel.", panel=WINDOWS, low=1, usual=32, default="32; 64 with --time")
+        int,
+        Option(
+            "Streams of text read in parallel.",
+            panel=WINDOWS,
+            low=1,
+            high=_MOST_AT_ONCE,
+            usual=32,
+            default="32; 64 with --time",
+        ),
     ] = AUTO
     seq_length: Annotated[
         int,
-        Option("Characters in a window: how far back gradients reach (truncated BPTT).", panel=WINDOWS, low=1),
+        Option(
+            "Characters in a window: how far back gradients reach (truncated BPTT).",
+            panel=WINDOWS,
+            low=1,
+            high=_MOST_AT_ONCE,
+        ),
     ] = 64
     shift: Annotated[
         int | None,
@@ -116,7 +133,8 @@ class OptimizerConfig(Config):
         ),
     ] = AUTO
     learning_rate: Annotated[
-        float, Option("Peak learning rate.", panel=LEARNING, above=0, usual=0.014, default="by width")
+        float,
+        Option("Peak learning rate.", panel=LEARNING, above=0, high=_MOST_RATE, usual=0.014, default="by width"),
     ] = AUTO
     beta1: Annotated[float, Option("Adam's decay of the mean gradient.", panel=LEARNING, low=0, below=1)] = 0.8
     beta2: Annotated[
@@ -125,10 +143,19 @@ class OptimizerConfig(Config):
     momentum: Annotated[float, Option("Momentum of Muon, SGD and RMSprop.", panel=LEARNING, low=0, below=1)] = 0.9
     weight_decay: Annotated[
         float,
-        Option("Decoupled weight decay of the matrices.", panel=LEARNING, low=0, usual=0.1, default="by epochs"),
+        Option(
+            "Decoupled weight decay of the matrices.",
+            panel=LEARNING,
+            low=0,
+            high=_MOST_PENALTY,
+            usual=0.1,
+            default="by epochs",
+        ),
     ] = AUTO
-    l1: Annotated[float, Option("L1 penalty on the matrices.", panel=LEARNING, low=0)] = 0.0
-    l2: Annotated[float, Option("L2 penalty: on half the sum of their squares.", panel=LEARNING, low=0)] = 0.0
+    l1: Annotated[float, Option("L1 penalty on the matrices.", panel=LEARNING, low=0, high=_MOST_PENALTY)] = 0.0
+    l2: Annotated[
+        float, Option("L2 penalty: on half the sum of their squares.", panel=LEARNING, low=0, high=_MOST_PENALTY)
+    ] = 0.0
     grad_clip: Annotated[float, Option("Gradient clipping threshold; 0 turns it off.", panel=LEARNING, low=0)] = 5.0
     grad_clip_mode: Annotated[
         ClipMode,
@@ -163,6 +190,7 @@ class OptimizerConfig(Config):
             "kind of processor.",
             panel=LEARNING,
             low=0,
+            high=LAST_SEED,
         ),
     ] = 1
     precision: Annotated[
@@ -173,7 +201,7 @@ class OptimizerConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         unknown = sorted(set(self.freeze) - set(PARTS))
-        require(not unknown, f"--freeze {','.join(unknown)}: choose of {', '.join(PARTS)}.")
+        require(not unknown, f"--freeze {shown(','.join(unknown))}: choose of {', '.join(PARTS)}.")
         require(set(self.freeze) < set(PARTS), "--freeze: nothing is left to train. Leave a part out.")
 
 
