@@ -2,49 +2,111 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from charrnn.errors import CharrnnError, UsageError
 
-_MADE_BY = (b"charrnn report", b"charrnn score")
-_LOOKED_AT = 4096  # bytes at the beginning of a file that say who made it
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force", help="Write over a file that charrnn has not made; never over what is read, or a file of a run."
+    ),
+]
 
 
-def check_replaceable(path: Path) -> None:
-    """Raises CharrnnError if something is there already that charrnn did not make: a text is soon named by mistake."""
-    if str(path) == "-":
-        raise UsageError("-: pages and pictures are written into files.", "Name one, as in report.html.")
-    if not path.exists():
-        return
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(_LOOKED_AT)
-    except OSError as error:
-        raise unwritable(path, error) from None
-    if not any(name in beginning for name in _MADE_BY):
-        raise UsageError(
-            f"{path}: is there already, and charrnn has not made it.", "Choose another name, or remove it first."
+@dataclass(frozen=True, slots=True)
+class PageFile:
+    """A file that a page or a picture is written to."""
+
+    path: Path
+    inputs: Sequence[str | Path] = ()  # files and folders that are read, none of which is written over
+    force: bool = False  # whether another file may be replaced that charrnn has not made
+
+    def check(self) -> None:
+        """Raises CharrnnError if something is there that must not be replaced: a text is soon named by mistake."""
+        path = self.path
+        if str(path) == "-":
+            raise UsageError("-: pages and pictures are written into files.", "Name one, as in report.html.")
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        if stat.S_ISDIR(status.st_mode):
+            raise UsageError(f"{path}: is a directory.", "Name a file in it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise UsageError(f"{path}: is no regular file.", "Name one, as in report.html.")
+        if self._is_input(status):
+            raise UsageError(f"{path}: is read here, and nothing that is read is written over.", "Choose another name.")
+        if self._is_own():
+            return
+        if self._is_protected():
+            raise UsageError(f"{path}: lies where a run or a text is kept.", "Choose another name.")
+        if not self.force:
+            raise UsageError(
+                f"{path}: is there already, and charrnn has not made it.", "Choose another name, or --force."
+            )
+
+    def write(self, data: bytes) -> None:
+        """Write it, whole or not at all; through a symbolic link to where that leads.
+
+        Args:
+            data: What is in it.
+
+        Raises:
+            CharrnnError: It cannot be written, or something has come there that must not be replaced.
+        """
+        from charrnn.files import replace_file
+
+        self.check()
+        try:
+            replace_file(Path(os.path.realpath(self.path)), data)
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+
+    def _is_input(self, status: os.stat_result) -> bool:
+        """Whether it is one of the files that are read, by whatever name, or standard input."""
+        for given in (*self.inputs, 0):
+            try:
+                if os.path.samestat(os.stat(given), status):
+                    return True
+            except (OSError, ValueError):  # a name of a text or a run, which is no path; a NUL in it
+                continue
+        return False
+
+    def _is_own(self) -> bool:
+        """Whether charrnn has made it. Raises CharrnnError if it cannot be read."""
+        from charrnn.report.recognition import HEAD, is_own
+
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                return is_own(file.read(HEAD))
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+
+    def _is_protected(self) -> bool:
+        """Whether it is a checkpoint, or lies in the directory of a run or below a folder that is read."""
+        from charrnn.runs.run import Run
+
+        path = Path(os.path.realpath(self.path))
+        run = Run(path.parent)
+        folders = {os.path.realpath(given) for given in self.inputs if os.path.isdir(given)}
+        return (
+            path.suffix == ".safetensors"
+            or run.metrics_path.exists()
+            or run.begun
+            or any(str(parent) in folders for parent in path.parents)
         )
 
 
-def write_page(path: Path, data: bytes) -> None:
-    """Write a file, whole or not at all.
-
-    Args:
-        path: Where.
-        data: What is in it.
-
-    Raises:
-        CharrnnError: It cannot be written.
-    """
-    from charrnn.files import replace_file
-
-    try:
-        replace_file(path, data)
-    except OSError as error:
-        raise unwritable(path, error) from None
-
-
-def unwritable(path: Path, error: OSError) -> CharrnnError:
+def _unwritable(path: Path, error: OSError) -> CharrnnError:
     """The error for a file that cannot be written, and why."""
     return CharrnnError(f"{path}: cannot be written ({error.strerror}).", "Choose another place.")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +14,9 @@ from charrnn.commands import later_states
 from charrnn.commands.completion import models
 from charrnn.commands.notes import report_skipped, tell
 from charrnn.commands.options import RUNS, CheckpointDir, TextLength, with_options
-from charrnn.commands.pages import check_replaceable, write_page
+from charrnn.commands.pages import Force, PageFile
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
-from charrnn.errors import UsageError
+from charrnn.errors import CharrnnError, UsageError
 
 _SAMPLING = SamplingConfig(length=300, seed=1)
 _PAGES = {".html": "-o", ".htm": "-o", ".png": "--png", ".svg": "--svg"}
@@ -32,6 +35,7 @@ def report(
         Path | None, typer.Option(metavar="FILE", help="Draw the curves as a picture, too; needs resvg-py.")
     ] = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="The same as SVG.")] = None,
+    force: Force = False,
     sampling: SamplingConfig = _SAMPLING,
     text_length: TextLength = COMPARED_LENGTH,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
@@ -40,7 +44,7 @@ def report(
 
     It has the samples of every snapshot under a slider, the curves and a verdict on them, texts at several
     temperatures, held-out text shaded by surprise, and where each number comes from. A report is written over an
-    older one, and over nothing else.
+    older one, and over nothing else unless by --force.
     """
     from charrnn.formatting import size
     from charrnn.report import page, picture
@@ -48,11 +52,13 @@ def report(
     from charrnn.sampling.request import Request
     from charrnn.terminal.progress_bar import share_bar
 
-    targets = [path for path in (output, png, svg) if path]
-    if len({path.resolve() for path in targets}) < len(targets):
+    targets = [path for path in (output, svg, png) if path]
+    if len({os.path.realpath(path) for path in targets}) < len(targets):
         raise UsageError("--output, --png and --svg name one file twice.", "Give each a name of its own.")
-    for path in targets:
-        check_replaceable(path)
+    inputs: list[str | Path] = [*(paths or []), *_texts(paths or [], checkpoint_dir)]
+    files = {path: PageFile(path, inputs, force) for path in targets}
+    for file in files.values():
+        file.check()
     for path in paths or []:
         if path.suffix.lower() in _PAGES and not path.is_dir():
             raise UsageError(f"{path}: is no run. A page is named with {_PAGES[path.suffix.lower()]} {path}")
@@ -71,7 +77,22 @@ def report(
         contents += [(svg, curves.encode())] if svg else []
         contents += [(png, picture.png(curves))] if png else []
     for path, content in contents:
-        write_page(path, content)
+        files[path].write(content)
         tell(f"{path}, {size(len(content))}")
     later_states.tell_of_named(paths or [], checkpoint_dir)
     report_skipped(list(collected.problems))
+
+
+def _texts(paths: Sequence[Path], root: Path) -> Iterator[str]:
+    """Where the texts are that runs were trained on, some of which may be read again."""
+    from charrnn.runs.find import find_run, newest_run
+    from charrnn.text.reading import findable
+
+    named: list[Path | None] = [*paths] or [None]
+    for path in named:
+        with contextlib.suppress(CharrnnError):
+            resume = (find_run(path, root) if path else newest_run(root)).resumable
+            if resume and findable(resume.header.origin):
+                yield from map(str, resume.header.origin["texts"])
+            if resume and resume.header.training.val_text:
+                yield resume.header.training.val_text

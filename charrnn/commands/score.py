@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Sequence
@@ -23,12 +24,13 @@ from charrnn.commands.options import (
     use_threads,
     with_options,
 )
-from charrnn.commands.pages import check_replaceable, write_page
+from charrnn.commands.pages import Force, PageFile
 from charrnn.commands.score_lines import rank, refuse_beside_lines
 from charrnn.commands.score_paths import tell_apart
 from charrnn.commands.scored_text import ScoredText, counts_of, of_each, scoring
 from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
 from charrnn.config import CHECKPOINT_DIR, COLD_WINDOW, ColorConfig, NgramsConfig, Option
+from charrnn.errors import CharrnnError
 
 if TYPE_CHECKING:
     from charrnn.evaluation.scoring import Score
@@ -67,6 +69,7 @@ def score(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with all this and the text shaded, to look at.")
     ] = None,
+    force: Force = False,
     units: LossUnits = "bits",
     as_json: Json = False,
     encoding: Annotated[
@@ -86,9 +89,10 @@ def score(
     from charrnn.terminal.console import console
     from charrnn.terminal.scores import show_scores
 
-    if html:
-        check_replaceable(html)
     models, typed = tell_apart(paths, checkpoint_dir, several=lines)
+    written = PageFile(html, _files(paths), force) if html else None
+    if written:
+        written.check()
     text = ScoredText(typed, encoding, checkpoint_dir)
     problems: list[str] = []
     if lines:
@@ -100,8 +104,8 @@ def score(
     scored = of_each(models, checkpoint_dir, problems, partial(_whole, text, window, mixing.ngrams))
     scored.sort(key=lambda model: model.chosen.bits_per_character)
     places = most_surprising(scored[0].chosen, count)
-    if html:
-        write_page(html, page(text.name, scored, places, window, units).encode())
+    if written:
+        written.write(page(text.name, scored, places, window, units).encode())
     with to_the_end():
         if as_json:
             print_json(_json(text.name, scored, count, window) | {"problems": problems})
@@ -111,6 +115,17 @@ def score(
             show_scores(console(), text.name, scored, places, window, units)
         sys.stdout.flush()
     report_skipped(problems)
+
+
+def _files(paths: Sequence[str]) -> list[str]:
+    """What was named, as paths: a text may have been by its name."""
+    from charrnn.text import known_texts
+
+    found = list(paths)
+    for path in paths:
+        with contextlib.suppress(CharrnnError):
+            found.append(str(known_texts.find(path)))
+    return found
 
 
 def _whole(

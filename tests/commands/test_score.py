@@ -431,7 +431,7 @@ def test_a_hostile_text_stays_text_on_the_page(tmp_path: Path, text: Path) -> No
 def test_a_page_replaces_a_page_and_nothing_else(root: Path, text: Path, tmp_path: Path) -> None:
     """The text itself is soon named by mistake."""
     before = text.read_bytes()
-    assert "is there already, and charrnn has not made it" in refused(UsageError, root / "austen", text, "--html", text)
+    assert "is read here" in refused(UsageError, root / "austen", text, "--html", text, "--force")
     assert "are written into files" in refused(UsageError, root / "austen", text, "--html", "-")
     assert text.read_bytes() == before
     for _ in range(2):

@@ -511,7 +511,7 @@ def test_the_command_names_damage_and_says_so_by_its_exit_code(tmp_path: Path) -
         (("--temperatures", "1,x"), 2, "--temperatures 1,x: "),
         (("--temperatures", "-1"), 2, "--temperature -1.0: "),
         (("-o", "no/such/place.html"), 1, "no/such/place.html: cannot be written"),
-        (("-o", "checkpoints"), 1, "checkpoints: cannot be written"),
+        (("-o", "checkpoints"), 2, "checkpoints: is a directory."),
     ],
 )
 def test_the_command_refuses_in_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, said: str) -> None:
