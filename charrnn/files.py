@@ -5,23 +5,26 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import stat
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import platformdirs
 
 _TEMPORARY = ".tmp"
+_LONGEST_NAME = 48  # characters of a file's name that are in that of its temporary sibling, which may have 255 bytes
 _PATIENCE = 2.0  # seconds in which what is held by another program is tried again
 # What waiting does not mend.
 _LASTING = {
     *(errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EXDEV, errno.ENAMETOOLONG, errno.ENOTEMPTY),
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS),
 }
+# What fsync of a directory fails with where there is no such thing, or only reading is not allowed.
+_UNSUPPORTED = {errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EACCES, errno.EPERM}
 
 
 def cache_dir() -> Path:
@@ -44,6 +47,11 @@ def discard_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _flags(*names: str) -> int:
+    """Flags of `os.open` by name; not every system has all."""
+    return sum(getattr(os, name, 0) for name in names)
+
+
 def open_regular(path: Path) -> BinaryIO:
     """Open a regular file to read: a pipe would be waited for, and a device may have no end.
 
@@ -53,8 +61,7 @@ def open_regular(path: Path) -> BinaryIO:
     Raises:
         OSError: It cannot be opened, or is no regular file; `strerror` says which.
     """
-    flags = ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY")  # not every system has all
-    descriptor = os.open(path, os.O_RDONLY | sum(getattr(os, flag, 0) for flag in flags))
+    descriptor = os.open(path, os.O_RDONLY | _flags("O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
     try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
@@ -68,10 +75,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: temporary sibling, fsync, rename, fsync of the directory.
-
-    A virus scanner or a program that synchronises folders may hold a file for a moment; the renaming is tried again for
-    two seconds.
+    """Write a file whole or not at all, as `replacing` does.
 
     Args:
         path: The file, which need not exist; its directory must.
@@ -80,27 +84,100 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises:
         OSError: It cannot be written; what was there is there still.
     """
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_TEMPORARY, dir=path.parent)
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file whole or not at all: temporary sibling, fsync, rename, fsync of the directory.
+
+    What leaves the `with` by an exception leaves the file as it was. It gets the permissions that the umask leaves, or
+    has those of the file it replaces. A link is replaced itself: what it led to is not written.
+
+    A virus scanner or a program that synchronises folders may hold a file for a moment; the renaming is tried again for
+    two seconds.
+
+    Args:
+        path: The file, which need not exist; its directory must.
+
+    Yields:
+        What is written to.
+
+    Raises:
+        OSError: It cannot be written; what was there is there still. Or the new one is, but a power failure might undo
+            that: the directory could not be synchronised.
+    """
+    descriptor, temporary = _create_temporary(path)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            _keep_permissions(file.fileno(), path)
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes 0600
         _patiently(os.replace, temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             _patiently(os.unlink, temporary)
         raise
-    if os.name == "posix":
-        with contextlib.suppress(OSError):  # the file is there; some file systems of networks cannot do this
-            directory = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+    sync_directory(path.parent)
+
+
+def _create_temporary(path: Path) -> tuple[int, Path]:
+    """A new file beside one, with the permissions that the umask leaves (those of `tempfile` are for its owner alone).
+
+    Returns:
+        A descriptor to write with, and the file.
+    """
+    while True:
+        name = f".{path.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}{_TEMPORARY}"
+        with contextlib.suppress(FileExistsError):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _flags("O_BINARY")
+            return os.open(path.parent / name, flags, 0o666), path.parent / name
+
+
+def _keep_permissions(descriptor: int, path: Path) -> None:
+    """Give a new file the owner and permissions of the one that it is to replace, as far as that is allowed."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):  # there is none, most of the time
+        before, new = path.lstat(), os.fstat(descriptor)
+        if stat.S_ISREG(before.st_mode):
+            if (before.st_uid, before.st_gid) != (new.st_uid, new.st_gid):
+                with contextlib.suppress(OSError):
+                    os.fchown(descriptor, before.st_uid, before.st_gid)
+            os.fchmod(descriptor, before.st_mode & 0o777)
+
+
+def sync_directory(path: Path) -> None:
+    """Let what was made, renamed or removed in a directory outlast a power failure, where the system can do that.
+
+    Raises:
+        OSError: It failed.
+    """
+    if os.name != "posix":
+        return
+    try:
+        directory = os.open(path, os.O_RDONLY | _flags("O_DIRECTORY"))
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory and those above it, if they are not there, so that a power failure does not take them away.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    missing = [directory for directory in (path, *path.parents) if not directory.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for directory in missing:
+        sync_directory(directory.parent)
 
 
 def _patiently(do: Callable[..., object], *arguments: str | Path) -> None:
@@ -117,8 +194,33 @@ def _patiently(do: Callable[..., object], *arguments: str | Path) -> None:
         pause = min(2 * pause, 0.25)
 
 
-def append_to_file(path: Path, data: bytes) -> None:
-    """Write at the end of a file all of this or nothing.
+def open_own(path: Path, access: int = os.O_RDWR | os.O_CREAT) -> int:
+    """Open a file that charrnn writes: never what a link in its place leads to, nor a device or a pipe.
+
+    Args:
+        path: The file.
+        access: Flags of `os.open`.
+
+    Returns:
+        A descriptor.
+
+    Raises:
+        OSError: It cannot be opened, or is no regular file.
+    """
+    try:
+        descriptor = os.open(path, access | _flags("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"), 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "Is a link", str(path)) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    return descriptor
+
+
+def append_lines(path: Path, data: bytes) -> None:
+    """Write lines at the end of a file, all of them or nothing. A last line without an end is ended first.
 
     Args:
         path: The file, made if it is not there.
@@ -127,8 +229,12 @@ def append_to_file(path: Path, data: bytes) -> None:
     Raises:
         OSError: It cannot be written; what was there is there still, and nothing more.
     """
-    with open(path, "ab", buffering=0) as file:
+    with os.fdopen(open_own(path), "r+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
+        if size:
+            file.seek(size - 1)
+            if file.read(1) != b"\n":
+                data = b"\n" + data
         try:
             rest = memoryview(data)
             while rest:
@@ -137,6 +243,15 @@ def append_to_file(path: Path, data: bytes) -> None:
             with contextlib.suppress(OSError):
                 file.truncate(size)
             raise
+
+
+def sync_file(path: Path) -> None:
+    """Let what was appended to a file outlast a power failure. Raises OSError."""
+    descriptor = open_own(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove_temporary(directory: Path, names: Iterable[str]) -> None:
@@ -150,3 +265,8 @@ def remove_temporary(directory: Path, names: Iterable[str]) -> None:
         for left in directory.glob(f".{name}.*{_TEMPORARY}"):
             with contextlib.suppress(OSError):
                 left.unlink()
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file is called as what a process leaves that was killed while it replaced another."""
+    return path.name.startswith(".") and path.name.endswith(_TEMPORARY)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +74,99 @@ def test_what_cannot_be_replaced_is_as_it_was(
     assert os.listdir(tmp_path) == ["a"]
 
 
+posix = pytest.mark.skipif(os.name != "posix", reason="permissions and links of POSIX")
+
+
+@posix
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_files_have_the_permissions_that_the_umask_leaves(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        files.replace_file(tmp_path / "replaced", b"")
+        files.append_lines(tmp_path / "appended", b"")
+        os.close(files.open_own(tmp_path / "opened"))
+        files.make_directory(tmp_path / "a" / "b")
+    finally:
+        os.umask(before)
+    for name in ("replaced", "appended", "opened"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode, name
+    for directory in (tmp_path / "a", tmp_path / "a" / "b"):
+        assert stat.S_IMODE(directory.stat().st_mode) & 0o777 & umask == 0
+
+
+@posix
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"before")
+    (tmp_path / "a").chmod(0o640)
+    files.replace_file(tmp_path / "a", b"after")
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+    assert (tmp_path / "a").read_bytes() == b"after"
+
+
+@posix
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root gives files away")
+def test_what_root_replaces_stays_its_owners(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"before")
+    os.chown(tmp_path / "a", 65534, 65534)
+    files.replace_file(tmp_path / "a", b"after")
+    assert ((tmp_path / "a").stat().st_uid, (tmp_path / "a").stat().st_gid) == (65534, 65534)
+
+
+@posix
+def test_what_a_link_leads_to_is_never_written(tmp_path: Path) -> None:
+    (tmp_path / "letter").write_bytes(b"dear\n")
+    for name in ("replaced", "appended", "dangling"):
+        (tmp_path / name).symlink_to("nowhere" if name == "dangling" else "letter")
+    files.replace_file(tmp_path / "replaced", b"new")
+    for name in ("appended", "dangling"):
+        with pytest.raises(OSError, match="Is a link"):
+            files.append_lines(tmp_path / name, b"new\n")
+    assert (tmp_path / "letter").read_bytes() == b"dear\n"
+    assert not (tmp_path / "replaced").is_symlink()
+    assert not (tmp_path / "nowhere").exists()
+
+
+@posix
+def test_a_pipe_is_not_written_to(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="Not a regular file"):
+        files.append_lines(tmp_path / "pipe", b"new\n")
+
+
+@pytest.mark.parametrize("name", ["a" * 250, "é" * 120, "." * 3])
+def test_a_name_may_be_as_long_as_names_may_be(tmp_path: Path, name: str) -> None:
+    files.replace_file(tmp_path / name, b"data")
+    assert os.listdir(tmp_path) == [name]
+
+
+@posix
+@pytest.mark.parametrize(("code", "fails"), [(errno.EINVAL, False), (errno.EIO, True), (errno.ENOSPC, True)])
+def test_only_where_directories_cannot_be_synchronised_is_that_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, fails: bool
+) -> None:
+    fsync = os.fsync
+
+    def failing(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(code, os.strerror(code))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(OSError, match=re.escape(os.strerror(code))) if fails else contextlib.nullcontext():
+        files.replace_file(tmp_path / "a", b"after")
+    assert (tmp_path / "a").read_bytes() == b"after"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b"", b"new\n"), (b"a\n", b"a\nnew\n"), (b"a\nhalf", b"a\nhalf\nnew\n"), (b"\0", b"\0\nnew\n")],
+)
+def test_a_line_that_was_left_by_half_does_not_spoil_the_next(tmp_path: Path, before: bytes, after: bytes) -> None:
+    (tmp_path / "a").write_bytes(before)
+    files.append_lines(tmp_path / "a", b"new\n")
+    assert (tmp_path / "a").read_bytes() == after
+
+
 @pytest.mark.skipif(os.name != "posix", reason="limits the size of files as POSIX does")
 def test_what_cannot_be_appended_is_not_there_by_half(tmp_path: Path) -> None:
     """A limit on the size of a file stands for a full disk: what fits is written before it fails."""
@@ -81,12 +176,12 @@ def test_what_cannot_be_appended_is_not_there_by_half(tmp_path: Path) -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
         path = pathlib.Path("a")
-        files.append_to_file(path, bytes(60))
+        files.append_lines(path, bytes(59) + b'\\n')
         try:
-            files.append_to_file(path, bytes(60))
+            files.append_lines(path, bytes(60))
         except OSError as error:
             print(error.errno, path.stat().st_size)
-        files.append_to_file(path, bytes(40))
+        files.append_lines(path, bytes(40))
         print(path.stat().st_size)
     """
     environment = os.environ | {"PYTHONPATH": str(Path(files.__file__).parents[1])}

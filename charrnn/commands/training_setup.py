@@ -101,13 +101,14 @@ def new(
     typed: Typed,
 ) -> Begun:
     """A new training, on from a checkpoint's weights if they are asked for."""
-    from charrnn.runs.creation import create_run, require_new
+    from charrnn.runs.creation import create_run, require_new, require_writable
     from charrnn.runs.run import Run
     from charrnn.text import known_texts
     from charrnn.training.beginning import Beginning
 
     if run.name is not None and not run.auto_resume:
         require_new(Run(where.checkpoint_dir / run.name))  # before a text is read
+    require_writable(where.checkpoint_dir)
     beginning = Beginning.of(start, model, training, reading, typed, where.checkpoint_dir)
     named = texts or [str(known_texts.bundled())]
     files = asdict(source) | {"val_text": training.val_text}

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
+import secrets
 from pathlib import Path
 
 from charrnn.errors import RunError
+from charrnn.files import is_temporary, make_directory, remove_temporary, sync_directory
 from charrnn.runs.lock import LOCK
 from charrnn.runs.resume_command import resume_command
-from charrnn.runs.run import Run
+from charrnn.runs.run import RESUME, Run
+
+_ANOTHER_NAME = "Choose another --name."
 
 
 def require_plain_name(name: str) -> None:
@@ -31,7 +37,9 @@ def require_new(run: Run) -> None:
 
 
 def _taken(run: Run) -> RunError:
-    """The error for the name of a run that there is."""
+    """The error for the name of a run, or of another directory, that there is."""
+    if not run.begun:
+        return RunError(f"{run.path}: exists, and has nothing that a training could go on from.", _ANOTHER_NAME)
     return RunError(f"{run.path}: this run exists.", f"Go on with it: {resume_command(run)}; or choose another --name.")
 
 
@@ -39,11 +47,44 @@ def _is_blank(directory: Path) -> bool:
     """Whether nothing is in it but what a training leaves that ended before its first save: empty files of its own."""
     try:
         return all(
-            path.name in ("metrics.jsonl", LOCK) and (path.name == LOCK or path.stat().st_size == 0)
+            path.name == LOCK or is_temporary(path) or (path.name == "metrics.jsonl" and path.lstat().st_size == 0)
             for path in directory.iterdir()
         )
     except OSError:  # no directory
         return False
+
+
+def require_writable(root: Path) -> None:
+    """Prove that a directory of runs can be written, or made if it is not there, before a long text is read.
+
+    Raises:
+        RunError: It cannot be.
+    """
+    nearest = next((place for place in (root, *root.absolute().parents) if place.exists()), root)
+    probe = nearest / f".charrnn-{secrets.token_hex(4)}.tmp"
+    try:
+        probe.mkdir()
+    except OSError as error:
+        raise _unwritable(root, error) from None
+    with contextlib.suppress(OSError):
+        probe.rmdir()
+
+
+def _unwritable(path: Path | str, error: OSError) -> RunError:
+    """The error for a place where no run can be made."""
+    return RunError(f"{path}: cannot be written ({error.strerror}).", "Choose another --checkpoint-dir.")
+
+
+def discard(run: Run) -> None:
+    """Remove what was made of a run whose first save failed: its name is free again. What is another's stays."""
+    with contextlib.suppress(OSError):
+        remove_temporary(run.path, (RESUME,))
+        run.resume_path.unlink(missing_ok=True)
+        if run.metrics_path.exists() and run.metrics_path.stat().st_size == 0:
+            run.metrics_path.unlink()
+        if {path.name for path in run.path.iterdir()} <= {LOCK}:
+            (run.path / LOCK).unlink(missing_ok=True)
+            run.path.rmdir()
 
 
 def create_run(root: Path, name: str | None, stem: str, *, unfinished: bool = False) -> Run:
@@ -66,23 +107,30 @@ def create_run(root: Path, name: str | None, stem: str, *, unfinished: bool = Fa
         require_plain_name(name)
     readable = re.sub(r"[^\w.-]+", "-", stem).strip("-.").lower() or "run"
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        number = 1
-        while True:
-            path = root / (name or f"{readable}-{number}")
-            try:
-                path.mkdir()
-                break
-            except FileExistsError:
-                if name is not None and (unfinished or _is_blank(path)) and not Run(path).begun:
-                    break
-                if name is not None:
-                    raise _taken(Run(path)) from None
-                number += 1
-        run = Run(path)
-        run.metrics_path.touch()
+        make_directory(root)
+        run = _new_directory(root, name, readable, unfinished)
+        try:
+            sync_directory(root)
+            remove_temporary(run.path, (RESUME,))
+            run.metrics_path.touch()
+        except OSError:
+            discard(run)
+            raise
     except OSError as error:
-        raise RunError(
-            f"{error.filename or root}: cannot be written ({error.strerror}).", "Choose another --checkpoint-dir."
-        ) from None
+        raise _unwritable(error.filename or root, error) from None
+    return run
+
+
+def _new_directory(root: Path, name: str | None, stem: str, unfinished: bool) -> Run:
+    """The directory of `create_run`. Raises RunError for a name that is taken, and OSError."""
+    for number in itertools.count(1):
+        run = Run(root / (name or f"{stem}-{number}"))
+        try:
+            run.path.mkdir()
+            break
+        except FileExistsError:
+            if name is not None and not run.begun and (unfinished or _is_blank(run.path)):
+                break
+            if name is not None:
+                raise _taken(run) from None
     return run

@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import Self
 
 from charrnn.errors import RunError
+from charrnn.files import open_own, open_regular
 from charrnn.runs.run import Run
 
 LOCK = ".lock"
+_LONGEST_HOLDER = 4096  # bytes of what the file says
+_MAKE_WRITABLE = "Put its permissions right, or copy it to where you may write."
 
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}  # what making a file fails with in a place that is read-only
 _HELD = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}  # what locking fails with where another has it
 
 
@@ -36,13 +40,15 @@ class RunLock:
             warn: Is told where there are no locks, as on some file systems of networks; then there is none.
 
         Raises:
-            RunError: Another process has it.
+            RunError: Another process has it, or the directory is read-only.
         """
         self._path = run.path / LOCK
         self._descriptor: int | None = None
         try:
             self._descriptor = _locked(self._path)
         except OSError as error:
+            if error.errno in _FORBIDDEN and error.filename is not None:  # it was the opening that failed
+                raise RunError(f"{self._path}: cannot be written ({error.strerror}).", _MAKE_WRITABLE) from None
             warn(f"{run.path}: cannot be locked ({error.strerror}). Let no other process train this run.")
             return
         if self._descriptor is None:
@@ -76,7 +82,7 @@ def holder_of(run: Run) -> str | None:
     """Who trains a run just now: a process and its host in words; None where nobody does."""
     path = run.path / LOCK
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = _open_present(path)
     except OSError:
         return None
     try:
@@ -87,16 +93,24 @@ def holder_of(run: Run) -> str | None:
         os.close(descriptor)
 
 
+def _open_present(path: Path) -> int:
+    """Open a lock file that is there, be it another user's, which may only be read. Raises OSError."""
+    try:
+        return open_own(path, os.O_RDWR)
+    except PermissionError:
+        return open_own(path, os.O_RDONLY)
+
+
 def _locked(path: Path) -> int | None:
     """A descriptor of the file, locked; None where another process has it. Raises OSError where there are no locks."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = open_own(path)
         try:
             if not _lock(descriptor):
                 os.close(descriptor)
                 return None
             with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                if os.path.samestat(os.fstat(descriptor), path.lstat()):
                     return descriptor
         except OSError:
             os.close(descriptor)
@@ -131,8 +145,9 @@ def _holder(path: Path) -> str:
     for _ in range(10):
         time.sleep(0.05)  # it may have been taken this moment, and not be written yet
         try:
-            holder = json.loads(path.read_text("utf-8"))
+            with open_regular(path) as file:
+                holder = json.loads(file.read(_LONGEST_HOLDER))
             return f"process {holder['process']:d} on {holder['host']}"
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
     return "another process"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.errors import CheckpointError, RunError
-from charrnn.files import append_to_file, remove_temporary, replace_file
+from charrnn.files import append_lines, remove_temporary, replace_file, sync_file
 from charrnn.runs import checkpoint, samples
 from charrnn.runs.checkpoint_file import CheckpointFile, best_or_last
 from charrnn.runs.header import Header
@@ -161,7 +161,12 @@ class Run:
             }
             lines.append(json.dumps(clean, allow_nan=False) + "\n")
         with _explaining_errors(self.metrics_path):
-            append_to_file(self.metrics_path, "".join(lines).encode())
+            append_lines(self.metrics_path, "".join(lines).encode())
+
+    def sync_metrics(self) -> None:
+        """Let the lines written so far outlast a power failure. Raises RunError if that fails."""
+        with _explaining_errors(self.metrics_path):
+            sync_file(self.metrics_path)
 
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl.
@@ -230,7 +235,7 @@ class Run:
         """Add a snapshot, which is later than all that samples.md has. Raises RunError if it cannot be written."""
         with _explaining_errors(self.samples_path):
             title = "" if self.samples_path.exists() else samples.title(self.name)
-            append_to_file(self.samples_path, (title + samples.section(header)).encode("utf-8", "replace"))
+            append_lines(self.samples_path, (title + samples.section(header)).encode("utf-8", "replace"))
 
 
 def _rows(lines: Iterable[str]) -> list[dict[str, Any]]:

@@ -10,10 +10,12 @@ from typing import Any
 
 from charrnn.config import TrainConfig
 from charrnn.errors import CharrnnError
+from charrnn.files import make_directory
 from charrnn.formatting import few
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Tensors
 from charrnn.runs.header import Header
+from charrnn.runs.resume_command import resume_command
 from charrnn.runs.retention import surplus
 from charrnn.runs.run import Run
 
@@ -34,6 +36,7 @@ class RunWriter:
         self._failures: dict[Path, CharrnnError] = {}  # of what could not be written, and has not been since
         self._unsaved: list[tuple[Header, Tensors]] = []  # snapshots that could not be written, the latest last
         self._rows: list[Mapping[str, Any]] = []  # of metrics.jsonl, likewise
+        self._unsynced = False  # whether a power failure may take lines of metrics.jsonl away
         self._samples_whole = True  # whether samples.md has every snapshot so far
         # The loss by which the best is found of each snapshot that this training has kept, by its iteration.
         self._losses = {file.header.iteration: file.header.comparable_loss for file in Run(run.path).own_snapshots}
@@ -74,13 +77,19 @@ class RunWriter:
     def _save_metrics(self) -> None:
         if self._rows and self._attempt(self.run.metrics_path, lambda: self.run.append_metrics(*self._rows)):
             self._rows.clear()
+            self._unsynced = True
 
     def write_resume(self, header: Header, tensors: Tensors) -> None:
-        """Replace the resume file, and write what could not be written before."""
+        """Replace the resume file, and write what could not be written before.
+
+        What was measured up to there is on the disk before: after a power failure, too, no line is missing.
+        """
         self._save_snapshots()
         self._save_metrics()
+        if self._unsynced:
+            self._unsynced = not self._attempt(self.run.metrics_path, self.run.sync_metrics)
         path = self.run.resume_path
-        self._attempt(path, lambda: checkpoint.save(path, header, tensors))
+        self._attempt(path, partial(checkpoint.save, path, header, tensors))
 
     def delete_surplus(self, training: TrainConfig) -> None:
         """Delete the snapshots that `--keep` does not name, unless the present state is not safe on the disk."""
@@ -101,8 +110,11 @@ class RunWriter:
         if not self._failures:
             return
         first, *others = self._failures.values()
-        names = f", nor {few([path.name for path in list(self._failures)[1:]])}"
-        raise type(first)(first.what.rstrip(".") + names + ".", first.advice) if others else first
+        names = f", nor {few([path.name for path in list(self._failures)[1:]])}" if others else ""
+        advice = f"Make room or put its permissions right, then go on: {resume_command(self.run)}"
+        if self.run.resume_path not in self._failures:
+            advice = f"What was learnt is kept, in {self.run.resume_path.name}."
+        raise type(first)(first.what.rstrip(".") + names + ".", advice)
 
     def _attempt(self, path: Path, write: Callable[[], object]) -> bool:
         """Whether a file could be written. The first failure of several in a row is told, of snapshots as of one."""
@@ -121,7 +133,7 @@ class RunWriter:
         """Make the run's directory anew where it was removed or moved away: what is still to come is worth keeping."""
         with contextlib.suppress(OSError):
             if not self.run.path.exists():
-                self.run.path.mkdir(parents=True)
+                make_directory(self.run.path)
                 self._warn(f"{self.run.path}: was removed; it is made anew, with what is trained from here on.")
 
     def _told_of(self, path: Path) -> bool:

@@ -193,15 +193,8 @@ def store(
     path = path_of(key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{key[:16]}.", suffix=".tmp", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                length = _write(file, iter_ids(), dtype, facts)
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        with files.replacing(path) as file:
+            length = _write(file, iter_ids(), dtype, facts)
         with open(path, "rb") as file:
             return IdFile(file, path, dtype, length), None
     except OSError as error:

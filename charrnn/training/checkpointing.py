@@ -8,9 +8,9 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from charrnn.errors import DivergedError
+from charrnn.errors import CheckpointError, DivergedError
 from charrnn.runs import checkpoint
-from charrnn.runs.creation import require_new
+from charrnn.runs.creation import discard, require_new
 from charrnn.runs.lock import RunLock
 from charrnn.runs.run import Run
 from charrnn.runs.writer import RunWriter
@@ -19,6 +19,9 @@ from charrnn.training.interrupts import Interrupted, deferred_interrupts
 from charrnn.training.resume import resume_point
 from charrnn.training.trainer import Trainer
 
+_NOTHING_KEPT = (
+    "Nothing is kept of this run: make room or choose another --checkpoint-dir, then give the same command again."
+)
 _SAVE_EVERY = 60.0  # seconds of work that a killed process may lose
 
 
@@ -59,7 +62,7 @@ def record(
         if lock is None and trainer.iteration == 0 and run.resume_path.exists():
             require_new(run)  # another process has begun it meanwhile
         if trainer.iteration == 0:  # from now on a killed run can always be resumed
-            checkpoint.save(run.resume_path, *resume_point(trainer))
+            _save_first(trainer, run, writer)
         saved_at = time.monotonic()
         recorder = _Recorder(trainer, writer)
         try:
@@ -87,6 +90,25 @@ def record(
             recorder.save()
             raise KeyboardInterrupt from None
         writer.close()
+
+
+def _save_first(trainer: Trainer, run: Run, writer: RunWriter) -> None:
+    """Save before the first iteration. A run that fails in this leaves nothing, and its name free.
+
+    Raises:
+        CheckpointError: It failed. That of a run which goes on from there is tried again at the next save.
+    """
+    point = resume_point(trainer)
+    if run.resume_path.exists():
+        writer.write_resume(*point)
+        return
+    try:
+        checkpoint.save(run.resume_path, *point)
+    except BaseException as error:
+        discard(run)
+        if isinstance(error, CheckpointError):
+            raise CheckpointError(error.what, _NOTHING_KEPT) from None
+        raise
 
 
 class _Recorder:

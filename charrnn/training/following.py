@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.config import CHECKPOINT_DIR, ModelConfig, ReadConfig, StartConfig, TrainConfig, settings_of
 from charrnn.errors import UsageError
-from charrnn.runs.creation import create_run, require_new, require_plain_name
+from charrnn.runs.creation import create_run, require_new, require_plain_name, require_writable
 from charrnn.runs.run import Run
 from charrnn.text import corpus, known_texts
 from charrnn.text.split import Split
@@ -64,6 +64,8 @@ def begun(
             raise UsageError(f"name {name!r}: is that of a run, and none is kept.", "Give a checkpoint_dir, too.")
         require_plain_name(name)
         require_new(Run(root / name))  # before a text is read
+    if root is not None:
+        require_writable(root)
     configs = StartConfig.pick(given), ModelConfig.pick(given), TrainConfig.pick(given), ReadConfig.pick(given)
     beginning = Beginning.of(*configs, given, root or CHECKPOINT_DIR)
     _import_torch(machine.threads)

@@ -116,15 +116,34 @@ def test_a_holder_that_has_said_nothing_is_another_process(run: Run, left: bytes
             RunLock(run, unheard)
 
 
-def test_where_there_are_no_locks_that_is_told_and_training_goes_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EPERM])
+def test_where_there_are_no_locks_that_is_told_and_training_goes_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
     fcntl = pytest.importorskip("fcntl")
 
     def without(descriptor: int, operation: int) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(fcntl, "flock", without)
     told: list[str] = []
     with RunLock(run, told.append), RunLock(run, told.append):
         pass
-    assert told == [f"{run.path}: cannot be locked (No locks available). Let no other process train this run."] * 2
+    assert told == [f"{run.path}: cannot be locked ({os.strerror(code)}). Let no other process train this run."] * 2
     assert not (run.path / ".lock").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("../letter"), getattr(os, "mkfifo", os.mkdir), os.mkdir])
+def test_what_is_in_its_place_is_neither_written_nor_waited_for(
+    run: Run, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    (tmp_path / "letter").write_bytes(b"dear")
+    make(run.path / ".lock")
+    assert holder_of(run) is None
+    told: list[str] = []
+    with RunLock(run, told.append):
+        pass
+    assert len(told) == 1
+    assert f"{run.path}: cannot be locked (" in told[0]
+    assert (tmp_path / "letter").read_bytes() == b"dear"

@@ -362,6 +362,33 @@ def test_what_cannot_be_written_is_written_at_the_next_save(tmp_path: Path, disk
     assert {path.name for path in run.path.iterdir()} == {path.name for path in finished.path.iterdir()}
 
 
+def test_where_the_first_save_fails_nothing_is_left_and_the_name_is_free(tmp_path: Path, disk: FullDisk) -> None:
+    disk.names = ("resume",)
+    for name in ("mine", None):
+        run = create_run(tmp_path, name, "text")
+        with pytest.raises(
+            CheckpointError, match=r"No space left on device\)\. Nothing is kept .* give the same command"
+        ):
+            next(record(make(), run))
+        assert list(tmp_path.iterdir()) == []
+    disk.names = ()
+    assert isinstance(list(record(make(iterations=1), create_run(tmp_path, "mine", "text")))[-1], Progress)
+
+
+def test_where_the_first_save_of_a_run_that_goes_on_fails_it_still_can(tmp_path: Path, disk: FullDisk) -> None:
+    run = create_run(tmp_path, "finished", "text")
+    checkpoint.save(run.resume_path, *resume_point(make()))
+    before, warnings = run.resume_path.read_bytes(), list[str]()
+    training = resumed(checkpoint.load(run.resume_path), SOURCE, device="cpu")
+    disk.names = ("resume",)
+    events = record(training, run, warn=warnings.append, lock=RunLock(run, pytest.fail))
+    next(events)
+    assert len(warnings) == 1
+    assert run.resume_path.read_bytes() == before
+    events.close()
+    assert run.resume_path.read_bytes() == before
+
+
 def test_no_more_snapshots_wait_than_there_is_room_for(
     tmp_path: Path, disk: FullDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -389,8 +416,10 @@ def test_where_the_last_save_fails_the_file_is_named_in_the_end(tmp_path: Path, 
             seen.append(event)
             disk.names = (name,)
 
-    with pytest.raises(CheckpointError, match=re.escape(f"{name}: cannot be written (No space left on device).")):
+    with pytest.raises(CheckpointError, match=re.escape(f"{name}: cannot be written (No space left on device).")) as e:
         follow()
+    resume = f"then go on: charrnn train TEXT --resume {run.path}"
+    assert e.value.advice.endswith(resume if name.startswith("resume") else "is kept, in resume.safetensors.")
     assert training.complete
     assert isinstance(seen[-1], Progress)
     assert not [path for path in run.path.iterdir() if path.suffix == ".tmp"]
