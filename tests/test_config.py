@@ -318,7 +318,7 @@ def test_no_number_is_without_an_upper_bound() -> None:
     assert Option("", low=1).most == MOST
     with pytest.raises(UsageError, match=re.escape("--iterations 1000000000000000000: at most 1,000,000,000,000.")):
         TrainConfig(iterations=10**18)
-    with pytest.raises(UsageError, match="--num-layers 1000000: from 1 to 1,000"):
+    with pytest.raises(UsageError, match="--num-layers 1000000: from 1 to 256"):
         ModelConfig(num_layers=10**6)
     with pytest.raises(UsageError, match="--seed 18446744073709551616: from 0 to 18,446,744,073,709,551,615"):
         TrainConfig(seed=2**64)

@@ -9,7 +9,7 @@ from charrnn.config.option import AUTO, Config, Option, require
 Cell = Literal["lstm", "gru", "rnn"]
 Nonlinearity = Literal["tanh", "relu"]
 
-MOST_LAYERS, MOST_UNITS = 1000, 2**16  # far more than any network has that learns; memory ends before
+MOST_LAYERS, MOST_UNITS = 256, 2**16  # far more than any network has that learns; memory ends before
 
 GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}  # rows of a weight matrix are GATES x rnn_size
 PARTS = ("embedding", "layers", "head")  # of the network; norms are the layers', a projection is the head's

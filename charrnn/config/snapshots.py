@@ -77,7 +77,7 @@ class SnapshotConfig(Config):
         ),
     ] = True
     sample_length: Annotated[
-        int, Option("Characters of a snapshot's sample; 0: no sample.", panel=WATCHING, low=0, high=10**6)
+        int, Option("Characters of a snapshot's sample; 0: no sample.", panel=WATCHING, low=0, high=200_000)
     ] = 400
     sample_temperature: Annotated[
         float,

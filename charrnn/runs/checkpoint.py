@@ -7,8 +7,6 @@ No pickle anywhere, so a checkpoint is safe to download. The string metadata of 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CharrnnError, CheckpointError
+from charrnn.errors import CharrnnError, CheckpointError, VocabularyError
 from charrnn.files import replace_file
 from charrnn.ngrams.mixing import Mixture
 from charrnn.ngrams.model import NgramModel
+from charrnn.runs.expected_tensors import require_expected
 from charrnn.runs.header import Header
+from charrnn.runs.safetensors_file import ANOTHER, LONGEST_INDEX, SafetensorsFile, Tensors, damaged, opened
 
-_LONGEST_HEADER = 64 << 20  # bytes; a vocabulary of every Unicode character takes 9 MB
-_MOST_TENSORS = 10_000
+__all__ = ["Checkpoint", "Tensors", "digest_of", "load", "ngram_tensors", "ngrams_in", "read_header", "save"]
+
 _NGRAMS = "ngrams/"
-_ANOTHER = "Use another checkpoint."
-_HEADS = (b'{"__metadata__":{"charrnn":"', b'{"__metadata__":{"sha256":"')  # of the JSON that `save` writes
-
-Tensors = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -155,8 +151,14 @@ def save(path: Path, header: Header, tensors: Mapping[str, NDArray[Any]]) -> str
     whole = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
     text = header.to_json()
     digest = digest_of(text, whole)
+    data = serialize(whole, {"charrnn": text, "sha256": digest})
+    if int.from_bytes(data[:8], "little") > LONGEST_INDEX:
+        raise CheckpointError(
+            f"{path}: cannot be written: what it says of itself takes more than {LONGEST_INDEX >> 20} MB.",
+            "Give fewer texts one by one, rather a folder; shorten --sample-length or --sample-prime.",
+        )
     try:
-        replace_file(path, serialize(whole, {"charrnn": text, "sha256": digest}))
+        replace_file(path, data)
     except OSError as error:
         raise CheckpointError(
             f"{path}: cannot be written ({error.strerror}).", "Free space or choose another place."
@@ -164,80 +166,17 @@ def save(path: Path, header: Header, tensors: Mapping[str, NDArray[Any]]) -> str
     return digest
 
 
-def _metadata(path: Path, data: bytes, size: int) -> dict[str, Any]:
-    """The JSON at the head of a safetensors file.
-
-    Args:
-        path: The file, for the errors.
-        data: At least its first bytes, to the end of the JSON.
-        size: Bytes of the whole file.
-
-    Raises:
-        CheckpointError: It is no checkpoint of charrnn's; or one, damaged or cut short.
-    """
-    length = int.from_bytes(data[:8], "little")
-    if size < 8 or length > min(_LONGEST_HEADER, size - 8):
-        raise _cut_short(path, size, 8 + length) if _is_ours(data) else _foreign(path)
+def _header(file: SafetensorsFile) -> Header:
+    """What a file says of itself, which its tensors' names, types and shapes agree with. Raises CheckpointError."""
     try:
-        parsed = json.loads(data[8 : 8 + length])
-    except (ValueError, RecursionError):
-        raise _damaged(path, "its header cannot be read") if _is_ours(data) else _foreign(path) from None
-    try:
-        metadata = parsed["__metadata__"]
-        ours = metadata["charrnn"].isascii() and metadata["sha256"].isascii()
-        # Padding is spaces: JSON would take a tab for one too, and no checksum sees it.
-        if len(parsed) > _MOST_TENSORS or not ours or not data[8 : 8 + length].rstrip(b" ").endswith(b"}"):
-            raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise _foreign(path) from None
-    try:
-        end = max(
-            (int(tensor["data_offsets"][1]) for name, tensor in parsed.items() if name != "__metadata__"), default=0
-        )
-    except (ValueError, KeyError, TypeError, IndexError):
-        raise _damaged(path, "its tensors cannot be found") from None
-    if 8 + length + end > size:
-        raise _cut_short(path, size, 8 + length + end)
-    return dict(metadata)
-
-
-def _is_ours(data: bytes) -> bool:
-    """Whether what is there of a file begins as `save` has it."""
-    head = data[8 : 8 + len(_HEADS[0])]
-    return len(head) > 0 and any(ours.startswith(head) or head.startswith(ours) for ours in _HEADS)
-
-
-def _header(path: Path, metadata: Mapping[str, Any]) -> Header:
-    try:
-        return Header.from_json(metadata["charrnn"])
+        header = Header.from_json(file.metadata["charrnn"])
+    except (ValueError, TypeError, VocabularyError) as error:
+        what = error.what if isinstance(error, CharrnnError) else error
+        raise damaged(file.path, f"of its header {what}") from None
     except CharrnnError as error:
-        raise CheckpointError(f"{path}: {error.what}", error.advice) from None
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise CheckpointError(f"{path}: its header is damaged ({error}).", _ANOTHER) from None
-
-
-def _foreign(path: Path) -> CheckpointError:
-    """The error for a file that is no checkpoint of charrnn's."""
-    return CheckpointError(f"{path}: not a charrnn checkpoint.", "Give a run, or a .safetensors file of one.")
-
-
-def _damaged(path: Path, how: str) -> CheckpointError:
-    return CheckpointError(f"{path}: is a damaged charrnn checkpoint: {how}.", _ANOTHER)
-
-
-def _cut_short(path: Path, size: int, whole: int) -> CheckpointError:
-    if whole > _LONGEST_HEADER and size < 64:  # so little is there that the length is not to be believed
-        return _damaged(path, f"of {size:,} bytes")
-    there = f"{size:,} of at least {whole:,} bytes are there"
-    return CheckpointError(
-        f"{path}: is a charrnn checkpoint that was cut short: {there}.", "Copy it again, or use another snapshot."
-    )
-
-
-def _open_error(path: Path, error: OSError) -> CheckpointError:
-    return CheckpointError(
-        f"{path}: cannot be read ({error.strerror}).", "Check the path; `charrnn runs` lists what is there."
-    )
+        raise CheckpointError(f"{file.path}: {error.what}", error.advice) from None
+    require_expected(file.path, header, file.entries)
+    return header
 
 
 def read_header(path: Path) -> Header:
@@ -252,14 +191,8 @@ def read_header(path: Path) -> Header:
     Raises:
         CheckpointError: It cannot be read, is no checkpoint, or its header is damaged or of another format.
     """
-    try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            prefix = file.read(8)
-            data = prefix + file.read(min(int.from_bytes(prefix, "little"), _LONGEST_HEADER, size))
-    except OSError as error:
-        raise _open_error(path, error) from None
-    return _header(path, _metadata(path, data, size))
+    with opened(path) as file:
+        return _header(file)
 
 
 def load(path: Path) -> Checkpoint:
@@ -274,24 +207,10 @@ def load(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: It cannot be read, or is not a checkpoint, whole and undamaged.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as deserialize
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise _open_error(path, error) from None
-    metadata = _metadata(path, data, len(data))
-    header = _header(path, metadata)
-    try:
-        tensors = deserialize(data)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise _damaged(path, str(error)) from None
-    digest = digest_of(metadata["charrnn"], tensors)
-    if digest != metadata["sha256"]:
-        raise CheckpointError(f"{path}: its checksum does not match; the file is damaged.", _ANOTHER)
-    for name, shape in header.model.shapes(len(header.vocabulary)).items():
-        tensor = tensors.get(name)
-        if tensor is None or tensor.shape != shape or tensor.dtype != np.float32:
-            raise CheckpointError(f"{path}: tensor {name} is missing or not float32 {shape}.", _ANOTHER)
+    with opened(path) as file:
+        header = _header(file)
+        tensors = file.tensors()
+    digest = digest_of(file.metadata["charrnn"], tensors)
+    if digest != file.metadata["sha256"]:
+        raise CheckpointError(f"{path}: its checksum does not match; the file is damaged.", ANOTHER)
     return Checkpoint(header, tensors, digest, path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +12,15 @@ import numpy as np
 
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.errors import CheckpointError
-from charrnn.formatting import bits, hex_bytes
+from charrnn.formatting import bits, few, hex_bytes
 from charrnn.ngrams.mixing import Mixing
+from charrnn.runs import bounded_json
+from charrnn.runs.header_schema import LARGEST_LOSS, MOST_CHARACTERS, check_header
 from charrnn.text.finding import Finding
 from charrnn.text.vocabulary import Vocabulary
 
 FORMAT = 1
+_MOST_VALUES = MOST_CHARACTERS + 200_000  # of the JSON
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +115,7 @@ class Header:
         return {name: value for name, value in self.corpus.items() if name != "document_digests"}
 
     def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces; a loss that is no finite number becomes null."""
+        """Canonical JSON: sorted keys, no spaces; a loss that is no number, or a senseless one, becomes null."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         values["format"] = FORMAT
         values["model"] = dataclasses.asdict(self.model)
@@ -130,7 +132,7 @@ class Header:
         values["sample"] = dataclasses.asdict(self.sample) if self.sample else None
         values["mixing"] = dataclasses.asdict(self.mixing) if self.mixing else None
         for loss in ("train_loss", "held_out_loss"):
-            if values[loss] is not None and not math.isfinite(values[loss]):
+            if values[loss] is not None and not 0 <= values[loss] <= LARGEST_LOSS:
                 values[loss] = None
         return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -146,21 +148,30 @@ class Header:
 
         Raises:
             CheckpointError: It is of another format, or has settings that this version does not know.
-            KeyError, TypeError, ValueError, AttributeError: It is damaged.
+            VocabularyError, ValueError: It is damaged.
         """
-        values = json.loads(text, parse_float=_finite, parse_constant=_finite)
-        version = values.pop("format")
-        if version != FORMAT:
+        values = bounded_json.loads(text.encode(), most=_MOST_VALUES)
+        if not isinstance(values, dict) or "format" not in values:
+            raise ValueError("format is missing")
+        if values["format"] != FORMAT:
             raise CheckpointError(
-                f"has format {version!r}; this charrnn reads format {FORMAT}.", "Use the charrnn that wrote it."
+                f"has format {values['format']!r:.40}; this charrnn reads format {FORMAT}.",
+                "Use the charrnn that wrote it.",
             )
+        unknown = sorted(values.keys() - {field.name for field in dataclasses.fields(cls)} - {"format"})
+        if unknown:
+            raise CheckpointError(
+                f"has {few([repr(name) for name in unknown])}: written by a newer charrnn?", "Upgrade charrnn."
+            )
+        check_header(values)
+        del values["format"]
         vocabulary = values["vocabulary"]
         values["vocabulary"] = Vocabulary(
             np.asarray(vocabulary["code_points"], dtype=np.uint32),
-            int(vocabulary["most_frequent"]),
-            unknown=vocabulary["unknown"] is True,
-            of_bytes=vocabulary["of_bytes"] is True,
-            boundary=None if vocabulary.get("boundary") is None else str(vocabulary["boundary"]),
+            vocabulary["most_frequent"],
+            unknown=vocabulary["unknown"],
+            of_bytes=vocabulary["of_bytes"],
+            boundary=vocabulary.get("boundary"),
         )
         values["model"] = ModelConfig.from_dict(values["model"])
         values["training"] = TrainConfig.from_dict(values["training"])
@@ -168,48 +179,4 @@ class Header:
         values["findings"] = tuple(map(Finding.from_dict, values.get("findings", ())))
         values["sample"] = Sample(**values["sample"]) if values["sample"] else None
         values["mixing"] = Mixing.from_dict(values["mixing"]) if values.get("mixing") else None
-        header = cls(**values)
-        # Listings sort and show these before any checksum was verified.
-        _check_types(header, _TYPES)
-        if header.sample:
-            _check_types(header.sample, _SAMPLE_TYPES)
-        return header
-
-
-_NUMBER_OR_NONE = (float, int, type(None))
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "kind": str,
-    "iteration": int,
-    "characters": int,
-    "train_loss": _NUMBER_OR_NONE,
-    "held_out_loss": _NUMBER_OR_NONE,
-    "corpus": dict,
-    "created": str,
-    "made_with": dict,
-    "began_from": dict,
-    "progress": dict,
-}
-_SAMPLE_TYPES: dict[str, type | tuple[type, ...]] = {
-    "prime": str,
-    "text": str,
-    "seed": int,
-    "temperature": (float, int),
-    "known_words": _NUMBER_OR_NONE,
-    "known_trigrams": _NUMBER_OR_NONE,
-}
-
-
-def _check_types(values: Header | Sample, types: Mapping[str, type | tuple[type, ...]]) -> None:
-    """Raises TypeError for a value that JSON allows and charrnn never writes."""
-    for name, kind in types.items():
-        value = getattr(values, name)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise TypeError(f"{name} is {value!r:.40}")
-
-
-def _finite(number: str) -> float:
-    """A JSON number with a fraction, or NaN and Infinity, which JSON does not have. Raises ValueError."""
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError(f"{number} is not finite")
-    return value
+        return cls(**values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
@@ -56,7 +56,6 @@ class Vocabulary:
     unknown: bool = False
     of_bytes: bool = False
     boundary: str | None = None  # how the boundary symbol looks between two documents; None: there is no such symbol
-    _lookup: NDArray[np.int32] = field(init=False, repr=False)  # (largest code point + 1,) -> id, -1 for unseen
 
     def __post_init__(self) -> None:
         points = self.code_points
@@ -66,13 +65,6 @@ class Vocabulary:
             raise VocabularyError(f"U+{int(points[-1]):X} is no Unicode character; this vocabulary is damaged.")
         if not 0 <= self.most_frequent < len(points) or (self.of_bytes and (len(points) != 256 or self.unknown)):
             raise VocabularyError("a vocabulary that contradicts itself; it is damaged.")
-        lookup = np.full(max(int(points[-1]), ord(UNKNOWN)) + 1, -1, dtype=np.int32)
-        if self.unknown:
-            lookup[ord(UNKNOWN)] = len(points)
-        if self.boundary == "\n":
-            lookup[ord("\n")] = len(self) - 1
-        lookup[points] = np.arange(len(points), dtype=np.int32)
-        object.__setattr__(self, "_lookup", lookup)
 
     @classmethod
     def of(cls, code_points: NDArray[np.uint32]) -> Vocabulary:
@@ -195,8 +187,23 @@ class Vocabulary:
     def __contains__(self, character: str) -> bool:
         if self.of_bytes:
             return not "\ud800" <= character <= "\udfff" or "\udc80" <= character <= "\udcff"
-        point = ord(character)
-        return point < len(self._lookup) and bool(self._lookup[point] >= 0)
+        if (self.unknown and character == UNKNOWN) or (self.boundary == character == "\n"):
+            return True
+        point = np.uint32(ord(character))
+        place = int(self.code_points.searchsorted(point))
+        return place < len(self.code_points) and bool(self.code_points[place] == point)
+
+    @cached_property
+    def _lookup(self) -> NDArray[np.int32]:
+        """(largest code point + 1,) -> id, -1 for unseen: up to 4 MB, which what is only listed does without."""
+        points = self.code_points
+        lookup = np.full(max(int(points[-1]), ord(UNKNOWN)) + 1, -1, dtype=np.int32)
+        if self.unknown:
+            lookup[ord(UNKNOWN)] = len(points)
+        if self.boundary == "\n":
+            lookup[ord("\n")] = len(self) - 1
+        lookup[points] = np.arange(len(points), dtype=np.int32)
+        return lookup
 
     def encode_points(self, code_points: NDArray[np.uint32]) -> Ids:
         """Encode code points.

@@ -14,19 +14,20 @@ from charrnn.report import collect
 from charrnn.runs import checkpoint
 from charrnn.runs.loaded import CheckpointLoader, names_of
 from charrnn.runs.run import Run
+from charrnn.runs.safetensors_file import SafetensorsFile, Tensors
 from charrnn.sampling.request import Request
 
 
 @pytest.fixture
 def whole_reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each file was read as a whole, counted where it is."""
-    counts, read_bytes = Counter[str](), Path.read_bytes
+    counts, read = Counter[str](), SafetensorsFile.tensors
 
-    def counted(path: Path) -> bytes:
-        counts[str(path)] += 1
-        return read_bytes(path)
+    def counted(file: SafetensorsFile) -> Tensors:
+        counts[str(file.path)] += 1
+        return read(file)
 
-    monkeypatch.setattr(Path, "read_bytes", counted)
+    monkeypatch.setattr(SafetensorsFile, "tensors", counted)
     return counts
 
 
