@@ -41,27 +41,83 @@ def test_changelog_opens_with_this_version() -> None:
     assert versions[0] == charrnn.__version__
 
 
-def test_every_direct_dependency_is_pinned_within_its_range() -> None:
+def pinned(name: str) -> dict[str, str]:
+    """The versions that a file of exact pins names."""
+    lines = re.findall(r"^[^#\s].*?(?= \\\n|\n)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
     pins = {}
-    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            name, version = line.split("==")  # exact pins and nothing else: no URL, path or range
-            pins[canonicalize_name(name)] = version
-    for declared in (*PYPROJECT["project"]["dependencies"], *PYPROJECT["dependency-groups"]["dev"]):
-        requirement = Requirement(declared)
-        pinned = pins.get(canonicalize_name(requirement.name))
-        assert pinned is not None, f"{requirement.name} is not pinned"
-        assert requirement.specifier.contains(pinned), f"{requirement} excludes the pinned {pinned}"
+    for requirement in map(Requirement, lines):
+        assert requirement.url is None
+        [specifier] = requirement.specifier  # no range
+        assert specifier.operator == "=="
+        pins[canonicalize_name(requirement.name)] = specifier.version
+    assert len(pins) == len(lines)  # one version on every system
+    return pins
 
 
-def test_the_workflow_runs_the_whole_check_on_every_python_that_is_promised() -> None:
+def declared() -> list[Requirement]:
+    project = PYPROJECT["project"]
+    extras = [named for extra in project["optional-dependencies"].values() for named in extra]
+    return [Requirement(named) for named in (*project["dependencies"], *extras, *PYPROJECT["dependency-groups"]["dev"])]
+
+
+def test_every_direct_dependency_is_pinned_within_its_range() -> None:
+    pins = pinned("constraints.txt")
+    for requirement in declared():
+        pin = pins.get(canonicalize_name(requirement.name))
+        assert pin is not None, f"{requirement.name} is not pinned"
+        assert requirement.specifier.contains(pin), f"{requirement} excludes the pinned {pin}"
+
+
+def test_every_pin_but_that_of_torch_has_its_hashes() -> None:
+    without = pinned("constraints.txt")
+    del without["torch"]  # each build of it has files of its own, and which is wanted a machine decides
+    assert pinned("hashes.txt") == without, "`make lock` writes both"
+    text = (ROOT / "hashes.txt").read_text(encoding="utf-8")
+    files = [entry.count("--hash=sha256:") for entry in re.split(r"(?m)^(?=[^#\s])", text)[1:]]
+    assert len(files) == len(without)
+    assert min(files) >= 1
+    assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", text)) == sum(files)
+
+
+def test_every_dependency_has_a_lowest_version() -> None:  # which `make test-oldest` installs
+    for requirement in declared():
+        assert [specifier.operator for specifier in requirement.specifier] == [">="], requirement
+
+
+@pytest.fixture(scope="module")
+def workflow() -> dict[str, Any]:
     yaml = pytest.importorskip("yaml")
-    [job] = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8"))["jobs"].values()
-    versions = job["strategy"]["matrix"]["python"]
+    jobs: dict[str, Any] = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8"))["jobs"]
+    return jobs
+
+
+def runs(job: dict[str, Any]) -> list[str]:
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
+def test_the_workflow_runs_the_whole_check_on_every_python_that_is_promised(workflow: dict[str, Any]) -> None:
+    versions = workflow["test"]["strategy"]["matrix"]["python"]
     promised = re.findall(r"Python :: (3\.\d+)", "\n".join(PYPROJECT["project"]["classifiers"]))
     assert versions == promised
     assert PYPROJECT["project"]["requires-python"] == f">={versions[0]}"
-    assert [step["run"] for step in job["steps"] if "run" in step][-1] == "make test"
+    assert runs(workflow["test"])[-1] == "make test"
+
+
+def test_the_workflow_runs_the_oldest_versions_an_audit_and_windows(workflow: dict[str, Any]) -> None:
+    assert runs(workflow["oldest"]) == ["make test-oldest"]
+    assert runs(workflow["audit"]) == ["make audit"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    *installs, tests = (command.removeprefix("python -m ") for command in runs(workflow["windows"]))
+    assert installs == [
+        command.replace(" --quiet", "") for command in re.findall(r"-m (pip install (?:--quiet|--no-deps).*)", makefile)
+    ]
+    assert tests.startswith("pytest")
+
+
+def test_actions_of_others_are_named_by_commit(workflow: dict[str, Any]) -> None:
+    for job in workflow.values():
+        for used in (step["uses"] for step in job["steps"] if "uses" in step):
+            assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", used), used
 
 
 def test_bundled_text_keeps_its_promises(bench_corpus: ModuleType) -> None:
