@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from charrnn.commands.main import app
+from charrnn.commands.app import app
 from charrnn.config import synonyms
 
 TARGET = Path(__file__).with_name("cli.md")

@@ -16,7 +16,7 @@ from helpers import telling
 from typer.testing import CliRunner
 
 import charrnn
-from charrnn.commands.main import app
+from charrnn.commands.app import app
 from charrnn.training import autotune, trials
 
 ROOT = Path(__file__).resolve().parent.parent

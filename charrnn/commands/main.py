@@ -1,31 +1,50 @@
-"""The command line's entry point, and the one place where errors become a line and an exit code."""
+"""The command line's entry point, and the one place where errors become a line and an exit code.
+
+It imports next to nothing until signals are handled: a second of imports follows, and Ctrl-C is no error.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
 
-from charrnn.commands import streams
-from charrnn.commands.app import app
-from charrnn.commands.notes import tell
-from charrnn.errors import CharrnnError
-from charrnn.files import discard_stdout
+from charrnn.commands import signals
 
 
 def main() -> None:
     """Run the command line. Exit codes: 0; 1 an error; 2 usage; and 128 + its number for a signal: 130 Ctrl-C."""
+    signals.stop_on_signals()
+    try:
+        _run()
+    except signals.Stopped as stopped:
+        signals.tell_stopped(stopped.number)
+        raise
+    except SystemExit:
+        signals.finish_in_peace()
+        raise
+
+
+def _run() -> None:
+    """Run the command line, and exit."""
     # NumPy's threads gain little at one character at a time, and lose nearly everything (5,000 characters a second
     # become 60) while something else, such as a training, keeps the cores busy. Counts only before NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from charrnn.commands import streams
+
     streams.prepare()
+    from charrnn.commands.app import app
+    from charrnn.commands.notes import tell
+    from charrnn.errors import CharrnnError
+    from charrnn.files import discard_stdout
+
     try:
         try:
             app()
         finally:
             sys.stdout.flush()  # while what fails can still be said
+        return
     except CharrnnError as error:
-        _leave(error)
+        failure = error
     except OSError as error:
         if isinstance(error, BrokenPipeError):  # the reader (`| head`) has all it wanted
             discard_stdout()
@@ -33,12 +52,9 @@ def main() -> None:
         if error.errno is None:
             raise
         if error.filename is not None:
-            _leave(CharrnnError(f"{error.filename}: {error.strerror}."))
-        discard_stdout()  # what is left in Python's buffer must have somewhere to go at exit
-        _leave(streams.stdout_error(error))
-
-
-def _leave(error: CharrnnError) -> NoReturn:
-    """Say what went wrong, and exit."""
-    tell(error)
-    sys.exit(error.exit_code)
+            failure = CharrnnError(f"{error.filename}: {error.strerror}.")
+        else:
+            discard_stdout()  # what is left in Python's buffer must have somewhere to go at exit
+            failure = streams.stdout_error(error)
+    tell(failure)
+    sys.exit(failure.exit_code)

@@ -1,49 +1,149 @@
-"""Signals that ask a training to stop, or to save."""
+"""Signals that ask a command to stop, or a training to save. Imported first of all: it must itself import little."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
-_TOGETHER = 0.5  # seconds in which Ctrl-C counts once: a terminal and a program that passes it on both send it
+_TOGETHER = 0.5  # seconds in which signals count as one: a terminal and a program that passes them on both send them
+_STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+class Stopped(SystemExit):
+    """A signal that ends the command, raised where it was at work. Its exit code is 128 and the signal's number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+    def __str__(self) -> str:
+        return name(self.number)
+
+
+def name(number: int) -> str:
+    """What people call a signal."""
+    return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+
+
+def stop_on_signals() -> None:
+    """From now on Ctrl-C, SIGTERM and SIGHUP raise `Stopped`, and a second one ends the process at once.
+
+    What was ignored when the process began stays so: SIGHUP under `nohup`, Ctrl-C in what a shell runs in the
+    background. SIGUSR1, which only a training can obey, ends no command.
+    """
+    _handle(_raise)
+    if hasattr(signal, "SIGUSR1"):
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    sys.unraisablehook = _unraisable
+
+
+def finish_in_peace() -> None:
+    """All is done, and a signal that comes now changes nothing; a second one ends the process at once."""
+    received = [0.0]
+
+    def count(number: int, _: FrameType | None) -> None:
+        received[0] = received[0] or time.monotonic()
+        if time.monotonic() - received[0] > _TOGETHER:
+            _leave(number)
+
+    _handle(count)
+
+
+def tell_stopped(number: int) -> None:
+    """Say that a signal ends the command, on standard error, if anything can be written there."""
+    line = f"charrnn: stopped by {name(number)}.\n"
+    with contextlib.suppress(OSError, ValueError):
+        if os.isatty(2):
+            line = f"\n{line}"  # the terminal has shown ^C, or a bar
+        if os.name != "posix" or select.select([], [2], [], 0)[1]:  # a pipe that is full holds nobody up
+            os.write(2, line.encode())
+
+
+def _handle(handler: Callable[[int, FrameType | None], object]) -> None:
+    """Let a function handle the signals that stop, those that are not ignored."""
+    for number in _STOPPING:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    """Raises Stopped."""
+    if _importing(frame):
+        _leave(number)
+    began = time.monotonic()
+
+    def leave(number: int, _: FrameType | None) -> None:
+        if time.monotonic() - began > _TOGETHER:
+            _leave(number)
+
+    _handle(leave)
+    raise Stopped(number)
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether a module is being imported: an exception there may become another one, or be lost."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _leave(number: int) -> NoReturn:
+    """End the process without another word of Python."""
+    tell_stopped(number)
+    os._exit(128 + number)
+
+
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """A signal that comes while an object is finalized cannot be raised there."""
+    if isinstance(unraisable.exc_value, Stopped):
+        _leave(unraisable.exc_value.number)
+    sys.__unraisablehook__(unraisable)
 
 
 @contextmanager
-def stopping_on_signals() -> Iterator[list[int]]:
-    """Ctrl-C, SIGTERM and SIGHUP are remembered, to stop at the end of an iteration; another Ctrl-C acts at once.
+def stopping_on_signals(begun: Callable[[], bool]) -> Iterator[list[int]]:
+    """Signals are remembered, to stop a training at the end of an iteration. A second one raises `Stopped`.
 
-    SIGTERM and SIGHUP come more than once without anyone being in a hurry: `timeout` and a closed terminal send them to
-    a process and to its group. Where SIGHUP was ignored (`nohup`), it still is.
+    Until there is something to be saved, the first does, too.
+
+    Args:
+        begun: Whether an iteration has been trained.
 
     Yields:
         The signals so far, to which later ones are added.
     """
     received: list[int] = []
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in _STOPPING}
     first = 0.0
 
-    def remember(number: int, _: FrameType | None) -> None:
-        """Note the signal. Raises KeyboardInterrupt for a Ctrl-C after another signal."""
+    def remember(number: int, frame: FrameType | None) -> None:
+        """Note the signal. Raises Stopped for one after another, and where there is nothing to be saved."""
         nonlocal first
         now = time.monotonic()
-        if number == signal.SIGINT and received and now - first > _TOGETHER:
-            raise KeyboardInterrupt
-        first = first or now
+        if received and now - first <= _TOGETHER:
+            return
         received.append(number)
+        if len(received) > 1 or not (begun() or _importing(frame)):
+            _raise(number, frame)
+        first = now
 
-    for number in before:
-        signal.signal(number, remember)
+    _handle(remember)
     try:
         yield received
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is remember:  # not where one has come that ends the process
+                signal.signal(number, handler)
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
 
-from charrnn.commands.signals import stopping_on_signals
+from charrnn.commands.signals import Stopped, stopping_on_signals
 from charrnn.commands.training_setup import Begun
 from charrnn.errors import DivergedError
 
@@ -24,7 +25,7 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
         tensorboard: Whether its figures are written for TensorBoard, too.
 
     Raises:
-        typer.Exit: With 129, 130 or 143, after a signal.
+        typer.Exit: With 129, 130 or 143, after a signal: 128 and the number of the one that it ended for.
     """
     from charrnn.terminal.progress import Display
     from charrnn.training.checkpointing import record
@@ -39,11 +40,13 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
         return asked
 
     display.plan()
+    began_at = training.iteration
     try:
-        with stopping_on_signals() as received:
-            events: Iterator[Event] = record(
+        with stopping_on_signals(begun=lambda: training.iteration > began_at) as received:
+            recorded = record(
                 training, run, stop=lambda: bool(received), save=save_now, warn=display.warn, lock=begun.lock
             )
+            events: Iterator[Event] = recorded
             if tensorboard:
                 from charrnn.training.tensorboard import write_events
 
@@ -54,6 +57,11 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
     except DivergedError:
         display.diverged()
         raise
+    except Stopped as stopped:
+        with suppress(Stopped):
+            recorded.throw(stopped)  # closing it would save, which takes as long as it takes
+        display.interrupted(at_once_by=str(stopped))
+        raise typer.Exit(128 + stopped.number) from None
     finally:
         display.close()
     if received and not training.complete:

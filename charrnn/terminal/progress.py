@@ -16,6 +16,7 @@ from tqdm import tqdm
 from charrnn.evaluation import verdict
 from charrnn.files import discard_stdout
 from charrnn.formatting import BYTE, bits, duration, folded_command, known_share, plural, typed_path, visible
+from charrnn.runs.checkpoint import read_header
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import Run
 from charrnn.terminal import output
@@ -205,11 +206,16 @@ class Display:
         with tqdm.external_write_mode(file=sys.stderr):
             print(text, file=sys.stderr, flush=True)
 
-    def interrupted(self) -> None:
-        """After a signal: what is safe, and how to go on."""
+    def interrupted(self, *, at_once_by: str | None = None) -> None:
+        """After a signal: what is safe, and how to go on. `at_once_by`: the one that left no time to save."""
         self.close()
         of = f" of {self.total:,}" if self.total is not None else ""
-        self._say(f"\nstopped after iteration {self.training.iteration:,}{of}; everything is kept.")
+        at = self.training.iteration
+        saved = read_header(self.run.resume_path).iteration if at_once_by else at
+        if saved == at:
+            self._say(f"\nstopped after iteration {at:,}{of}; everything is kept.")
+        else:
+            self._say(f"\nstopped at once by {at_once_by} after iteration {at:,}{of}; iteration {saved:,} is kept.")
         option = " --tensorboard" if tensorboard.directory(self.run).exists() else ""
         self._say(f"go on with: {resume_command(self.run)}{option}", copied=True)
 

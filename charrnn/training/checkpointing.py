@@ -44,7 +44,7 @@ def record(
     Args:
         trainer: Is trained to its end.
         run: Where snapshots, samples, metrics and the resume file are written.
-        stop: Asked after every iteration whether to end there.
+        stop: Asked after every iteration, and within a long sample, whether to end there.
         save: Asked after every iteration whether to replace the resume file.
         warn: Is told what cannot be written.
         lock: That on the run, which is released in the end; None: it is taken now.
@@ -64,7 +64,7 @@ def record(
         if trainer.iteration == 0:  # from now on a killed run can always be resumed
             _save_first(trainer, run, writer)
         saved_at = time.monotonic()
-        recorder = _Recorder(trainer, writer)
+        recorder = _Recorder(trainer, writer, stop)
         try:
             for event in recorder:
                 if isinstance(event, Snapshot):
@@ -114,17 +114,19 @@ def _save_first(trainer: Trainer, run: Run, writer: RunWriter) -> None:
 class _Recorder:
     """A training's events, each written before it is passed on."""
 
-    def __init__(self, trainer: Trainer, writer: RunWriter) -> None:
-        """Begin where the training is."""
+    def __init__(self, trainer: Trainer, writer: RunWriter, stop: Callable[[], bool]) -> None:
+        """Begin where the training is. A training that is to `stop` writes no long samples to their end."""
         self.trainer, self.writer = trainer, writer
+        self._interrupts: list[int] = []
+        trainer.evaluator.sample_writer.stop = lambda: stop() or bool(self._interrupts)
         self._events = trainer.events(beginning=not writer.has_snapshot(0))  # a killed one may have kept it
         self._within = False  # an iteration of which more events are to come
 
     def __iter__(self) -> Iterator[Event]:
         while True:
-            with deferred_interrupts() as interrupts:
+            with deferred_interrupts() as self._interrupts:
                 event = self._next()
-            if interrupts:
+            if self._interrupts:
                 raise Interrupted
             if event is None:
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,15 @@ from charrnn.errors import DivergedError, VocabularyError
 from charrnn.network.engine import Engine
 from charrnn.runs.header import Header, Sample
 from charrnn.sampling import chain
-from charrnn.sampling.generate import generate, text_of
+from charrnn.sampling.generate import Character, generate, text_of
 from charrnn.text.corpus import Corpus
 from charrnn.text.lexicon import Lexicon
 from charrnn.text.split import Split
 
 if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
+
+_ENOUGH = 1000  # characters of a sample, which a training that is to stop still writes
 
 
 def create_header(trainer: Trainer, kind: str, **values: Any) -> Header:
@@ -93,6 +95,7 @@ class SampleWriter:
             VocabularyError: The prime has a character that is not in the text.
         """
         self.corpus, self.split, self.model, self.training = corpus, split, model, training
+        self.stop: Callable[[], bool] = lambda: False  # whether a long sample is to end here
         try:  # before training begins
             self._prime = corpus.vocabulary.form_of(training.sample_prime or "").text or corpus.vocabulary.default_prime
             corpus.vocabulary.encode(self._prime)
@@ -133,7 +136,10 @@ class SampleWriter:
             _ = self._lexicon
 
     def text(self, weights: Mapping[str, NDArray[Any]], length: int) -> str:
-        """What the model writes after the prime: so many characters. Raises DivergedError as `write` does."""
+        """What the model writes after the prime: so many characters, fewer if it is to stop.
+
+        Raises DivergedError as `write` does.
+        """
         training, vocabulary = self.training, self.corpus.vocabulary
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a DivergedError
             characters = generate(
@@ -144,7 +150,14 @@ class SampleWriter:
                 chain.make_chain(training.sample_temperature),
                 np.random.default_rng(training.seed),
             )
-            return text_of(characters)
+            return text_of(self._until_stopped(characters))
+
+    def _until_stopped(self, characters: Iterable[Character]) -> Iterator[Character]:
+        """The characters, until there are enough to look at and the training is to stop."""
+        for count, character in enumerate(characters, 1):
+            yield character
+            if count >= _ENOUGH and self.stop():
+                return
 
     @cached_property
     def _lexicon(self) -> Lexicon:

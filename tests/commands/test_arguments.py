@@ -10,7 +10,7 @@ import typer
 from helpers import tiny
 from helpers.command_line import CommandLine
 
-from charrnn.commands.main import app
+from charrnn.commands.app import app
 from charrnn.config import synonyms
 
 ROOT: Any = typer.main.get_command(app)

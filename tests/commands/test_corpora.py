@@ -14,7 +14,7 @@ from helpers.serving import Handler, Server, serving, status, whole
 from helpers.terminals import on_terminal
 from typer.testing import CliRunner
 
-from charrnn.commands.main import app
+from charrnn.commands.app import app
 from charrnn.text import known_texts
 from charrnn.text.catalogue import ENTRIES, KnownText
 

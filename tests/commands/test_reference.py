@@ -11,7 +11,7 @@ import typer
 from helpers.scripts import load
 
 import charrnn
-from charrnn.commands.main import app
+from charrnn.commands.app import app
 
 MAKE_CLI = load("docs/make_cli.py")
 

@@ -16,7 +16,7 @@ from helpers import tiny
 from helpers.terminals import text_on_terminal
 from typer.testing import CliRunner
 
-from charrnn.commands.main import app
+from charrnn.commands.app import app
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError, RunError, UsageError, VocabularyError
 from charrnn.formatting import visible
@@ -197,7 +197,7 @@ def test_a_random_seed_is_printed_and_makes_the_text_again(model: Path) -> None:
 
 def test_torch_is_never_imported(model: Path) -> None:
     code = (
-        "import sys; from charrnn.commands.main import app\n"
+        "import sys; from charrnn.commands.app import app\n"
         "try: app()\n"
         "finally: print([m for m in ('torch', 'rich', 'tqdm') if m in sys.modules], file=sys.stderr)"
     )

@@ -15,7 +15,7 @@ from helpers import tiny
 from typer.testing import CliRunner
 
 import charrnn
-from charrnn.commands.main import app
+from charrnn.commands.app import app
 from charrnn.errors import CharrnnError, CorpusError, UsageError
 
 SHIPS = "".join(f"{n} ships came in; « {n * n} » went out again.\n" for n in range(80))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import charrnn
-from charrnn.commands.main import app
+from charrnn.commands.app import app
 from charrnn.commands.stdout import Output
 from charrnn.errors import CharrnnError, CorpusError, RunError, UsageError
 from charrnn.network.engine import Engine

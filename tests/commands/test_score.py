@@ -21,7 +21,7 @@ from helpers import tiny
 from helpers.terminals import text_on_terminal
 from typer.testing import CliRunner
 
-from charrnn.commands.main import app
+from charrnn.commands.app import app
 from charrnn.config import ReadConfig
 from charrnn.errors import CharrnnError, CheckpointError, CorpusError, DivergedError, RunError, UsageError
 from charrnn.evaluation import scoring
@@ -299,7 +299,7 @@ def test_a_reader_that_leaves_early_is_no_error(root: Path, text: Path, more: li
 
 def test_torch_is_never_imported(root: Path, text: Path) -> None:
     code = (
-        "import sys; from charrnn.commands.main import app\n"
+        "import sys; from charrnn.commands.app import app\n"
         "try: app()\n"
         "finally: print('torch' in sys.modules, file=sys.stderr)"
     )

@@ -15,7 +15,7 @@ from helpers import tiny
 from helpers.terminals import text_on_terminal
 from typer.testing import CliRunner
 
-from charrnn.commands.main import app
+from charrnn.commands.app import app
 from charrnn.errors import CheckpointError
 from charrnn.evaluation.scoring import Score, score, score_each
 from charrnn.evaluation.surprising_places import most_surprising

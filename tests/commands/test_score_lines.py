@@ -11,7 +11,7 @@ import pytest
 from helpers import tiny
 from typer.testing import CliRunner
 
-from charrnn.commands.main import app
+from charrnn.commands.app import app
 from charrnn.errors import CharrnnError, CheckpointError, CorpusError, UsageError
 from charrnn.evaluation import scoring
 from charrnn.network.engine import Engine

@@ -24,7 +24,8 @@ from helpers.trainings import CAPABILITIES, pretend_capabilities
 from typer.testing import CliRunner
 
 from charrnn.commands import training_run
-from charrnn.commands.main import app, main
+from charrnn.commands.app import app
+from charrnn.commands.main import main
 from charrnn.commands.train import train
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.runs import checkpoint, samples
@@ -302,19 +303,18 @@ def test_terminated_it_keeps_everything_too(start: Start) -> None:
 
 
 @posix
-def test_interrupted_twice_it_goes_at_once(start: Start) -> None:
-    # The first snapshot's sample would take hours, and its iteration is not complete before.
-    endless = ["--snapshot-at", "1", "--sample-length", "1000000000"]
-    process = start("ships.txt", *OPTIONS, *endless, "--name", "ships")
-    process.until_rows(1)  # the evaluation before that sample
-    process.popen.send_signal(signal.SIGINT)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.popen.wait(timeout=1)
-    process.popen.send_signal(signal.SIGINT)
-    assert process.wait() == 130, process.err
-    assert "Traceback" not in process.err
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_within_a_long_sample_it_keeps_what_is_written(start: Start, number: signal.Signals) -> None:
+    process = start("ships.txt", *OPTIONS, "--snapshot-at", "1", "--sample-length", "1000000", "--name", "ships")
+    process.until_rows(1)  # the evaluation before that sample, which takes minutes
+    process.popen.send_signal(number)
+    assert process.wait() == 128 + number, process.err
+    assert "stopped after iteration 1 of 600; everything is kept.\n" in process.err
     check_whole_files(process.run)
-    assert checkpoint.load(process.run.resume_path).header.iteration == 0
+    assert checkpoint.load(process.run.resume_path).header.iteration == 1
+    sample = process.run.snapshots[0].header.sample
+    assert sample is not None
+    assert 1_000 <= len(sample.text) < 1_000_000
 
 
 @posix

@@ -13,7 +13,7 @@ from helpers import tiny
 from typer.testing import CliRunner
 
 import charrnn
-from charrnn.commands.main import app
+from charrnn.commands.app import app
 from charrnn.config import ReadConfig
 from charrnn.errors import VocabularyError
 from charrnn.evaluation.head_to_head import measure

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from charrnn.commands.main import app
+from charrnn.commands.app import app
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.evaluation import ngrams
 from charrnn.text import corpus, id_cache

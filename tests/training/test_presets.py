@@ -12,7 +12,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.commands.main import app
+from charrnn.commands.app import app
 from charrnn.config import ModelConfig, TrainConfig, settings_of
 from charrnn.errors import UsageError
 from charrnn.training.presets import PRESETS, Choice, Machine, Speed, TextSize, options, rate_for, resolve

@@ -1,0 +1,230 @@
+"""Commands as processes of their own without the seconds that importing torch takes: a server has imported it, and forks.
+
+Each is a real process that runs `main` with real files, and gets real signals. As a script this is the server: a line
+of JSON on standard input asks for a process, and its id is the answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LONG = 60.0  # seconds after which waiting has failed
+_ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "PYTEST_"))}
+
+
+@dataclass(frozen=True)
+class Process:
+    """A command at work, its two streams in files."""
+
+    server: Server
+    pid: int
+    out_path: Path
+    err_path: Path
+
+    @property
+    def out(self) -> str:
+        return self.out_path.read_bytes().decode()
+
+    @property
+    def err(self) -> str:
+        return self.err_path.read_bytes().decode()
+
+    def send_signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def poll(self) -> int | None:
+        """Its exit code, negative for a signal; None while it runs."""
+        return self.server.ask({"poll": self.pid})
+
+    def wait(self, timeout: float = LONG) -> int:
+        deadline = time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            assert time.monotonic() < deadline, f"waited too long: {self.err}"
+            time.sleep(0.002)
+        return status
+
+    def until(self, what: Callable[[], bool]) -> None:
+        """Wait until it is so. Fails if the process ends before, or it takes too long."""
+        deadline = time.monotonic() + LONG
+        while not what():
+            assert self.poll() is None, f"ended early: {self.err}"
+            assert time.monotonic() < deadline, f"waited too long: {self.err}"
+            time.sleep(0.002)
+
+
+class Server:
+    """The process that forks others, each in `where`."""
+
+    def __init__(self, where: Path) -> None:
+        self.where, self._started = where, 0
+        self._popen = subprocess.Popen(
+            [sys.executable, __file__],
+            env=_ENVIRONMENT | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, question: dict[str, Any]) -> Any:
+        assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
+        self._popen.stdin.write(json.dumps(question) + "\n")
+        self._popen.stdin.flush()
+        return json.loads(self._popen.stdout.readline())
+
+    def start(self, *arguments: str, hook: dict[str, Any] | None = None, ignored: tuple[int, ...] = ()) -> Process:
+        """Start `charrnn ARGUMENTS`.
+
+        Args:
+            arguments: What is typed.
+            hook: What goes wrong with a system call: arguments of `_trap`.
+            ignored: Signals that are ignored when it begins, as `nohup` does.
+        """
+        self._started += 1
+        out, err = (self.where / f"{self._started}.{kind}" for kind in ("out", "err"))
+        pid = self.ask(
+            {
+                "start": arguments,
+                "where": str(self.where),
+                "out": str(out),
+                "err": str(err),
+                "hook": hook,
+                "ignored": ignored,
+            }
+        )
+        return Process(self, pid, out, err)
+
+    def run(self, *arguments: str) -> Process:
+        """`charrnn ARGUMENTS`, to its end."""
+        process = self.start(*arguments)
+        assert process.wait() == 0, process.err
+        return process
+
+    def close(self) -> None:
+        self._popen.communicate(timeout=LONG)
+
+
+@contextlib.contextmanager
+def serving(where: Path) -> Iterator[Server]:
+    """A server, which ends every process that it has started."""
+    server = Server(where)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+# -- the server ------------------------------------------------------------------------------------------------------
+
+
+def _serve() -> None:
+    import torch  # noqa: F401
+
+    _import_all()
+    assert threading.active_count() == 1
+    children: dict[int, int | None] = {}
+    for line in sys.stdin:
+        question = json.loads(line)
+        if "start" in question:
+            pid = os.fork()
+            if not pid:
+                _become(question)
+            children[pid] = None
+            answer: Any = pid
+        else:
+            pid = question["poll"]
+            if children[pid] is None and (ended := os.waitpid(pid, os.WNOHANG))[0]:
+                children[pid] = os.waitstatus_to_exitcode(ended[1])
+            answer = children[pid]
+        print(json.dumps(answer), flush=True)
+    for pid, status in children.items():
+        if status is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _import_all() -> None:
+    """Import what a training imports, by way of one: no thread of torch's outlives it, as it has but one."""
+    from charrnn.commands.app import app  # noqa: F401
+    from charrnn.terminal import progress  # noqa: F401
+    from charrnn.training import beginning, checkpointing, resume, resumption  # noqa: F401
+
+
+def _become(question: dict[str, Any]) -> None:
+    """The child: charrnn, as if it had just been started. Never returns."""
+    status = 70
+    try:
+        os.chdir(question["where"])
+        for descriptor, name in ((0, os.devnull), (1, question["out"]), (2, question["err"])):
+            opened = os.open(name, os.O_RDWR | os.O_CREAT)
+            os.dup2(opened, descriptor)
+            os.close(opened)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+            usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, signal.SIG_IGN if number in question["ignored"] else usual)
+        sys.stdin, sys.stdout, sys.stderr = (open(i, "rw"[i > 0], closefd=False) for i in range(3))  # noqa: SIM115
+        sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+        sys.argv = ["charrnn", *question["start"]]
+        if question["hook"]:
+            _trap(**question["hook"])
+        from charrnn.commands.main import main
+
+        main()
+        status = 0
+    except SystemExit as left:
+        status = left.code if isinstance(left.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def _trap(call: str, at: int, *, kill: str | None = None, wait: str | None = None) -> None:
+    """Let one call of a function of `os` be the process's last, or take as long as somebody wants.
+
+    Args:
+        call: Its name, such as fsync.
+        at: Which of its calls, from 1 on.
+        kill: "before" or "after" it SIGKILL comes.
+        wait: A file that is made before it; the call goes on when that has been removed.
+    """
+    function, count = getattr(os, call), 0
+
+    def trapped(*arguments: Any, **named: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count != at:
+            return function(*arguments, **named)
+        if kill == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if wait is not None:
+            Path(wait).touch()
+            while os.path.exists(wait):
+                time.sleep(0.002)
+        result = function(*arguments, **named)
+        if kill == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(os, call, trapped)
+
+
+if __name__ == "__main__":
+    _serve()
