@@ -1,4 +1,4 @@
-"""Commands as processes of their own without the seconds that importing torch takes: a server has imported it, and forks.
+"""Commands as processes without the seconds that importing torch takes: a server has imported it, and forks.
 
 Each is a real process that runs `main` with real files, and gets real signals. As a script this is the server: a line
 of JSON on standard input asks for a process, and its id is the answer.
@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -131,10 +130,14 @@ def serving(where: Path) -> Iterator[Server]:
 
 
 def _serve() -> None:
-    import torch  # noqa: F401
+    import torch
 
-    _import_all()
-    assert threading.active_count() == 1
+    torch.optim.AdamW([torch.zeros(1)])  # which imports half of torch
+    from charrnn.commands.app import app  # noqa: F401
+    from charrnn.terminal import progress  # noqa: F401
+    from charrnn.training import beginning, checkpointing, resume, resumption  # noqa: F401
+
+    assert len(os.listdir("/proc/self/task")) == 1, "a process with threads cannot be forked"
     children: dict[int, int | None] = {}
     for line in sys.stdin:
         question = json.loads(line)
@@ -149,19 +152,13 @@ def _serve() -> None:
             if children[pid] is None and (ended := os.waitpid(pid, os.WNOHANG))[0]:
                 children[pid] = os.waitstatus_to_exitcode(ended[1])
             answer = children[pid]
-        print(json.dumps(answer), flush=True)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
     for pid, status in children.items():
         if status is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-
-
-def _import_all() -> None:
-    """Import what a training imports, by way of one: no thread of torch's outlives it, as it has but one."""
-    from charrnn.commands.app import app  # noqa: F401
-    from charrnn.terminal import progress  # noqa: F401
-    from charrnn.training import beginning, checkpointing, resume, resumption  # noqa: F401
 
 
 def _become(question: dict[str, Any]) -> None:
