@@ -149,6 +149,15 @@ class Optimizer:
             "clipped": self.clipped,
         }
 
+    def moment_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each of the `moments` that `state_dict` has once an update was made; all are float32."""
+        return {
+            f"{first + index}/{kind}": () if kind == "step" else tuple(parameter.shape)
+            for first, optimizer in self._numbered()
+            for index, parameter in enumerate(each for group in optimizer.param_groups for each in group["params"])
+            for kind in _moments_of(optimizer)
+        }
+
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
         moments: dict[int, dict[str, Tensor]] = {}
@@ -167,6 +176,20 @@ class Optimizer:
         """Each optimizer with the number of its first parameter, where they are counted through."""
         counts = [sum(len(group["params"]) for group in each.param_groups) for each in self._torch_optimizers]
         return list(zip(accumulate(counts, initial=0), self._torch_optimizers, strict=False))
+
+
+def _moments_of(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
+    """The tensors that an optimizer carries of each parameter, by the names that torch has for them."""
+    momentum = bool(optimizer.param_groups[0].get("momentum"))
+    match optimizer:
+        case torch.optim.AdamW():
+            return "step", "exp_avg", "exp_avg_sq"
+        case torch.optim.RMSprop():
+            return "step", "square_avg", *(("momentum_buffer",) if momentum else ())
+        case torch.optim.SGD():
+            return ("momentum_buffer",) if momentum else ()
+        case _:
+            return ("momentum",)
 
 
 @dataclass(slots=True)

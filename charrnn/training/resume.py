@@ -1,7 +1,6 @@
 """A training as a file, and back: exactly as if it had never stopped.
 
-The file's names are given here and nowhere else: a tensor of a part of the training is named after it, as in
-`optimizer/0/exp_avg`, `average/head.bias`, `state/1/0`, `generator/0`; numbers are in the header or its `progress`.
+What its tensors are called is in `resume_tensors`; numbers are in the header or its `progress`.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from charrnn.formatting import duration
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.runs.header import Header
 from charrnn.text.corpus import Corpus
+from charrnn.training.resume_tensors import fitting_tensors, named_after, tensors_of
 from charrnn.training.same_text import DOCUMENTS_LISTED, require_same_text
 from charrnn.training.snapshots import create_header
 from charrnn.training.trainer import Trainer
@@ -31,13 +31,6 @@ def resume_point(trainer: Trainer) -> tuple[Header, Tensors]:
         A checkpoint's header and its tensors.
     """
     state = trainer.state_dict()
-    tensors: Tensors = {
-        **state["model"],
-        **_named("optimizer", state["optimizer"]["moments"]),
-        **_named("average", state.get("average", {})),
-        **_named("state", state["state"]),
-        **_named("generator", state["data_parallel"]),
-    }
     budget, stopping = state["time_budget"], state["early_stopping"]
     documents = trainer.corpus.documents[:DOCUMENTS_LISTED]
     progress = {
@@ -58,27 +51,27 @@ def resume_point(trainer: Trainer) -> tuple[Header, Tensors]:
         "documents": [[document.name, document.characters, document.digest] for document in documents],
     }
     held_out_loss = trainer.evaluator.latest_held_out_loss
-    return create_header(trainer, "resume", held_out_loss=held_out_loss, progress=progress), tensors
+    return create_header(trainer, "resume", held_out_loss=held_out_loss, progress=progress), tensors_of(state)
 
 
-def _state(checkpoint: Checkpoint, training: TrainConfig) -> dict[str, Any]:
+def _state(header: Header, tensors: Tensors, training: TrainConfig) -> dict[str, Any]:
     """The `state_dict` of a trainer with these settings, of what `resume_point` wrote.
 
     Raises:
         KeyError: Something is missing.
     """
-    header, tensors, progress = checkpoint.header, checkpoint.tensors, checkpoint.header.progress
+    progress = header.progress
     best = {name: progress[name] for name in ("best_loss", "stale")}  # of the schedule's plateaus and early stopping
     unplanned = header.training.time is not None and progress["plans"] == 0
     stopped = progress["stopped"]
     if training.patience != header.training.patience:
         stopped = 0 < training.patience <= progress["stale"]
     return {
-        "model": checkpoint.weights,
-        "optimizer": {"moments": _named_after("optimizer", tensors), "clipped": progress["clipped"]},
-        "average": _named_after("average", tensors),
-        "state": _named_after("state", tensors),
-        "data_parallel": _named_after("generator", tensors),
+        "model": {name: tensors[name] for name in header.model.shapes(len(header.vocabulary))},
+        "optimizer": {"moments": named_after("optimizer", tensors), "clipped": progress["clipped"]},
+        "average": named_after("average", tensors),
+        "state": named_after("state", tensors),
+        "data_parallel": named_after("generator", tensors),
         "schedule": best | {"lowered": progress["lowered"]},
         "early_stopping": best | {"stopped": stopped},
         "horizon": {
@@ -93,15 +86,6 @@ def _state(checkpoint: Checkpoint, training: TrainConfig) -> dict[str, Any]:
         "unlogged": progress.get("unlogged", {"largest": 0.0, "clipped": 0}),
         "began_from": header.began_from,
     }
-
-
-def _named(part: str, tensors: Mapping[str, Any]) -> Tensors:
-    return {f"{part}/{name}": tensor for name, tensor in tensors.items()}
-
-
-def _named_after(part: str, tensors: Tensors) -> Tensors:
-    """The inverse of `_named`."""
-    return {name.removeprefix(f"{part}/"): tensors[name] for name in tensors if name.startswith(f"{part}/")}
 
 
 def resumed(
@@ -146,8 +130,9 @@ def resumed(
     counted = iterations is not None or max_epochs is not None
     training = replace(header.training, time=None if counted else time or header.training.time, **watching or {})
     trainer = Trainer(corpus, header.model, training, device=device)
+    tensors = fitting_tensors(checkpoint, trainer)
     try:
-        trainer.load_state_dict(_state(checkpoint, training))
+        trainer.load_state_dict(_state(header, tensors, training))
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{checkpoint.path}: cannot be resumed ({error}).") from None
     if max_epochs is not None:

@@ -1,0 +1,88 @@
+"""The tensors of a resume file: what they are called, and whether they are those that a training has.
+
+The file's names are given here and nowhere else: a tensor of a part of the training is named after it, as in
+`optimizer/0/exp_avg`, `average/head.bias`, `state/1/0`, `generator/0`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import CheckpointError
+from charrnn.runs.checkpoint import Checkpoint, Tensors
+from charrnn.training.trainer import Trainer
+
+_NEVER_NEGATIVE = ("/step", "/exp_avg_sq", "/square_avg")
+
+
+def tensors_of(state: Mapping[str, Any]) -> Tensors:
+    """The tensors of a trainer's `state_dict`, under the names of the file."""
+    return {
+        **state["model"],
+        **_named("optimizer", state["optimizer"]["moments"]),
+        **_named("average", state.get("average", {})),
+        **_named("state", state["state"]),
+        **_named("generator", state["data_parallel"]),
+    }
+
+
+def named_after(part: str, tensors: Tensors) -> Tensors:
+    """Those of one part of the training, under the names that it has for them."""
+    return {name.removeprefix(f"{part}/"): tensors[name] for name in tensors if name.startswith(f"{part}/")}
+
+
+def fitting_tensors(checkpoint: Checkpoint, trainer: Trainer) -> Tensors:
+    """The tensors of a resume file, once they are known to be those that a training has: torch writes beyond others.
+
+    The random generators of another kind of device say nothing here: a training that moves begins with new ones. One
+    that gets more threads does so too, for those.
+
+    Args:
+        checkpoint: The resume file.
+        trainer: A training of the same text and settings.
+
+    Raises:
+        CheckpointError: A tensor is missing, is of another shape, has no finite numbers, or belongs to nothing.
+    """
+    own = tensors_of(trainer.state_dict())
+    shapes = {name: tensor.shape for name, tensor in own.items()}
+    if checkpoint.header.iteration:
+        shapes |= _named("optimizer", trainer.optimizer.moment_shapes())
+    tensors = dict(checkpoint.tensors)
+    if checkpoint.header.made_with.get("device") != trainer.device.type:
+        tensors = {name: tensor for name, tensor in tensors.items() if not _is_generator(name)}
+        tensors |= {name: tensor for name, tensor in own.items() if _is_generator(name)}
+    for name in sorted(tensors.keys() | shapes.keys()):
+        shape = shapes["generator/0"] if _is_generator(name) else shapes.get(name)
+        problem = _misfit(name, tensors.get(name), shape)
+        if problem is not None:
+            raise CheckpointError(f"{checkpoint.path}: cannot be resumed: tensor {name} {problem}.")
+    return tensors
+
+
+def _misfit(name: str, tensor: NDArray[Any] | None, shape: tuple[int, ...] | None) -> str | None:
+    """What is wrong with a tensor, where one of this shape is to be; None where nothing is."""
+    if shape is None:
+        return "is none that this training has"
+    if tensor is None:
+        return None if _is_generator(name) and name != "generator/0" else "is missing"
+    if tensor.shape != shape:
+        return f"is {tensor.shape}, not {shape}"
+    if not np.isfinite(tensor).all():
+        return "has numbers that are not finite"
+    if name.startswith("optimizer/") and name.endswith(_NEVER_NEGATIVE) and (tensor < 0).any():
+        return "has negative numbers"
+    return None
+
+
+def _named(part: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a part of the training has, under the names of the file."""
+    return {f"{part}/{name}": value for name, value in values.items()}
+
+
+def _is_generator(name: str) -> bool:
+    return name.startswith("generator/")
