@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+import warnings
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,7 @@ from charrnn.errors import UsageError
 from charrnn.evaluation.held_out_check import examined
 from charrnn.model import Model
 from charrnn.runs.checkpoint import Checkpoint
-from charrnn.runs.checkpoint import load as load_checkpoint
-from charrnn.runs.find import find_checkpoint, find_run
+from charrnn.runs.find import find_run, load_found
 from charrnn.runs.history import read as read_curves
 from charrnn.text import corpus
 from charrnn.training import following
@@ -42,7 +42,8 @@ def load(path: str | Path | Snapshot) -> Model:
     """Load a model.
 
     Args:
-        path: A checkpoint file; or a run directory, whose best snapshot is taken; or a Snapshot that `train` yielded.
+        path: A checkpoint file; or a run directory, whose best snapshot is taken, with a warning for one that would be
+            better and is damaged; or a Snapshot that `train` yielded.
 
     Returns:
         The model, in memory.
@@ -56,7 +57,7 @@ def load(path: str | Path | Snapshot) -> Model:
         return Model(Checkpoint(path.header, path.tensors))
     if not isinstance(path, str | Path):
         raise TypeError(f"a path or a Snapshot is loaded, not {type(path).__name__}")
-    return Model(load_checkpoint(find_checkpoint(Path(path))))
+    return Model(load_found(Path(path), warn=lambda problem: warnings.warn(problem, RuntimeWarning, stacklevel=4)))
 
 
 def history(run: str | Path) -> dict[str, NDArray[Any]]:

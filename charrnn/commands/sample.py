@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,7 +96,13 @@ def sample(
         count=several.count,
     )
     prompt = Prompt(sampling.prime, bounds.prime_file)
-    checkpoints = _checkpoints(checkpoint, checkpoint_dir, every_snapshot=several.every_snapshot)
+    skipped: list[str] = []
+
+    def skip(problem: str) -> None:
+        tell_skipped(problem)
+        skipped.append(problem)
+
+    checkpoints = _checkpoints(checkpoint, checkpoint_dir, skip, every_snapshot=several.every_snapshot)
     printer = TextPrinter(
         as_json,
         color.color,
@@ -127,6 +133,8 @@ def sample(
                 printer.print(Output(vocabulary.of_bytes), model, request, prime.shown, text, search)
                 copying.add(text, vocabulary.unit)
         copying.tell()
+    if skipped and several.every_snapshot:
+        raise typer.Exit(1)
 
 
 def _temperatures(sampling: SamplingConfig, candidates: CandidatesConfig) -> tuple[float, ...]:
@@ -138,24 +146,23 @@ def _temperatures(sampling: SamplingConfig, candidates: CandidatesConfig) -> tup
     return (0.0,)
 
 
-def _checkpoints(named: Path | None, checkpoint_dir: Path, *, every_snapshot: bool) -> Iterator[Checkpoint]:
-    """The checkpoints to sample, each loaded when it is its turn.
+def _checkpoints(
+    named: Path | None, checkpoint_dir: Path, skip: Callable[[str], None], *, every_snapshot: bool
+) -> Iterator[Checkpoint]:
+    """The checkpoints to sample, each loaded when it is its turn. What is damaged is skipped.
 
     Raises RunError, CheckpointError.
     """
-    from charrnn.runs.checkpoint import load
-    from charrnn.runs.find import find_checkpoint, find_run, newest_run
+    from charrnn.runs.find import find_run, load_each, load_found, newest_run
 
     if every_snapshot:
         run = find_run(named, checkpoint_dir) if named else newest_run(checkpoint_dir)
-        paths = [snapshot.path for snapshot in run.snapshots] or [run.best.path]
-        for problem in run.problems:
-            tell_skipped(problem)
         later_states.tell([run])
-    else:
-        paths = [find_checkpoint(named, checkpoint_dir, tell_skipped)]
-        later_states.tell_of_found(named, paths[0], checkpoint_dir)
-    return map(load, paths)
+        return load_each(run, skip)
+    loaded = load_found(named, checkpoint_dir, skip)
+    if loaded.path is not None:
+        later_states.tell_of_found(named, loaded.path, checkpoint_dir)
+    return iter([loaded])
 
 
 def _engine(checkpoint: Checkpoint, device: str) -> Engine:

@@ -124,6 +124,7 @@ def new(
 
 def resumed(going_on: Resumption, texts: Sequence[str] | None, where: Where) -> Begun:
     """A run's training as it was when its resume file was written, rewound to that iteration."""
+    from charrnn.runs.rewinding import rewind
     from charrnn.runs.run import Run
 
     corpus = going_on.read_text(texts, text_options.read)
@@ -139,5 +140,5 @@ def resumed(going_on: Resumption, texts: Sequence[str] | None, where: Where) -> 
     )
     if (note := resuming.change_of_rate(trainer, header)) is not None:
         tell(note)
-    run.rewind(trainer.iteration)
+    rewind(run, trainer.iteration)
     return Begun(trainer, Run(run.path), lock=going_on.lock)

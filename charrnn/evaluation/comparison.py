@@ -21,7 +21,7 @@ from charrnn.evaluation.scoring import ShareCallback
 from charrnn.evaluation.settings import differing_settings, held_out_key
 from charrnn.evaluation.verdict import Verdict
 from charrnn.runs.checkpoint_file import CheckpointFile, best_of, best_or_last
-from charrnn.runs.find import find_checkpoint
+from charrnn.runs.find import newest_run
 from charrnn.runs.listing import CheckpointRow
 from charrnn.runs.loaded import CheckpointLoader, LoadedRun, find_runs, names_of
 from charrnn.runs.training_text import Read, reading_once
@@ -149,7 +149,7 @@ def compare(
 
 def _loaded(paths: Sequence[Path], root: Path, loader: CheckpointLoader) -> list[LoadedRun]:
     """What was named, or the newest run, with the checkpoints that are whole. Raises RunError if there is none."""
-    runs = find_runs(paths or [find_checkpoint(None, root).parent], root, loader.problems)
+    runs = find_runs(paths or [newest_run(root).path], root, loader.problems)
     for run in runs:
         run.files = loader.verified(run.files)
     runs = [run for run in runs if run.files]

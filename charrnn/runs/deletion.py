@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
-from charrnn.errors import CheckpointError, RunError
-from charrnn.runs import checkpoint
+from charrnn.errors import RunError
 from charrnn.runs.lock import RunLock, holder_of
 from charrnn.runs.run import Run
 
-# What a training writes, and what one that was killed leaves of a file half written.
+# What a training writes, or has set aside, and what one that was killed leaves of a file half written.
 _WRITTEN = re.compile(
-    r"(iteration-[0-9]+|resume)\.safetensors|metrics\.jsonl|samples\.md|tensorboard/events\.out\.tfevents\..*|\..+\.tmp"
+    r"((iteration-[0-9]+|resume)\.safetensors|metrics\.jsonl|samples\.md)(\.replaced)?"
+    r"|tensorboard/events\.out\.tfevents\..*|\..+\.tmp"
 )
 
 
@@ -29,15 +30,8 @@ def check(run: Run) -> None:
         raise RunError(f"{run.path}: is being trained by {holder}.", "Stop it first.")
     if run.path.is_symlink():
         raise RunError(f"{run.path}: is a link to {run.path.resolve()}.", "Delete that run, then the link.")
-    if not run.metrics_path.is_file() and not any(map(_is_checkpoint, run.path.glob("*.safetensors"))):
+    if not os.path.isfile(run.metrics_path) and not run.checkpoints:
         raise RunError(f"{run.path}: is no run of charrnn's.", "Nothing was deleted.")
-
-
-def _is_checkpoint(path: Path) -> bool:
-    try:
-        return bool(checkpoint.read_header(path))
-    except CheckpointError:
-        return False
 
 
 def delete(run: Run) -> list[str]:

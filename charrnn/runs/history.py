@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from charrnn.formatting import bits
+from charrnn.runs.metrics import is_number
 from charrnn.runs.run import Run
 
 EXPLOSION = 1.0  # bits by which a loss rises that explodes: no text is so much harder than what came before it
@@ -137,7 +138,7 @@ def read(run: Run, name: str | None = None) -> Curves:
 
 def _is_broken(row: dict[str, Any]) -> bool:
     """Whether a line of the metrics tells of a number that is none: JSON has null for it."""
-    if not _is_number(row.get("iteration")):
+    if not is_number(row.get("iteration")):
         return False
     losses = [row[name] for name in ("loss", "held_out_loss") if name in row]
     return row.get("event") == "diverged" or None in losses
@@ -164,13 +165,9 @@ def _series(rows: Sequence[dict[str, Any]], name: str) -> Series:
     values = {
         row["iteration"]: float(row[name])
         for row in rows
-        if _is_number(row.get(name)) and _is_number(row.get("iteration")) and row["iteration"] == int(row["iteration"])
+        if is_number(row.get(name)) and is_number(row.get("iteration")) and row["iteration"] == int(row["iteration"])
     }
     return tuple(sorted((int(at), value) for at, value in values.items() if at >= 0))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def _merged(snapshots: Iterable[tuple[int, float | None]], measured: Series) -> Series:

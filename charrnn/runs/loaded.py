@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +47,7 @@ class CheckpointLoader:
         return self._loaded[path]
 
     def verified(self, files: Iterable[CheckpointFile]) -> list[CheckpointFile]:
-        """The checkpoints of a run that are whole; the others become problems.
+        """The checkpoints of a run that are whole; the others become problems, but for what a training has deleted.
 
         Args:
             files: Checkpoints of which headers were read, by ascending iteration.
@@ -55,16 +56,19 @@ class CheckpointLoader:
             Those whose checksum holds, with their digest.
         """
         whole: list[CheckpointFile] = []
+        gone: list[str] = []
         for file in files:
             try:
                 loaded = self.load(file.path)
             except CheckpointError as error:
-                self.problems.append(str(error))
+                (self.problems if os.path.lexists(file.path) else gone).append(str(error))
                 continue
             if whole:
                 self._to_use.discard(best_or_last(whole).path)
             whole.append(dataclasses.replace(file, header=loaded.header, digest=loaded.digest))
             self._to_use.add(best_or_last(whole).path)
+        if not whole:
+            self.problems += gone  # the run itself, more likely
         return whole
 
     def _release(self) -> None:
@@ -111,9 +115,12 @@ def find_runs(paths: Iterable[Path], root: Path, problems: list[str]) -> list[Lo
             else:
                 files = [CheckpointFile(named, checkpoint.read_header(named), named.stat().st_size)]
                 beside = Run(named.parent)
-                run = beside if beside.metrics_path.exists() else None
-        except (CheckpointError, RunError, OSError) as error:
+                run = beside if os.path.lexists(beside.metrics_path) else None
+        except (CheckpointError, RunError) as error:
             problems.append(str(error))
+            continue
+        except OSError as error:
+            problems.append(f"{where}: cannot be read ({error.strerror}).")
             continue
         loaded = runs.setdefault((run.path if run else files[0].path).resolve(), LoadedRun(run, []))
         known = {file.path.resolve(): file.path for file in loaded.files}

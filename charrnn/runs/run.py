@@ -4,6 +4,7 @@ iteration-000100.safetensors …   the snapshots
 resume.safetensors               all that resuming needs, replaced atomically
 metrics.jsonl                    one JSON object a line, appended as training goes
 samples.md                       the timeline a person reads
+*.replaced                       what is trained again, until that is written (charrnn.runs.rewinding)
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.errors import CheckpointError, RunError
-from charrnn.files import append_lines, remove_temporary, replace_file, sync_file
-from charrnn.runs import checkpoint, samples
+from charrnn.files import append_lines, replace_file, sync_file
+from charrnn.runs import checkpoint, metrics, samples
 from charrnn.runs.checkpoint_file import CheckpointFile, best_or_last
 from charrnn.runs.header import Header
+from charrnn.runs.metrics import Row
 
 RESUME = "resume.safetensors"
 
@@ -60,25 +62,49 @@ class Run:
         """The snapshot of an iteration."""
         return self.path / f"iteration-{iteration:06d}.safetensors"
 
+    def checkpoint_names(self) -> Iterator[str]:
+        """The names of what should be its checkpoints. Raises OSError where the directory cannot be read."""
+        with os.scandir(self.path) as entries:
+            yield from (entry.name for entry in entries if entry.name.endswith(".safetensors"))
+
     @property
     def begun(self) -> bool:
         """Whether anything was kept of it that a training could go on from, or would write over."""
-        return any(self.path.glob("*.safetensors"))
+        try:
+            return any(self.checkpoint_names())
+        except OSError:
+            return False
+
+    @cached_property
+    def _resume(self) -> CheckpointFile | str | None:
+        return _checkpoint_file(self.resume_path)
 
     @cached_property
     def _scan(self) -> tuple[list[CheckpointFile], list[str]]:
-        """The directory's checkpoints by iteration, and one line for each file that should be one and is not."""
+        """The directory's checkpoints by iteration, and one line for each thing in it that cannot be used."""
         files, problems = [], []
-        for path in sorted(self.path.glob("*.safetensors")):
-            try:
-                files.append(CheckpointFile(path, checkpoint.read_header(path), path.stat().st_size))
-            except (CheckpointError, OSError) as error:
-                problems.append(str(error))
         try:
-            self._metrics_lines()
+            names = sorted(self.checkpoint_names())
         except OSError as error:
-            problems.append(f"{self.metrics_path}: cannot be read ({error.strerror}).")
+            return [], [f"{self.path}: cannot be read ({error.strerror})."]
+        for name in names:
+            found = self._resume if name == RESUME else _checkpoint_file(self.path / name)
+            if isinstance(found, str):
+                problems.append(found)
+            elif found is not None:
+                files.append(found)
         return sorted(files, key=lambda file: (file.header.iteration, file.header.kind, file.path.name)), problems
+
+    @cached_property
+    def _metrics_problems(self) -> list[str]:
+        """Why metrics.jsonl cannot be read, if it is there and cannot."""
+        try:
+            metrics.check(self.metrics_path)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            return [f"{self.metrics_path}: cannot be read ({error.strerror})."]
+        return []
 
     @property
     def checkpoints(self) -> list[CheckpointFile]:
@@ -87,8 +113,11 @@ class Run:
 
     @property
     def problems(self) -> list[str]:
-        """One line for each file in the run that should be a checkpoint and is not, and for metrics not to be read."""
-        return self._scan[1]
+        """One line for each thing in the run that cannot be used: what should be a checkpoint, and the metrics.
+
+        A file that a training has deleted or renamed meanwhile is none.
+        """
+        return self._scan[1] + self._metrics_problems
 
     @property
     def snapshots(self) -> list[CheckpointFile]:
@@ -100,11 +129,19 @@ class Run:
         """Those that the training itself has named, not copies which someone keeps beside them."""
         return [file for file in self.snapshots if file.path == self.snapshot_path(file.header.iteration)]
 
+    def has_own_snapshot(self, iteration: int) -> bool:
+        """Whether the file that is called as the snapshot of an iteration is one of it, as it is now."""
+        found = _checkpoint_file(self.snapshot_path(iteration))
+        return isinstance(found, CheckpointFile) and (found.header.kind, found.header.iteration) == (
+            "snapshot",
+            iteration,
+        )
+
     @property
     def resumable(self) -> CheckpointFile | None:
         """The resume file, if it is there and whole enough to have a header."""
-        resume = (file for file in self.checkpoints if file.header.kind == "resume" and file.path.name == RESUME)
-        return next(resume, None)
+        found = self._resume
+        return found if isinstance(found, CheckpointFile) and found.header.kind == "resume" else None
 
     @property
     def elapsed(self) -> float | None:
@@ -121,25 +158,41 @@ class Run:
         Raises:
             RunError: The run has no checkpoint at all.
         """
+        return next(self.by_preference())
+
+    def by_preference(self) -> Iterator[CheckpointFile]:
+        """Its checkpoints, the best first, then that which would be the best without it, and so on.
+
+        Raises:
+            RunError: The run has no checkpoint at all.
+        """
+        untrained = [file for file in self.snapshots if file.header.untrained]
         trained = [file for file in self.snapshots if not file.header.untrained]
-        files = trained or ([self.resumable] if self.resumable else self.snapshots)
-        if not files:
+        if not (trained or untrained or self.resumable):
             reason = self.problems[0] if self.problems else "no snapshot was kept yet"
-            raise RunError(f"{self.path}: no checkpoint to use ({reason}).")
-        return best_or_last(files)
+            raise RunError(f"{self.path}: no checkpoint to use ({reason.rstrip('.')}).")
+        for files in (trained, [self.resumable] if self.resumable else [], untrained):
+            left = files
+            while left:
+                best = best_or_last(left)
+                yield best
+                left = [file for file in left if file is not best]
 
     @property
     def created(self) -> str:
-        """When its latest checkpoint was written (ISO 8601), or "" for a run that has none yet."""
+        """When its resume file or else its latest snapshot was written (ISO 8601), or "" for a run that has none."""
+        if self.resumable:
+            return self.resumable.header.created
         return max((file.header.created for file in self.checkpoints), default="")
 
     @property
     def size(self) -> int:
-        """Bytes of every file in the run."""
+        """Bytes of every file in the run, as far as it can be read."""
         total = 0
-        for file in self.path.iterdir():
-            with contextlib.suppress(FileNotFoundError):  # a training at work replaces its files
-                total += file.stat().st_size if file.is_file() else 0
+        with contextlib.suppress(OSError), os.scandir(self.path) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):  # a training at work replaces its files
+                    total += entry.stat().st_size if entry.is_file() else 0
         return total
 
     # -- writing, by the training alone ------------------------------------------------------------------------
@@ -160,15 +213,15 @@ class Run:
                 for name, value in row.items()
             }
             lines.append(json.dumps(clean, allow_nan=False) + "\n")
-        with _explaining_errors(self.metrics_path):
+        with explaining_errors(self.metrics_path):
             append_lines(self.metrics_path, "".join(lines).encode())
 
     def sync_metrics(self) -> None:
         """Let the lines written so far outlast a power failure. Raises RunError if that fails."""
-        with _explaining_errors(self.metrics_path):
+        with explaining_errors(self.metrics_path):
             sync_file(self.metrics_path)
 
-    def metrics(self) -> list[dict[str, Any]]:
+    def metrics(self) -> list[Row]:
         """The rows of metrics.jsonl.
 
         Returns:
@@ -176,83 +229,63 @@ class Run:
             all where they cannot be read, which `problems` tells.
         """
         try:
-            return _rows(self._metrics_lines())
+            return [row for _, row in metrics.read_rows(self.metrics_path)]
         except OSError:
             return []
 
-    def _metrics_lines(self) -> list[str]:
-        """The lines of metrics.jsonl, if it is there. Raises OSError where it cannot be read."""
-        try:
-            return self.metrics_path.read_text("utf-8", errors="replace").splitlines()
-        except FileNotFoundError:
-            return []
+    def samples(self) -> dict[int, str]:
+        """The sections of samples.md by iteration. Raises RunError where it cannot be read."""
+        with explaining_errors(self.samples_path):
+            try:
+                return samples.read(self.samples_path)
+            except FileNotFoundError:
+                return {}
 
-    def rewind(self, iteration: int) -> None:
-        """Forget what was measured and kept after `iteration`, which is trained again. The one rewrite there is.
-
-        Args:
-            iteration: The last one to remember.
-
-        Raises:
-            RunError: The metrics cannot be written. The samples are for looking at: what fails there ends nothing.
-        """
-        remove_temporary(self.path, ("metrics.jsonl", "samples.md", RESUME, "iteration-*.safetensors"))
-        # What is due at 0 comes before the first iteration: it is measured anew unless its snapshot was kept.
-        begun = any(file.header.iteration == 0 for file in self.own_snapshots)
-        last = iteration if iteration or begun else -1
-        with _explaining_errors(self.metrics_path):
-            rows = [row for row in _rows(self._metrics_lines()) if row.get("iteration", 0) <= last]
-            lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
-            replace_file(self.metrics_path, lines.encode())
-        for snapshot in self.own_snapshots:
-            if snapshot.header.iteration > iteration:
-                snapshot.path.unlink(missing_ok=True)
-        if self.samples_path.exists() or begun:
-            with contextlib.suppress(RunError):
-                self.write_samples(iteration)
-
-    def write_samples(self, last: int | None = None) -> None:
-        """Write samples.md anew: of the snapshots that are there, and what it has of those that are no longer.
+    def write_samples(self, sections: Mapping[int, str]) -> None:
+        """Write samples.md anew.
 
         Args:
-            last: The last iteration to tell of; None: all.
+            sections: What it has, by iteration.
 
         Raises:
             RunError: It cannot be written.
         """
-        with _explaining_errors(self.samples_path):
-            try:
-                before = self.samples_path.read_bytes().decode("utf-8", "replace")
-            except FileNotFoundError:
-                before = ""
-            present = {file.header.iteration: samples.section(file.header) for file in Run(self.path).snapshots}
-            sections = samples.sections_of(before) | present
-            told = [sections[at] for at in sorted(sections) if last is None or at <= last]
-            text = samples.title(self.name) + "".join(told)
+        with explaining_errors(self.samples_path):
+            text = samples.title(self.name) + "".join(sections[at] for at in sorted(sections))
             replace_file(self.samples_path, text.encode("utf-8", "replace"))
 
-    def append_sample(self, header: Header) -> None:
-        """Add a snapshot, which is later than all that samples.md has. Raises RunError if it cannot be written."""
-        with _explaining_errors(self.samples_path):
-            title = "" if self.samples_path.exists() else samples.title(self.name)
-            append_lines(self.samples_path, (title + samples.section(header)).encode("utf-8", "replace"))
+    def insert_samples(self, headers: Iterable[Header]) -> None:
+        """Add snapshots to samples.md, each at its place.
+
+        Raises:
+            RunError: It cannot be read, or written.
+        """
+        self.write_samples(self.samples() | {header.iteration: samples.section(header) for header in headers})
+
+    def append_samples(self, headers: Iterable[Header]) -> None:
+        """Add snapshots by ascending iteration, which are later than all that samples.md has.
+
+        Raises:
+            RunError: It cannot be written.
+        """
+        with explaining_errors(self.samples_path):
+            title = "" if os.path.lexists(self.samples_path) else samples.title(self.name)
+            added = title + "".join(map(samples.section, headers))
+            append_lines(self.samples_path, added.encode("utf-8", "replace"))
 
 
-def _rows(lines: Iterable[str]) -> list[dict[str, Any]]:
-    """The objects of metrics.jsonl, without what is damaged."""
-    rows = []
-    for line in lines:
-        try:
-            row = json.loads(line, parse_constant=lambda _: None)  # NaN is none of ours
-        except ValueError:
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-    return rows
+def _checkpoint_file(path: Path) -> CheckpointFile | str | None:
+    """A checkpoint; or one line on why it is none; None where nothing is there, or not any more."""
+    try:
+        return CheckpointFile(path, checkpoint.read_header(path), path.stat().st_size)
+    except CheckpointError as error:
+        return str(error) if os.path.lexists(path) else None
+    except OSError as error:
+        return f"{path}: cannot be read ({error.strerror})." if os.path.lexists(path) else None
 
 
 @contextlib.contextmanager
-def _explaining_errors(path: Path) -> Iterator[None]:
+def explaining_errors(path: Path) -> Iterator[None]:
     """What fails in writing a file of a run becomes a RunError."""
     try:
         yield

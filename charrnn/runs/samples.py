@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+from pathlib import Path
 
+from charrnn.files import open_regular
 from charrnn.formatting import bits, known_share
 from charrnn.runs.header import Header
 
-_HEADING = re.compile(r"^## Iteration ([\d,]+)\n", re.MULTILINE)  # of ours alone: samples are indented
+_HEADING = re.compile(r"^## Iteration ([0-9][0-9,]{0,24})\n", re.MULTILINE)  # of ours alone: samples are indented
+
+
+_LARGEST = 256 << 20  # bytes, far more than a training writes
+
+
+def read(path: Path) -> dict[int, str]:
+    """The sections of a file by iteration, each as `section` wrote it.
+
+    Raises:
+        OSError: It cannot be read, is no regular file, or is larger than any that charrnn writes.
+    """
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > _LARGEST:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        return sections_of(file.read().decode("utf-8", "replace"))
 
 
 def title(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from charrnn.runs.checkpoint import Tensors
 from charrnn.runs.header import Header
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.retention import surplus
+from charrnn.runs.rewinding import SetAside
 from charrnn.runs.run import Run
 
 _CAPACITY = 256 << 20  # bytes of snapshots that wait in memory to be written; the latest does in any case
@@ -37,9 +39,11 @@ class RunWriter:
         self._unsaved: list[tuple[Header, Tensors]] = []  # snapshots that could not be written, the latest last
         self._rows: list[Mapping[str, Any]] = []  # of metrics.jsonl, likewise
         self._unsynced = False  # whether a power failure may take lines of metrics.jsonl away
-        self._samples_whole = True  # whether samples.md has every snapshot so far
+        self._untold: list[Header] = []  # of samples.md, likewise
+        self._set_aside = SetAside(run)
         # The loss by which the best is found of each snapshot that this training has kept, by its iteration.
         self._losses = {file.header.iteration: file.header.comparable_loss for file in Run(run.path).own_snapshots}
+        self._told = max(self._losses, default=-1)  # the last iteration that samples.md has
 
     def has_snapshot(self, iteration: int) -> bool:
         """Whether this training has kept a snapshot of an iteration, which is there still."""
@@ -61,13 +65,17 @@ class RunWriter:
                 return
             self._unsaved.pop()
             self._losses[header.iteration] = header.comparable_loss
-            self._write_sample(header)
+            self._set_aside.written(path)
+            self._untold.append(header)
+            self._write_samples()
 
-    def _write_sample(self, header: Header) -> None:
-        """Add to samples.md, or write it anew where it is not the end of it. It is for looking at: no failure."""
-        last = header.iteration == max(self._losses)
-        write = partial(self.run.append_sample, header) if last and self._samples_whole else self.run.write_samples
-        self._samples_whole = self._attempt(self.run.samples_path, write)
+    def _write_samples(self) -> None:
+        """Add to samples.md, or write it anew where that is not at its end. It is for looking at: no failure."""
+        headers = sorted(self._untold, key=lambda header: header.iteration)
+        add = self.run.append_samples if headers[0].iteration > self._told else self.run.insert_samples
+        if self._attempt(self.run.samples_path, partial(add, headers)):
+            self._told = max(self._told, headers[-1].iteration)
+            self._untold.clear()
 
     def write_metrics(self, row: Mapping[str, Any]) -> None:
         """Add a line to metrics.jsonl."""
@@ -89,16 +97,22 @@ class RunWriter:
         if self._unsynced:
             self._unsynced = not self._attempt(self.run.metrics_path, self.run.sync_metrics)
         path = self.run.resume_path
-        self._attempt(path, partial(checkpoint.save, path, header, tensors))
+        if self._attempt(path, partial(checkpoint.save, path, header, tensors)):
+            self._set_aside.passed(header.iteration)
 
     def delete_surplus(self, training: TrainConfig) -> None:
         """Delete the snapshots that `--keep` does not name, unless the present state is not safe on the disk."""
-        if self.run.resume_path in self._failures:
+        if self.run.resume_path in self._failures or not surplus(self._losses, training):
             return
-        for iteration in surplus(self._losses, training):
+        # Only what is there counts as kept: somebody may have removed the best.
+        there = {at: loss for at, loss in self._losses.items() if os.path.isfile(self.run.snapshot_path(at))}
+        self._losses = there
+        for iteration in surplus(there, training):
+            path = self.run.snapshot_path(iteration)
             with contextlib.suppress(OSError):  # one that is being read elsewhere (Windows) goes next time
-                self.run.snapshot_path(iteration).unlink(missing_ok=True)
-                del self._losses[iteration]
+                if self.run.has_own_snapshot(iteration):  # or it is another by now, which somebody has put there
+                    path.unlink(missing_ok=True)
+                del there[iteration]
 
     def close(self) -> None:
         """End the writing.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.config import CHECKPOINT_DIR, ModelConfig, ReadConfig, StartConfig, TrainConfig, settings_of
 from charrnn.errors import UsageError
 from charrnn.runs.creation import create_run, require_new, require_plain_name, require_writable
+from charrnn.runs.rewinding import rewind
 from charrnn.runs.run import Run
 from charrnn.text import corpus, known_texts
 from charrnn.text.split import Split
@@ -128,7 +129,7 @@ def resumed(
         trainer = resume.resumed(
             going_on.checkpoint, source, device=machine.device, watching=going_on.watching, **going_on.length
         )
-        run.rewind(trainer.iteration)
+        rewind(run, trainer.iteration)
     except BaseException:
         going_on.lock.release()
         raise

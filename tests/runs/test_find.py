@@ -72,7 +72,8 @@ def test_a_run_that_is_not_there_says_what_is(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for where, root, said in (
         (path.parent, tmp_path, "is a directory of runs. Name one of them: "),
-        (Path("empty"), tmp_path, "no such run"),
+        (Path("nothing"), tmp_path, "no such run"),
+        (Path("empty"), tmp_path, "is a directory without any checkpoint"),
         (tmp_path / "empty", tmp_path, "is a directory without any checkpoint"),
         (Path("novel1"), path.parent, "Did you mean novel-1?"),
         (path / "iteration-000100.safetensors", tmp_path, "where a whole run is wanted. Its run is "),

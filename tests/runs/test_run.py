@@ -11,6 +11,7 @@ from helpers import tiny
 from charrnn.errors import RunError
 from charrnn.runs import samples
 from charrnn.runs.creation import create_run
+from charrnn.runs.rewinding import rewind
 from charrnn.runs.run import Run
 
 
@@ -81,8 +82,8 @@ def test_rewind_forgets_what_came_after(tmp_path: Path) -> None:
     run = Run(tiny.run(tmp_path, "one", {100: 3, 300: 2, 500: 1}))
     for iteration in (100, 300, 301, 500):
         run.append_metrics({"iteration": iteration})
-    run.write_samples()
-    run.rewind(300)
+    run.insert_samples(file.header for file in Run(run.path).snapshots)
+    rewind(run, 300)
     run = Run(run.path)
     assert [row["iteration"] for row in run.metrics()] == [100, 300]
     assert [file.header.iteration for file in run.snapshots] == [100, 300]
@@ -93,38 +94,39 @@ def test_rewind_leaves_the_copies_that_someone_keeps(tmp_path: Path) -> None:
     run = Run(tiny.run(tmp_path, "one", {100: 3, 300: 2}))
     (run.path / "the-good-one.safetensors").write_bytes(run.snapshot_path(300).read_bytes())
     (run.path / ".resume.safetensors.ab12.tmp").touch()  # by a process that was killed
-    run.rewind(200)
+    rewind(run, 200)
     assert {path.name for path in run.path.iterdir()} == {
         *("iteration-000100.safetensors", "the-good-one.safetensors", "metrics.jsonl"),
+        "iteration-000300.safetensors.replaced",
     }
 
 
 def test_rewind_keeps_the_samples_of_snapshots_that_are_gone(tmp_path: Path) -> None:
     run = Run(tiny.run(tmp_path, "one", {100: 3, 300: 2, 1500: 1}))
-    run.write_samples()
+    run.insert_samples(file.header for file in Run(run.path).snapshots)
     before = samples.sections_of(run.samples_path.read_text("utf-8"))
     assert list(before) == [100, 300, 1500]
     run.snapshot_path(100).unlink()
-    Run(run.path).rewind(300)
+    rewind(Run(run.path), 300)
     assert samples.sections_of(run.samples_path.read_text("utf-8")) == {at: before[at] for at in (100, 300)}
 
 
 def test_added_samples_make_the_file_that_is_written_anew(tmp_path: Path) -> None:
     run = Run(tiny.run(tmp_path, "one", {100: 3, 1200: 2}))
     for snapshot in run.snapshots:
-        run.append_sample(snapshot.header)
+        run.append_samples([snapshot.header])
     added = run.samples_path.read_bytes()
     run.samples_path.unlink()
-    run.write_samples()
+    run.insert_samples(file.header for file in Run(run.path).snapshots)
     assert run.samples_path.read_bytes() == added
-    run.write_samples()
+    run.insert_samples(file.header for file in Run(run.path).snapshots)
     assert run.samples_path.read_bytes() == added
 
 
 def test_samples_are_a_timeline(tmp_path: Path) -> None:
     run = Run(tiny.run(tmp_path, "one", {300: 2, 100: 3}))
     tiny.save(run.snapshot_path(500), iteration=500, train_loss=None, held_out_loss=None, sample=None)
-    run.write_samples()
+    run.insert_samples(file.header for file in Run(run.path).snapshots)
     text = run.samples_path.read_text(encoding="utf-8")
     assert text.index("## Iteration 100") < text.index("## Iteration 300") < text.index("## Iteration 500")
     assert "train 2.000 bits per character; held out 3.000 bits per character." in text
@@ -136,14 +138,14 @@ def test_what_cannot_be_rewritten_is_a_run_error(tmp_path: Path) -> None:
     run = Run(tiny.run(tmp_path, "one", {100: 3}))
     run.samples_path.mkdir()
     with pytest.raises(RunError, match=r"samples\.md: cannot be written"):
-        run.write_samples()
+        run.insert_samples(file.header for file in Run(run.path).snapshots)
 
 
 def test_samples_that_cannot_be_rewritten_keep_no_run_from_going_on(tmp_path: Path) -> None:
     run = Run(tiny.run(tmp_path, "one", {100: 3, 300: 2}))
     run.append_metrics({"iteration": 100}, {"iteration": 300})
     run.samples_path.mkdir()
-    run.rewind(100)
+    rewind(run, 100)
     assert run.metrics() == [{"iteration": 100}]
 
 
@@ -154,7 +156,7 @@ def test_metrics_that_cannot_be_read_are_a_problem_and_stay(tmp_path: Path) -> N
     assert run.metrics() == []
     assert run.problems == [f"{run.metrics_path}: cannot be read (Is a directory)."]
     with pytest.raises(RunError, match=r"metrics\.jsonl: cannot be written \(Is a directory\)"):
-        run.rewind(50)
+        rewind(run, 50)
     assert [one.header.iteration for one in Run(run.path).snapshots] == [100]
 
 

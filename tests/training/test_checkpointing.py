@@ -19,6 +19,7 @@ from charrnn.errors import CheckpointError, DivergedError, RunError
 from charrnn.runs import checkpoint, history, samples, writer
 from charrnn.runs.creation import create_run
 from charrnn.runs.lock import RunLock, holder_of
+from charrnn.runs.rewinding import rewind
 from charrnn.runs.run import Run
 from charrnn.text import corpus
 from charrnn.training.checkpointing import record
@@ -168,7 +169,7 @@ def test_dropped_anywhere_and_resumed_equals_never_stopped(tmp_path: Path, finis
         file.write('{"event": "progr')  # while it wrote a line
     stored = checkpoint.load(run.resume_path)
     training = resumed(stored, SOURCE, device="cpu")
-    Run(run.path).rewind(training.iteration)
+    rewind(Run(run.path), training.iteration)
     assert all(snapshot.header.iteration <= training.iteration for snapshot in Run(run.path).snapshots)
     if run.samples_path.exists():
         listed = run.samples_path.read_text("utf-8").count("\n## ")
@@ -202,7 +203,7 @@ def test_killed_around_the_untrained_network_and_resumed_equals_never_stopped(
     stored = checkpoint.load(run.resume_path)
     training = resumed(stored, SOURCE, device="cpu")
     assert training.iteration == (1 if seen == 3 else 0)
-    run.rewind(training.iteration)
+    rewind(run, training.iteration)
     later = list(record(training, Run(run.path), lock=RunLock(run, pytest.fail)))
     kept = [event.iteration for event in later if isinstance(event, Snapshot)]
     assert kept == ([0, 4, 12, 25] if seen < 2 else [4, 12, 25])  # it is not taken twice
@@ -269,7 +270,7 @@ def test_a_stop_keeps_a_snapshot_and_resuming_keeps_it_too(tmp_path: Path, finis
         "characters": 7 * 24,
     }
     training = resumed(checkpoint.load(run.resume_path), SOURCE, device="cpu")
-    run.rewind(7)
+    rewind(run, 7)
     for _ in record(training, run):
         pass
     assert [file.header.iteration for file in Run(run.path).snapshots] == [0, 4, 7, 12, 25]
@@ -459,7 +460,7 @@ def test_only_what_is_to_be_kept_stays_and_nothing_of_others_goes(tmp_path: Path
         *("iteration-000007.safetensors", "iteration-000008.safetensors"),
     ]
     training = resumed(checkpoint.load(run.resume_path), SOURCE, device="cpu")  # keeps by the same rules
-    run.rewind(8)
+    rewind(run, 8)
     for _ in record(training, run):
         pass
     kept = [file.header.iteration for file in Run(run.path).own_snapshots]
@@ -513,7 +514,7 @@ def test_divergence_keeps_what_was_kept_and_is_noted(tmp_path: Path) -> None:
     last = rows_of(run)[-1]
     assert (last["event"], last["iteration"]) == ("diverged", 9)
     assert history.read(Run(run.path)).diverged == 9
-    run.rewind(4)
+    rewind(run, 4)
     assert history.read(Run(run.path)).diverged is None
 
 

@@ -12,6 +12,7 @@ from helpers.trainings import make
 from charrnn.errors import DivergedError
 from charrnn.runs import checkpoint
 from charrnn.runs.creation import create_run
+from charrnn.runs.rewinding import rewind
 from charrnn.runs.run import Run
 from charrnn.training.checkpointing import record
 from charrnn.training.events import Event, Progress
@@ -40,7 +41,7 @@ def test_no_peak_of_the_gradients_is_lost(tmp_path: Path, stopped_after: int | N
             assert event
         training = resumed(checkpoint.load(run.resume_path), training.corpus, device="cpu")
         run = Run(run.path)
-        run.rewind(training.iteration)
+        rewind(run, training.iteration)
     for event in record(training, run):
         assert event
     rows = {row["iteration"]: row for row in run.metrics() if row["event"] == "progress"}

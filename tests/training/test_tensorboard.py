@@ -21,6 +21,7 @@ from charrnn.formatting import BYTE
 from charrnn.runs import checkpoint
 from charrnn.runs.creation import create_run
 from charrnn.runs.header import Sample
+from charrnn.runs.rewinding import rewind
 from charrnn.runs.run import Run
 from charrnn.text import corpus
 from charrnn.training import tensorboard
@@ -164,7 +165,7 @@ def test_a_run_that_is_resumed_goes_on_in_the_same_files(tmp_path: Path) -> None
     last = max(event.iteration for event in seen if isinstance(event, Progress))
     assert 10 < saved.header.iteration < 20 <= last
     training = resumed(saved, SOURCE, device="cpu")
-    Run(stopped.path).rewind(training.iteration)
+    rewind(Run(stopped.path), training.iteration)
     train(training, Run(stopped.path))
     assert len(list((stopped.path / "tensorboard").iterdir())) == 2
     for tag in ("loss/train", "loss/held_out", "grad_norm", "learning_rate"):
