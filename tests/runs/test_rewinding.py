@@ -79,9 +79,10 @@ def test_a_kill_between_any_two_steps_and_another_rewind_are_as_one(
             left[0] -= 1
             kinds(source, target)
 
-        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as patched:
             patched.setattr(os, "replace", replace)
-            rewind(again, 200)
+            with pytest.raises(KeyboardInterrupt):
+                rewind(again, 200)
         rewind(Run(again.path), 200)
         assert files_of(again) == files_of(whole), steps
 
@@ -131,10 +132,11 @@ def test_where_nothing_can_be_set_aside_nothing_is_lost(run: Run, monkeypatch: p
             raise OSError(28, "No space left on device", path)
         return opened(path, flags, mode, **places)
 
-    with monkeypatch.context() as patched, pytest.raises(RunError, match="No space left on device"):
+    with monkeypatch.context() as patched:
         patched.setattr(os, "replace", failing_replace)
         patched.setattr(os, "open", failing_open)
-        rewind(run, 200)
+        with pytest.raises(RunError, match="No space left on device"):
+            rewind(run, 200)
     after = files_of(run)
     lost = {
         line
