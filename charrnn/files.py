@@ -16,6 +16,8 @@ from typing import BinaryIO
 
 import platformdirs
 
+from charrnn import locking
+
 _TEMPORARY = ".tmp"
 _LONGEST_NAME = 48  # characters of a file's name that are in that of its temporary sibling, which may have 255 bytes
 _PATIENCE = 2.0  # seconds in which what is held by another program is tried again
@@ -116,7 +118,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _patiently(os.replace, temporary, path)
+            if os.name == "posix":  # as long as it is locked
+                _patiently(os.replace, temporary, path)
+        if os.name != "posix":  # an open file cannot be renamed
+            _patiently(os.replace, temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             _patiently(os.unlink, temporary)
@@ -127,14 +132,25 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def _create_temporary(path: Path) -> tuple[int, Path]:
     """A new file beside one, with the permissions that the umask leaves (those of `tempfile` are for its owner alone).
 
+    It is locked while it is written, unlike what a killed process has left, which `remove_temporary` removes.
+
     Returns:
         A descriptor to write with, and the file.
     """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _flags("O_BINARY")
     while True:
-        name = f".{path.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}{_TEMPORARY}"
-        with contextlib.suppress(FileExistsError):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _flags("O_BINARY")
-            return os.open(path.parent / name, flags, 0o666), path.parent / name
+        temporary = path.parent / f".{path.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}{_TEMPORARY}"
+        try:
+            descriptor = os.open(temporary, flags, 0o666)
+        except FileExistsError:
+            continue
+        if os.name != "posix":  # an open file cannot be removed
+            return descriptor, temporary
+        with contextlib.suppress(OSError):  # where there are no locks, nothing is taken for a leftover
+            locking.lock(descriptor)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, temporary
+        os.close(descriptor)  # it was taken for one before it was locked
 
 
 def _keep_permissions(descriptor: int, path: Path) -> None:
@@ -255,8 +271,8 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def remove_temporary(directory: Path, names: Iterable[str]) -> None:
-    """Remove what a process that was killed while it replaced a file has left beside it.
+def remove_temporary(directory: Path, names: Iterable[str] = ("*",)) -> None:
+    """Remove what processes that were killed while they replaced a file have left beside it; not what is being written.
 
     Args:
         directory: Where the files are.
@@ -265,7 +281,20 @@ def remove_temporary(directory: Path, names: Iterable[str]) -> None:
     for name in names:
         for left in directory.glob(f".{name}.*{_TEMPORARY}"):
             with contextlib.suppress(OSError):
-                left.unlink()
+                _remove_unlocked(left)
+
+
+def _remove_unlocked(path: Path) -> None:
+    """Remove a file unless a process has it locked. Raises OSError if that cannot be told, or it cannot be removed."""
+    if os.name != "posix":
+        path.unlink()  # fails where it is open
+        return
+    descriptor = open_own(path, os.O_RDWR)
+    try:
+        if locking.lock(descriptor):
+            path.unlink()
+    finally:
+        os.close(descriptor)
 
 
 def is_temporary(path: Path) -> bool:

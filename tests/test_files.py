@@ -224,3 +224,15 @@ def test_only_regular_files_are_opened_and_nothing_is_waited_for(tmp_path: Path)
             files.open_regular(tmp_path / name)
     if before:
         assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+def test_what_killed_processes_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+    (tmp_path / ".a.txt.0123abcd.tmp").write_bytes(b"half")
+    (tmp_path / ".b.txt.0123abcd.tmp").write_bytes(b"half")
+    (tmp_path / ".hidden").write_bytes(b"of somebody else")
+    with files.replacing(tmp_path / "a.txt") as file:
+        file.write(b"whole")
+        files.remove_temporary(tmp_path)
+        assert len(list(tmp_path.iterdir())) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "a.txt"]
+    assert (tmp_path / "a.txt").read_bytes() == b"whole"

@@ -7,23 +7,23 @@ import errno
 import json
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from charrnn import locking
 from charrnn.errors import RunError
 from charrnn.files import open_own, open_regular
 from charrnn.runs.run import Run
 
 LOCK = ".lock"
+_TRIES, _PAUSE = 5, 0.05  # to take the lock, and seconds in between
 _LONGEST_HOLDER = 4096  # bytes of what the file says
 _MAKE_WRITABLE = "Put its permissions right, or copy it to where you may write."
 
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}  # what making a file fails with in a place that is read-only
-_HELD = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}  # what locking fails with where another has it
 
 
 class RunLock:
@@ -42,34 +42,59 @@ class RunLock:
         Raises:
             RunError: Another process has it, or the directory is read-only.
         """
-        self._path = run.path / LOCK
+        self._path, self._warn = run.path / LOCK, warn
         self._descriptor: int | None = None
+        self._take()
+
+    def _take(self) -> None:
         try:
-            self._descriptor = _locked(self._path)
+            descriptor = _patiently_locked(self._path)
         except OSError as error:
             if error.errno in _FORBIDDEN and error.filename is not None:  # it was the opening that failed
                 raise RunError(f"{self._path}: cannot be written ({error.strerror}).", _MAKE_WRITABLE) from None
-            warn(f"{run.path}: cannot be locked ({error.strerror}). Let no other process train this run.")
+            self._warn(
+                f"{self._path.parent}: cannot be locked ({error.strerror}). Let no other process train this run."
+            )
             return
-        if self._descriptor is None:
-            raise RunError(f"{run.path}: is being trained by {_holder(self._path)}.", "Stop it first, or wait.")
+        if descriptor is None:
+            raise RunError(
+                f"{self._path.parent}: is being trained by {_holder(self._path)}.", "Stop it first, or wait."
+            )
+        self._close()
+        self._descriptor = descriptor
         holder = {"process": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat()}
         with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
-            os.ftruncate(self._descriptor, 0)
-            os.write(self._descriptor, json.dumps(holder).encode())
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, json.dumps(holder).encode())
+
+    def renew(self) -> None:
+        """Take it again where its file has gone, as with a directory that was removed, be it made anew or not.
+
+        Raises:
+            RunError: Another process has it by now, or it cannot be made.
+        """
+        if self._descriptor is not None and not _is_open(self._path, self._descriptor):
+            self._take()
 
     def release(self) -> None:
         """Let others have it."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is None:
+        if self._descriptor is None:
             return
-        if os.name == "posix":  # while nobody else can have it: who has opened it by now will see that it is gone
-            with contextlib.suppress(OSError):  # its directory may have gone, or be read-only by now
+        ours = _is_open(self._path, self._descriptor)
+        if (
+            ours and os.name == "posix"
+        ):  # while nobody else can have it: who has opened it by now will see that it is gone
+            with contextlib.suppress(OSError):  # its directory may be read-only by now
                 self._path.unlink()
-        os.close(descriptor)
-        if os.name != "posix":  # an open file cannot be removed
+        self._close()
+        if ours and os.name != "posix":  # an open file cannot be removed
             with contextlib.suppress(OSError):
                 self._path.unlink()
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +111,7 @@ def holder_of(run: Run) -> str | None:
     except OSError:
         return None
     try:
-        return None if _lock(descriptor) else _holder(path)
+        return None if locking.lock(descriptor) else _holder(path)
     except OSError:  # there are no locks here
         return None
     finally:
@@ -101,17 +126,25 @@ def _open_present(path: Path) -> int:
         return open_own(path, os.O_RDONLY)
 
 
+def _patiently_locked(path: Path) -> int | None:
+    """As `_locked`; who only looks whether somebody has it, as readers do, has it himself for a moment."""
+    for _ in range(_TRIES - 1):
+        if (descriptor := _locked(path)) is not None:
+            return descriptor
+        time.sleep(_PAUSE)
+    return _locked(path)
+
+
 def _locked(path: Path) -> int | None:
     """A descriptor of the file, locked; None where another process has it. Raises OSError where there are no locks."""
     while True:
         descriptor = open_own(path)
         try:
-            if not _lock(descriptor):
+            if not locking.lock(descriptor):
                 os.close(descriptor)
                 return None
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), path.lstat()):
-                    return descriptor
+            if _is_open(path, descriptor):
+                return descriptor
         except OSError:
             os.close(descriptor)
             with contextlib.suppress(OSError):
@@ -120,24 +153,12 @@ def _locked(path: Path) -> int | None:
         os.close(descriptor)  # it was removed between opening and locking: it is another file's turn
 
 
-def _lock(descriptor: int) -> bool:
-    """Whether the lock could be had. Raises OSError where there are no locks."""
+def _is_open(path: Path, descriptor: int) -> bool:
+    """Whether this is the file that a descriptor is of, and no other that has taken its place."""
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, 1 << 30, os.SEEK_SET)  # beyond what is in the file, which others may read
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-            os.lseek(descriptor, 0, os.SEEK_SET)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in _HELD:
-            return False
-        raise
-    return True
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _holder(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The commands that go on with a run, or from its weights, whole, so that they can be pasted."""
+"""The commands that begin a run, or go on with it, or from its weights, whole, so that they can be pasted."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from charrnn.config import CHECKPOINT_DIR
 from charrnn.errors import CheckpointError
 from charrnn.formatting import as_typed, typed_path
 from charrnn.runs.checkpoint import read_header
@@ -47,6 +48,20 @@ def new_run_command(run: Path | None, texts: Sequence[str] = (), **settings: Any
     named = [typed_path(Path(text)) for text in texts] or ["TEXT"]
     words = ["charrnn train", *named, as_typed(settings), "--init-from", typed_path(run) if run else "RUN"]
     return " ".join(filter(None, words))
+
+
+def begin_command(run: Run) -> str:
+    """What to type to begin a run of which nothing is there yet but its name.
+
+    Args:
+        run: The run.
+
+    Returns:
+        `charrnn train TEXT --name novel-1`
+    """
+    root = run.path.parent
+    where = {} if root == CHECKPOINT_DIR else {"checkpoint_dir": root}
+    return " ".join(filter(None, ["charrnn train TEXT", as_typed({"name": run.name} | where)]))
 
 
 def _findable(run: Run) -> bool:

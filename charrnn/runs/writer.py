@@ -16,6 +16,7 @@ from charrnn.formatting import few
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Tensors
 from charrnn.runs.header import Header
+from charrnn.runs.lock import RunLock
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.retention import surplus
 from charrnn.runs.rewinding import SetAside
@@ -35,6 +36,7 @@ class RunWriter:
             warn: Is told what cannot be written, once until it can be again.
         """
         self.run, self._warn = run, warn
+        self.lock: RunLock | None = None  # on the run
         self._failures: dict[Path, CharrnnError] = {}  # of what could not be written, and has not been since
         self._unsaved: list[tuple[Header, Tensors]] = []  # snapshots that could not be written, the latest last
         self._rows: list[Mapping[str, Any]] = []  # of metrics.jsonl, likewise
@@ -144,11 +146,17 @@ class RunWriter:
         return True
 
     def _restore_directory(self) -> None:
-        """Make the run's directory anew where it was removed or moved away: what is still to come is worth keeping."""
+        """Make the run's directory anew where it was removed or moved away: what is still to come is worth keeping.
+
+        Raises:
+            RunError: Another process trains a run of this name by now.
+        """
         with contextlib.suppress(OSError):
             if not self.run.path.exists():
                 make_directory(self.run.path)
                 self._warn(f"{self.run.path}: was removed; it is made anew, with what is trained from here on.")
+        if self.lock is not None:
+            self.lock.renew()
 
     def _told_of(self, path: Path) -> bool:
         """Whether a reader knows that this cannot be written: one snapshot stands for all that wait to be."""

@@ -193,6 +193,7 @@ def store(
     path = path_of(key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        files.remove_temporary(path.parent)
         with files.replacing(path) as file:
             length = _write(file, iter_ids(), dtype, facts)
         with open(path, "rb") as file:

@@ -198,6 +198,7 @@ def fetch(entry: KnownText, *, max_size: int = MAX_SIZE, progress: DownloadCallb
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        files.remove_temporary(path.parent)
         path.with_suffix(".json").unlink(missing_ok=True)  # which never speaks of another text
         files.replace_file(path, data)
         files.replace_file(path.with_suffix(".json"), json.dumps(notes, indent=2).encode())

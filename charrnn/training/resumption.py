@@ -12,12 +12,12 @@ from typing import Any, Self
 
 from charrnn.config import LENGTHS, ModelConfig, ReadConfig, SnapshotConfig, TrainConfig, settings_of
 from charrnn.config.option import Setting, flag
-from charrnn.errors import CheckpointError, CorpusError, UsageError
+from charrnn.errors import CheckpointError, CorpusError, RunError, UsageError
 from charrnn.formatting import as_typed, duration, few
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.lock import RunLock
-from charrnn.runs.resume_command import new_run_command, resume_command
+from charrnn.runs.resume_command import begin_command, new_run_command, resume_command
 from charrnn.runs.run import Run
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import findable, path_or_stdin, place_of
@@ -52,10 +52,12 @@ class Resumption:
             warn: Is told if it cannot be locked.
 
         Raises:
-            RunError: Another process trains it.
+            RunError: Another process trains it, or nothing of it was kept.
             CheckpointError: It has no resume file, or a damaged one.
             UsageError: A setting is given that would change the weights.
         """
+        if not run.begun:
+            raise RunError(f"{run.path}: ended before anything of it was kept.", f"Begin it anew: {begin_command(run)}")
         if not run.resume_path.exists():
             raise CheckpointError(
                 f"{run.resume_path}: is missing; this run cannot be resumed, only sampled.",

@@ -5,16 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from helpers import tiny
 
+from charrnn import locking
 from charrnn.errors import RunError
 from charrnn.runs import deletion, lock
 from charrnn.runs.find import list_runs
@@ -23,6 +26,7 @@ from charrnn.runs.run import Run
 
 HOLD = """
 import sys
+import threading
 from pathlib import Path
 from charrnn.runs.lock import RunLock
 from charrnn.runs.run import Run
@@ -93,7 +97,7 @@ def test_what_a_killed_process_left_blocks_nobody(run: Run, hold: Callable[[Run]
 def test_a_lock_that_was_removed_is_not_taken_for_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Opened by this process, then released and removed by the one that had it, then locked by this one."""
     first = RunLock(run, unheard)
-    take, taken = lock._lock, list[int]()
+    take, taken = locking.lock, list[int]()
 
     def take_late(descriptor: int) -> bool:
         if not taken:
@@ -101,7 +105,7 @@ def test_a_lock_that_was_removed_is_not_taken_for_one(run: Run, monkeypatch: pyt
         taken.append(descriptor)
         return take(descriptor)
 
-    monkeypatch.setattr(lock, "_lock", take_late)
+    monkeypatch.setattr(locking, "lock", take_late)
     with RunLock(run, unheard):
         assert len(taken) == 2
         with pytest.raises(RunError, match="is being trained"):
@@ -147,3 +151,35 @@ def test_what_is_in_its_place_is_neither_written_nor_waited_for(
     assert len(told) == 1
     assert f"{run.path}: cannot be locked (" in told[0]
     assert (tmp_path / "letter").read_bytes() == b"dear"
+
+
+def test_a_directory_that_was_removed_and_made_anew_is_locked_again(run: Run) -> None:
+    with RunLock(run, unheard) as first:
+        shutil.rmtree(run.path)
+        run.path.mkdir()
+        first.renew()
+        with pytest.raises(RunError, match=f"is being trained by process {os.getpid()}"):
+            RunLock(run, unheard)
+    assert list(run.path.iterdir()) == []
+
+
+def test_who_has_taken_the_place_of_a_removed_directory_keeps_it(run: Run) -> None:
+    with RunLock(run, unheard) as first:
+        shutil.rmtree(run.path)
+        run.path.mkdir()
+        with RunLock(run, unheard):
+            for _ in range(2):
+                with pytest.raises(RunError, match="is being trained by"):
+                    first.renew()
+            first.release()
+            with pytest.raises(RunError, match="is being trained by"):
+                RunLock(run, unheard)
+
+
+def test_a_reader_that_looks_who_has_it_is_not_taken_for_one_who_has(run: Run) -> None:
+    descriptor = os.open(run.path / lock.LOCK, os.O_RDWR | os.O_CREAT)
+    assert locking.lock(descriptor)  # what `holder_of` does for a moment
+    closing = threading.Timer(0.05, os.close, (descriptor,))
+    closing.start()
+    with RunLock(run, unheard):
+        closing.join()
