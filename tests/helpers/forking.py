@@ -20,7 +20,11 @@ from pathlib import Path
 from typing import Any
 
 LONG = 60.0  # seconds after which waiting has failed
-_ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "PYTEST_"))}
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "PYTEST_"))} | {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONWARNINGS": "error",
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Server:
         self.where, self._started = where, 0
         self._popen = subprocess.Popen(
             [sys.executable, __file__],
-            env=_ENVIRONMENT | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"},
+            env=ENVIRONMENT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
