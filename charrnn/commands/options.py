@@ -20,6 +20,8 @@ from charrnn.config.option import setting_of
 from charrnn.config.training import PLACE, RUN, DeviceName
 from charrnn.formatting import Units
 
+_MOST_THREADS = 1024  # of any machine; how many there may be on this one, `training.threads` says
+
 CheckpointDir = Annotated[Path, typer.Option(help="Where runs are kept.", rich_help_panel=PLACE)]
 Device = Annotated[DeviceName, Option("What computes; auto is cuda where there is one.", panel=PLACE)]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
@@ -37,6 +39,7 @@ TrainingThreads = Annotated[
         "with as many threads, and others with more or fewer; --resume takes as many as the run had.",
         panel=PLACE,
         low=1,
+        high=_MOST_THREADS,
         default="all cores",
     ),
 ]
@@ -47,6 +50,7 @@ SamplingThreads = Annotated[
         "differently, so that a seed may write another text.",
         panel=PLACE,
         low=1,
+        high=_MOST_THREADS,
     ),
 ]
 

@@ -216,6 +216,7 @@ class ScheduleConfig(Config):
             "Time budget instead of --iterations: 90s, 5m or 1h30m, measuring included.",
             panel=RUN,
             above=0,
+            high=10**8,
             metavar="TIME",
             parse=parsing.seconds,
         ),

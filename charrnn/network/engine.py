@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn import memory
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 from charrnn.network import numpy_cells, numpy_weights
@@ -85,7 +86,13 @@ class Engine:
             weights: Named and shaped as `ModelConfig.shapes` has it; they are copied.
             single_threaded: Whether products stay on the thread that asks, whatever BLAS is set to: for a process that
                 has other work to do. Else as many threads are taken as BLAS takes.
+
+        Raises:
+            UsageError: They take more memory than there is.
         """
+        characters = len(weights["head.bias"])
+        table = 4 * characters * model.gates * model.rnn_size  # bytes: a file of little may make much of it
+        memory.require(table, f"{model.title} of {characters:,} characters", "Use a smaller model.")
         matrix: Callable[[Array], Matrix] = TiledMatrix if single_threaded else WholeMatrix
         self.config = model
         self.layer_weights = [

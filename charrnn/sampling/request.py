@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from charrnn import memory
 from charrnn.errors import UsageError
 from charrnn.network.engine import Engine, State
 from charrnn.ngrams.mixing import Mixture
@@ -18,6 +19,7 @@ from charrnn.sampling.stopping import MAX_OVERRUN, Characters, stop_after, stop_
 from charrnn.text.vocabulary import Vocabulary
 
 USUAL_LENGTH = 1000  # characters
+_TEXT, _WAITING = 1200, 16  # bytes of a text's generator, and of a character while other texts are read
 LONGEST_DOCUMENT = 10_000  # characters of one whose end does not come
 
 
@@ -76,6 +78,16 @@ class Request:
         """Whether more than one text is asked for."""
         return len(self.temperatures) * (self.count or 1) > 1
 
+    def _require_memory(self, engine: Engine) -> None:
+        """Raises UsageError for more texts than there is memory for."""
+        model, texts = engine.config, len(self.temperatures) * (self.count or 1)
+        state = model.num_layers * model.rnn_size * (2 if model.model == "lstm" else 1)
+        each = _TEXT + 4 * (state + 2 * len(engine.input_rows))
+        if not self.until and self.length is not None and self.no_copy is None:  # each is written to its end
+            each += _WAITING * self.length
+        what = "--temperatures" if self.count is None else f"--count {self.count}"
+        memory.require(texts * each if texts > 1 else 0, what, "Ask for fewer or shorter texts at once.")
+
     def generate(
         self, engine: Engine, vocabulary: Vocabulary, prime: str | State, mixture: Mixture | None = None
     ) -> list[GeneratedText]:
@@ -91,9 +103,10 @@ class Request:
             A text for each temperature and seed, temperature by temperature.
 
         Raises:
-            UsageError: A value is outside its range.
+            UsageError: A value is outside its range, or so many texts take more memory than there is.
             VocabularyError: The prime has characters that the vocabulary has not.
         """
+        self._require_memory(engine)
         seeds = range(self.seed, self.seed + (self.count or 1))
         chains = {
             temperature: make_chain(temperature, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p)

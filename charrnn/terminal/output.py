@@ -10,6 +10,7 @@ from typing import IO
 Styled = tuple[str, str]  # a text, and the parameters of SGR ("1;4") that a terminal shows it with, or ""
 
 BOLD, UNDERLINED = "1", "4"  # SGR
+_DIGITS = 6  # of more columns than a terminal has
 USUAL_WIDTH = 80  # columns of a terminal that does not say how many it has
 
 
@@ -48,9 +49,9 @@ def width(stream: IO[str] | None) -> int | None:
 
 
 def named_width() -> int | None:
-    """The columns that $COLUMNS names; None where it names none."""
+    """The columns that $COLUMNS names; None where it names none, or more than a line of anything has."""
     named = os.environ.get("COLUMNS", "")
-    return int(named) or None if named.isdecimal() else None
+    return int(named) or None if named.isdecimal() and len(named) < _DIGITS else None
 
 
 def styled(pieces: Iterable[Styled]) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
+
+from charrnn.errors import UsageError
 
 # libgomp's idle threads spin. Without a bound, two trainings on the same cores starve each other; put to sleep at
 # once, a single training loses its cores' clock between kernels. A bounded spin is in between: see bench/threads.py.
@@ -14,6 +17,9 @@ _SPINS = "20000"
 # thousand faults an iteration of the default network, a tenth of its time.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _MEMORY = {_MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 1 << 30, _TOP_PAD: 64 << 20}  # the first is the most it takes
+
+
+_MANY = 256  # threads that a training may always have: a run of a large machine goes on elsewhere with as many
 
 
 def available() -> int:
@@ -33,9 +39,13 @@ def prepare(threads: int | None = None) -> int:
 
     Returns:
         The number of threads.
+
+    Raises:
+        UsageError: So many were asked for that the system would not start them.
     """
-    theirs = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # a list is for nested regions
+    theirs = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()[:9]  # a list is for nested regions
     chosen = threads or int(theirs if theirs.isdecimal() else 0) or available()
+    _require_startable(chosen, "--threads" if threads else "OMP_NUM_THREADS")
     if "torch" not in sys.modules:
         if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & set(os.environ):
             os.environ["GOMP_SPINCOUNT"] = _SPINS
@@ -44,6 +54,27 @@ def prepare(threads: int | None = None) -> int:
         if not any(name.startswith("MALLOC_") for name in os.environ):
             _keep_memory()
     return chosen
+
+
+def _require_startable(count: int, said: str) -> None:
+    """Raises UsageError for more threads than are of use, or than the system starts: OpenMP would end the process."""
+    cores = available()
+    if count <= cores:
+        return
+    most, threads, done = max(_MANY, 4 * cores), list[threading.Thread](), threading.Event()
+    if count > most:
+        raise UsageError(f"{said} {count}: at most {most} on {cores} cores.", "More are only slower.")
+    try:
+        for _ in range(count):
+            thread = threading.Thread(target=done.wait, daemon=True)
+            thread.start()
+            threads.append(thread)
+    except RuntimeError:
+        raise UsageError(f"{said} {count}: the system starts no more than {len(threads)}.", "Take fewer.") from None
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
 
 
 def _keep_memory() -> None:

@@ -19,6 +19,7 @@ from charrnn.training.data_parallel import DataParallel
 from charrnn.training.devices import choose_device, choose_precision
 from charrnn.training.evaluator import Evaluator
 from charrnn.training.events import Event, Progress
+from charrnn.training.memory_needed import require_memory
 from charrnn.training.optimizer import Average, Optimizer, UnloggedGradients
 from charrnn.training.schedule import EarlyStopping, Horizon, LearningRateSchedule
 from charrnn.training.snapshots import SampleWriter
@@ -69,6 +70,7 @@ class Trainer:
         self.split = corpus.split(config.val_frac, config.val_max, config.val_at)
         self.streams = streams_of(corpus, self.split, config)
         sample_writer = SampleWriter(corpus, self.split, model_config, config)
+        require_memory(model_config, config, len(self.vocabulary), self.device)
         self.model = _model(model_config, config, len(self.vocabulary)).to(self.device)
         self.optimizer = Optimizer(self.model, config, self.device)
         self.average = Average(self.model, config.average, self.device) if config.average else None

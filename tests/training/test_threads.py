@@ -98,3 +98,20 @@ def test_that_exact_means_as_many_threads_is_said_where_threads_and_seeds_are_ch
     assert "exact with the same --threads" in seed
     assert "the same seed gives the same weights with as many threads" in threads
     assert "Other `--threads` round sums" in (DOCS / "training.md").read_text("utf-8")
+
+
+def refused(argument: int | None, limit: str = "", **user: str) -> str:
+    """The last line of what `prepare` leaves where it is refused, under a `ulimit`."""
+    script = SCRIPT.format(argument=argument, names=NAMES)
+    command = ["bash", "-c", f'{limit}exec "$0" -c "$1"', sys.executable, script]
+    clean = {name: value for name, value in os.environ.items() if name not in NAMES}
+    done = subprocess.run(command, env=clean | user, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    return done.stderr.splitlines()[-1]
+
+
+def test_more_threads_than_are_of_use_or_can_be_started_are_refused() -> None:
+    assert "UsageError: --threads 100000: at most " in refused(100_000)
+    assert "UsageError: OMP_NUM_THREADS 999999999: at most " in refused(None, OMP_NUM_THREADS="9" * 5000)
+    if sys.platform.startswith("linux"):  # where each thread has as much of the addresses as its stack may take
+        assert "the system starts no more than" in refused(256, "ulimit -v 1500000; ")

@@ -1,0 +1,85 @@
+"""Memory, asked for before it is taken: a system that has none left ends processes rather than refuse it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from charrnn.errors import UsageError
+from charrnn.formatting import size
+
+_MEMINFO, _CGROUPS, _GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+_PAGES = Path("/proc/self/statm")
+
+
+def available() -> int | None:
+    """Bytes of memory that this process could still take; None where nothing tells.
+
+    The least of what the system has free, of what the control groups of a container leave, and of `ulimit -v`.
+    """
+    return min(_bounds(), default=None)
+
+
+def require(needed: int, what: str, advice: str) -> None:
+    """Refuse what would take more memory than there is.
+
+    Args:
+        needed: Bytes that it takes at least.
+        what: It, as a sentence begins: `--count 1000000`.
+        advice: What would take less.
+
+    Raises:
+        UsageError: There is less.
+    """
+    if needed > _UNASKED and (free := available()) is not None and needed > free:
+        raise UsageError(f"{what}: takes {size(needed)} of memory or more, and {size(free)} are free.", advice)
+
+
+_UNASKED = 50_000_000  # bytes, up to which it is not worth asking: Python with NumPy takes as much
+
+
+def _bounds() -> Iterator[int]:
+    """What each that tells leaves."""
+    free = _numbers(_MEMINFO, r"^(?:MemAvailable|SwapFree): *(\d+) kB")
+    if free:
+        yield sum(free) * 1024
+    elif hasattr(os, "sysconf") and {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= os.sysconf_names.keys():
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # all there is, free or not
+    for group in _groups():
+        most = _numbers(group / "memory.max", r"^(\d+)") or _numbers(group / "memory.limit_in_bytes", r"^(\d+)")
+        # What files keep in memory is given up when it is needed.
+        used = _numbers(group / "memory.stat", r"^(?:anon|rss) (\d+)$")
+        if most and used:
+            yield max(0, most[0] - used[0])
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    most_mapped, mapped = resource.getrlimit(resource.RLIMIT_AS)[0], _numbers(_PAGES, r"^(\d+)")
+    if most_mapped != resource.RLIM_INFINITY and mapped:
+        yield max(0, most_mapped - mapped[0] * resource.getpagesize())
+
+
+def _groups() -> Iterator[Path]:
+    """The directories of the control groups this process is in, of both versions; its own comes last."""
+    yield from (_CGROUPS, _CGROUPS / "memory")
+    for controllers, path in re.findall(r"^\d+:([^:]*):/(.+)$", _text(_GROUP), re.MULTILINE):
+        if not controllers:
+            yield _CGROUPS / path
+        elif "memory" in controllers.split(","):
+            yield _CGROUPS / "memory" / path
+
+
+def _numbers(path: Path, pattern: str) -> list[int]:
+    """The numbers that a file of the system says; [] if there is no such file, or no such line in it."""
+    return [int(number) for number in re.findall(pattern, _text(path), re.MULTILINE)]
+
+
+def _text(path: Path) -> str:
+    """What a file of the system says; "" if there is none."""
+    try:
+        return path.read_text("ascii", "replace")
+    except OSError:
+        return ""

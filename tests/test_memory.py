@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from charrnn import memory
+from charrnn.errors import UsageError
+
+GB = 10**9
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the files lie by which a system tells of memory; it has none yet."""
+    for name, path in {"_MEMINFO": "meminfo", "_CGROUPS": "cgroup", "_GROUP": "group", "_PAGES": "statm"}.items():
+        monkeypatch.setattr(memory, name, tmp_path / path)
+    return tmp_path
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "ascii")
+
+
+def test_free_memory_and_swap_are_what_there_is(system: Path) -> None:
+    write(
+        system / "meminfo", "MemTotal: 9000000 kB\nMemAvailable:    4000000 kB\nSwapTotal: 1 kB\nSwapFree: 500000 kB\n"
+    )
+    assert memory.available() == 4_500_000 * 1024
+
+
+def test_a_container_has_what_its_group_leaves_beside_what_files_keep(system: Path) -> None:
+    write(system / "meminfo", "MemAvailable: 9000000 kB\nSwapFree: 0 kB\n")
+    write(system / "cgroup/memory.max", "max\n")
+    write(system / "cgroup/memory.stat", "anon 5\nfile 7\n")
+    assert memory.available() == 9_000_000 * 1024
+    write(system / "group", "0::/user/mine\n")
+    write(system / "cgroup/user/mine/memory.max", f"{3 * GB}\n")
+    write(system / "cgroup/user/mine/memory.stat", f"anon {GB}\nfile {2 * GB}\nanon_thp 9\n")
+    assert memory.available() == 2 * GB
+    write(system / "group", "5:cpu,memory:/old\n0::/user/mine\n")
+    write(system / "cgroup/memory/old/memory.limit_in_bytes", f"{GB}\n")
+    write(system / "cgroup/memory/old/memory.stat", "cache 1\nrss 400000000\n")
+    assert memory.available() == 600_000_000
+
+
+def test_where_nothing_tells_there_is_all_of_the_machine_and_nothing_is_refused(
+    system: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (memory.available() or 0) > GB / 10
+    monkeypatch.delattr("os.sysconf")
+    assert memory.available() is None
+    memory.require(10**30, "anything", "Take less.")
+
+
+def test_more_than_there_is_is_refused_in_a_line(system: Path) -> None:
+    write(system / "meminfo", "MemAvailable: 1000000 kB\n")
+    memory.require(GB, "this", "Take less.")
+    with pytest.raises(UsageError) as refused:
+        memory.require(2 * GB, "this", "Take less.")
+    assert str(refused.value) == "this: takes 2.0 GB of memory or more, and 1.0 GB are free. Take less."
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is mapped is told by /proc")
+def test_what_ulimit_leaves_is_all_there_is() -> None:
+    script = "from charrnn import memory; print(memory.available())"
+    command = f"ulimit -v 2000000; exec {sys.executable} -c '{script}'"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60)
+    assert GB / 2 < int(done.stdout) < 2_000_000 * 1024
