@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin,
 
 from charrnn.config import parsing
 from charrnn.errors import CheckpointError, UsageError
-from charrnn.formatting import one_line
+from charrnn.formatting import few, one_line, visible_line
 
 AUTO: Any = None
 """The default of a setting that `presets.resolve` chooses by text, budget and machine."""
@@ -143,6 +143,8 @@ class Setting:
             raise UsageError(f"{self.flag} {shown(value)}: not of type {self.accepted[0].__name__}.")
         if self.choices and value not in self.choices:
             raise UsageError(f"{self.flag} {shown(value)}: choose one of {', '.join(self.choices)}.")
+        if isinstance(value, str) and self.option.escapes is not False and len(value) > _LONGEST_NAME:
+            raise UsageError(f"{self.flag} {shown(value)}: at most {_LONGEST_NAME:,} characters.")
         numbers = value if isinstance(value, tuple) else (value,)
         for number in (number for number in numbers if isinstance(number, int | float)):
             if isinstance(number, float) and not math.isfinite(number):
@@ -157,7 +159,8 @@ def _figure(bound: float) -> str:
     return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
 
 
-_SHOWN = 60  # characters of a value, in an error
+_LONGEST_NAME = 4096  # characters of a name, a path or a separator; a prompt may be longer
+_SHOWN, _LONGEST_REASON = 60, 300  # characters of a value in an error, and of an error in another
 
 
 def shown(value: Any) -> str:
@@ -196,12 +199,14 @@ class Config:
         unknown = sorted(set(values) - {setting.name for setting in settings_of(cls)})
         if unknown:
             raise CheckpointError(
-                f"unknown settings {', '.join(unknown)}: written by a newer charrnn?", "Upgrade charrnn."
+                f"unknown settings {few([shown(visible_line(name)) for name in unknown])}: written by a newer charrnn?",
+                "Upgrade charrnn.",
             )
         try:
             config = cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
         except UsageError as error:
-            raise CheckpointError(f"its settings are damaged ({error.what})", "Use another checkpoint.") from None
+            what = visible_line(error.what[:_LONGEST_REASON])  # it may have what others wrote
+            raise CheckpointError(f"its settings are damaged ({what})", "Use another checkpoint.") from None
         if config != config.completed():
             raise CheckpointError("settings are missing.", "Use another checkpoint.")
         return config

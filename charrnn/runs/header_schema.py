@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from charrnn.config.option import LAST_SEED
 from charrnn.runs.schema import flag, items, number, one_of, optional, plain, record, row, text, whole
 
 LARGEST_LOSS = 1e9  # nats per character that a header may name; what is more is written as null
@@ -37,7 +38,7 @@ _sample = record(
     {
         "prime": text,
         "text": text,
-        "seed": whole(),
+        "seed": whole(high=LAST_SEED),
         "temperature": number(),
         "known_words": optional(number(high=1)),
     },

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from safetensors.numpy import save as serialize
 
+from charrnn.errors import CharrnnError
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Tensors
 
@@ -58,3 +60,17 @@ def removed(value: Any, at: tuple[Any, ...]) -> Any:
         inner = inner[name]
     del inner[at[-1]]
     return copy
+
+
+def outcome(do: Callable[[], object]) -> str:
+    """The error's line, "" for none; a warning, or an error that is none of charrnn's, is a fault."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            do()
+        except CharrnnError as error:
+            said = str(error)
+            assert "\n" not in said
+            assert len(said) < 1000
+            return said
+    return ""

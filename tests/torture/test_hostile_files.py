@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import pytest
 from helpers import crafting, trainings
 from numpy.typing import NDArray
 
-from charrnn.errors import CharrnnError
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.text import corpus
@@ -31,20 +29,6 @@ def resume_file(path: Path, **settings: Any) -> Checkpoint:
     training.step()
     training.step()
     return trainings.stored(path, resume_point(training))
-
-
-def outcome(do: Callable[[], object]) -> str:
-    """The error's line, "" for none; a warning, or an error that is none of charrnn's, is a fault."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            do()
-        except CharrnnError as error:
-            said = str(error)
-            assert "\n" not in said
-            assert len(said) < 1000
-            return said
-    return ""
 
 
 # -- tensors ---------------------------------------------------------------------------------------------------------
@@ -76,7 +60,7 @@ def test_every_tensor_of_a_resume_file_is_checked_before_use(
     for name, misfit in random.Random(SEED).sample(crafted, min(len(crafted), rounds(25, 1000))):
         tensors = {other: value for other, value in whole.tensors.items() if other != name}
         crafting.write(path, header, tensors if misfit is None else tensors | {name: misfit})
-        said = outcome(lambda: resumed(checkpoint.load(path), text, device="cpu"))
+        said = crafting.outcome(lambda: resumed(checkpoint.load(path), text, device="cpu"))
         assert f"{path}: " in said, (name, misfit)
         assert f"tensor {name} " in said.replace(f"{name}, ", f"{name} "), (name, misfit)
 
