@@ -60,6 +60,8 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
     except Stopped as stopped:
         with suppress(Stopped):
             recorded.throw(stopped)  # closing it would save, which takes as long as it takes
+        if not run.begun:  # it was in its first save, of which nothing is left
+            raise
         display.interrupted(at_once_by=str(stopped))
         raise typer.Exit(128 + stopped.number) from None
     finally:

@@ -7,6 +7,7 @@ of JSON on standard input asks for a process, and its id is the answer.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,10 @@ class Process:
             time.sleep(0.002)
         return status
 
+    def goes_on(self) -> bool:
+        """Whether a resumed training has begun its first iteration, or is about to."""
+        return "going on after" in self.err
+
     def until(self, what: Callable[[], bool]) -> None:
         """Wait until it is so. Fails if the process ends before, or it takes too long."""
         deadline = time.monotonic() + LONG
@@ -98,6 +103,8 @@ class Server:
         """
         self._started += 1
         out, err = (self.where / f"{self._started}.{kind}" for kind in ("out", "err"))
+        out.touch()
+        err.touch()
         pid = self.ask(
             {
                 "start": arguments,
@@ -197,16 +204,22 @@ def _become(question: dict[str, Any]) -> None:
         os._exit(status)
 
 
-def _trap(call: str, at: int, *, kill: str | None = None, wait: str | None = None) -> None:
-    """Let one call of a function of `os` be the process's last, or take as long as somebody wants.
+def _trap(call: str, at: int, *, kill: str | None = None, wait: str | None = None, signals: Sequence[int] = ()) -> None:
+    """Let one call of a function be the process's last, or take as long as somebody wants, or send it signals.
 
     Args:
-        call: Its name, such as fsync.
+        call: Its name, such as fsync of `os`, or charrnn.training.trainer:Trainer.step.
         at: Which of its calls, from 1 on.
         kill: "before" or "after" it SIGKILL comes.
         wait: A file that is made before it; the call goes on when that has been removed.
+        signals: What the process gets before it.
     """
-    function, count = getattr(os, call), 0
+    module, _, path = call.rpartition(":")
+    *owners, name = path.split(".")
+    owner: Any = importlib.import_module(module or "os")
+    for part in owners:
+        owner = getattr(owner, part)
+    function, count = getattr(owner, name), 0
 
     def trapped(*arguments: Any, **named: Any) -> Any:
         nonlocal count
@@ -215,6 +228,8 @@ def _trap(call: str, at: int, *, kill: str | None = None, wait: str | None = Non
             return function(*arguments, **named)
         if kill == "before":
             os.kill(os.getpid(), signal.SIGKILL)
+        for number in signals:
+            os.kill(os.getpid(), number)
         if wait is not None:
             Path(wait).touch()
             while os.path.exists(wait):
@@ -224,7 +239,7 @@ def _trap(call: str, at: int, *, kill: str | None = None, wait: str | None = Non
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    setattr(os, call, trapped)
+    setattr(owner, name, trapped)
 
 
 if __name__ == "__main__":
