@@ -155,7 +155,7 @@ def _create_temporary(path: Path) -> tuple[int, Path]:
 
 def _keep_permissions(descriptor: int, path: Path) -> None:
     """Give a new file the owner and permissions of the one that it is to replace, as far as that is allowed."""
-    if os.name != "posix":
+    if sys.platform == "win32":
         return
     with contextlib.suppress(OSError):  # there is none, most of the time
         before, new = path.lstat(), os.fstat(descriptor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def _bounds() -> Iterator[int]:
     free = _numbers(_MEMINFO, r"^(?:MemAvailable|SwapFree): *(\d+) kB")
     if free:
         yield sum(free) * 1024
-    elif hasattr(os, "sysconf") and {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= os.sysconf_names.keys():
+    elif sys.platform != "win32" and {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= os.sysconf_names.keys():
         yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # all there is, free or not
     for group in _groups():
         most = _numbers(group / "memory.max", r"^(\d+)") or _numbers(group / "memory.limit_in_bytes", r"^(\d+)")
@@ -53,10 +54,10 @@ def _bounds() -> Iterator[int]:
         used = _numbers(group / "memory.stat", r"^(?:anon|rss) (\d+)$")
         if most and used:
             yield max(0, most[0] - used[0])
-    try:
-        import resource
-    except ImportError:  # Windows
+    if sys.platform == "win32":
         return
+    import resource
+
     most_mapped, mapped = resource.getrlimit(resource.RLIMIT_AS)[0], _numbers(_PAGES, r"^(\d+)")
     if most_mapped != resource.RLIM_INFINITY and mapped:
         yield max(0, most_mapped - mapped[0] * resource.getpagesize())

@@ -58,10 +58,10 @@ def has_bfloat16(device: torch.device) -> bool:
 
 def peak_memory() -> int | None:
     """Bytes of memory that this process has had at most; None on a system that does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
+    if sys.platform == "win32":
         return None
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
