@@ -21,7 +21,7 @@ from charrnn.runs.run import Run
 LOCK = ".lock"
 _TRIES, _PAUSE = 5, 0.05  # to take the lock, and seconds in between
 _LONGEST_HOLDER = 4096  # bytes of what the file says
-_MAKE_WRITABLE = "Put its permissions right, or copy it to where you may write."
+_MAKE_WRITABLE = "Make it writable, then give the same command again."
 
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}  # what making a file fails with in a place that is read-only
 

@@ -62,7 +62,7 @@ def said(ended: Ended, failure: Failure) -> str:
     line = ended.err.rstrip("\n").split("\n")[-1]
     assert line.startswith("charrnn: "), ended.err
     assert os.strerror(failure.error) in line
-    assert Path(ended.failed).name in line or str(Path(ended.failed).parent) in line
+    assert Path(ended.failed).name in ended.err or str(Path(ended.failed).parent) in ended.err
     assert re.search(GO_ON, line), line
     return line
 

@@ -1,0 +1,143 @@
+"""A power failure after any call of the system: the old checkpoint or the new, never neither, and no line is missing.
+
+What a real training did is written down, and replayed up to every call; then of what was not synchronised anything is
+lost that may be.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers.crashes import Call, Disk, lay_out, read_log
+from helpers.system_calls import Commands, Reference, require_complete, rows_of, tensors_of, train_command
+
+from charrnn.runs import checkpoint
+from charrnn.runs.creation import create_run
+from charrnn.runs.run import Run
+
+SEED = 3
+
+
+def recorded(command: Commands, *typed: str | Path, root: Path, log: Path) -> list[Call]:
+    """What a command did under a directory."""
+    ended = command(*typed, watched=root, record=log)
+    assert ended.code == 0, ended.err
+    calls = [call for call in read_log(log) if not call.path.startswith(f"{root}/cache")]
+    assert {"create", "write", "fsync", "rename", "mark"} <= {call.what for call in calls}
+    return calls
+
+
+def states(
+    calls: list[Call], disk: Disk, sure: tuple[int, frozenset[int]] | None, tries: int, rng: random.Random
+) -> list[tuple[int, tuple[int, frozenset[int]] | None, dict[str, bytes]]]:
+    """What may be on the disk after each call, each state once.
+
+    Returns:
+        The number of the call, what a caller had been told is kept (of which iteration the resume file is, and which
+        snapshots there are), and the files.
+    """
+    found, seen = [], set()
+    for index, call in enumerate(calls):
+        disk.do(call)
+        if call.what == "mark":
+            event, iteration, resume = call.path.split()
+            snapshots = (sure[1] if sure else frozenset()) | ({int(iteration)} if event == "Snapshot" else set())
+            sure = int(resume), snapshots
+        for choice in ("all", "least", *["any"] * tries):
+            files = disk.after_power_failure(choice, rng)
+            state = (sure, frozenset(files.items()))
+            if state not in seen:
+                seen.add(state)
+                found.append((index, sure, files))
+    return found
+
+
+class Checked:
+    """Says whether what is left can be gone on from; what is the same in two states is looked at once."""
+
+    def __init__(self, reference: Reference) -> None:
+        self._rows, self._reference = rows_of(reference.run), reference
+        self._tensors = {path.name: tensors_of(path) for path in reference.run.path.glob("iteration-*")}
+        self._known: dict[bytes, int] = {}
+
+    def _iteration(self, path: Path) -> int:
+        """That of a checkpoint, which is whole and, if it is a snapshot, the reference's."""
+        data = path.read_bytes()
+        if data not in self._known:
+            kept = checkpoint.load(path)
+            self._known[data] = kept.header.iteration
+            if kept.header.kind == "snapshot":
+                assert tensors_of(path) == self._tensors[path.name]
+        return self._known[data]
+
+    def check(self, root: Path, sure: tuple[int, frozenset[int]] | None) -> bool:
+        """Fails where something is lost. Returns whether there is a run to go on with."""
+        run = Run(root / "one")
+        kept = {path.name: self._iteration(path) for path in run.path.glob("*.safetensors")}
+        assert not run.path.exists() or run.problems == []
+        if "resume.safetensors" not in kept:
+            assert sure is None, f"{sure} was kept, and now there is {kept}"
+            assert create_run(root, "one", "text").path == run.path  # the same command begins anew
+            return False
+        iteration = kept["resume.safetensors"]
+        if sure is not None:
+            assert iteration >= sure[0]
+            assert sure[1] <= set(kept.values()), f"{sure} were kept, and now there is {kept}"
+        if iteration:
+            rows = [row for row in rows_of(run) if row["iteration"] <= iteration]
+            assert rows == [row for row in self._rows if row["iteration"] <= iteration]
+        return True
+
+
+@pytest.mark.parametrize("interrupted", [False, True], ids=["new", "resumed"])
+def test_a_power_failure_after_any_call_loses_nothing_that_was_kept(
+    interrupted: bool,
+    command: Commands,
+    text: Path,
+    reference: Reference,
+    tmp_path: Path,
+    rounds: Callable[[int, int], int],
+    tell_figure: Callable[[str], None],
+) -> None:
+    rng = random.Random(SEED)
+    root = tmp_path / "new" / "runs"
+    root.parent.mkdir()
+    calls = recorded(command, *train_command(text, root, "one"), root=root.parent, log=tmp_path / "log")
+    disk, sure, what = Disk(root.parent), None, "new"
+    if interrupted:  # killed after the snapshot of 12 was written, before the resume file was: that is of 8
+        at = next(index for index, call in enumerate(calls) if call.path == "Snapshot 12 8")
+        for call in calls[: at + 1]:
+            disk.do(call)
+        files = disk.after_power_failure("all", rng)
+        root = tmp_path / "resumed" / "runs"
+        lay_out(root.parent, files)
+        typed = ("train", "--resume", root / "one")
+        calls = recorded(command, *typed, root=root.parent, log=tmp_path / "log of resuming")
+        disk, sure, what = Disk(root.parent, files), (8, frozenset({4, 8})), "resumed"
+    found = states(calls, disk, sure, rounds(3, 100), rng)
+    checked, goes_on = Checked(reference), []
+    for number, (index, told, files) in enumerate(found):
+        place = tmp_path / f"{number}"
+        lay_out(place, files)
+        try:
+            if checked.check(place / "runs", told):
+                goes_on.append((index, place))
+        except Exception as error:
+            what = f"{calls[index].what} {calls[index].path}"
+            raise AssertionError(f"seed {SEED}, after call {index}, {what}: {error}") from error
+    chosen = rng.sample(goes_on, min(len(goes_on), rounds(6, 200)))
+    for index, place in chosen:
+        run = Run(place / "runs" / "one")
+        ended = command("train", "--resume", run.path, watched=place)
+        complete = "is complete at iteration 12" in ended.err
+        assert ended.code == (2 if complete else 0), (f"seed {SEED}, after call {index}", ended.err)
+        for aside in run.path.glob("*.replaced") if complete else ():
+            aside.unlink()  # the power failed before that was removed, and there is no later save to do it
+        require_complete(Run(run.path), reference)
+    tell_figure(
+        f"power failures, {what}: {len(found)} states after {len(calls)} calls, all of them whole; "
+        f"{len(chosen)} of {len(chosen)} resumed bit for bit"
+    )
