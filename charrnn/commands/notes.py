@@ -10,6 +10,9 @@ import typer
 from charrnn.formatting import visible_line
 
 
+_LONGEST = 3000  # characters of a line: what is named in it may be longer than anyone reads
+
+
 def tell(line: object, *, prefix: str = "charrnn: ") -> None:
     """Say something in one line, whatever is named in it.
 
@@ -17,7 +20,10 @@ def tell(line: object, *, prefix: str = "charrnn: ") -> None:
         line: It; a CharrnnError is a line, too.
         prefix: Who says it; "" for what a verb is there to say.
     """
-    print(f"{prefix}{visible_line(str(line))}", file=sys.stderr)
+    said = visible_line(str(line))
+    if len(said) > _LONGEST:
+        said = f"{said[: _LONGEST // 2]} [...] {said[-_LONGEST // 2 :]}"
+    print(f"{prefix}{said}", file=sys.stderr)
 
 
 class Notes:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+GONE = "gone"  # of a stream: a pipe that nobody reads any longer
 LONG = 60.0  # seconds after which waiting has failed
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "PYTEST_"))} | {
     "OMP_NUM_THREADS": "1",
@@ -76,11 +77,11 @@ class Process:
 class Server:
     """The process that forks others, each in `where`."""
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path, **environment: str) -> None:
         self.where, self._started = where, 0
         self._popen = subprocess.Popen(
             [sys.executable, __file__],
-            env=ENVIRONMENT,
+            env=ENVIRONMENT | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -93,13 +94,23 @@ class Server:
         self._popen.stdin.flush()
         return json.loads(self._popen.stdout.readline())
 
-    def start(self, *arguments: str, hook: dict[str, Any] | None = None, ignored: tuple[int, ...] = ()) -> Process:
+    def start(
+        self,
+        *arguments: str,
+        hook: dict[str, Any] | None = None,
+        ignored: tuple[int, ...] = (),
+        streams: dict[int, str | None] | None = None,
+        memory: int | None = None,
+    ) -> Process:
         """Start `charrnn ARGUMENTS`.
 
         Args:
             arguments: What is typed.
             hook: What goes wrong with a system call: arguments of `_trap`.
             ignored: Signals that are ignored when it begins, as `nohup` does.
+            streams: What its standard streams, by number, are instead of files: another file, GONE for a pipe that
+                nobody reads, None for closed.
+            memory: Bytes that it may take beside what the server has.
         """
         self._started += 1
         out, err = (self.where / f"{self._started}.{kind}" for kind in ("out", "err"))
@@ -113,6 +124,8 @@ class Server:
                 "err": str(err),
                 "hook": hook,
                 "ignored": ignored,
+                "streams": [[number, name] for number, name in (streams or {}).items()],
+                "memory": memory,
             }
         )
         return Process(self, pid, out, err)
@@ -128,9 +141,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(where: Path) -> Iterator[Server]:
+def serving(where: Path, **environment: str) -> Iterator[Server]:
     """A server, which ends every process that it has started."""
-    server = Server(where)
+    server = Server(where, **environment)
     try:
         yield server
     finally:
@@ -177,14 +190,18 @@ def _become(question: dict[str, Any]) -> None:
     status = 70
     try:
         os.chdir(question["where"])
-        for descriptor, name in ((0, os.devnull), (1, question["out"]), (2, question["err"])):
-            opened = os.open(name, os.O_RDWR | os.O_CREAT)
-            os.dup2(opened, descriptor)
-            os.close(opened)
+        named = {0: os.devnull, 1: question["out"], 2: question["err"]} | dict(question["streams"])
+        for descriptor, name in named.items():
+            _lead(descriptor, name)
+        if question["memory"] is not None:
+            _limit(question["memory"])
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
             usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
             signal.signal(number, signal.SIG_IGN if number in question["ignored"] else usual)
-        sys.stdin, sys.stdout, sys.stderr = (open(i, "rw"[i > 0], closefd=False) for i in range(3))  # noqa: SIM115
+        sys.stdin, sys.stdout, sys.stderr = (
+            None if named[i] is None else open(i, "rw"[i > 0], closefd=False)  # noqa: SIM115
+            for i in range(3)
+        )
         sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
         sys.argv = ["charrnn", *question["start"]]
         if question["hook"]:
@@ -202,6 +219,28 @@ def _become(question: dict[str, Any]) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status)
+
+
+def _lead(descriptor: int, name: str | None) -> None:
+    """Let a standard stream lead to a file, to nobody, or nowhere."""
+    if name is None:
+        os.close(descriptor)
+        return
+    if name == GONE:
+        reading, opened = os.pipe()
+        os.close(reading)
+    else:
+        opened = os.open(name, os.O_RDWR | os.O_CREAT)
+    os.dup2(opened, descriptor)
+    os.close(opened)
+
+
+def _limit(more: int) -> None:
+    """Let this process take so many bytes more."""
+    import resource
+
+    taken = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + more, taken + more))
 
 
 def _trap(call: str, at: int, *, kill: str | None = None, wait: str | None = None, signals: Sequence[int] = ()) -> None:
