@@ -9,7 +9,6 @@ import typer
 
 from charrnn.formatting import visible_line
 
-
 _LONGEST = 3000  # characters of a line: what is named in it may be longer than anyone reads
 
 

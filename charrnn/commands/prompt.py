@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.commands.notes import tell
 from charrnn.config import ReadConfig
 from charrnn.errors import CharrnnError, CorpusError, UsageError
+from charrnn.formatting import size
 
 if TYPE_CHECKING:
     from charrnn.runs.header import Header
+
+_LARGEST = 100_000_000  # bytes, that take hours to be read by a model; a device has no end
 
 
 class Prompt:
@@ -26,10 +30,13 @@ class Prompt:
             raise UsageError("--prompt and --prompt-file contradict each other.", "Give one of them.")
         self._name = "standard input" if str(file) == "-" else str(file)
         try:  # a pipe of the shell, too
-            self._data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+            with nullcontext(sys.stdin.buffer) if str(file) == "-" else open(file, "rb") as opened:
+                self._data = opened.read(_LARGEST + 1)
         except OSError as error:
             what = f"--prompt-file {self._name}: cannot be read ({error.strerror})."
             raise CharrnnError(what, "Name a file that can be.") from None
+        if len(self._data) > _LARGEST:
+            raise CharrnnError(f"--prompt-file {self._name}: is larger than {size(_LARGEST)}.", "Give its last pages.")
 
     def text(self, header: Header) -> str:
         """Its characters for a model: of bytes, the very bytes; else decoded, whatever its encoding.
