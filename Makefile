@@ -4,11 +4,12 @@ VENV ?= .venv
 bin := $(VENV)/bin
 stamp := $(VENV)/.installed
 oldest := $(VENV)-oldest
+fuzzing := $(VENV)/.fuzzing
 compile := UV_CUSTOM_COMPILE_COMMAND='make lock' $(bin)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate
 demo_run := demo-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-oldest torture lock audit docs lint format demo bench wheel clean
+.PHONY: help test test-oldest torture fuzz lock audit docs lint format demo bench wheel clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,16 +28,23 @@ test: lint  ## check everything: style, types, floors, tests
 torture: $(stamp)  ## kill, starve, damage and interrupt trainings, as often as docs/reliability.md says
 	$(bin)/pytest -q --thorough tests/torture
 
+$(fuzzing): $(stamp)
+	$(bin)/pip install --quiet -c constraints.txt --group fuzz
+	touch $@
+
+fuzz: $(fuzzing)  ## fuzz all that reads other people's bytes by coverage, a minute each; needs CPython 3.11 on Linux
+	$(bin)/python tests/fuzz/fuzz.py --seconds 60
+
 test-oldest: $(stamp)  ## run the tests with the oldest versions that pyproject.toml allows, in an environment of their own
 	$(bin)/uv venv --quiet --clear --python $(bin)/python $(oldest)
 	$(bin)/uv pip install --quiet --python $(oldest) --resolution lowest-direct --group dev -e .[plot,tensorboard]
 	$(oldest)/bin/python -m pytest -q
 
 lock: $(stamp)  ## write constraints.txt and hashes.txt anew from pyproject.toml; of the newest versions: UPGRADE=--upgrade
-	$(compile) --fork-strategy fewest --group dev --all-extras $(UPGRADE) pyproject.toml -o constraints.txt
+	$(compile) --fork-strategy fewest --group dev --group fuzz --all-extras $(UPGRADE) pyproject.toml -o constraints.txt
 	sed -i.before -E '/^(cuda|nvidia|triton)-?/d' constraints.txt  # what torch's builds for GPUs bring along
 	rm constraints.txt.before
-	$(compile) --no-deps --generate-hashes --no-emit-package torch constraints.txt -o hashes.txt
+	$(compile) --no-deps --generate-hashes --no-emit-package torch --no-emit-package atheris constraints.txt -o hashes.txt
 
 audit: $(stamp)  ## look up known vulnerabilities of the pinned versions; needs the network
 	$(bin)/pip-audit --strict --no-deps --disable-pip -r constraints.txt
@@ -72,5 +80,5 @@ wheel: $(stamp)  ## build the sdist, and from it the wheel, into dist/
 	$(bin)/python -m build
 
 clean:  ## remove the environment, caches and builds; runs stay
-	rm -rf $(VENV) $(oldest) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .fuzz $(VENV) $(oldest) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

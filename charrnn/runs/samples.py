@@ -56,7 +56,7 @@ def section(header: Header) -> str:
 def sections_of(text: str) -> dict[int, str]:
     """The sections of such a file by iteration, each as `section` wrote it."""
     headings = list(_HEADING.finditer(text))
-    starts = [heading.start() - 1 for heading in headings]  # a blank line before each
+    starts = [max(0, heading.start() - 1) for heading in headings]  # a blank line before each
     return {
         int(heading[1].replace(",", "")): text[start:end]
         for heading, start, end in zip(headings, starts, [*starts, len(text)][1:], strict=True)
