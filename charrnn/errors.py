@@ -51,10 +51,12 @@ class RunError(CharrnnError):
 
 
 class DivergedError(CharrnnError):
-    """A loss or gradient that is no longer finite; nothing was updated with it.
+    """A loss, a gradient or weights that are no longer finite; nothing was updated with them, and none was kept.
 
     Attributes:
         iteration: Of a training, the one that came to it; None elsewhere.
     """
 
-    iteration: int | None = None
+    def __init__(self, what: str, advice: str = "", iteration: int | None = None) -> None:
+        super().__init__(what, advice)
+        self.iteration = iteration

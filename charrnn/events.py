@@ -1,8 +1,9 @@
 """What `charrnn.train` yields: Progress after every iteration, Evaluated and Snapshot when one is due.
 
-Losses are nats per character. torch is not imported.
+RolledBack stands where a training that diverged goes on from an iteration before. Losses are nats per character. torch
+is not imported.
 """
 
-from charrnn.training.events import Evaluated, Event, Progress, Snapshot
+from charrnn.training.events import Evaluated, Event, Progress, RolledBack, Snapshot
 
-__all__ = ["Evaluated", "Event", "Progress", "Snapshot"]
+__all__ = ["Evaluated", "Event", "Progress", "RolledBack", "Snapshot"]

@@ -13,6 +13,7 @@ Decay = Literal["cosine", "linear", "constant", "step", "plateau"]
 OptimizerName = Literal["muon", "adamw", "rmsprop", "sgd"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
+OnDivergence = Literal["stop", "rollback"]
 ValAt = Literal["end", "spread"]
 
 _MOST_AT_ONCE = 10**6  # streams, and characters of a window
@@ -256,7 +257,7 @@ class ScheduleConfig(Config):
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class StoppingConfig(Config):
-    """When training ends before its last iteration."""
+    """When training ends before its last iteration, and whether it does where it diverges."""
 
     patience: Annotated[
         int,
@@ -266,6 +267,14 @@ class StoppingConfig(Config):
             low=0,
         ),
     ] = 0
+    on_divergence: Annotated[
+        OnDivergence,
+        Option(
+            "Where a loss, a gradient or weights are no longer finite: stop; or roll back to the last good state, and "
+            "go on at half the learning rate.",
+            panel=LEARNING,
+        ),
+    ] = "stop"
 
 
 # Dataclasses order fields from the last base to the first.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from charrnn.runs.history import Explosion
+from charrnn.runs.history import Explosion, Rollback
 from charrnn.text.finding import Finding
 
 # What one and the same training measures on another day, or with another seed, differs by some 0.01.
@@ -54,6 +54,7 @@ class Course:
     iterations: int | None = None  # that it has made; None: those of the last measurement
     broken: int | None = None  # the first iteration at which a loss, or the weights, were no numbers
     explosion: Explosion | None = None
+    rollbacks: tuple[Rollback, ...] = ()
     clipped_share: float = 0.0  # of the gradients, how many were clipped
     gradient_peak: float | None = None  # the largest norm, before clipping
     gradient_usual: float | None = None  # the median of the norms

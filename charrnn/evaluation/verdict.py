@@ -68,7 +68,7 @@ def judge(course: Course, ngrams: Ngrams = lambda: None) -> Verdict:
     advice = advise(course, count)
     usable = [point for point in (course.before, *course.points) if point and point.has_snapshot]
     use = min(usable, key=lambda point: point.held_out, default=None)
-    sentences = [_headline(course, use), *_explosion(course)]
+    sentences = [_headline(course, use), *_rollbacks(course), *_explosion(course)]
     if course.points:
         best = course.best
         if use is not None and use is course.before:
@@ -112,6 +112,18 @@ def _headline(course: Course, use: Point | None) -> str:
 def _exact(bits: float) -> str:
     """A loss to the thousandth; of an exploded one the order of magnitude."""
     return f"{bits:.3f}" if bits < 1000 else amount(bits)
+
+
+def _rollbacks(course: Course) -> tuple[str, ...]:
+    """That the training diverged, and went on from an earlier iteration."""
+    if not course.rollbacks:
+        return ()
+    last, count = course.rollbacks[-1], len(course.rollbacks)
+    often = f"{count} times, the last" if count > 1 else "once,"
+    return (
+        f"It diverged {often} at iteration {last.diverged_at:,}, and was rolled back to iteration {last.iteration:,}, "
+        f"on at {last.learning_rate_factor:g} of the learning rate.",
+    )
 
 
 def _explosion(course: Course) -> tuple[str, ...]:
@@ -192,6 +204,7 @@ def _course(run: Run, curves: Curves, header: Header) -> Course:
         iterations=header.iteration,
         broken=curves.broken,
         explosion=curves.explosion,
+        rollbacks=curves.rollbacks,
         clipped_share=curves.clipped_share or 0.0,
         gradient_peak=max(peaks, default=None),
         gradient_usual=statistics.median(norms) if norms else None,

@@ -77,7 +77,7 @@ def _of_training(header: Header, shapes: Mapping[str, tuple[int, ...]]) -> _Form
     def number(name: str) -> int:
         return int(name.split("/")[1])
 
-    return {
+    forms: _Forms = {
         f"optimizer/[0-9]{{1,6}}/({'|'.join(_SLOTS)})": lambda name, entry: (
             float32(entry, *any_weight) and number(name) < len(shapes)
         ),
@@ -90,3 +90,14 @@ def _of_training(header: Header, shapes: Mapping[str, tuple[int, ...]]) -> _Form
             and number(name) < header.training.batch_size
         ),
     }
+    return forms | (_of_rollback(forms, shapes) if header.progress.get("rollback") else {})
+
+
+def _of_rollback(forms: _Forms, shapes: Mapping[str, tuple[int, ...]]) -> _Forms:
+    """Those of the state that a rollback would go back to: the same once more, and the weights."""
+
+    def again(fits: Callable[[str, TensorEntry], bool]) -> Callable[[str, TensorEntry], bool]:
+        return lambda name, entry: fits(name.removeprefix("rollback/"), entry)
+
+    weights = again(lambda name, entry: entry.dtype == _FLOAT32 and entry.shape == shapes.get(name))
+    return {f"rollback/{pattern}": again(fits) for pattern, fits in forms.items()} | {"rollback/[^/]+": weights}

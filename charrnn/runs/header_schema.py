@@ -54,21 +54,27 @@ _finding = record(
     {"examples": items(text, most=1000)},
 )
 
+_numbers = {  # of a state of a training
+    "best_loss": optional(number()),
+    "stale": whole(),
+    "stopped": flag,
+    "lowered": whole(),
+    "rollbacks": whole(high=1000),
+    "train_loss": number(),
+    "clipped": whole(),
+    "unlogged": record({"largest": number(), "clipped": whole()}),
+}
+
 _progress = record(
     possible={
+        **_numbers,
+        "rollback": optional(record(_numbers | {"iteration": whole(), "characters": whole()})),
         "seconds": number(),
         "elapsed": number(),
         "plans": whole(),
         "budget_began": number(),
         "turn": optional(row(whole(), number(high=1))),
-        "best_loss": optional(number()),
-        "stale": whole(),
-        "stopped": flag,
-        "lowered": whole(),
-        "train_loss": number(),
-        "smoothed_loss": number(),  # what older files call it
-        "clipped": whole(),
-        "unlogged": record({"largest": number(), "clipped": whole()}),
+        "smoothed_loss": number(),  # what older files call the training loss
         "origin": record(
             possible={
                 "texts": optional(items(text, most=_MOST_NAMES)),

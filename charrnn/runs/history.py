@@ -28,6 +28,15 @@ class Explosion:
     ended: bool  # whether it had not come back at the end
 
 
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """A training that diverged at an iteration went on from an earlier one, with a part of its learning rate."""
+
+    diverged_at: int
+    iteration: int
+    learning_rate_factor: float
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Curves:
     """The measurements of one run. Losses in bits per character."""
@@ -46,6 +55,7 @@ class Curves:
     rows: int  # lines of metrics.jsonl that could be read
     uniform: float | None = None  # bits of a character where all are equally likely; None where no checkpoint is
     broken: int | None = None  # the first iteration at which a loss, or the weights, were no numbers
+    rollbacks: tuple[Rollback, ...] = ()  # by which it went on where it had diverged
 
     @property
     def iterations(self) -> int:
@@ -133,6 +143,7 @@ def read(run: Run, name: str | None = None) -> Curves:
         rows=len(rows),
         uniform=next((math.log2(len(file.header.vocabulary)) for file in run.checkpoints), None),
         broken=min((int(row["iteration"]) for row in rows if _is_broken(row)), default=None),
+        rollbacks=tuple(rollback for row in rows if (rollback := _rollback(row))),
     )
 
 
@@ -142,6 +153,14 @@ def _is_broken(row: dict[str, Any]) -> bool:
         return False
     losses = [row[name] for name in ("loss", "held_out_loss") if name in row]
     return row.get("event") == "diverged" or None in losses
+
+
+def _rollback(row: dict[str, Any]) -> Rollback | None:
+    """What a line of the metrics tells of a rollback, if it does."""
+    at, back, factor = (row.get(name) for name in ("diverged_at", "iteration", "learning_rate_factor"))
+    if row.get("event") == "rolled back" and is_number(at) and is_number(back) and is_number(factor):
+        return Rollback(int(at), int(back), float(factor))
+    return None
 
 
 def _explosion(series: Series, uniform: float | None, ends: Sequence[float]) -> Explosion | None:

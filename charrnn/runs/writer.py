@@ -19,7 +19,7 @@ from charrnn.runs.header import Header
 from charrnn.runs.lock import RunLock
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.retention import surplus
-from charrnn.runs.rewinding import SetAside
+from charrnn.runs.rewinding import SetAside, rewind
 from charrnn.runs.run import Run
 
 _CAPACITY = 256 << 20  # bytes of snapshots that wait in memory to be written; the latest does in any case
@@ -101,6 +101,13 @@ class RunWriter:
         path = self.run.resume_path
         if self._attempt(path, partial(checkpoint.save, path, header, tensors)):
             self._set_aside.passed(header.iteration)
+
+    def rewind(self, iteration: int) -> None:
+        """Forget what was measured and kept after an iteration, which is trained again."""
+        self._unsaved = [snapshot for snapshot in self._unsaved if snapshot[0].iteration <= iteration]
+        self._rows = [row for row in self._rows if row["iteration"] <= iteration]
+        self._losses = {at: loss for at, loss in self._losses.items() if at <= iteration}
+        self._attempt(self.run.metrics_path, lambda: rewind(Run(self.run.path), iteration))
 
     def delete_surplus(self, training: TrainConfig) -> None:
         """Delete the snapshots that `--keep` does not name, unless the present state is not safe on the disk."""

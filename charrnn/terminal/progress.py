@@ -24,7 +24,7 @@ from charrnn.terminal.output import BOLD
 from charrnn.terminal.training_lines import network_line, text_line, window_line
 from charrnn.terminal.wrapping import wrapped
 from charrnn.training import presets, tensorboard
-from charrnn.training.events import Evaluated, Event, Progress, Snapshot
+from charrnn.training.events import Evaluated, Event, Progress, RolledBack, Snapshot
 from charrnn.training.trainer import Trainer
 
 _MEASURED = 1.0  # seconds of training that the estimate rests on, at least
@@ -109,6 +109,11 @@ class Display:
                     )
             case Snapshot():
                 self._snapshot(event)
+            case RolledBack():
+                self._marks.clear()
+                if self.bar is not None:
+                    self.bar.n = event.iteration
+                self._say(event.summary)
 
     def _progress(self, event: Progress) -> None:
         speed = self._speed(event)

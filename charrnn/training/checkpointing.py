@@ -14,7 +14,8 @@ from charrnn.runs.creation import discard, require_new
 from charrnn.runs.lock import RunLock
 from charrnn.runs.run import Run
 from charrnn.runs.writer import RunWriter
-from charrnn.training.events import Evaluated, Event, Progress, Snapshot
+from charrnn.training.divergence import roll_back
+from charrnn.training.events import Evaluated, Event, Progress, RolledBack, Snapshot
 from charrnn.training.interrupts import Interrupted, deferred_interrupts
 from charrnn.training.resume import resume_point
 from charrnn.training.trainer import Trainer
@@ -72,8 +73,10 @@ def record(
                 if isinstance(event, Progress):
                     stopping = stop()
                     if kept is not None or stopping or save() or time.monotonic() - saved_at >= _SAVE_EVERY:
-                        recorder.save()
+                        rolled_back = recorder.save()
                         saved_at = time.monotonic()
+                        if rolled_back is not None:
+                            yield rolled_back
                     if stopping and kept != event.iteration:
                         yield from _last_snapshot(trainer, writer)
                     if kept is not None or stopping:  # only now: resuming goes back to where the newest has its place
@@ -141,14 +144,35 @@ class _Recorder:
                 self.writer.write_metrics(_evaluated(event) | {"characters": self.trainer.characters})
             case Progress() if event.logged:
                 self.writer.write_metrics(_progress(event))
-        self._within = event is not None and not isinstance(event, Progress)
+            case RolledBack():
+                self._go_back(event)
+        self._within = isinstance(event, Evaluated | Snapshot)
         return event
 
-    def save(self) -> None:
-        """Replace the resume file, at the end of the iteration that has begun."""
+    def _go_back(self, event: RolledBack) -> None:
+        """Save, and only then forget the iterations that came after: a kill in between leaves nothing that is older."""
+        self.writer.write_resume(*resume_point(self.trainer))
+        self.writer.rewind(event.iteration)
+        self.writer.write_metrics(_rolled_back(event))
+
+    def save(self) -> RolledBack | None:
+        """Replace the resume file, at the end of the iteration that has begun.
+
+        Returns:
+            What was done where something in it was not finite.
+
+        Raises:
+            DivergedError: The training is to stop there. The resume file is as it was.
+        """
         while self._within:
             self._next()
-        self.writer.write_resume(*resume_point(self.trainer))
+        try:
+            self.writer.write_resume(*resume_point(self.trainer))
+        except DivergedError as error:
+            event = roll_back(self.trainer, error)
+            self._go_back(event)
+            return event
+        return None
 
 
 def _last_snapshot(trainer: Trainer, writer: RunWriter) -> Iterator[Event]:
@@ -186,6 +210,16 @@ def _evaluated(event: Evaluated) -> dict[str, Any]:
         "held_out_loss": event.held_out_loss,
         "train_loss": event.train_loss,
         **({} if event.mixed_loss is None else {"mixed_loss": event.mixed_loss}),
+    }
+
+
+def _rolled_back(event: RolledBack) -> dict[str, Any]:
+    return {
+        "event": "rolled back",
+        "iteration": event.iteration,
+        "diverged_at": event.diverged_at,
+        "reason": event.reason,
+        "learning_rate_factor": event.learning_rate_factor,
     }
 
 

@@ -10,6 +10,7 @@ from charrnn.errors import DivergedError
 from charrnn.ngrams.mixing import Mixing
 from charrnn.runs.checkpoint import ngram_tensors
 from charrnn.training import snapshots
+from charrnn.training.divergence import diverged, finite_state
 from charrnn.training.events import Evaluated, Event, Snapshot
 from charrnn.training.held_out_counts import HeldOutCounts
 from charrnn.training.validation import held_out_nats
@@ -46,19 +47,30 @@ class Evaluator:
 
         Returns:
             Nats per character; None without held-out text.
+
+        Raises:
+            DivergedError: The loss, or that with counts, is not finite.
         """
         trainer = self.trainer
         if self._held_out_at != trainer.iteration:
             started = trainer.budget.clock()
-            self._held_out_at = trainer.iteration
-            self.held_out_loss, self.mixing = None, None
+            self.forget()
             if trainer.held_out:
                 nats = held_out_nats(trainer.evaluated_model, trainer.corpus.measured.ids, trainer.split.held_out)
-                self.held_out_loss = float(nats.mean())
-                if self.counts and math.isfinite(self.held_out_loss):
+                loss = float(nats.mean())
+                self._require_finite("held-out loss", loss)
+                if self.counts:
                     self.mixing = self.counts.mixing(nats)
+                    for value in (*self.mixing.shares, self.mixing.held_out_loss):
+                        self._require_finite("held-out loss with counts", value)
+                self.held_out_loss = loss
+            self._held_out_at = trainer.iteration
             self.evaluation_seconds = trainer.budget.clock() - started
         return self.held_out_loss
+
+    def forget(self) -> None:
+        """Measure anew when next asked, whatever the iteration."""
+        self._held_out_at, self.held_out_loss, self.mixing = -1, None, None
 
     @property
     def latest_held_out_loss(self) -> float | None:
@@ -94,24 +106,18 @@ class Evaluator:
                 none, and the weights that training begins with are such.
         """
         trainer = self.trainer
-        weights = trainer.evaluated_model.weights()
+        state = finite_state(trainer)
+        weights = state.get("average", state["model"])
         held_out = self.evaluate()
         try:
-            snapshots.require_finite(weights, held_out)
             sample = self.sample_writer.write(weights)
         except DivergedError:
-            raise self._spoilt() from None
+            raise diverged(trainer, trainer.iteration, "its update left weights that compute no numbers.") from None
         mixing = self.mixing
         header = snapshots.create_header(trainer, "snapshot", held_out_loss=held_out, mixing=mixing, sample=sample)
         counts = ngram_tensors(self.counts.model) if self.counts and mixing else {}
         return Snapshot(header, {**weights, **counts})
 
-    def _spoilt(self) -> DivergedError:
-        """The error for weights that compute no numbers."""
-        trainer = self.trainer
-        if trainer.iteration:
-            what = "its update left weights that compute no numbers; no snapshot was kept."
-            return trainer.diverged(trainer.iteration, what, trainer.schedule.rate(trainer.iteration))
-        error = DivergedError("the weights to begin with compute no numbers.", "Begin with another checkpoint's.")
-        error.iteration = 0
-        return error
+    def _require_finite(self, name: str, value: float) -> None:
+        if not math.isfinite(value):
+            raise diverged(self.trainer, self.trainer.iteration, f"after it the {name} is {value}.")

@@ -60,4 +60,22 @@ class Snapshot:
         return self.header.iteration
 
 
-Event = Progress | Evaluated | Snapshot
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """The training diverged, and is again what it was after this iteration; those that follow are made once more."""
+
+    iteration: int
+    diverged_at: int  # the iteration at which it did
+    reason: str  # what was not finite there
+    learning_rate_factor: float  # of the learning rates of the settings, from here on
+
+    @property
+    def summary(self) -> str:
+        """What happened, in a sentence."""
+        return (
+            f"diverged at iteration {self.diverged_at:,}: rolled back to iteration {self.iteration:,}, and on at "
+            f"{self.learning_rate_factor:g} of the learning rate ({self.reason.rstrip('.')})"
+        )
+
+
+Event = Progress | Evaluated | Snapshot | RolledBack

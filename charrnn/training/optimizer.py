@@ -166,9 +166,8 @@ class Optimizer:
             moments.setdefault(int(number), {})[kind] = torch.from_numpy(np.array(value))
         for first, optimizer in self._numbered():
             whole = optimizer.state_dict()
-            for group in whole["param_groups"]:
-                for index in group["params"]:
-                    whole["state"].setdefault(index, {}).update(moments.get(first + index, {}))
+            indices = (index for group in whole["param_groups"] for index in group["params"])
+            whole["state"] = {index: moments[first + index] for index in indices if first + index in moments}
             optimizer.load_state_dict(whole)
         self.clipped = int(state["clipped"])
 

@@ -20,6 +20,8 @@ from charrnn.training.same_text import DOCUMENTS_LISTED, require_same_text
 from charrnn.training.snapshots import create_header
 from charrnn.training.trainer import Trainer
 
+_COUNTS = ("iteration", "characters")  # of a state, which its header has
+
 
 def resume_point(trainer: Trainer) -> tuple[Header, Tensors]:
     """All that `resumed` needs to go on as if nothing had happened. Call it after a Progress.
@@ -29,23 +31,20 @@ def resume_point(trainer: Trainer) -> tuple[Header, Tensors]:
 
     Returns:
         A checkpoint's header and its tensors.
+
+    Raises:
+        DivergedError: A number among them is not finite.
     """
     state = trainer.state_dict()
-    budget, stopping = state["time_budget"], state["early_stopping"]
+    budget, before = state["time_budget"], state.get("rollback")  # the state that would be gone back to
     documents = trainer.corpus.documents[:DOCUMENTS_LISTED]
-    progress = {
+    progress = _numbers(state) | {
         "seconds": budget["seconds"],
         "elapsed": budget["elapsed"],
         "plans": budget["plans"],
         "budget_began": budget["began"],
         "turn": state["horizon"]["turn"],
-        "best_loss": stopping["best_loss"],
-        "stale": stopping["stale"],
-        "stopped": stopping["stopped"],
-        "lowered": state["schedule"]["lowered"],
-        "train_loss": state["train_loss"],
-        "clipped": state["optimizer"]["clipped"],
-        "unlogged": state["unlogged"],
+        "rollback": _numbers(before) | {name: before[name] for name in _COUNTS} if before else None,
         "origin": dict(trainer.corpus.origin),
         "per_epoch": trainer.streams.per_epoch,
         "documents": [[document.name, document.characters, document.digest] for document in documents],
@@ -54,36 +53,66 @@ def resume_point(trainer: Trainer) -> tuple[Header, Tensors]:
     return create_header(trainer, "resume", held_out_loss=held_out_loss, progress=progress), tensors_of(state)
 
 
+def _numbers(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of what `Trainer.learning_state` returned, but for those that a header has."""
+    return {
+        **{name: state["early_stopping"][name] for name in ("best_loss", "stale", "stopped")},
+        **{name: state["schedule"][name] for name in ("lowered", "rollbacks")},
+        **{name: state[name] for name in ("train_loss", "unlogged")},
+        "clipped": state["optimizer"]["clipped"],
+    }
+
+
+def _learning_state(header: Header, tensors: Tensors, numbers: Mapping[str, Any], patience: int) -> dict[str, Any]:
+    """What `Trainer.learning_state` returned: the inverse of `tensors_of` and `_numbers`.
+
+    Args:
+        header: Of the file.
+        tensors: Of this state.
+        numbers: Likewise, with those that a header has.
+        patience: That from here on.
+
+    Raises:
+        KeyError: Something is missing.
+    """
+    best = {name: numbers[name] for name in ("best_loss", "stale")}  # of the schedule's plateaus and early stopping
+    stopped = numbers["stopped"]
+    if patience != header.training.patience:
+        stopped = 0 < patience <= numbers["stale"]
+    return {
+        "model": {name: tensors[name] for name in header.model.shapes(len(header.vocabulary))},
+        "optimizer": {"moments": named_after("optimizer", tensors), "clipped": numbers["clipped"]},
+        "average": named_after("average", tensors),
+        "state": named_after("state", tensors),
+        "data_parallel": named_after("generator", tensors),
+        # Older files do not have what may be missing.
+        "schedule": best | {"lowered": numbers["lowered"], "rollbacks": numbers.get("rollbacks", 0)},
+        "early_stopping": best | {"stopped": stopped},
+        **{name: numbers[name] for name in _COUNTS},
+        "train_loss": numbers["train_loss" if "train_loss" in numbers else "smoothed_loss"],
+        "unlogged": numbers.get("unlogged", {"largest": 0.0, "clipped": 0}),
+    }
+
+
 def _state(header: Header, tensors: Tensors, training: TrainConfig) -> dict[str, Any]:
     """The `state_dict` of a trainer with these settings, of what `resume_point` wrote.
 
     Raises:
         KeyError: Something is missing.
     """
-    progress = header.progress
-    best = {name: progress[name] for name in ("best_loss", "stale")}  # of the schedule's plateaus and early stopping
+    progress, before = header.progress, header.progress.get("rollback")
     unplanned = header.training.time is not None and progress["plans"] == 0
-    stopped = progress["stopped"]
-    if training.patience != header.training.patience:
-        stopped = 0 < training.patience <= progress["stale"]
+    numbers = {**progress, **{name: getattr(header, name) for name in _COUNTS}}
+    earlier = named_after("rollback", tensors)
     return {
-        "model": {name: tensors[name] for name in header.model.shapes(len(header.vocabulary))},
-        "optimizer": {"moments": named_after("optimizer", tensors), "clipped": progress["clipped"]},
-        "average": named_after("average", tensors),
-        "state": named_after("state", tensors),
-        "data_parallel": named_after("generator", tensors),
-        "schedule": best | {"lowered": progress["lowered"]},
-        "early_stopping": best | {"stopped": stopped},
+        **_learning_state(header, tensors, numbers, training.patience),
+        "rollback": _learning_state(header, earlier, before, training.patience) if before else {},
         "horizon": {
             "iterations": None if unplanned else header.training.iterations,
-            "turn": progress.get("turn"),  # older files have neither this nor the others that may be missing
+            "turn": progress.get("turn"),
         },
         "time_budget": {name: progress[name] for name in ("seconds", "elapsed", "plans")}
         | {"iteration": header.iteration, "began": progress.get("budget_began", 0.0)},
-        "iteration": header.iteration,
-        "characters": header.characters,
-        "train_loss": progress["train_loss" if "train_loss" in progress else "smoothed_loss"],  # in older ones
-        "unlogged": progress.get("unlogged", {"largest": 0.0, "clipped": 0}),
         "began_from": header.began_from,
     }
 
@@ -191,7 +220,7 @@ def change_of_rate(trainer: Trainer, header: Header) -> str | None:
     end = trainer.horizon.iterations
     until = "over the time that is left" if end is None else f"until iteration {end:,}"
     if turn[1] == 0:
-        return f"the learning rate goes back to {config.learning_rate:g} and falls once more, {until}"
+        return f"the learning rate goes back to {trainer.schedule.peak:g} and falls once more, {until}"
     return f"the learning rate goes on from {trainer.schedule.rate(trainer.iteration):.3g} and falls {until}"
 
 

@@ -1,7 +1,8 @@
 """The tensors of a resume file: what they are called, and whether they are those that a training has.
 
 The file's names are given here and nowhere else: a tensor of a part of the training is named after it, as in
-`optimizer/0/exp_avg`, `average/head.bias`, `state/1/0`, `generator/0`.
+`optimizer/0/exp_avg`, `average/head.bias`, `state/1/0`, `generator/0`. Those of the state that a rollback would go back
+to have the same names after `rollback/`.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ _NEVER_NEGATIVE = ("/step", "/exp_avg_sq", "/square_avg")
 
 def tensors_of(state: Mapping[str, Any]) -> Tensors:
     """The tensors of a trainer's `state_dict`, under the names of the file."""
+    before = state.get("rollback")
     return {
         **state["model"],
         **_named("optimizer", state["optimizer"]["moments"]),
         **_named("average", state.get("average", {})),
         **_named("state", state["state"]),
         **_named("generator", state["data_parallel"]),
+        **(_named("rollback", tensors_of(before)) if before else {}),
     }
 
 
@@ -48,11 +51,21 @@ def fitting_tensors(checkpoint: Checkpoint, trainer: Trainer) -> Tensors:
     Raises:
         CheckpointError: A tensor is missing, is of another shape, has no finite numbers, or belongs to nothing.
     """
-    own = tensors_of(trainer.state_dict())
+    before = named_after("rollback", checkpoint.tensors)
+    now = {name: tensor for name, tensor in checkpoint.tensors.items() if not name.startswith("rollback/")}
+    fitting = _fitting(checkpoint, trainer, now, updated=checkpoint.header.iteration > 0)
+    if before:
+        updated = any(name.startswith("optimizer/") for name in before)
+        fitting |= _named("rollback", _fitting(checkpoint, trainer, before, "rollback/", updated=updated))
+    return fitting
+
+
+def _fitting(checkpoint: Checkpoint, trainer: Trainer, tensors: Tensors, prefix: str = "", *, updated: bool) -> Tensors:
+    """The same of a state whose tensors these are, without the prefix that they have in the file."""
+    own = tensors_of(trainer.learning_state())
     shapes = {name: tensor.shape for name, tensor in own.items()}
-    if checkpoint.header.iteration:
+    if updated:
         shapes |= _named("optimizer", trainer.optimizer.moment_shapes())
-    tensors = dict(checkpoint.tensors)
     if checkpoint.header.made_with.get("device") != trainer.device.type:
         tensors = {name: tensor for name, tensor in tensors.items() if not _is_generator(name)}
         tensors |= {name: tensor for name, tensor in own.items() if _is_generator(name)}
@@ -60,7 +73,7 @@ def fitting_tensors(checkpoint: Checkpoint, trainer: Trainer) -> Tensors:
         shape = shapes["generator/0"] if _is_generator(name) else shapes.get(name)
         problem = _misfit(name, tensors.get(name), shape)
         if problem is not None:
-            raise CheckpointError(f"{checkpoint.path}: cannot be resumed: tensor {name} {problem}.")
+            raise CheckpointError(f"{checkpoint.path}: cannot be resumed: tensor {prefix}{name} {problem}.")
     return tensors
 
 

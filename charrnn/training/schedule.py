@@ -12,6 +12,7 @@ from charrnn.config import TrainConfig
 # Stands for an unknown number of iterations where there has to be one: in a checkpoint's settings, and in a schedule,
 # which it leaves at its peak.
 _FAR = 10**9
+ROLLBACK_FACTOR = 0.5  # of the learning rate from a rollback on, by each
 
 
 @dataclass(slots=True)
@@ -121,7 +122,13 @@ class LearningRateSchedule:
         """
         self.config, self.horizon, self.per_epoch = config, horizon, per_epoch
         self.reductions = 0  # times that a plateau was met
+        self.rollbacks = 0  # times that the training diverged and went back
         self._best = BestLoss()
+
+    @property
+    def peak(self) -> float:
+        """The highest rate from here on: that of the settings, halved by every rollback."""
+        return self.config.learning_rate * ROLLBACK_FACTOR**self.rollbacks
 
     def rate(self, iteration: int) -> float:
         """The rate of an update.
@@ -139,18 +146,18 @@ class LearningRateSchedule:
         Returns:
             The learning rate of that update.
         """
-        config, warmup = self.config, self.horizon.warmup
+        config, warmup, peak = self.config, self.horizon.warmup, self.peak
         if iteration <= warmup:
-            return config.learning_rate * iteration / warmup
+            return peak * iteration / warmup
         if config.decay == "constant":
-            return config.learning_rate
+            return peak
         if config.decay == "plateau":
-            return config.learning_rate * max(config.final_rate, config.plateau_factor**self.reductions)
+            return peak * max(config.final_rate, config.plateau_factor**self.reductions)
         if config.decay == "step":
-            return config.learning_rate * config.decay_factor ** self._steps(iteration)
+            return peak * config.decay_factor ** self._steps(iteration)
         progress = self.horizon.progress(iteration)
         decayed = (1 + math.cos(math.pi * progress)) / 2 if config.decay == "cosine" else 1 - progress
-        return config.learning_rate * (config.final_rate + (1 - config.final_rate) * decayed)
+        return peak * (config.final_rate + (1 - config.final_rate) * decayed)
 
     def _steps(self, iteration: int) -> int:
         """How many steps a step decay has made before an update. The iteration decides, so that resuming is exact."""
@@ -164,13 +171,13 @@ class LearningRateSchedule:
             self.reductions += self._best.evaluations_since % self.config.plateau_patience == 0
 
     def state_dict(self) -> dict[str, Any]:
-        """`lowered`, the times that a plateau was met, and what `BestLoss` keeps."""
-        return self._best.state_dict() | {"lowered": self.reductions}
+        """`lowered`, the times that a plateau was met, `rollbacks`, and what `BestLoss` keeps."""
+        return self._best.state_dict() | {"lowered": self.reductions, "rollbacks": self.rollbacks}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
         self._best.load_state_dict(state)
-        self.reductions = int(state["lowered"])
+        self.reductions, self.rollbacks = int(state["lowered"]), int(state["rollbacks"])
 
 
 class EarlyStopping:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from charrnn._version import __version__
 from charrnn.config import ModelConfig, TrainConfig
-from charrnn.errors import DivergedError, VocabularyError
+from charrnn.errors import VocabularyError
 from charrnn.network.engine import Engine
 from charrnn.runs.header import Header, Sample
 from charrnn.sampling import chain
@@ -62,21 +61,6 @@ def create_header(trainer: Trainer, kind: str, **values: Any) -> Header:
         },
         **values,
     )
-
-
-def require_finite(weights: Mapping[str, NDArray[Any]], held_out_loss: float | None) -> None:
-    """Make sure that a model can be kept.
-
-    Args:
-        weights: The model's.
-        held_out_loss: Nats per character; None if it was not measured.
-
-    Raises:
-        DivergedError: A weight or the loss is not finite.
-    """
-    largest = [float(np.abs(weight).max()) for weight in weights.values()]
-    if not all(map(math.isfinite, [*largest, held_out_loss or 0.0])):
-        raise DivergedError("The weights are not finite.")
 
 
 class SampleWriter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -52,3 +53,19 @@ def to_layer_states(arrays: Mapping[str, Any], like: LayerStates) -> LayerStates
         )
         for layer, tensors in enumerate(like)
     )
+
+
+def spoilt_part(state: Mapping[str, Any]) -> str | None:
+    """The first part of what a `state_dict` returned that has a number which is not finite; None without any."""
+    return next((name for name, part in state.items() if not _is_finite(part)), None)
+
+
+def _is_finite(value: object) -> bool:
+    match value:
+        case Mapping():
+            return all(map(_is_finite, value.values()))
+        case np.ndarray() if np.issubdtype(value.dtype, np.floating):
+            return bool(np.isfinite(value).all())
+        case float():
+            return math.isfinite(value)
+    return True

@@ -18,7 +18,7 @@ from typing import Any
 from charrnn.errors import RunError, UsageError
 from charrnn.formatting import CHARACTER, Unit, bits
 from charrnn.runs.run import Run
-from charrnn.training.events import Evaluated, Event, Progress, Snapshot
+from charrnn.training.events import Evaluated, Event, Progress, RolledBack, Snapshot
 
 _FLUSH_SECONDS = 30  # seconds after which a point is in the file at the latest: as often as TensorBoard looks
 
@@ -129,4 +129,9 @@ def _write(writer: Any, event: Event, loss: str, point: Progress | None) -> Prog
                 speed = (event.characters - point.characters) / (event.seconds - point.seconds)
                 writer.add_scalar("characters_per_second", speed, event.iteration)
             return event
+        case RolledBack():  # TensorBoard then forgets what came after, as it does where a run is resumed
+            proto = require("tensorboard.compat.proto.event_pb2")
+            start = proto.SessionLog(status=proto.SessionLog.START)
+            writer.file_writer.add_event(proto.Event(step=event.iteration + 1, session_log=start), event.iteration + 1)
+            return None
     return point

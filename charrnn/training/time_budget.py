@@ -161,6 +161,12 @@ class TimeBudget:
         self.plans, self.began = 0, self.elapsed
         self._measured_from = (self.iteration, self.seconds)
 
+    def go_back(self, iteration: int) -> None:
+        """The iterations after this one are made again: their time is gone, and what is left is planned anew."""
+        self.iteration = iteration
+        self._measured_from = (iteration, self.seconds)
+        self.plans = min(self.plans, self.FINAL_PLAN - 1)
+
     def _measure(self, evaluate: Callable[[], object], snapshot: Callable[[], object]) -> tuple[float, float]:
         """Seconds that an evaluation takes, and a snapshot beside it."""
         started = self.clock()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,6 +14,7 @@ from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergedError, UsageError
 from charrnn.network.torch_model import CharModel, LayerStates, entering
 from charrnn.text.corpus import Corpus
+from charrnn.training import divergence
 from charrnn.training.data_parallel import DataParallel
 from charrnn.training.devices import choose_device, choose_precision
 from charrnn.training.evaluator import Evaluator
@@ -92,6 +92,7 @@ class Trainer:
         self.unlogged = UnloggedGradients()
         self.began_from: Mapping[str, Any] = {}  # the checkpoint that weights were taken from
         self.evaluator = Evaluator(self, sample_writer)
+        self.rollback = divergence.Rollback(self) if config.on_divergence == "rollback" else None
 
     @property
     def config(self) -> TrainConfig:
@@ -155,10 +156,10 @@ class Trainer:
         state = entering(self.state, window.continues & ~self._reset(iteration))
         rate = self.schedule.rate(iteration)
         backward = self.data_parallel.backward(window, state)
-        self._require_finite("loss", backward.loss, rate)
+        divergence.require_finite(self, "loss", backward.loss)
         clipped_before = self.optimizer.clipped
         norm = self.optimizer.step(backward.gradients, rate)
-        self._require_finite("gradient's norm", norm, rate)
+        divergence.require_finite(self, "gradient's norm", norm)
         self.unlogged.observe(norm, self.optimizer.clipped > clipped_before)
         if self.average:
             self.average.update(self.model, iteration)
@@ -188,30 +189,10 @@ class Trainer:
             return np.zeros(config.batch_size, dtype=np.bool_)
         return np.random.default_rng((config.seed, iteration)).random(config.batch_size) < config.state_reset
 
-    def _require_finite(self, name: str, value: float, rate: float) -> None:
-        if not math.isfinite(value):
-            what = f"the {name} is {value}; stopped before it could spoil the weights."
-            raise self.diverged(self.iteration + 1, what, rate)
-
-    def diverged(self, iteration: int, what: str, rate: float) -> DivergedError:
-        """The error for an iteration that left no numbers.
-
-        Args:
-            iteration: Which.
-            what: What is not finite, and what became of it.
-            rate: The learning rate of its update.
-        """
-        clipping = "" if self._config.grad_clip else " or clipping (--grad-clip 5)"
-        error = DivergedError(
-            f"iteration {iteration}: {what}",
-            f"Try a lower --learning-rate (now {rate:g} at this iteration){clipping}.",
-        )
-        error.iteration = iteration
-        return error
-
     def events(self, *, beginning: bool = True) -> Generator[Event, None, None]:
         """Train to the end. At each iteration: Evaluated and Snapshot if they are due, then Progress, which closes it.
 
+        One that diverges ends with a RolledBack instead, or with the error where the training is to stop.
         Before the first iteration there are Evaluated and Snapshot, too, of iteration 0, if that is to be kept.
 
         Between two events the training may be saved with `resume.resume_point` after a Progress, or simply dropped.
@@ -221,22 +202,33 @@ class Trainer:
         """
         if not self.complete:
             self.evaluator.prepare()  # which is no part of what an evaluation or a snapshot takes
+            if self.rollback:
+                self.rollback.observe()
         if beginning and self.iteration == 0 and self.config.snapshot_due(0):
             watching_since = self.budget.clock()
             yield from self.evaluator.events()
             self._watched(watching_since)
         while not self.complete:
-            progress = self.step()
-            if self.budget.plan_is_due():
-                self.budget.plan(self.evaluator.evaluate, self.evaluator.snapshot)
-            watching_since, snapshot_due = self.budget.clock(), self.config.snapshot_due(self.iteration)
-            yield from self.evaluator.events()
-            if self.iteration % _LOG_EVERY == 0 or self.complete:
-                progress = replace(progress, logged=True)
-                self.unlogged = UnloggedGradients()
-            yield progress
-            if snapshot_due:
-                self._watched(watching_since)
+            try:
+                yield from self._iteration()
+            except DivergedError as error:
+                yield divergence.roll_back(self, error)
+
+    def _iteration(self) -> Generator[Event, None, None]:
+        """The events of one iteration."""
+        progress = self.step()
+        if self.budget.plan_is_due():
+            self.budget.plan(self.evaluator.evaluate, self.evaluator.snapshot)
+        watching_since, snapshot_due = self.budget.clock(), self.config.snapshot_due(self.iteration)
+        yield from self.evaluator.events()
+        if self.iteration % _LOG_EVERY == 0 or self.complete:
+            progress = replace(progress, logged=True)
+            self.unlogged = UnloggedGradients()
+        if self.rollback:
+            self.rollback.observe()
+        yield progress
+        if snapshot_due:
+            self._watched(watching_since)
 
     def _watched(self, since: float) -> None:
         """Tell the budget what a snapshot took, and what was done about it by whoever follows the events."""
@@ -244,20 +236,25 @@ class Trainer:
         self.budget.watched(evaluation, max(0.0, self.budget.clock() - since - evaluation))
 
     @property
-    def _parts(self) -> dict[str, Stateful]:
+    def _learning(self) -> dict[str, Stateful]:
+        """The parts that go back when the training does."""
         parts: dict[str, Stateful] = {
             "optimizer": self.optimizer,
             "schedule": self.schedule,
             "early_stopping": self.early_stopping,
-            "horizon": self.horizon,
-            "time_budget": self.budget,
             "data_parallel": self.data_parallel,
             "unlogged": self.unlogged,
         }
         return parts | ({"average": self.average} if self.average else {})
 
-    def state_dict(self) -> dict[str, Any]:
-        """A copy of all that changes from iteration to iteration.
+    @property
+    def _lasting(self) -> dict[str, Stateful]:
+        """The others."""
+        parts: dict[str, Stateful] = {"horizon": self.horizon, "time_budget": self.budget}
+        return parts | ({"rollback": self.rollback} if self.rollback else {})
+
+    def learning_state(self) -> dict[str, Any]:
+        """A copy of what the training has come to: all that it goes back to when it is rolled back.
 
         It has the model's weights, the recurrent state, counts, and under its name what each part of the training
         keeps.
@@ -268,9 +265,31 @@ class Trainer:
             "iteration": self.iteration,
             "characters": self.characters,
             "train_loss": self.train_loss,
-            "began_from": dict(self.began_from),
-            **{name: part.state_dict() for name, part in self._parts.items()},
+            **{name: part.state_dict() for name, part in self._learning.items()},
         }
+
+    def go_back(self, state: Mapping[str, Any]) -> None:
+        """Be again as `learning_state` once was. The time since then is gone nevertheless."""
+        self._load_learning(state)
+        self.budget.go_back(self.iteration)
+        self.evaluator.forget()
+
+    def _load_learning(self, state: Mapping[str, Any]) -> None:
+        self.model.load_weights(state["model"])
+        self.state = to_layer_states(state["state"], self.state)
+        self.iteration, self.characters = int(state["iteration"]), int(state["characters"])
+        self.train_loss = float(state["train_loss"])
+        for name, part in self._learning.items():
+            part.load_state_dict(state[name])
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of all that changes from iteration to iteration, fit to be kept.
+
+        Raises:
+            DivergedError: A number in it is not finite.
+        """
+        lasting = {name: part.state_dict() for name, part in self._lasting.items()}
+        return divergence.finite_state(self) | {"began_from": dict(self.began_from)} | lasting
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned, of a training with the same text and settings.
@@ -278,12 +297,9 @@ class Trainer:
         Raises:
             KeyError, ValueError, TypeError, RuntimeError: Something is missing or does not fit.
         """
-        self.model.load_weights(state["model"])
-        self.state = to_layer_states(state["state"], self.state)
-        self.iteration, self.characters = int(state["iteration"]), int(state["characters"])
-        self.train_loss = float(state["train_loss"])
+        self._load_learning(state)
         self.began_from = state["began_from"]
-        for name, part in self._parts.items():
+        for name, part in self._lasting.items():
             part.load_state_dict(state[name])
 
 

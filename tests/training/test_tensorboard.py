@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from charrnn.commands.main import main
 from charrnn.config import ModelConfig, TrainConfig
@@ -26,7 +27,7 @@ from charrnn.runs.run import Run
 from charrnn.text import corpus
 from charrnn.training import tensorboard
 from charrnn.training.checkpointing import record
-from charrnn.training.events import Evaluated, Event, Progress, Snapshot
+from charrnn.training.events import Evaluated, Event, Progress, RolledBack, Snapshot
 from charrnn.training.resume import resumed
 from charrnn.training.trainer import Trainer
 
@@ -37,13 +38,13 @@ installed = pytest.mark.skipif(
 )
 
 
-def make() -> Trainer:
+def make(**settings: Any) -> Trainer:
     return Trainer(
         SOURCE,
         ModelConfig(rnn_size=16, embedding_size=8, dropout=0.2),
         TrainConfig(
             batch_size=3, seq_length=8, iterations=35, warmup=2, seed=5, snapshot_at=(4, 12), eval_every=5,
-            sample_length=30,
+            sample_length=30, **settings,
         ),
         device="cpu",
     )  # fmt: skip
@@ -53,6 +54,21 @@ def train(training: Trainer, run: Run, most: int | None = None) -> list[Event]:
     """Train under TensorBoard's eyes, to the end or until so many events have come."""
     events = tensorboard.write_events(record(training, run), run, after=training.iteration)
     return list(itertools.islice(events, most))
+
+
+@installed
+def test_what_came_before_a_rollback_is_taken_back(tmp_path: Path) -> None:
+    run, training = create_run(tmp_path, "run", "text"), make(on_divergence="rollback")
+
+    def spoilt(module: torch.nn.Module, _: object, logits: torch.Tensor) -> torch.Tensor:
+        return logits * math.nan if training.iteration == 25 and not training.schedule.rollbacks else logits
+
+    training.model.head.register_forward_hook(spoilt)
+    events = train(training, run)
+    assert [event.diverged_at for event in events if isinstance(event, RolledBack)] == [25]
+    rates = scalars(run, "learning_rate")
+    assert list(rates) == [10, 20, 30, 35]
+    assert rates == {row["iteration"]: pytest.approx(row["learning_rate"]) for row in run.metrics() if "loss" in row}
 
 
 def read(run: Run) -> Any:
