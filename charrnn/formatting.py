@@ -186,19 +186,48 @@ def few(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
-_CONTROL = re.compile("[\x00-\x1f\x7f\udc80-\udcff]")
+def quoted(text: str, *, windows: bool = os.name == "nt") -> str:
+    r"""A word for a shell, in which nothing in it means anything, and which is one line that shows all of it.
 
+    Args:
+        text: Any text, such as a path. Lone surrogates stand for bytes, as Python has them.
+        windows: Whether for cmd and PowerShell; else for a POSIX shell: what cannot be seen as $'...', which bash, zsh,
+            ksh and POSIX since 2024 know.
 
-def quoted(text: str) -> str:
-    r"""A word for a POSIX shell; one with line ends or bytes that are no characters as $'...', so that it is one line.
+    Returns:
+        What is typed.
 
     >>> print(quoted("plain"), quoted("two words"), quoted("it's\n"))
     plain 'two words' $'it\'s\n'
     """
-    if not _CONTROL.search(text):
-        return shlex.quote(text)
-    escaped = one_line(text).replace("'", r"\'")
-    return f"$'{escaped}'"
+    if windows:
+        return text if _WINDOWS_WORD.fullmatch(text) else f'"{_BEFORE_QUOTE.sub(_escaped_quote, text)}"'
+    return shlex.quote(text) if text.isprintable() else f"$'{''.join(map(_in_shell, text))}'"
+
+
+_WINDOWS_WORD = re.compile(r"[\w@+=:,./\\~-]+")
+_BEFORE_QUOTE = re.compile(r'(\\*)("|\Z)')  # where a backslash is one only if it is doubled
+_SHELL_ESCAPES = {"\\": r"\\", "'": r"\'", "\n": r"\n", "\t": r"\t", "\r": r"\r"}
+
+
+def _escaped_quote(match: re.Match[str]) -> str:
+    """Backslashes and a quote, or the end, within quotes of Windows."""
+    return 2 * match[1] + ('\\"' if match[2] else "")
+
+
+def _in_shell(character: str) -> str:
+    """A character within $'...'; bytes as three octal digits, which no letter that follows can be taken for one of."""
+    if escape := _SHELL_ESCAPES.get(character):
+        return escape
+    if character.isprintable():
+        return character
+    errors = "surrogateescape" if "\udc80" <= character <= "\udcff" else "surrogatepass"
+    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", errors))
+
+
+def typed_command(*words: str) -> str:
+    """A command as it is typed."""
+    return " ".join(map(quoted, words))
 
 
 def as_typed(settings: Mapping[str, Any]) -> str:
@@ -211,7 +240,7 @@ def as_typed(settings: Mapping[str, Any]) -> str:
         else:
             listed = ",".join(map(str, value)) if isinstance(value, tuple) else value
             shown = f"{listed:g}" if isinstance(listed, float) else quoted(str(listed))
-            options.append(f"--{option} {shown}")
+            options.append(f"--{option}{'=' if shown.startswith('-') else ' '}{shown}")
     return " ".join(options)
 
 
@@ -221,7 +250,7 @@ def typed_path(path: Path) -> str:
     if path.is_absolute():
         below = os.path.relpath(path) if path.anchor == Path.cwd().anchor else typed
         typed = typed if below.startswith(os.pardir) else below
-    return shlex.quote(os.path.join(os.curdir, typed) if typed.startswith("-") else typed)
+    return quoted(os.path.join(os.curdir, typed) if typed.startswith("-") else typed)
 
 
 _SHELL_WORD = re.compile(r"(?:\$'(?:[^'\\]|\\.)*'|'[^']*'|\"[^\"]*\"|\\.|[^\s'\"\\])+", re.DOTALL)

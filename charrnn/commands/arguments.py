@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import itertools
 import os
-import shlex
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -19,6 +18,7 @@ from charrnn.commands import verbs
 from charrnn.commands.help_text import Helped
 from charrnn.config import CHECKPOINT_DIR, synonyms
 from charrnn.errors import UsageError
+from charrnn.formatting import quoted
 
 _TRUTHS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 _LETTERS = {
@@ -290,7 +290,7 @@ class ArgumentLine:
         advice = verbs.surplus(self.path, surplus)
         for option, words in self._unquoted.items():
             if len(words) > 1 and words[-1] == self._words[-1]:
-                advice = f"Put a text with blanks in quotes: {option} {shlex.quote(' '.join(words))}"
+                advice = f"Put a text with blanks in quotes: {option} {quoted(' '.join(words))}"
         raise UsageError(f"{surplus}: {self.path} has no place for it.", advice)
 
     def _check_quotes(self) -> None:
@@ -302,4 +302,4 @@ class ArgumentLine:
                 if not is_word or len(parts) < 2 or all(map(os.path.exists, parts)):
                     continue
                 if os.path.exists(name) or os.path.exists(CHECKPOINT_DIR / name):
-                    raise UsageError(f"{name}: a name with blanks.", f"Put it in quotes: {shlex.quote(name)}")
+                    raise UsageError(f"{name}: a name with blanks.", f"Put it in quotes: {quoted(name)}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from charrnn.errors import CharrnnError, CheckpointError, UsageError
+from charrnn.formatting import typed_command
 
 _PROBE = 4096  # bytes of a file that say whether it may be a text
 
@@ -30,10 +30,10 @@ def tell_apart(paths: Sequence[str], root: Path, *, several: bool) -> tuple[list
     texts = [path for path in before if _is_text(path, root)]
     models = [path for path in before if path not in texts]
     if texts and not _is_text(last, root) and is_model(last, root):
-        wanted = shlex.join(["charrnn", "score", *models, last, texts[0]])
+        wanted = typed_command("charrnn", "score", *models, last, texts[0])
         raise UsageError(f"{last}: is a run or a checkpoint, and {texts[0]} a text; the text comes last: {wanted}")
     if texts and not several:
-        wanted = shlex.join(["charrnn", "score", "--lines", *models, *texts, last])
+        wanted = typed_command("charrnn", "score", "--lines", *models, *texts, last)
         raise CheckpointError(
             f"{texts[0]}: is a text, and no run or checkpoint; one text is scored at a time.",
             f"To rank several: {wanted}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +12,7 @@ from charrnn.commands import later_states, notes, text_options
 from charrnn.commands.score_paths import is_model
 from charrnn.config import ReadConfig
 from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError, VocabularyError
+from charrnn.formatting import quoted
 
 if TYPE_CHECKING:
     from charrnn.evaluation.scoring import ShareCallback
@@ -58,7 +58,7 @@ class ScoredText:
             except CorpusError as error:
                 for typed in self.typed:
                     if is_model(typed, self.root):
-                        wanted = f"charrnn score {shlex.quote(typed)} TEXT"
+                        wanted = f"charrnn score {quoted(typed)} TEXT"
                         raise UsageError(f"{typed}: is a run or a checkpoint; the text comes last: {wanted}") from None
                 raise (error if "--encoding" in error.advice else without_reading_options(error)) from None
             self.name, self._read[config] = source.name, source

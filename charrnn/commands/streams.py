@@ -40,7 +40,8 @@ class _Messages(_Output):
 def prepare() -> None:
     """Let standard output fail only with an OSError where it is used, and standard error not at all.
 
-    Files and pipes get UTF-8 whatever the locale; a terminal shows what it can, and nothing fails for the rest.
+    Files and pipes get UTF-8 whatever the locale; a terminal shows what it can, and nothing fails for the rest. Nothing
+    on a terminal or on standard error, which may be kept and looked at, is obeyed by a terminal but what is charrnn's.
     """
     _open_closed(0, os.O_RDONLY)
     _open_closed(1, os.O_RDONLY)  # so that writing fails there, and no file that is opened later takes its number
@@ -71,14 +72,15 @@ def _open_closed(descriptor: int, mode: int) -> None:
 
 
 def _stream(descriptor: int, before: TextIO | None, kind: type[_Output]) -> TextIO:
-    """A standard stream that writes as `kind` does; a console of Windows, which is no file, stays as it is."""
+    """A standard stream that writes as `kind` does; a console of Windows, which is no file, as it did."""
     unbuffered = False
     if isinstance(before, io.TextIOWrapper):
         if type(getattr(before.buffer, "raw", before.buffer)) is not io.FileIO:
-            return before
+            return output.SafeText(before.buffer, before.encoding, line_buffering=True)
         unbuffered = before.write_through  # `python -u`
     raw = kind(descriptor, "w", closefd=False)
-    return io.TextIOWrapper(
+    text = output.SafeText if raw.isatty() or descriptor == 2 else io.TextIOWrapper
+    return text(
         io.BufferedWriter(raw, 1 if unbuffered else io.DEFAULT_BUFFER_SIZE),
         encoding=before.encoding if before else "utf-8",
         line_buffering=raw.isatty() or descriptor == 2,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping
 
 from charrnn.config import CHECKPOINT_DIR
+from charrnn.formatting import quoted
 
 _MEANT: Mapping[str, str] = {
     "charrnn sample": "generate gen write predict infer inference text complete completion prompt run chat talk",
@@ -49,7 +49,7 @@ def meant(typed: str, path: str, spelled: str | None) -> str:
         return f"Did you mean {path} {spelled}?"
     if os.path.exists(typed) or os.path.exists(CHECKPOINT_DIR / typed):
         verb = _verb_for(typed, path)
-        return f"A verb comes first: {verb} {shlex.quote(typed)}"
+        return f"A verb comes first: {verb} {quoted(typed)}"
     wanted = [verb for verb, names in _MEANT.items() if typed.lower() in names.split()]
     wanted = [verb for verb in wanted if verb.startswith(path)] or wanted
     return f"Did you mean {wanted[0]}?" if wanted else ""
@@ -80,5 +80,5 @@ def surplus(path: str, typed: str) -> str:
     if path == "charrnn sample" and typed.isdigit():
         return f"For so many characters write --length {typed}; for a prompt --prompt {typed}"
     if path == "charrnn sample":
-        return f"For a prompt write --prompt {shlex.quote(typed)}"
+        return f"For a prompt write --prompt {quoted(typed)}"
     return f"Help: {path} --help"

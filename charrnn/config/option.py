@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin,
 
 from charrnn.config import parsing
 from charrnn.errors import CheckpointError, UsageError
-from charrnn.formatting import few, one_line, visible_line
+from charrnn.formatting import few, visible_line
 
 AUTO: Any = None
 """The default of a setting that `presets.resolve` chooses by text, budget and machine."""
@@ -117,7 +117,7 @@ class Setting:
 
     def typed(self, value: Any) -> Any:
         """A value as `read` takes it: a text whose escapes are understood has them, so that it is one line."""
-        return one_line(value) if self.option.escapes and isinstance(value, str) else value
+        return parsing.escaped(value) if self.option.escapes and isinstance(value, str) else value
 
     def of_any(self, value: Any) -> Any:
         """A value that Python code gave: a string is read as if typed, a list taken for a tuple. Raises UsageError."""

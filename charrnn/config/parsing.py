@@ -15,6 +15,11 @@ def unescaped(typed: str) -> str:
     return _ESCAPE.sub(lambda match: ESCAPES[match[0]], typed)
 
 
+def escaped(text: str) -> str:
+    r"""What is typed for a text whose escapes are understood, as `unescaped` does: it reads `text` again."""
+    return text.translate({ord(char): escape for escape, char in ESCAPES.items()})
+
+
 def mistakable(typed: str) -> str:
     r"""How the escapes in what was typed are understood, if that may not be what was meant: letters follow one.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from charrnn.evaluation.sample_statistics import SampleStatistics
 from charrnn.evaluation.scoring import ShareCallback
 from charrnn.evaluation.settings import differing_settings, held_out_key
 from charrnn.evaluation.verdict import Verdict
+from charrnn.formatting import typed_path
 from charrnn.runs.checkpoint_file import CheckpointFile, best_of, best_or_last
 from charrnn.runs.find import newest_run
 from charrnn.runs.listing import CheckpointRow
@@ -184,7 +184,7 @@ def _longest_text(runs: Sequence[LoadedRun]) -> str:
         size = run.files[-1].header.corpus.get("characters")
         if len(texts) == 1 and texts[0] != STDIN and isinstance(size, int):
             sizes[str(texts[0])] = size
-    return shlex.quote(max(sizes, key=lambda place: sizes[place])) if sizes else "FILE"
+    return typed_path(Path(max(sizes, key=lambda place: sizes[place]))) if sizes else "FILE"
 
 
 def _measurement(

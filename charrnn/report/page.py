@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-
 import numpy as np
 
 from charrnn._version import __version__
 from charrnn.evaluation.settings import unlike_first
-from charrnn.formatting import SHADES, as_typed
+from charrnn.formatting import SHADES, as_typed, typed_command
 from charrnn.report import html
 from charrnn.report.charts import charts
 from charrnn.report.collect import MADE_BY, Report
@@ -46,4 +44,4 @@ def _command(report: Report) -> str:
     request = report.request
     options = prime | {"seed": request.seed, "length": request.length, "temperatures": request.temperatures}
     options |= {"text_length": report.text_length} if len(report.runs) > 1 else {}
-    return f"{shlex.join(['charrnn', 'report', *(run.name for run in report.runs)])} {as_typed(options)}"
+    return f"{typed_command('charrnn', 'report', *(run.name for run in report.runs))} {as_typed(options)}"

@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import re
 from collections.abc import Iterable
 from typing import IO
+
+from charrnn.formatting import visible
 
 Styled = tuple[str, str]  # a text, and the parameters of SGR ("1;4") that a terminal shows it with, or ""
 
 BOLD, UNDERLINED = "1", "4"  # SGR
+# All that charrnn has a terminal obey: styles, and what a progress bar is written over by.
+_OWN = re.compile(r"(\x1b\[[0-9;]*m|\x1b\[[0-9]*[AK]|\A\r)")
 _DIGITS = 6  # of more columns than a terminal has
 USUAL_WIDTH = 80  # columns of a terminal that does not say how many it has
+
+
+class SafeText(io.TextIOWrapper):
+    """What a terminal reads now or later: styles and the steps of a progress bar pass, of all else it obeys nothing.
+
+    It is the last of two guards, for what Python and other packages write. Whoever writes what others have named or
+    written uses `formatting.visible`, which lets no styles pass either.
+    """
+
+    def write(self, text: str, /) -> int:
+        """Write."""
+        pieces = _OWN.split(text)
+        pieces[::2] = map(visible, pieces[::2])
+        super().write("".join(pieces))
+        return len(text)
 
 
 def is_terminal(stream: IO[str] | None) -> bool:

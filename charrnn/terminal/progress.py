@@ -15,7 +15,17 @@ from tqdm import tqdm
 
 from charrnn.evaluation import verdict
 from charrnn.files import discard_stdout
-from charrnn.formatting import BYTE, bits, duration, folded_command, known_share, plural, typed_path, visible
+from charrnn.formatting import (
+    BYTE,
+    bits,
+    duration,
+    folded_command,
+    known_share,
+    plural,
+    typed_path,
+    visible,
+    visible_line,
+)
 from charrnn.runs.checkpoint import read_header
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import Run
@@ -69,7 +79,7 @@ class Display:
             self._say(f"train   {duration(config.time or 0)}, of {reading}")
         else:
             self._say(f"train   {self.total:,} iterations ({self.total / streams.per_epoch:.1f} epochs) of {reading}")
-        self._say(f"run     {self.run.path}", copied=True)
+        self._say(f"run     {typed_path(self.run.path)}", copied=True)
         if self.preset:
             self._say(f"preset  {self.preset}: {presets.options(model, config)}")
         if self.began_at:
@@ -199,11 +209,12 @@ class Display:
 
     def warn(self, message: str) -> None:
         """What goes wrong on the way, and ends nothing."""
-        self._say(f"charrnn: {visible(message)}")
+        self._say(f"charrnn: {visible_line(message)}")
 
     def _say(self, text: str, *, copied: bool = False) -> None:
         """A line to standard error, in pieces on a terminal; what is to be copied stays in one."""
         self._spoke = time.monotonic()
+        text = visible(text)
         if not copied:
             labelled = text[:_LABEL].endswith("  ") or text.startswith("verdict ")
             pieces = wrapped([(text, "")], output.width(sys.stderr), _LABEL * labelled)
@@ -235,7 +246,7 @@ class Display:
         if training.optimizer.clipped:
             self._say(f"clipped the gradient of {training.optimizer.clipped / training.iteration:.1%} of them")
         self._verdict()
-        self._say(f"kept    {self.run.path} (samples.md has every sample)", copied=True)
+        self._say(f"kept    {path} (samples.md has every sample)", copied=True)
         self._say(f"next    charrnn sample {path} --temperature 0.7", copied=True)
         self._say(f"        charrnn compare {path}", copied=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from charrnn.config import ModelConfig, TrainConfig
-from charrnn.formatting import Unit, visible
+from charrnn.formatting import Unit, visible_line
 from charrnn.text.corpus import Corpus
 from charrnn.text.split import Split
 
@@ -22,8 +22,8 @@ def text_line(corpus: Corpus, split: Split) -> str:
         distinct += (
             f", {len(corpus.alphabet) - len(vocabulary.code_points):,} of them rare enough to be one unknown symbol"
         )
-    held_out = visible(corpus.held_out_in_words(split))
-    return f"{visible(corpus.name)}: {joined}{corpus.characters:,} {unit}, {distinct}; {held_out} held out"
+    held_out = visible_line(corpus.held_out_in_words(split))
+    return f"{visible_line(corpus.name)}: {joined}{corpus.characters:,} {unit}, {distinct}; {held_out} held out"
 
 
 def network_line(model: ModelConfig) -> str:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import codecs
 import re
-import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import ReadConfig
 from charrnn.errors import CorpusError
+from charrnn.formatting import typed_path
 from charrnn.text import detection, formats, gutenberg
 from charrnn.text.sources import Source
 from charrnn.text.vocabulary import to_code_points
@@ -137,7 +138,7 @@ def _look_at_format(source: Source, statistics: DecodingStatistics) -> None:
     if kind is None:
         return
     if not kind.is_markup:
-        advice = kind.advice.replace("{}", shlex.quote(source.display_name))
+        advice = kind.advice.replace("{}", typed_path(Path(source.path or source.name)))
         raise CorpusError(f"{source.display_name}: is {kind.name}, no plain text.", advice)
     statistics.add_remark(f"{kind.name}: {kind.advice.replace('{}', 'FILE')}")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import glob as globs
 import os
-import shlex
 from collections import Counter
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
 from charrnn.errors import CorpusError
+from charrnn.formatting import quoted
 from charrnn.text.compression import BY_SUFFIX
 from charrnn.text.paths import printable, unreadable
 
@@ -36,7 +36,7 @@ def matching_files(folder: Path, glob: str) -> tuple[list[Parts], list[CorpusErr
     matching = [parts for parts in files if _matches_decompressed(parts if "/" in glob else parts[-1:], pattern)]
     if not matching and not errors:
         shown = "*.txt" if glob == DEFAULT_GLOB else printable(glob)
-        what = f"{printable(folder)}: no file in it matches {shlex.quote(shown)} ({_other_pattern(files)})."
+        what = f"{printable(folder)}: no file in it matches {quoted(shown)} ({_other_pattern(files)})."
         errors.append(CorpusError(what, "Name another folder or pattern."))
     return matching, errors
 
@@ -90,4 +90,4 @@ def _other_pattern(files: list[Parts]) -> str:
     plain = [PurePath(name.stem) if name.suffix.lower() in BY_SUFFIX else name for name in names]
     ((suffix, count),) = Counter(name.suffix for name in plain).most_common(1)
     kind = f"{count:,} {printable(suffix)} file{'s' * (count > 1)}" if suffix else "files without a suffix"
-    return f"it holds {kind}: --glob {shlex.quote('*' + printable(globs.escape(suffix), '?'))}"
+    return f"it holds {kind}: --glob {quoted('*' + printable(globs.escape(suffix), '?'))}"

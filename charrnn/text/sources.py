@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 import sys
 import tempfile
 from collections.abc import Generator, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from charrnn.errors import CorpusError, UsageError
+from charrnn.formatting import quoted
 from charrnn.text import compression
 from charrnn.text.compression import DAMAGE_ERRORS, MAGIC_SIZE, Compression
 from charrnn.text.folders import DEFAULT_GLOB, matching_files
@@ -189,7 +189,7 @@ def gather(
     if errors:
         raise joined(errors)
     if glob is not None and not any(isinstance(text, str) and os.path.isdir(text) for text in typed):
-        what = f"--glob {shlex.quote(printable(glob))} chooses files of a folder, but none was given."
+        what = f"--glob {quoted(glob)} chooses files of a folder, but none was given."
         raise UsageError(what, "Name one.")
     # Last, when all else is known to be well: what feeds the pipe may take long.
     return [source or _of_stdin(stdin, max_expansion) for source in sources]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import select
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -49,3 +52,54 @@ def text_on_terminal(*arguments: str | Path, environment: Mapping[str, str], col
     received, code = on_terminal(*arguments, environment=environment, columns=columns)
     assert code == 0
     return received.decode().replace("\r\n", "\n")
+
+
+_SESSION = r"""
+import json, os, sys, traceback
+from charrnn.commands.main import main
+for arguments in json.load(open(sys.argv[1], encoding="utf-8")):
+    sys.argv = ["charrnn", *arguments]
+    try:
+        main()
+    except SystemExit as left:
+        code = left.code
+    except BaseException:
+        traceback.print_exc()
+        code = 99
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.write(1, b"\0%d\0" % code)
+"""
+
+
+def session_on_terminal(
+    commands: Sequence[Sequence[str]], where: Path, environment: Mapping[str, str], timeout: float = 600
+) -> list[tuple[bytes, int]]:
+    """What each of several commands sends to a terminal that changes nothing in it, on both streams; and its exit code.
+
+    One process runs all of them, in the directory `where`. An exit code of 99 is a traceback.
+    """
+    pty = pytest.importorskip("pty")
+    import termios
+
+    ours, theirs = pty.openpty()
+    modes = termios.tcgetattr(theirs)
+    modes[1] &= ~termios.OPOST
+    termios.tcsetattr(theirs, termios.TCSANOW, modes)
+    script = where / "session.json"
+    script.write_text(json.dumps(list(map(list, commands))), "utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-c", _SESSION, script.name],
+        cwd=where, stdin=theirs, stdout=theirs, stderr=theirs, env=environment,
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        received, deadline = b"", time.monotonic() + timeout
+        with contextlib.suppress(OSError):
+            while select.select([ours], [], [], max(0, deadline - time.monotonic()))[0]:
+                received += os.read(ours, 65536)
+        process.kill()
+        os.close(ours)
+    assert time.monotonic() < deadline, f"{received.count(0) // 2} of {len(commands)} done: {received[-500:]!r}"
+    *parts, rest = received.split(b"\0")
+    assert rest == b"", received
+    return [(said, int(code)) for said, code in zip(parts[::2], parts[1::2], strict=True)]
