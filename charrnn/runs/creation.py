@@ -10,7 +10,7 @@ from pathlib import Path
 
 from charrnn.errors import RunError
 from charrnn.files import is_temporary, make_directory, remove_temporary, sync_directory
-from charrnn.runs.lock import LOCK
+from charrnn.runs.lock import LOCK, holder_of
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import RESUME, Run
 
@@ -30,14 +30,16 @@ def require_plain_name(name: str) -> None:
         )
 
 
-def require_new(run: Run) -> None:
-    """Raises RunError for a run that has been begun, with the command that goes on with it."""
+def require_new(run: Run, *, locked: bool = False) -> None:
+    """Raises RunError for a run that has been begun: how to go on, or who trains it, unless we have `locked` it."""
     if run.begun:
-        raise _taken(run)
+        raise _taken(run, locked=locked)
 
 
-def _taken(run: Run) -> RunError:
+def _taken(run: Run, *, locked: bool = False) -> RunError:
     """The error for the name of a run, or of another directory, that there is."""
+    if not locked and (holder := holder_of(run)) is not None:
+        return RunError(f"{run.path}: is being trained by {holder}.", _ANOTHER_NAME)
     if not run.begun:
         return RunError(f"{run.path}: exists, and has nothing that a training could go on from.", _ANOTHER_NAME)
     return RunError(f"{run.path}: this run exists.", f"Go on with it: {resume_command(run)}; or choose another --name.")

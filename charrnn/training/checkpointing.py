@@ -61,7 +61,7 @@ def record(
     kept: int | None = None  # the iteration of a snapshot that is newer than the resume file
     with lock or RunLock(run, warn) as writer.lock, _noting_divergence(trainer, writer):
         if lock is None and trainer.iteration == 0 and run.resume_path.exists():
-            require_new(run)  # another process has begun it meanwhile
+            require_new(run, locked=True)  # another process has begun it meanwhile
         if trainer.iteration == 0:  # from now on a killed run can always be resumed
             _save_first(trainer, run, writer)
         saved_at = time.monotonic()

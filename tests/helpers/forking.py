@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 GONE = "gone"  # of a stream: a pipe that nobody reads any longer
+SHIPS = "".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(70))
 LONG = 60.0  # seconds after which waiting has failed
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "PYTEST_"))} | {
     "OMP_NUM_THREADS": "1",
@@ -65,27 +66,31 @@ class Process:
         """Whether a resumed training has begun its first iteration, or is about to."""
         return "going on after" in self.err
 
-    def until(self, what: Callable[[], bool]) -> None:
+    def until(self, what: Callable[[], bool], timeout: float = LONG) -> None:
         """Wait until it is so. Fails if the process ends before, or it takes too long."""
-        deadline = time.monotonic() + LONG
+        deadline = time.monotonic() + timeout
         while not what():
             assert self.poll() is None, f"ended early: {self.err}"
             assert time.monotonic() < deadline, f"waited too long: {self.err}"
-            time.sleep(0.002)
+            time.sleep(0.002 if timeout <= LONG else 0.2)
 
 
 class Server:
     """The process that forks others, each in `where`."""
 
-    def __init__(self, where: Path, **environment: str) -> None:
+    def __init__(self, where: Path, popen: subprocess.Popen[str] | None = None, **environment: str) -> None:
         self.where, self._started = where, 0
-        self._popen = subprocess.Popen(
+        self._popen = popen or subprocess.Popen(
             [sys.executable, __file__],
             env=ENVIRONMENT | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+
+    def within(self, where: Path) -> Server:
+        """The same server, for processes in another directory."""
+        return Server(where, self._popen)
 
     def ask(self, question: dict[str, Any]) -> Any:
         assert self._popen.stdin is not None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from helpers.forking import SHIPS, Server, serving
 from helpers.system_calls import TEXT, Commands, Reference, commands, train_command
 
 from charrnn.runs.run import Run
@@ -33,6 +34,22 @@ def reference(command: Commands, text: Path, tmp_path_factory: pytest.TempPathFa
     ended = command(*train_command(text, root, "one"), watched=root.parent)
     assert ended.code == 0, ended.err
     return Reference(Run(root / "one"), ended.counts)
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if not hasattr(os, "fork"):
+        pytest.skip("forks")
+    with serving(tmp_path_factory.mktemp("forks")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def server(forks: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """A server of processes in a directory of the module's own, with a text in it."""
+    where: Path = tmp_path_factory.mktemp("processes")
+    (where / "ships.txt").write_text(SHIPS, "utf-8")
+    return forks.within(where)
 
 
 @pytest.fixture

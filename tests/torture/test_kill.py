@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import shlex
@@ -11,24 +10,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.forking import ENVIRONMENT, LONG, Server, serving
+from helpers.forking import ENVIRONMENT, LONG, SHIPS, Server
 
 from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-
 SEED = 15
-TEXT = "".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(70))
 TINY = (
     *("--rnn-size", "8", "--embedding-size", "4", "--batch-size", "3", "--seq-length", "12", "--sample-length", "20"),
-    *("--threads", "1", "--device", "cpu", "--precision", "float32", "--iterations", "70", "--snapshot-every", "9"),
+    *("--threads", "1", "--device", "cpu", "--precision", "float32", "--iterations", "40", "--snapshot-every", "7"),
 )
 TRAININGS = {
     "muon": ("ships.txt", "--optimizer", "muon", "--dropout", "0.2", "--eval-every", "5"),
@@ -38,7 +34,7 @@ TRAININGS = {
     "overlapping": ("ships.txt", "--shift", "5", "--recurrent-dropout", "0.2", "--keep", "last:1", "--no-ngrams"),
 }
 # What a save, a line of the log and a start do. Of each a training makes so many, at least.
-CALLS = {"fsync": 40, "replace": 12, "unlink": 1, "open": 60, "fchmod": 8, "close": 60, "lstat": 60}
+CALLS = {"fsync": 30, "replace": 9, "unlink": 1, "open": 50, "fchmod": 8, "close": 50, "lstat": 50}
 
 
 @dataclass(frozen=True)
@@ -69,14 +65,11 @@ def weights(run: Run) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    where = tmp_path_factory.mktemp("kill")
-    (where / "ships.txt").write_text(TEXT, "utf-8")
-    (where / "papers").mkdir()
+def papers(server: Server) -> Server:
+    (server.where / "papers").mkdir()
     for number in range(9):
-        (where / "papers" / f"{number}.txt").write_text(TEXT[number * 300 : number * 340 + 90], "utf-8")
-    with serving(where) as server:
-        yield server
+        (server.where / "papers" / f"{number}.txt").write_text(SHIPS[number * 300 : number * 340 + 90], "utf-8")
+    return server
 
 
 def command(kind: str, name: str) -> tuple[str, ...]:
@@ -84,13 +77,13 @@ def command(kind: str, name: str) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def references(server: Server) -> dict[str, Reference]:
+def references(papers: Server) -> dict[str, Reference]:
     found = {}
     for kind in TRAININGS:
         began = time.monotonic()
-        server.run(*command(kind, kind))
+        papers.run(*command(kind, kind))
         seconds = time.monotonic() - began
-        run = Run(server.where / "checkpoints" / kind)
+        run = Run(papers.where / "checkpoints" / kind)
         found[kind] = Reference(losses(run), weights(run), seconds)
         assert len(found[kind].losses) >= 7
     return found
@@ -150,7 +143,7 @@ def test_kill_9_at_any_moment_changes_no_bit(
                 break
             assert status == -signal.SIGKILL, f"{told} {process.err}"
             killed, within = killed + 1, within + (hook is not None)
-        if not run.begun or checkpoint.read_header(run.resume_path).iteration < 70:
+        if not run.begun or checkpoint.read_header(run.resume_path).iteration < 40:
             server.run(*begin_or_go_on(server, kind, run))
         check_same(Run(run.path), reference, told)
         trained += 1

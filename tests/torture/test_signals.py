@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import random
 import re
 import signal
@@ -16,15 +15,12 @@ from pathlib import Path
 
 import pytest
 from helpers import tiny
-from helpers.forking import ENVIRONMENT, LONG, Process, Server, serving
+from helpers.forking import ENVIRONMENT, LONG, SHIPS, Process, Server
 
 from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-
 SEED = 15
-TEXT = "".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(70))
 TINY = (
     *("--rnn-size", "8", "--embedding-size", "4", "--batch-size", "3", "--seq-length", "12", "--sample-length", "20"),
     *("--threads", "1", "--device", "cpu", "--precision", "float32", "--no-ngrams", "--dropout", "0.1"),
@@ -33,14 +29,6 @@ STEP = "charrnn.training.trainer:Trainer.step"
 STOPPING = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 stopping = pytest.mark.parametrize("number", STOPPING, ids=lambda number: number.name)
 DOUBLES = list(itertools.product(STOPPING, STOPPING))
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    where = tmp_path_factory.mktemp("signals")
-    (where / "ships.txt").write_text(TEXT, "utf-8")
-    with serving(where) as server:
-        yield server
 
 
 def train(name: str, *more: str) -> tuple[str, ...]:
@@ -330,7 +318,7 @@ main()
 
 @stopping
 def test_while_a_text_is_encoded_nothing_is_left_of_it(tmp_path: Path, number: signal.Signals) -> None:
-    (tmp_path / "ships.txt").write_text(TEXT, "utf-8")
+    (tmp_path / "ships.txt").write_text(SHIPS, "utf-8")
     done = subprocess.run(
         [sys.executable, "-c", ENCODE.replace("sys.argv.pop()", str(int(number))), "corpora", "check", "ships.txt"],
         cwd=tmp_path, env=ENVIRONMENT | {"CHARRNN_CACHE_DIR": str(tmp_path / "cache")}, capture_output=True, text=True,
