@@ -131,7 +131,7 @@ def test_kill_9_at_any_moment_changes_no_bit(
         run, reference = Run(server.where / "checkpoints" / f"{kind}-{trained}"), references[kind]
         told = f"seed {SEED}, run {trained}:"
         for _ in range(4):
-            if complete(run):
+            if killed == count or complete(run):
                 break
             typed = begin_or_go_on(server, kind, run)
             if within <= killed / 2:
