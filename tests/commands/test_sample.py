@@ -301,18 +301,19 @@ def test_a_reader_that_leaves_is_no_error(model: Path) -> None:
     assert first == expected(model).encode()[:10]
 
 
-def test_ctrl_c_leaves_the_text_so_far(model: Path) -> None:
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_a_signal_leaves_the_text_so_far(model: Path, number: signal.Signals, name: str) -> None:
     command = [sys.executable, "-m", "charrnn", "sample", str(model), "-n", "1000000000", "--seed", "7"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
         assert process.stdout is not None
         out = process.stdout.read(10)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         try:
             rest, said = process.communicate(timeout=60)
         finally:
             process.kill()  # it would write for hours
-    assert process.returncode == 130
-    assert said.endswith(b"\ncharrnn: stopped by Ctrl-C.\n")
+    assert process.returncode == 128 + number
+    assert said.endswith(f"\ncharrnn: stopped by {name}.\n".encode())
     text = (out + rest).decode()
     assert text == expected(model, length=len(text))
 
