@@ -129,16 +129,14 @@ def resumed(going_on: Resumption, texts: Sequence[str] | None, where: Where) -> 
 
     corpus = going_on.read_text(texts, text_options.read)
     header, run = going_on.checkpoint.header, going_on.run
-    had = header.made_with.get("threads")
-    if where.threads is not None and had is not None and where.threads != had:
-        tell(f"with {where.threads} threads instead of {had} the weights will not be the same to the last bit.")
-    prepare(where.threads or had)  # their number is part of being exact
+    prepare(where.threads or header.made_with.get("threads"))  # their number is part of being exact
     from charrnn.training import resume as resuming
 
     trainer = resuming.resumed(
         going_on.checkpoint, corpus, device=where.device, watching=going_on.watching, **going_on.length
     )
-    if (note := resuming.change_of_rate(trainer, header)) is not None:
-        tell(note)
+    for note in (resuming.change_of_machine(trainer, header), resuming.change_of_rate(trainer, header)):
+        if note is not None:
+            tell(note)
     rewind(run, trainer.iteration)
     return Begun(trainer, Run(run.path), lock=going_on.lock)

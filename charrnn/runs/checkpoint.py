@@ -127,6 +127,7 @@ def digest_of(header: str, tensors: Mapping[str, NDArray[Any]]) -> str:
     sha = hashlib.sha256(header.encode())
     for name in sorted(tensors):
         tensor = np.ascontiguousarray(tensors[name])
+        tensor = tensor.astype(tensor.dtype.newbyteorder("<"), copy=False)  # on any machine
         sha.update(f"\n{name} {tensor.dtype.str} {list(tensor.shape)}\n".encode())
         sha.update(tensor.data.cast("B") if tensor.size else b"")
     return sha.hexdigest()

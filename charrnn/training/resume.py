@@ -17,7 +17,7 @@ from charrnn.runs.header import Header
 from charrnn.text.corpus import Corpus
 from charrnn.training.resume_tensors import fitting_tensors, named_after, tensors_of
 from charrnn.training.same_text import DOCUMENTS_LISTED, require_same_text
-from charrnn.training.snapshots import create_header
+from charrnn.training.snapshots import create_header, machine_of
 from charrnn.training.trainer import Trainer
 
 _COUNTS = ("iteration", "characters")  # of a state, which its header has
@@ -222,6 +222,24 @@ def change_of_rate(trainer: Trainer, header: Header) -> str | None:
     if turn[1] == 0:
         return f"the learning rate goes back to {trainer.schedule.peak:g} and falls once more, {until}"
     return f"the learning rate goes on from {trainer.schedule.rate(trainer.iteration):.3g} and falls {until}"
+
+
+def change_of_machine(trainer: Trainer, header: Header) -> str | None:
+    """What is not as it was and decides how sums are rounded, in a line; None where going on is exact.
+
+    Args:
+        trainer: A training that was resumed.
+        header: The resume file's.
+    """
+    had = header.made_with
+    differing = [
+        f"{name} {now} instead of {had[name]}"
+        for name, now in machine_of(trainer).items()
+        if name in had and had[name] != now
+    ]
+    if not differing:
+        return None
+    return f"with {', '.join(differing)} the weights will not be the same to the last bit"
 
 
 def _start_patience_anew(trainer: Trainer) -> None:

@@ -53,14 +53,14 @@ def create_header(trainer: Trainer, kind: str, **values: Any) -> Header:
         began_from=trainer.began_from,
         findings=corpus.findings,
         created=datetime.now(UTC).isoformat(timespec="microseconds"),
-        made_with={
-            "charrnn": __version__,
-            "torch": torch.__version__,
-            "device": trainer.device.type,
-            "threads": torch.get_num_threads(),
-        },
+        made_with={"charrnn": __version__, **machine_of(trainer)},
         **values,
     )
+
+
+def machine_of(trainer: Trainer) -> dict[str, str | int]:
+    """What decides how sums are rounded, by name: where it is the same, so are the weights to the last bit."""
+    return {"torch": torch.__version__, "device": trainer.device.type, "threads": torch.get_num_threads()}
 
 
 class SampleWriter:

@@ -7,7 +7,6 @@ that no chart has both.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import time
 import warnings
@@ -97,8 +96,11 @@ def write_events(
                     warn(f"{path}: cannot be written ({error.strerror}). Training goes on without it.")
                 yield event
         finally:
-            with contextlib.suppress(OSError):  # what could be written is
+            try:
                 writer.close()
+            except OSError as error:
+                if writing:
+                    warn(f"{path}: cannot be written ({error.strerror}); the last figures are missing there.")
 
     return written()
 

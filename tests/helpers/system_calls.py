@@ -89,6 +89,7 @@ class Commands:
         record: Path | None = None,
         out: Path | None = None,
         cwd: Path | None = None,
+        umask: int = 0o022,
     ) -> Ended:
         """Run a command, as `charrnn ARGUMENTS > OUT`.
 
@@ -99,6 +100,7 @@ class Commands:
             record: Where the calls are written down.
             out: Where standard output goes.
             cwd: Where the command runs.
+            umask: What its files are not permitted.
         """
         asked = {
             "arguments": list(map(str, arguments)),
@@ -107,6 +109,7 @@ class Commands:
             "record": record and str(record),
             "out": out and str(out),
             "cwd": cwd and str(cwd),
+            "umask": umask,
         }
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -238,6 +241,7 @@ def _in_child(asked: dict[str, Any], out: int, err: int, calls: _Calls) -> int:
 
     os.dup2(out, 1)
     os.dup2(err, 2)
+    os.umask(asked["umask"])
     if asked["cwd"]:
         os.chdir(asked["cwd"])
     sys.argv = ["charrnn", *asked["arguments"]]

@@ -243,3 +243,22 @@ def test_damaged_counts_name_the_file(tmp_path: Path) -> None:
     checkpoint.save(path, kept.header, kept.tensors | {"ngrams/sizes": kept.tensors["ngrams/sizes"][:-1]})
     with pytest.raises(CheckpointError, match=r"one\.safetensors: its n-grams are damaged\. Use"):
         checkpoint.load(path).chosen_mixture(True)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8", "u4", "u1"])
+def test_a_checksum_is_the_same_on_machines_of_either_byte_order(dtype: str) -> None:
+    values = np.arange(-5, 7).astype(np.dtype(dtype)).reshape(3, 4)
+    little, big = values.astype(f"<{dtype}"), values.astype(f">{dtype}")
+    assert checkpoint.digest_of("{}", {"a": little}) == checkpoint.digest_of("{}", {"a": big})
+    assert checkpoint.digest_of("{}", {"a": little}) != checkpoint.digest_of("{}", {"a": little + 1})
+
+
+def test_a_checkpoint_that_was_made_of_the_other_byte_order_is_the_same(tmp_path: Path) -> None:
+    header = tiny.header()
+    weights = tiny.weights(header)
+    checkpoint.save(tmp_path / "little", header, weights)
+    checkpoint.save(tmp_path / "big", header, {name: tensor.astype(">f4") for name, tensor in weights.items()})
+    little, big = checkpoint.load(tmp_path / "little"), checkpoint.load(tmp_path / "big")
+    assert little.digest == big.digest
+    for name, tensor in little.tensors.items():
+        assert tensor.tobytes() == big.tensors[name].tobytes()

@@ -7,7 +7,9 @@ import errno
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,24 @@ def test_where_nothing_can_be_written_that_is_found_out_before_anything_is_read(
     cause = "(Read-only file system|Permission denied)"
     assert re.fullmatch(rf"charrnn: {re.escape(str(place))}\S*: cannot be written \({cause}\)\. \S.*\n", ended.err)
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o027, 0o002])
+def test_everything_that_is_made_has_the_permissions_that_the_umask_leaves(
+    umask: int, command: Commands, text: Path, tmp_path: Path
+) -> None:
+    """Also encoded texts, pages and what is set aside."""
+    typed = train_command(text, tmp_path / "runs", "one", *(["--tensorboard"] if find_spec("tensorboard") else []))
+    run, page = tmp_path / "runs" / "one", tmp_path / "page.html"
+    for arguments in (
+        typed,
+        ("train", "--resume", run, "--iterations", "20"),
+        ("report", run, "-o", page, "--length", "10", "--text-length", "0"),
+        ("score", run, text, "--html", tmp_path / "score.html"),
+    ):
+        ended = command(*arguments, watched=tmp_path, umask=umask)
+        assert ended.code == 0, ended.err
+    made = [path for path in tmp_path.rglob("*") if not path.is_symlink()]
+    assert {".safetensors", ".jsonl", ".md", ".html", ".ids"} <= {path.suffix for path in made}
+    for path in made:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o777 if path.is_dir() else 0o666) & ~umask, path

@@ -27,7 +27,7 @@ from charrnn.config import ReadConfig
 from charrnn.errors import CheckpointError, CorpusError, UsageError
 from charrnn.text import corpus
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
-from charrnn.training.resume import resume_point, resumed
+from charrnn.training.resume import change_of_machine, resume_point, resumed
 from charrnn.training.trainer import Trainer
 
 KEPT = ("best_loss", "stale", "lowered", "stopped", "clipped", "train_loss")  # of a header's progress
@@ -396,3 +396,16 @@ def test_a_resume_file_of_an_older_version_has_the_train_loss_under_another_name
     progress = {"smoothed_loss" if name == "train_loss" else name: value for name, value in header.progress.items()}
     older = stored(tmp_path / "resume.safetensors", (dataclasses.replace(header, progress=progress), tensors))
     assert resumed(older, training.corpus, device="cpu").train_loss == training.train_loss
+
+
+def test_what_is_not_as_it_was_and_decides_how_sums_are_rounded_is_said(tmp_path: Path) -> None:
+    training = make()
+    header = resume_point(training)[0]
+    assert change_of_machine(training, header) is None
+    now = header.made_with
+    other = dataclasses.replace(header, made_with={**now, "device": "cuda", "threads": 7, "torch": "1.0"})
+    assert change_of_machine(training, other) == (
+        f"with torch {now['torch']} instead of 1.0, device cpu instead of cuda, threads {now['threads']} instead of 7 "
+        "the weights will not be the same to the last bit"
+    )
+    assert change_of_machine(training, dataclasses.replace(header, made_with={})) is None  # of one that did not say
