@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from charrnn.commands.signals import Stopped, stopping_on_signals
+from charrnn.commands.signals import Stopped, finish_in_peace, stopping_on_signals
 from charrnn.commands.training_setup import Begun
 from charrnn.errors import DivergedError
 
@@ -69,4 +69,5 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
     if received and not training.complete:
         display.interrupted()
         raise typer.Exit(128 + received[0])
+    finish_in_peace()
     display.finished()

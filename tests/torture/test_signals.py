@@ -153,6 +153,15 @@ def test_signals_to_save_change_nothing(
     tell_figure(f"SIGUSR1: {count} times in one training, whose weights are those of one that got none")
 
 
+@stopping
+def test_one_that_comes_when_all_is_done_changes_nothing(server: Server, number: signal.Signals) -> None:
+    typed = ("train", "ships.txt", *TINY, "--iterations", "3", "--name", f"done-{number}")
+    hook = {"call": "charrnn.terminal.progress:Display.finished", "at": 1, "signals": [number]}
+    process = server.start(*typed, hook=hook)
+    assert process.wait() == 0, process.err
+    assert "next    charrnn sample" in process.err
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
 def test_what_is_ignored_stays_so(server: Server, number: signal.Signals) -> None:
     """Ctrl-C in what a shell runs in the background, SIGHUP under nohup."""
@@ -276,10 +285,10 @@ def test_while_it_starts_any_verb_ends_in_a_line(
     server: Server, rounds: Callable[[int, int], int], tell_figure: Callable[[str], None], verb: str
 ) -> None:
     """Real starts, with all that is imported: a signal after some share of what the verb takes."""
-    chance, stopped = chance_of(verb), 0
+    chance, stopped, count = chance_of(verb), 0, rounds(int(verb in ("sample", "train", "runs")), 25)
     if not (server.where / "checkpoints" / "one").exists():
         tiny.run(server.where / "checkpoints", "one", {100: 3, 300: 2})
-    for attempt in range(rounds(2 if verb in ("sample", "train") else 1, 25)):
+    for attempt in range(count):
         number = chance.choice(list(STOPPING))
         with subprocess.Popen(
             [sys.executable, "-m", "charrnn", *VERBS[verb]],
@@ -296,7 +305,8 @@ def test_while_it_starts_any_verb_ends_in_a_line(
         if process.returncode and b"everything is kept" not in said:
             assert said.decode().splitlines()[-1] == f"charrnn: stopped by {STOPPING[number]}.", told
             stopped += 1
-    tell_figure(f"{verb}: {stopped} signals while it started, each answered in one line")
+    if count:
+        tell_figure(f"{verb}: {stopped} of {count} signals came while it started, each answered in one line")
 
 
 ENCODE = """
