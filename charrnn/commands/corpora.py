@@ -94,6 +94,8 @@ def fetch(
         if stored is None or force:
             with download_bar(entry.name) as progress:
                 stored = known_texts.fetch(entry, max_size=max_size * 10**6, progress=progress)
+            if reason := known_texts.doubt(stored):
+                tell(f"{stored.name}: is this the text? For {reason}. Look at it: {stored.path}")
         length = "" if stored.characters is None else f"{stored.characters:,} characters, "
         tell(f"{stored.name}: {length}{stored.path}", prefix="")
     tell(f"Learn it: charrnn train {entries[-1].name}", prefix="")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from charrnn.errors import RunError
 from charrnn.files import is_temporary, make_directory, remove_temporary, sync_directory
+from charrnn.names import is_portable, portable_name
 from charrnn.runs.lock import LOCK, holder_of
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import RESUME, Run
@@ -23,6 +24,11 @@ def require_plain_name(name: str) -> None:
         raise RunError(f"--name {name!r}: must be a plain directory name.", "Use --checkpoint-dir for the place.")
     if re.search(r":[0-9]+$", name):
         raise RunError(f"--name {name!r}: ends as the number of a snapshot does.", "Choose a name without a colon.")
+    if not is_portable(name):
+        raise RunError(
+            f"--name {name!r}: is too long, or no name on every system: runs are taken from one to another.",
+            "Choose a name of letters and digits.",
+        )
     if name.startswith("-") or not name.isprintable() or name != name.strip():
         raise RunError(
             f"--name {name!r}: begins with a dash, or has a blank at an end or a character that is not shown.",
@@ -107,7 +113,7 @@ def create_run(root: Path, name: str | None, stem: str, *, unfinished: bool = Fa
     """
     if name is not None:
         require_plain_name(name)
-    readable = re.sub(r"[^\w.-]+", "-", stem).strip("-.").lower() or "run"
+    readable = portable_name(stem, "run")
     try:
         make_directory(root)
         run = _new_directory(root, name, readable, unfinished)

@@ -20,6 +20,8 @@ DownloadCallback = Callable[[int, int | None], None]  # bytes that have arrived,
 _SCHEMES = ("http", "https")
 _TRANSIENT = (408, 429, 500, 502, 503, 504)  # answers that may be better in a moment
 _HEADERS = {"User-Agent": f"charrnn/{__version__}", "Accept-Encoding": "identity"}
+_PAGES = ("text/html", "application/xhtml+xml")
+_LEAST_RATE = 1000  # bytes a second
 _INSTEAD = "You can download it by any other means and name the file: charrnn train FILE"
 
 
@@ -38,6 +40,7 @@ def fetch(
     sha256: str | None = None,
     progress: DownloadCallback | None = None,
     timeout: float = 30.0,
+    patience: float = 60.0,
     tries: int = 4,
     pause: float = 1.0,
 ) -> bytes:
@@ -52,6 +55,7 @@ def fetch(
         sha256: What the file's SHA-256 must be, hexadecimal; None if any will do.
         progress: Called at the start of every try and after every piece, if given.
         timeout: Seconds without a sign from the server until the try is given up.
+        patience: Seconds of a body after which it is given up if fewer than 1,000 bytes a second have come of it.
         tries: How often to ask, if what fails may succeed in a moment.
         pause: Seconds before the second try, doubled before each further one.
 
@@ -68,7 +72,7 @@ def fetch(
     with _client(url, timeout) as client:
         for number in itertools.count(1):
             try:
-                data = _download(client, url, max_size, progress or (lambda arrived, total: None))
+                data = _download(client, url, max_size, progress or (lambda arrived, total: None), patience)
                 break
             except (_Failure, httpx.HTTPError, httpx.InvalidURL) as error:
                 failure = error if isinstance(error, _Failure) else _failure(error, timeout)
@@ -108,7 +112,7 @@ def _client(url: str, timeout: float) -> httpx.Client:
         ) from None
 
 
-def _download(client: httpx.Client, url: str, max_size: int, progress: DownloadCallback) -> bytes:
+def _download(client: httpx.Client, url: str, max_size: int, progress: DownloadCallback, patience: float) -> bytes:
     """One try. Raises _Failure, FetchError, and httpx's errors."""
     with client.stream("GET", url) as response:
         if response.status_code != httpx.codes.OK:
@@ -117,18 +121,26 @@ def _download(client: httpx.Client, url: str, max_size: int, progress: DownloadC
         encoding = response.headers.get("Content-Encoding", "identity")
         if encoding != "identity":
             raise _Failure(f"the server sends it compressed ({encoding}), which was not asked for", transient=False)
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind in _PAGES and not urlsplit(url).path.lower().endswith((".html", ".htm", ".xhtml")):
+            raise _Failure(f"the server sends a web page ({kind})", transient=False)
         length = response.headers.get("Content-Length")
         total = None if length is None else int(length)
         if total is not None and total > max_size:
             raise _too_large(url, f"has {total:,} bytes, more than", max_size)
         progress(0, total)
-        pieces, arrived = [], 0
+        pieces, arrived, began = [], 0, time.monotonic()
         for piece in response.iter_raw():
             arrived += len(piece)
             if arrived > max_size:
                 raise _too_large(url, "has more than", max_size)
             pieces.append(piece)
             progress(arrived, total)
+            if (seconds := time.monotonic() - began) > patience and arrived < seconds * _LEAST_RATE:
+                reason = (
+                    f"the server sends fewer than {_LEAST_RATE:,} bytes a second: {arrived:,} in {seconds:.0f} seconds"
+                )
+                raise _Failure(reason, transient=False)
     return b"".join(pieces)
 
 
@@ -149,6 +161,8 @@ def _failure(error: Exception, timeout: float) -> _Failure:
     match _system_error(error) or error:
         case httpx.TooManyRedirects():
             return _Failure("it redirects in a circle", transient=False)
+        case httpx.RemoteProtocolError() if "Content-Length" in str(error):
+            return _Failure("the server says a length that is none", transient=False)
         case httpx.InvalidURL():
             return _Failure("it redirects to an address that cannot be asked", transient=False)
         case httpx.ProxyError():

@@ -111,11 +111,15 @@ _MAGICS = tuple(
 _MARKUPS = (
     (re.compile(rb"\{\\rtf\d?"), Format("RTF", f"its commands will be learnt too; {_MARKUP}", is_markup=True)),
     (
-        re.compile(rb"(<\?xml[^>]*>)?(\s|<!--.*?-->)*<(!doctype\s+html|html[\s>])", re.I | re.S),
+        re.compile(
+            rb"\s*(<\?xml[^>]*>)?(\s|<!--.*?-->)*"
+            rb"<(!doctype\s+html|(html|head|body|title|meta|link|script|style|div|table|h[1-6]|p|center|font)[\s/>])",
+            re.I | re.S,
+        ),
         Format("HTML", f"its tags will be learnt too; {_MARKUP}", is_markup=True),
     ),
     (
-        re.compile(rb"<\?xml\s[^>]*\?>", re.I),
+        re.compile(rb"\s*<\?xml\s[^>]*\?>", re.I),
         Format("XML", "its tags will be learnt too, unless you make text of it first", is_markup=True),
     ),
     (re.compile(rb"%!PS-Adobe"), Format("PostScript", "ps2ascii {} TEXT.txt makes text of it", is_markup=True)),

@@ -18,6 +18,8 @@ from urllib.parse import unquote
 
 from charrnn import files
 from charrnn.errors import CorpusError, FetchError, UsageError
+from charrnn.formatting import plural
+from charrnn.names import is_portable, portable_name
 from charrnn.text import formats, gutenberg
 from charrnn.text.catalogue import ENTRIES, KnownText
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 BUNDLED = "the-tidewater-bank.txt"
 _BUNDLED_NAME = BUNDLED.removesuffix(".txt")
+_FEW_WORDS = 100  # of what is hardly a text to learn
 MAX_SIZE = 200_000_000  # bytes of a download, unless more is allowed
 _NAME = re.compile(r"\w[\w.-]{0,99}")
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"'})
@@ -158,8 +161,8 @@ def entry_of_url(url: str, name: str | None = None) -> KnownText:
     if name is None:
         file_name = unquote(re.sub(r"[?#].*", "", url)).rstrip("/").rpartition("/")[2]
         stem = re.sub(r"\.(txt|text|utf-?8)(?=\.|$)", "", file_name.lower())
-        name = re.sub(r"[^\w.]+", "-", stem).strip("-.")[:100]
-    if not _NAME.fullmatch(name):
+        name = portable_name(re.sub(r"[^\w.]+", "-", stem), "text") if re.search(r"\w", stem) else ""
+    if not _NAME.fullmatch(name) or not is_portable(name):
         allowed = "up to 100 letters, digits, '-', '_' and '.', the first a letter or digit"
         raise UsageError(f"{name or url}: cannot be a text's name.", f"Choose one with --name: {allowed}.")
     if name in ENTRIES or name == _BUNDLED_NAME:
@@ -188,6 +191,7 @@ def fetch(entry: KnownText, *, max_size: int = MAX_SIZE, progress: DownloadCallb
     downloaded = download.fetch(entry.url, max_size=max_size, sha256=entry.sha256, progress=progress)
     text = _checked_text(downloaded, entry)
     data = text.encode()
+    files.remove_temporary(_folder())  # of what was killed
     path, fetched_at = fetched_path(entry.name), datetime.now(UTC).isoformat(timespec="seconds")
     notes = {
         "url": entry.url,
@@ -207,10 +211,26 @@ def fetch(entry: KnownText, *, max_size: int = MAX_SIZE, progress: DownloadCallb
     return StoredText(entry.name, path, len(data), len(text), fetched_at, entry.url)
 
 
+def doubt(stored: StoredText) -> str | None:
+    """Why a fetched text may be something else, such as what a server says in its place; None if nothing speaks for it.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    text = stored.path.read_text("utf-8")
+    if len(text.split()) < _FEW_WORDS:
+        return f"it is short: {plural(len(text.split()), 'word')}"
+    if "\n" not in text.strip("\n"):
+        return "it is a single line"
+    return None
+
+
 def _checked_text(downloaded: bytes, entry: KnownText) -> str:
     """What is to be learnt of a download. Raises FetchError if it is not the text expected."""
     kind = formats.recognise(downloaded[: formats.HEAD], downloaded[-formats.TAIL :])
-    if kind and not kind.is_markup:
+    if kind and kind.name == "HTML":
+        raise FetchError(f"{entry.url}: is a web page.", "Fetch the address of the plain text that it may lead to.")
+    if kind:
         raise FetchError(f"{entry.url}: is {kind.name}, no plain text.", "Fetch the address of the plain text.")
     try:
         text = downloaded.decode().removeprefix("\ufeff")
@@ -220,8 +240,8 @@ def _checked_text(downloaded: bytes, entry: KnownText) -> str:
             "Download it by other means, and name the file and its encoding: charrnn train FILE --encoding NAME",
         ) from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if re.match(r"\s*<(!doctype html|html)\b", text, re.IGNORECASE):
-        raise FetchError(f"{entry.url}: is a web page.", "Fetch the address of the plain text that it may lead to.")
+    if "\0" in text:
+        raise FetchError(f"{entry.url}: has characters U+0000, and is no plain text.", _INSTEAD)
     if gutenberg.has_boilerplate(text):
         text = "".join(gutenberg.strip([text])).strip("\n") + "\n"
     size, (least, most) = len(text.encode()), entry.size

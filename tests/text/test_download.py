@@ -246,6 +246,39 @@ def test_a_server_that_hangs_up_or_speaks_something_else(server: Server) -> None
         get(server, in_turn(answer, whole(DATA)))
 
 
+@pytest.mark.parametrize("kind", ["text/html", "TEXT/HTML; charset=utf-8", "application/xhtml+xml"])
+def test_a_web_page_is_not_what_was_asked_for(server: Server, kind: str) -> None:
+    assert "the server sends a web page (" in refused(server, whole(DATA, Content_Type=kind))
+    assert len(server.asked) == 1
+    assert get(server, whole(DATA, Content_Type="text/plain; charset=text/html")) == DATA
+
+
+def test_a_web_page_that_was_asked_for_comes(server: Server) -> None:
+    server.answers["/page.HTML"] = whole(DATA, Content_Type="text/html")
+    assert fetch(server.url("/page.HTML"), max_size=10**7) == DATA
+
+
+@pytest.mark.parametrize("length", ["-5", "abc", "1e3", "5, 6", "+18", "0x12", "9" * 30, "1_8", ""])
+def test_a_senseless_length(server: Server, length: str) -> None:
+    def answer(handler: Handler) -> None:
+        handler.head(200, Content_Length=length)
+        handler.wfile.write(DATA)
+
+    assert "says a length that is none" in refused(server, answer)
+    assert len(server.asked) == 1
+
+
+def test_a_body_that_drips_ends(server: Server) -> None:
+    def drip(handler: Handler) -> None:
+        handler.head(200)
+        while True:
+            handler.wfile.write(b"x")
+            time.sleep(0.005)
+
+    assert "fewer than 1,000 bytes a second" in refused(server, drip, patience=0.1)
+    assert len(server.asked) == 1
+
+
 def test_silence(server: Server) -> None:
     def silent(handler: Handler) -> None:
         handler.connection.recv(1)  # until the client goes

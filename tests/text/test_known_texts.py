@@ -145,6 +145,14 @@ def test_an_interrupted_download_changes_nothing(entry: KnownText, tmp_path: Pat
         ("café".encode("latin-1"), "not UTF-8: byte 3"),
         (b"\n <!DOCTYPE html>\n<html>", "is a web page"),
         (b"<HTML lang='en'>", "is a web page"),
+        (b"<!-- saved from a site -->\n<html>", "is a web page"),
+        (b"\xef\xbb\xbf\r\n<?xml version='1.0'?>\n<!DOCTYPE html>", "is a web page"),
+        (b"<head><title>404</title>", "is a web page"),
+        (b"\n\n<!-- a --><!-- b --> <BODY bgcolor=red>", "is a web page"),
+        (b"<p>Not found</p>", "is a web page"),
+        (b"<?xml version='1.0'?>\n<rss>", "is XML, no plain text"),
+        (bytes(4000), "characters U+0000"),
+        (b"A text\n" * 99 + b"\0", "characters U+0000"),
         (b"%PDF-1.4\n", "is a PDF, no plain text"),
         (b"PK\x03\x04" + bytes(99), "is a zip file, no plain text"),
         (b"", "0 bytes of text"),
@@ -156,6 +164,30 @@ def test_what_is_no_text_is_not_kept(server: Server, tmp_path: Path, data: bytes
     with pytest.raises(FetchError, match=re.escape(reason)):
         known_texts.fetch(known_texts.entry_of_url(server.url("/x")))
     assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [(b"x", "short: 1 word"), (b"Not found.\n", "short: 2 words"), (b"word " * 100 + b"\n", "a single line")],
+)
+def test_what_is_hardly_a_text_is_kept_and_doubted(server: Server, data: bytes, reason: str) -> None:
+    server.answers["/x"] = whole(data)
+    stored = known_texts.fetch(known_texts.entry_of_url(server.url("/x")))
+    assert reason in (known_texts.doubt(stored) or "")
+
+
+def test_a_book_is_not_doubted() -> None:
+    assert known_texts.doubt(known_texts.stored()[0]) is None
+
+
+def test_what_a_kill_left_is_cleared(server: Server, tmp_path: Path) -> None:
+    server.answers["/x.txt"] = whole(b"text\n")
+    kept = known_texts.fetch(known_texts.entry_of_url(server.url("/x.txt")))
+    left = kept.path.with_name(".other.txt.x1.tmp")
+    left.write_bytes(b"half")
+    known_texts.fetch(known_texts.entry_of_url(server.url("/x.txt")))
+    assert not left.exists()
+    assert len(files(tmp_path)) == 2
 
 
 def test_the_most_to_download(entry: KnownText, tmp_path: Path) -> None:
