@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from charrnn.config import LENGTHS, ModelConfig, ReadConfig, SourceConfig, StartConfig, TrainConfig, settings_of
+from charrnn.errors import UsageError
 from charrnn.formatting import as_typed, typed_path
 from charrnn.text.corpus import Corpus
 from charrnn.training.autotune import seconds_per_iteration, watching_cost
@@ -22,6 +23,7 @@ from charrnn.training.time_budget import iterations_within, watching_seconds
 from charrnn.training.trainer import Trainer
 
 _TRIAL_SECONDS = 1.5  # of real iterations behind the speed, at least
+_MOST_LISTED = 1_000_000  # snapshots
 _NUMBER = 4  # bytes of a number in a snapshot
 _CONFIGS = (SourceConfig, ReadConfig, StartConfig, TrainConfig)  # whose settings are typed
 
@@ -105,6 +107,11 @@ def plan(beginning: Beginning, corpus: Corpus, device: str, texts: Sequence[str]
         left = (trainer.config.time or 0.0) - before
         iterations = iterations_within(left, trainer.config, 0, machine.seconds_per_iteration, each)
     training = replace(trainer.config, iterations=iterations)
+    if training.snapshot_every and iterations // training.snapshot_every > _MOST_LISTED:
+        raise UsageError(
+            f"--snapshot-every {training.snapshot_every}: more snapshots than can be listed.",
+            f"Give {iterations // _MOST_LISTED + 1} or more.",
+        )
     watching = before + watching_seconds(training, 0, iterations, each)
     epochs = iterations / trainer.streams.per_epoch
     at = Circumstances(

@@ -51,11 +51,19 @@ def watching_seconds(config: TrainConfig, after: int, total: int, each: tuple[fl
         total: The last iteration.
         each: Seconds of an evaluation, and of a snapshot beside it.
     """
-    every, (evaluation, snapshot) = config.eval_every, each
-    snapshots = [at for at in Horizon(total).applied(config).snapshot_iterations() if at > after]
-    evaluations = total // every - after // every if every else 0
-    evaluations += sum(not every or at % every > 0 for at in snapshots)
-    return evaluations * evaluation + len(snapshots) * snapshot
+    every, regular, (evaluation, snapshot) = config.eval_every, config.snapshot_every, each
+
+    def multiples(of: int) -> int:
+        """How many of the iterations are: they may be too many to be listed."""
+        return total // of - after // of if of else 0
+
+    listed = {at for at in (*config.milestones(total), total) if at > after and not (regular and at % regular == 0)}
+    snapshots = multiples(regular) + len(listed)
+    evaluations = snapshots
+    if every:
+        evaluations = multiples(every) + sum(at % every > 0 for at in listed)
+        evaluations += multiples(regular) - multiples(math.lcm(every, regular))
+    return evaluations * evaluation + snapshots * snapshot
 
 
 def iterations_within(

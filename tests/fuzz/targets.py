@@ -40,6 +40,7 @@ from charrnn.config import (
     parsing,
     settings_of,
 )
+from charrnn.errors import CharrnnError
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint, history, samples
 from charrnn.runs.header import Header
@@ -189,12 +190,11 @@ def arguments(data: bytes) -> None:
     verb = verbs[(data[0] if data else 0) % len(verbs)]
     context = typer.Context(root, info_name="charrnn")
     typed = _text(data[1:]).split("\0")
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        crafting.outcome(lambda: _parse(verb, typed, context))
-
-
-def _parse(verb: Any, typed: list[str], context: Any) -> None:
-    with contextlib.suppress(typer.Exit, SystemExit):
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        contextlib.suppress(typer.Exit, SystemExit, CharrnnError),  # in which words are as they were typed
+    ):
         verb.make_context(verb.name, typed, parent=context)
 
 

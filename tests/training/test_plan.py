@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from charrnn.config import ModelConfig, StartConfig, TrainConfig
 from charrnn.training.plan import _command
@@ -20,6 +22,25 @@ def test_seconds_of_watching_by_hand() -> None:
     assert watching_seconds(config, 0, 25, (1.0, 0.25)) == 4 * 1.0 + 3 * 0.25
     assert watching_seconds(config, 10, 25, (1.0, 0.25)) == 2 * 1.0 + 1 * 0.25
     assert watching_seconds(TrainConfig(snapshot_at=(), eval_every=0), 0, 7, (1.0, 0.25)) == 1.25
+
+
+@given(
+    every=st.integers(0, 12), regular=st.integers(0, 12), after=st.integers(0, 40), more=st.integers(1, 60),
+    at=st.lists(st.integers(0, 70), max_size=4),
+)  # fmt: skip
+def test_watching_is_counted_as_if_every_iteration_were_listed(
+    every: int, regular: int, after: int, more: int, at: list[int]
+) -> None:
+    total = after + more
+    config = TrainConfig(iterations=total, eval_every=every, snapshot_every=regular, snapshot_at=tuple(at))
+    snapshots = [number for number in range(after + 1, total + 1) if config.snapshot_due(number)]
+    evaluated = [n for n in range(after + 1, total + 1) if n in snapshots or (every and n % every == 0)]
+    assert watching_seconds(config, after, total, (100.0, 1.0)) == 100.0 * len(evaluated) + len(snapshots)
+
+
+def test_watching_that_is_never_done_is_counted_at_once() -> None:
+    config = TrainConfig(eval_every=3, snapshot_every=2, snapshot_at=())
+    assert watching_seconds(config, 0, 6 * 10**11, (1.0, 1.0)) == 4 * 10**11 + 3 * 10**11
 
 
 def test_iterations_within_a_time_by_hand() -> None:
