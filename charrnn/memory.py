@@ -38,6 +38,12 @@ def require(needed: int, what: str, advice: str) -> None:
         raise UsageError(f"{what}: takes {size(needed)} of memory or more, and {size(free)} are free.", advice)
 
 
+def ran_out(error: Exception) -> bool:
+    """Whether an error says that there is no more memory, be it Python's, NumPy's or torch's, or a GPU's."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"MemoryError", "OutOfMemoryError"}) or "allocate memory" in str(error)
+
+
 _UNASKED = 50_000_000  # bytes, up to which it is not worth asking: Python with NumPy takes as much
 
 

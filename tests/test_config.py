@@ -341,6 +341,11 @@ def test_a_long_value_is_cut_in_an_error() -> None:
         ModelConfig.pick({"rnn_size": "9" * 10**5})
 
 
+def test_a_value_in_an_error_is_one_line() -> None:
+    with pytest.raises(UsageError, match="--seed ␊␛: not of type int"):
+        TrainConfig(seed="\n\x1b")  # type: ignore[arg-type]
+
+
 def test_configs_do_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
         ModelConfig().rnn_size = 3  # type: ignore[misc]

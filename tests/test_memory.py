@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from charrnn import memory
@@ -70,3 +72,11 @@ def test_what_ulimit_leaves_is_all_there_is() -> None:
     command = f"ulimit -v 2000000; exec {sys.executable} -c '{script}'"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60)
     assert GB / 2 < int(done.stdout) < 2_000_000 * 1024
+
+
+@pytest.mark.parametrize("take", [lambda: bytearray(1 << 60), lambda: np.ones(1 << 57)])
+def test_memory_that_has_run_out_is_told_whoever_says_it(take: Callable[[], object]) -> None:
+    with pytest.raises((MemoryError, RuntimeError)) as raised:
+        take()
+    assert memory.ran_out(raised.value)
+    assert not memory.ran_out(RuntimeError("shapes cannot be multiplied"))

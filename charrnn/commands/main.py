@@ -32,6 +32,7 @@ def _run() -> None:
     from charrnn.commands import streams
 
     streams.prepare()
+    from charrnn import memory
     from charrnn.commands.app import app
     from charrnn.commands.notes import tell
     from charrnn.errors import CharrnnError
@@ -56,5 +57,9 @@ def _run() -> None:
         else:
             discard_stdout()  # what is left in Python's buffer must have somewhere to go at exit
             failure = streams.stdout_error(error)
+    except (MemoryError, RuntimeError) as error:
+        if not memory.ran_out(error):
+            raise
+        failure = CharrnnError("memory: there is not enough.", "Close other programs, or ask for less at once.")
     tell(failure)
     sys.exit(failure.exit_code)

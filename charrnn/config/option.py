@@ -167,7 +167,7 @@ def shown(value: Any) -> str:
     """A value in an error, of a long one its beginning: others may have written it."""
     if isinstance(value, int) and abs(value) > 10**_SHOWN:  # which Python may refuse to write
         return "(a number of very many digits)"
-    text = str(value) if isinstance(value, str | int | float) else reprlib.repr(value)
+    text = visible_line(str(value)) if isinstance(value, str | int | float) else reprlib.repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"
 
 

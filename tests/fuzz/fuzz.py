@@ -60,7 +60,7 @@ def fuzz(name: str, seconds: int) -> tuple[str, bool]:
     covered = re.findall(r"cov: (\d+) ft: (\d+)", said)
     row = ROW.format(name, count[-1] if count else "-", *(covered[-1] if covered else "--"), int(done.returncode != 0))
     if done.returncode:
-        row += f"\n{said[-4000:]}"
+        row += "\n" + "\n".join(line for line in said.splitlines() if not line.startswith(("INFO", "WARNING")))[-6000:]
     return row, done.returncode == 0
 
 

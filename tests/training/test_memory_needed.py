@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from helpers import tiny
 
+from charrnn import memory
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import UsageError
 from charrnn.text import corpus
@@ -26,3 +28,9 @@ def test_a_network_larger_than_any_memory_is_refused_before_it_is_made(absurd: d
     model = ModelConfig.pick({"num_layers": 100, **absurd})
     with pytest.raises(UsageError, match=r"takes \d+ GB of memory or more, and .* free\. Choose a smaller --rnn-size"):
         Trainer(corpus.from_text(tiny.TEXT * 50), model, TrainConfig(batch_size=2), device="cpu")
+
+
+def test_torch_tells_that_memory_has_run_out() -> None:
+    with pytest.raises(RuntimeError) as raised:
+        torch.ones(1 << 57)
+    assert memory.ran_out(raised.value)
