@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from charrnn._version import __version__
 from charrnn.config import ModelConfig, TrainConfig
-from charrnn.errors import VocabularyError
+from charrnn.errors import CorpusError, VocabularyError
 from charrnn.network.engine import Engine
 from charrnn.runs.header import Header, Sample
+from charrnn.runs.header_schema import MOST_CHARACTERS
 from charrnn.sampling import chain
 from charrnn.sampling.generate import Character, generate, text_of
 from charrnn.text.corpus import Corpus
 from charrnn.text.lexicon import Lexicon
 from charrnn.text.split import Split
+from charrnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
@@ -61,6 +63,20 @@ def create_header(trainer: Trainer, kind: str, **values: Any) -> Header:
 def machine_of(trainer: Trainer) -> dict[str, str | int]:
     """What decides how sums are rounded, by name: where it is the same, so are the weights to the last bit."""
     return {"torch": torch.__version__, "device": trainer.device.type, "threads": torch.get_num_threads()}
+
+
+def require_room(vocabulary: Vocabulary) -> None:
+    """Make sure that a checkpoint can keep a vocabulary.
+
+    Raises:
+        CorpusError: It has more characters than the header of one has room for.
+    """
+    count = len(vocabulary.code_points)
+    if count > MOST_CHARACTERS:
+        raise CorpusError(
+            f"the text has {count:,} different characters; a checkpoint keeps up to {MOST_CHARACTERS:,}.",
+            "Let rare ones share a symbol (--min-count 10), or read it as --bytes.",
+        )
 
 
 class SampleWriter:

@@ -22,7 +22,7 @@ from charrnn.training.events import Event, Progress
 from charrnn.training.memory_needed import require_memory
 from charrnn.training.optimizer import Average, Optimizer, UnloggedGradients
 from charrnn.training.schedule import EarlyStopping, Horizon, LearningRateSchedule
-from charrnn.training.snapshots import SampleWriter
+from charrnn.training.snapshots import SampleWriter, require_room
 from charrnn.training.state import Stateful, to_arrays, to_layer_states
 from charrnn.training.streams import streams_of
 from charrnn.training.time_budget import Clock, TimeBudget
@@ -56,10 +56,11 @@ class Trainer:
             clock: Tells the time, in seconds; None: that at work.
 
         Raises:
-            CorpusError: The text is too short.
+            CorpusError: The text is too short, or has more characters than a checkpoint keeps.
             UsageError: There is no such device, or what is to be frozen cannot be.
             VocabularyError: The samples' prime has a character that is not in the text.
         """
+        require_room(corpus.vocabulary)
         model_config, config = model_config.completed(), config.completed()
         self.device = choose_device(device)
         # Resuming must compute as before, so what was chosen for this machine becomes the setting.

@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError
 from charrnn.runs import checkpoint
 from charrnn.runs.header import Header
+from charrnn.runs.header_schema import MOST_CHARACTERS
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -262,3 +264,37 @@ def test_a_checkpoint_that_was_made_of_the_other_byte_order_is_the_same(tmp_path
     assert little.digest == big.digest
     for name, tensor in little.tensors.items():
         assert tensor.tobytes() == big.tensors[name].tobytes()
+
+
+def test_what_would_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    path = tiny.save(tmp_path / "one.safetensors")
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError, match=r"one\.safetensors: cannot be written: .* more than 8 MB"):
+        tiny.save(path, corpus={"name": "x" * 9_000_000, "digest": "d", "characters": 1})
+    assert path.read_bytes() == before
+
+
+def test_as_many_characters_as_a_text_may_have_are_kept(tmp_path: Path) -> None:
+    """All that Unicode has assigned, and private ones; with a sample of characters that take the most room."""
+    points = np.arange(0x110000 - MOST_CHARACTERS, 0x110000, dtype=np.uint32)
+    sample = dataclasses.replace(tiny.header().sample, text="\U0010fffd" * 200_000)  # type: ignore[type-var]
+    path = tiny.save(tmp_path / "one.safetensors", vocabulary=Vocabulary(points), sample=sample)
+    assert np.array_equal(checkpoint.load(path).header.vocabulary.code_points, points)
+
+
+def test_a_header_costs_no_table_of_all_characters(tmp_path: Path) -> None:
+    """Only what encodes pays for it; what a listing asks of a vocabulary does not."""
+    points = np.array([10, 65, 0x10FFFD], dtype=np.uint32)
+    vocabulary = checkpoint.read_header(
+        tiny.save(tmp_path / "one.safetensors", vocabulary=Vocabulary(points))
+    ).vocabulary
+    tracemalloc.start()
+    assert "A" in vocabulary
+    assert "\U0010fffd" in vocabulary
+    assert "B" not in vocabulary
+    assert "\U0010ffff" not in vocabulary
+    assert vocabulary.default_prime == "\n"
+    assert tracemalloc.get_traced_memory()[1] < 100_000
+    assert vocabulary.encode("\U0010fffdA").tolist() == [2, 1]
+    assert tracemalloc.get_traced_memory()[1] > 4 * 0x10FFFD
+    tracemalloc.stop()

@@ -586,3 +586,8 @@ def test_what_cannot_be_trained_is_refused_at_once(
     with pytest.raises(error, match=message) as caught:
         make(**settings)
     assert "\n" not in str(caught.value)
+
+
+def test_a_text_of_more_characters_than_a_checkpoint_keeps_is_refused_before_it_is_trained_on() -> None:
+    with pytest.raises(CorpusError, match=r"has 300,001 different characters; .* \(--min-count"):
+        make("".join(map(chr, range(0x10000, 0x10000 + 300_001))))
