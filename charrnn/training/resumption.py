@@ -24,6 +24,7 @@ from charrnn.text.reading import findable, path_or_stdin, place_of
 from charrnn.training.presets import PRESETS
 from charrnn.training.recipes import RECIPES
 from charrnn.training.same_text import require_same_text, typed_reading
+from charrnn.training.unresumable import unresumable
 
 WATCHING = frozenset(  # change no weight of those that a training has come to
     {*(setting.name for setting in settings_of(SnapshotConfig)), "patience", "on_divergence"}
@@ -54,20 +55,23 @@ class Resumption:
             warn: Is told if it cannot be locked.
 
         Raises:
-            RunError: Another process trains it, or nothing of it was kept.
+            RunError: Another process trains it, nothing of it was kept, or it cannot be read.
             CheckpointError: It has no resume file, or a damaged one.
             UsageError: A setting is given that would change the weights.
         """
         if not run.begun:
+            if run.problems:
+                raise RunError(run.problems[0], "Put its permissions right.")
             raise RunError(f"{run.path}: ended before anything of it was kept.", f"Begin it anew: {begin_command(run)}")
-        if not run.resume_path.exists():
-            raise CheckpointError(
-                f"{run.resume_path}: is missing; this run cannot be resumed, only sampled.",
-                f"Or train on from its weights, in a new run: {new_run_command(run.path)}",
-            )
+        if not os.path.lexists(run.resume_path):
+            raise unresumable(run, None)
         lock = RunLock(run, warn)
         try:
-            resumption = cls(run, checkpoint.load(run.resume_path), given, lock)
+            try:
+                loaded = checkpoint.load(run.resume_path)
+            except CheckpointError as error:
+                raise unresumable(run, error) from None
+            resumption = cls(run, loaded, given, lock)
             resumption._require_same()
         except BaseException:
             lock.release()
