@@ -6,11 +6,15 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import crafting, tiny, trainings
+from helpers.command_line import CommandLine
 
+import charrnn
 from charrnn.runs import checkpoint
+from charrnn.text import corpus
 from charrnn.training.resume import resume_point
 
 SEED = 20261129
@@ -72,3 +76,44 @@ def test_any_bit_that_is_turned(
         assert said.startswith(f"{path}: "), f"bit {bit} (seed {SEED}): {said}"
         longest = max(longest, seconds)
     tell_figure(f"{kind} with one bit turned: {count} of {count} refused, {longest:.2f} s at most")
+
+
+@pytest.mark.parametrize("damage", ["cut", "turned", "emptied"])
+def test_a_run_whose_resume_file_is_damaged_says_how_to_go_on(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Its newest snapshot that is whole is named: one after that is damaged too."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "book.txt").write_text(trainings.TEXT, "utf-8")
+    settings: dict[str, Any] = {
+        "rnn_size": 6,
+        "embedding_size": 4,
+        "batch_size": 2,
+        "seq_length": 8,
+        "sample_length": 0,
+    }
+    for _ in charrnn.train(
+        corpus.read(tmp_path / "book.txt"),
+        checkpoint_dir=tmp_path / "checkpoints",
+        name="run",
+        iterations=6,
+        snapshot_at=(2, 4),
+        device="cpu",
+        **settings,
+    ):
+        pass
+    run = Path("checkpoints/run")
+    for name in ("resume", "iteration-000006"):
+        path = run / f"{name}.safetensors"
+        data = bytearray(path.read_bytes())
+        data[-9] ^= 4
+        path.write_bytes({"cut": data[: len(data) // 2], "turned": data, "emptied": b""}[damage])
+    command = CommandLine(monkeypatch, capfdbinary)
+    done = command("train", "--resume", run, "--iterations", "9", "--device", "cpu", "--threads", "1")
+    said = done.stderr.decode()
+    assert done.returncode == 1, said
+    assert "Traceback" not in said
+    plain = " ".join(said.split())
+    assert "resume.safetensors" in plain
+    assert "--init-from" in plain
+    assert "iteration-000004.safetensors" in plain, said
