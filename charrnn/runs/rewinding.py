@@ -76,7 +76,7 @@ def _rewind_samples(run: Run, last: int) -> None:
     with explaining_errors(aside):
         if later := "".join(sections[at] for at in sorted(sections) if at > already):
             append_lines(aside, later.encode("utf-8", "replace"))
-    sections |= {file.header.iteration: samples.section(file.header) for file in Run(run.path).snapshots}
+    sections |= {file.header.iteration: samples.section(file.header) for file in run.snapshots}
     run.write_samples({at: section for at, section in sections.items() if at <= last})
 
 

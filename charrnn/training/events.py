@@ -22,7 +22,7 @@ class Progress:
     clipped: int  # iterations so far whose gradient was clipped
     max_gradient_norm: float  # of the iterations since the last line of the log, this one included
     newly_clipped: int  # of them
-    logged: bool = False  # whether this one is a line of the log: every tenth, and the last
+    logged: bool = False  # whether this one is a line of the log: every tenth (fewer from 100,000 on), and the last
     iterations: int | None = None  # of the whole training; None until a time budget has been made a number of them
 
 
@@ -79,3 +79,12 @@ class RolledBack:
 
 
 Event = Progress | Evaluated | Snapshot | RolledBack
+
+
+def log_interval(iteration: int) -> int:
+    """Iterations between two lines of the log: 10, from 100,000 on 100, from a million on 1,000, and so on.
+
+    >>> [log_interval(at) for at in (1, 99_999, 100_000, 1_000_000)]
+    [10, 10, 100, 1000]
+    """
+    return int(10 ** max(1, len(str(iteration)) - 4))

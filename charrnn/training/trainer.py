@@ -18,7 +18,7 @@ from charrnn.training import divergence
 from charrnn.training.data_parallel import DataParallel
 from charrnn.training.devices import choose_device, choose_precision
 from charrnn.training.evaluator import Evaluator
-from charrnn.training.events import Event, Progress
+from charrnn.training.events import Event, Progress, log_interval
 from charrnn.training.memory_needed import require_memory
 from charrnn.training.optimizer import Average, Optimizer, UnloggedGradients
 from charrnn.training.schedule import EarlyStopping, Horizon, LearningRateSchedule
@@ -28,7 +28,6 @@ from charrnn.training.streams import streams_of
 from charrnn.training.time_budget import Clock, TimeBudget
 from charrnn.training.windows import IGNORED
 
-_LOG_EVERY = 10  # iterations between two lines of the log
 _SMOOTHING = 0.02  # weight of the newest loss in the smoothed one: about the last 50 iterations
 
 
@@ -222,7 +221,7 @@ class Trainer:
             self.budget.plan(self.evaluator.evaluate, self.evaluator.snapshot)
         watching_since, snapshot_due = self.budget.clock(), self.config.snapshot_due(self.iteration)
         yield from self.evaluator.events()
-        if self.iteration % _LOG_EVERY == 0 or self.complete:
+        if self.iteration % log_interval(self.iteration) == 0 or self.complete:
             progress = replace(progress, logged=True)
             self.unlogged = UnloggedGradients()
         if self.rollback:
