@@ -135,8 +135,8 @@ def resumed(going_on: Resumption, texts: Sequence[str] | None, where: Where) -> 
     trainer = resuming.resumed(
         going_on.checkpoint, corpus, device=where.device, watching=going_on.watching, **going_on.length
     )
-    for note in (resuming.change_of_machine(trainer, header), resuming.change_of_rate(trainer, header)):
+    notes = (resuming.change_of_machine(trainer, header), resuming.change_of_rate(trainer, header))
+    for note in (*notes, rewind(run, trainer.iteration)):
         if note is not None:
             tell(note)
-    rewind(run, trainer.iteration)
     return Begun(trainer, Run(run.path), lock=going_on.lock)

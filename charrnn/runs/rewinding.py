@@ -13,6 +13,7 @@ from pathlib import Path
 
 from charrnn.errors import RunError
 from charrnn.files import append_lines, remove_temporary, replace_file
+from charrnn.formatting import plural
 from charrnn.runs import samples
 from charrnn.runs.metrics import iteration_of, read_rows
 from charrnn.runs.run import RESUME, Run, explaining_errors
@@ -25,12 +26,15 @@ def replaced(path: Path) -> Path:
     return path.with_name(path.name + ENDING)
 
 
-def rewind(run: Run, iteration: int) -> None:
+def rewind(run: Run, iteration: int) -> str | None:
     """Let a run be as it was at an iteration, which its training goes on from.
 
     Args:
         run: The run. What others have put there stays: of snapshots only those that the training itself has named.
         iteration: The last one to have been.
+
+    Returns:
+        What is to be said of the snapshots that are set aside; None where there are none.
 
     Raises:
         RunError: The metrics cannot be written, or a snapshot cannot be set aside; nothing is lost. The samples are for
@@ -40,13 +44,17 @@ def rewind(run: Run, iteration: int) -> None:
     # What is due at 0 comes before the first iteration: it is measured anew unless its snapshot was kept.
     begun = any(file.header.iteration == 0 for file in run.own_snapshots)
     _rewind_metrics(run, iteration if iteration or begun else -1)
-    for snapshot in run.own_snapshots:
-        if snapshot.header.iteration > iteration:
-            with explaining_errors(snapshot.path):
-                os.replace(snapshot.path, replaced(snapshot.path))
+    later = [snapshot.path for snapshot in run.own_snapshots if snapshot.header.iteration > iteration]
+    for path in later:
+        with explaining_errors(path):
+            os.replace(path, replaced(path))
     if begun or os.path.lexists(run.samples_path):
         with contextlib.suppress(RunError):
             _rewind_samples(run, iteration)
+    if not later:
+        return None
+    what = f"{plural(len(later), 'snapshot')} after iteration {iteration:,} set aside as *{ENDING}"
+    return f"{run.path}: {what}, each until its iteration has been trained again"
 
 
 def _rewind_metrics(run: Run, last: int) -> None:

@@ -36,7 +36,9 @@ def files_of(run: Run) -> dict[str, bytes]:
 
 def test_what_comes_after_is_set_aside_whole(run: Run) -> None:
     before = files_of(run)
-    rewind(run, 200)
+    said = rewind(run, 200)
+    assert said is not None
+    assert "2 snapshots after iteration 200 set aside as *.replaced" in said
     after = files_of(run)
     for at in (300, 500):
         name = run.snapshot_path(at).name
@@ -56,7 +58,7 @@ def test_what_comes_after_is_set_aside_whole(run: Run) -> None:
 def test_another_rewind_before_anything_was_written_changes_nothing(run: Run) -> None:
     rewind(run, 200)
     once = files_of(run)
-    rewind(Run(run.path), 200)
+    assert rewind(Run(run.path), 200) is None
     assert files_of(run) == once
 
 
