@@ -86,9 +86,14 @@ class DataParallel:
             return self._backward(0, window, state, shares[0])
         if self._pool is None:
             self._pool = pool(len(self.rows))
-        parts = list(
-            self._pool.map(lambda number: self._backward(number, window, state, shares[number]), range(len(self.rows)))
-        )
+        try:
+            parts = list(
+                self._pool.map(
+                    lambda number: self._backward(number, window, state, shares[number]), range(len(self.rows))
+                )
+            )
+        finally:
+            torch.clear_autocast_cache()  # of the weights in bfloat16, which change now
         summed, *others = [part.gradients for part in parts if part.gradients]
         for gradients in others:  # always in this order, so that the sum is always the same
             torch._foreach_add_(summed, gradients)
@@ -139,3 +144,6 @@ def _compute_alone() -> None:
     # Both settings are the calling thread's own.
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
+    # Threads share autocast's copies of the weights. By itself the first thread that has done its rows drops them, and
+    # where the others then stand decides how their gradients are rounded: no two trainings would be the same.
+    torch.autocast_increment_nesting()

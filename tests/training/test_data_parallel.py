@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.trainings import CELLS, TEXT, finish, make
+from helpers.trainings import CELLS, TEXT, assert_same, finish, make
 
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.network.torch_model import CharModel
@@ -95,3 +95,13 @@ def test_threads_elsewhere_stay_as_they_were() -> None:
     torch.set_num_threads(3)
     finish(make(batch_size=5, iterations=2))
     assert torch.get_num_threads() == 3
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_in_bfloat16_a_training_on_threads_is_the_same_each_time(cell: str) -> None:
+    """Whichever thread is done first: the copies of the weights in bfloat16, which they share, stay for the others."""
+    torch.set_num_threads(2)
+    settings: dict[str, Any] = {"precision": "bfloat16", "batch_size": 4, "seq_length": 32, "iterations": 40}
+    first, *others = [finish(make(TEXT[:900], model=cell, num_layers=1, **settings)) for _ in range(3)]
+    for again in others:
+        assert_same(again, first)
