@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class RunWriter:
         """
         self.run, self._warn = run, warn
         self.lock: RunLock | None = None  # on the run
+        self.ending = False  # whether no save comes after the next
         self._failures: dict[Path, CharrnnError] = {}  # of what could not be written, and has not been since
         self._unsaved: list[tuple[Header, Tensors]] = []  # snapshots that could not be written, the latest last
         self._rows: list[Mapping[str, Any]] = []  # of metrics.jsonl, likewise
@@ -134,10 +135,13 @@ class RunWriter:
             return
         first, *others = self._failures.values()
         names = f", nor {few([path.name for path in list(self._failures)[1:]])}" if others else ""
-        advice = f"Make room or put its permissions right, then go on: {resume_command(self.run)}"
-        if self.run.resume_path not in self._failures:
-            advice = f"What was learnt is kept, in {self.run.resume_path.name}."
-        raise type(first)(first.what.rstrip(".") + names + ".", advice)
+        raise type(first)(first.what.rstrip(".") + names + ".", self._way_on(self._failures))
+
+    def _way_on(self, unwritten: Collection[Path]) -> str:
+        """What can be done about files that could not be written in the end, in a sentence."""
+        if self.run.resume_path in unwritten:
+            return f"Make room or put its permissions right, then go on: {resume_command(self.run)}"
+        return f"What was learnt is kept, in {self.run.resume_path.name}."
 
     def _attempt(self, path: Path, write: Callable[[], object]) -> bool:
         """Whether a file could be written. The first failure of several in a row is told, of snapshots as of one."""
@@ -145,7 +149,9 @@ class RunWriter:
             self._restore_directory()
             write()
         except CharrnnError as error:
-            if not self._told_of(path):
+            if self.ending:
+                self._warn(f"{error.what} {self._way_on({*self._failures, path})}")
+            elif not self._told_of(path):
                 self._warn(f"{error.what} Training goes on; the next save tries again.")
             self._failures[path] = error
             return False

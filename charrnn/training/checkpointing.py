@@ -87,9 +87,11 @@ def record(
                         break
                 yield event
         except GeneratorExit:  # whoever follows the training has enough of it
+            writer.ending = True
             recorder.save()
             raise
         except Interrupted:
+            writer.ending = True
             recorder.save()
             raise KeyboardInterrupt from None
         writer.close()

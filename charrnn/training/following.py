@@ -129,6 +129,8 @@ def resumed(
         trainer = resume.resumed(
             going_on.checkpoint, source, device=machine.device, watching=going_on.watching, **going_on.length
         )
+        if (note := resume.change_of_machine(trainer, header)) is not None:
+            warnings.warn(note, RuntimeWarning, stacklevel=3)
         rewind(run, trainer.iteration)
     except BaseException:
         going_on.lock.release()

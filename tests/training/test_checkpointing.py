@@ -390,6 +390,20 @@ def test_where_the_first_save_of_a_run_that_goes_on_fails_it_still_can(tmp_path:
     assert run.resume_path.read_bytes() == before
 
 
+def test_where_the_save_of_one_who_leaves_fails_it_is_said_how_to_go_on(tmp_path: Path, disk: FullDisk) -> None:
+    run, warnings = create_run(tmp_path, "run", "text"), list[str]()
+    for event in record(make(), run, warn=warnings.append):
+        if isinstance(event, Progress) and event.iteration == 3:
+            disk.names = ("resume",)
+        if isinstance(event, Progress) and event.iteration == 7:
+            break
+    failed = f"{run.resume_path}: cannot be written (No space left on device). "
+    assert warnings == [
+        f"{failed}Training goes on; the next save tries again.",
+        f"{failed}Make room or put its permissions right, then go on: charrnn train TEXT --resume {run.path}",
+    ]
+
+
 def test_no_more_snapshots_wait_than_there_is_room_for(
     tmp_path: Path, disk: FullDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
