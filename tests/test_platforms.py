@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from helpers import windows
+from helpers import tiny, windows
 from helpers.command_line import SHORT
+from helpers.terminals import on_terminal
 from helpers.windows import Step
 
 from charrnn.runs import checkpoint
@@ -62,3 +64,28 @@ def test_every_verb_works_as_windows_has_it(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.tmp"))
     [deleted] = windows.run(tmp_path, steps[-1:])
     assert (deleted.code, list((tmp_path / "checkpoints").iterdir())) == (0, []), deleted
+
+
+@pytest.mark.parametrize("code_page", ["cp1252", "cp437"])
+def test_a_terminal_of_an_old_code_page_shows_what_it_can_and_nothing_fails(code_page: str, tmp_path: Path) -> None:
+    text = 'Ёжик в тумане — "Je ne sais quoi", 西遊記, said the hedgehog…\n' * 9
+    (tmp_path / "book.txt").write_text(text, "utf-8")
+    (tmp_path / "runs").mkdir()
+    run = tiny.run_on(tmp_path / "runs", "ёжик 1", tmp_path / "book.txt")
+    environment = os.environ | {"PYTHONIOENCODING": code_page, "PYTHONWARNINGS": "error", "COLUMNS": "80"}
+    page = tmp_path / "page.html"
+    for command, in_it in {
+        ("corpora",): "journey-to-the-west",
+        ("runs", "--checkpoint-dir", tmp_path / "runs"): "iteration-000010",
+        ("sample", run, "-n", "40", "--seed", "1"): "",
+        ("compare", run): "Iteration 10",
+        ("score", run, tmp_path / "book.txt"): "surprised",
+        ("report", run, "-o", page): "page.html",
+    }.items():
+        received, code = on_terminal(*command, environment=environment, with_stderr=True)
+        shown = received.decode(code_page)
+        assert code == 0, shown
+        assert in_it in shown
+        assert "Traceback" not in shown
+        assert "西" not in shown
+    assert "西遊記" in page.read_text("utf-8")  # a file has everything

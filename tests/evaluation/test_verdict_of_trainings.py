@@ -83,7 +83,7 @@ def test_an_explosion_that_came_back_is_no_learning(tmp_path: Path) -> None:
     found = judged(tmp_path, PROSE, iterations=200, eval_every=10, **exploding)
     assert found.outcome == "unstable"
     assert re.fullmatch(
-        r"The loss rose from 3\.\d+ to 1\d\.\d+ bits by iteration 40, and came back\.", found.sentences[1]
+        r"The loss rose from 3\.\d+ to 1\d\.\d+ bits by iteration [34]0, and came back\.", found.sentences[1]
     )
     assert found.sentences[-1].startswith(
         "Try half the learning rate and gradient clipping: the loss exploded on the way"
