@@ -18,7 +18,7 @@ from charrnn.commands import verbs
 from charrnn.commands.help_text import Helped
 from charrnn.config import CHECKPOINT_DIR, synonyms
 from charrnn.errors import UsageError
-from charrnn.formatting import quoted
+from charrnn.shell import quoted
 
 _TRUTHS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 _LETTERS = {

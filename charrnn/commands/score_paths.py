@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from charrnn.errors import CharrnnError, CheckpointError, UsageError
-from charrnn.formatting import typed_command
+from charrnn.shell import typed_command
 
 _PROBE = 4096  # bytes of a file that say whether it may be a text
 

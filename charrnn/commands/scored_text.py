@@ -12,7 +12,7 @@ from charrnn.commands import later_states, notes, text_options
 from charrnn.commands.score_paths import is_model
 from charrnn.config import ReadConfig
 from charrnn.errors import CharrnnError, CorpusError, DivergedError, UsageError, VocabularyError
-from charrnn.formatting import quoted
+from charrnn.shell import quoted
 
 if TYPE_CHECKING:
     from charrnn.evaluation.scoring import ShareCallback

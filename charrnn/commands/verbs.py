@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from charrnn.config import CHECKPOINT_DIR
-from charrnn.formatting import quoted
+from charrnn.shell import quoted
 
 _MEANT: Mapping[str, str] = {
     "charrnn sample": "generate gen write predict infer inference text complete completion prompt run chat talk",

@@ -19,7 +19,6 @@ from charrnn.evaluation.sample_statistics import SampleStatistics
 from charrnn.evaluation.scoring import ShareCallback
 from charrnn.evaluation.settings import differing_settings, held_out_key
 from charrnn.evaluation.verdict import Verdict
-from charrnn.formatting import typed_path
 from charrnn.runs.checkpoint_file import CheckpointFile, best_of, best_or_last
 from charrnn.runs.find import newest_run
 from charrnn.runs.listing import CheckpointRow
@@ -27,6 +26,7 @@ from charrnn.runs.loaded import CheckpointLoader, LoadedRun, find_runs, names_of
 from charrnn.runs.training_text import Read, reading_once
 from charrnn.sampling import chain
 from charrnn.sampling.request import Request
+from charrnn.shell import typed_path
 from charrnn.text import corpus
 from charrnn.text.sources import STDIN
 

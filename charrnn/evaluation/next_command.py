@@ -8,10 +8,10 @@ from typing import Any
 
 from charrnn.config import CHECKPOINT_DIR, Config, HeldOutConfig, settings_of
 from charrnn.evaluation.advice import Advice
-from charrnn.formatting import as_typed, typed_path
 from charrnn.runs.header import Header
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import Run
+from charrnn.shell import as_typed, typed_path
 from charrnn.text.reading import findable
 
 _OWN = {"time", "iterations"}  # said as iterations: what a time comes to differs from day to day

@@ -6,10 +6,11 @@ import numpy as np
 
 from charrnn._version import __version__
 from charrnn.evaluation.settings import unlike_first
-from charrnn.formatting import SHADES, as_typed, typed_command
+from charrnn.formatting import SHADES
 from charrnn.report import html
 from charrnn.report.charts import charts
 from charrnn.report.collect import MADE_BY, Report
+from charrnn.shell import as_typed, typed_command
 
 
 def render(report: Report) -> str:

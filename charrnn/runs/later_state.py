@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from charrnn.formatting import typed_path
 from charrnn.runs.run import Run
+from charrnn.shell import typed_path
 
 
 def later_state(run: Run) -> str | None:

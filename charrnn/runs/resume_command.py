@@ -8,9 +8,9 @@ from typing import Any
 
 from charrnn.config import CHECKPOINT_DIR
 from charrnn.errors import CheckpointError
-from charrnn.formatting import as_typed, typed_path
 from charrnn.runs.checkpoint import read_header
 from charrnn.runs.run import Run
+from charrnn.shell import as_typed, typed_path
 from charrnn.text.reading import findable
 
 

@@ -17,8 +17,9 @@ from charrnn.evaluation.measurement import Measurement
 from charrnn.evaluation.sample_statistics import SampleStatistics, interpretation
 from charrnn.evaluation.settings import shown, unlike_first
 from charrnn.evaluation.verdict import Verdict
-from charrnn.formatting import Units, common_unit, duration, folded_command, nats, size, told_in
+from charrnn.formatting import Units, common_unit, duration, nats, size, told_in
 from charrnn.runs.listing import CheckpointRow
+from charrnn.shell import folded_command
 from charrnn.terminal.console import body, fits, loss, open_table, plain, share, show_table, show_text
 
 _KNOWN_WORDS, _KNOWN_TRIGRAMS = "Known\nwords", "Known\ntrigrams"

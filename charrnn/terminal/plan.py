@@ -8,7 +8,8 @@ from itertools import groupby
 from rich.console import Console
 from rich.table import Table
 
-from charrnn.formatting import as_typed, duration, few, folded_command, plural, size
+from charrnn.formatting import duration, few, plural, size
+from charrnn.shell import as_typed, folded_command
 from charrnn.terminal.console import open_table, plain, show_table
 from charrnn.terminal.training_lines import network_line, text_line, window_line
 from charrnn.text.corpus import Corpus

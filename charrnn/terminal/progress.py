@@ -15,20 +15,11 @@ from tqdm import tqdm
 
 from charrnn.evaluation import verdict
 from charrnn.files import discard_stdout
-from charrnn.formatting import (
-    BYTE,
-    bits,
-    duration,
-    folded_command,
-    known_share,
-    plural,
-    typed_path,
-    visible,
-    visible_line,
-)
+from charrnn.formatting import BYTE, bits, duration, known_share, plural, visible, visible_line
 from charrnn.runs.checkpoint import read_header
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.run import Run
+from charrnn.shell import folded_command, typed_path
 from charrnn.terminal import output
 from charrnn.terminal.output import BOLD
 from charrnn.terminal.training_lines import network_line, text_line, window_line

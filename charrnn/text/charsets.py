@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import ReadConfig
 from charrnn.errors import CorpusError
-from charrnn.formatting import typed_path
+from charrnn.shell import typed_path
 from charrnn.text import detection, formats, gutenberg
 from charrnn.text.sources import Source
 from charrnn.text.vocabulary import to_code_points

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
 from charrnn.errors import CorpusError
-from charrnn.formatting import quoted
+from charrnn.shell import quoted
 from charrnn.text.compression import BY_SUFFIX
 from charrnn.text.paths import printable, unreadable
 

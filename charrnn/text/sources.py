@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from charrnn.errors import CorpusError, UsageError
-from charrnn.formatting import quoted
+from charrnn.shell import quoted
 from charrnn.text import compression
 from charrnn.text.compression import DAMAGE_ERRORS, MAGIC_SIZE, Compression
 from charrnn.text.folders import DEFAULT_GLOB, matching_files

@@ -12,7 +12,7 @@ import torch
 
 from charrnn.config import LENGTHS, ModelConfig, ReadConfig, SourceConfig, StartConfig, TrainConfig, settings_of
 from charrnn.errors import UsageError
-from charrnn.formatting import as_typed, typed_path
+from charrnn.shell import as_typed, typed_path
 from charrnn.text.corpus import Corpus
 from charrnn.training.autotune import seconds_per_iteration, watching_cost
 from charrnn.training.beginning import Beginning

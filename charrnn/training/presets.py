@@ -14,7 +14,7 @@ from charrnn.config import AUTO, ModelConfig, PresetName, TrainConfig
 from charrnn.config.option import ConfigType
 from charrnn.config.training import OptimizerName
 from charrnn.errors import UsageError
-from charrnn.formatting import as_typed
+from charrnn.shell import as_typed
 from charrnn.training.recipes import RECIPES
 from charrnn.training.watching import Cost, watching_for
 

@@ -13,12 +13,13 @@ from typing import Any, Self
 from charrnn.config import LENGTHS, ModelConfig, ReadConfig, SnapshotConfig, TrainConfig, settings_of
 from charrnn.config.option import Setting, flag
 from charrnn.errors import CheckpointError, CorpusError, RunError, UsageError
-from charrnn.formatting import as_typed, duration, few
+from charrnn.formatting import duration, few
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.lock import RunLock
 from charrnn.runs.resume_command import begin_command, new_run_command, resume_command
 from charrnn.runs.run import Run
+from charrnn.shell import as_typed
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import findable, path_or_stdin, place_of
 from charrnn.training.presets import PRESETS

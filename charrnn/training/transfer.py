@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
-from charrnn.formatting import as_typed
 from charrnn.runs.checkpoint import Checkpoint, Tensors
+from charrnn.shell import as_typed
 from charrnn.text.vocabulary import Vocabulary, to_text
 
 _ROW_PER_ID = ("embedding.weight", "head.weight", "head.bias")  # a tied head's matrix is the embedding's

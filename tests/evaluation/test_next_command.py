@@ -14,8 +14,8 @@ from helpers import tiny
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig, settings_of
 from charrnn.evaluation.advice import Advice
 from charrnn.evaluation.next_command import next_command
-from charrnn.formatting import folded_command
 from charrnn.runs.run import Run
+from charrnn.shell import folded_command
 
 LONGER = Advice(sentence="", resumed=True, iterations=12_000)
 LARGER = Advice(sentence="", changes={"rnn_size": 128})

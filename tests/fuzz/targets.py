@@ -21,7 +21,7 @@ import numpy as np
 import typer
 from helpers import crafting, tiny
 
-from charrnn import formatting
+from charrnn import formatting, shell
 from charrnn.commands.app import app
 from charrnn.config import (
     BoundsConfig,
@@ -264,7 +264,7 @@ def sample_text(data: bytes) -> None:
     assert len(shown) == len(text)
     assert not formatting._UNSAFE.search(shown)
     assert "\n" not in formatting.one_line(text)
-    assert "\n" not in formatting.quoted(text)
+    assert "\n" not in shell.quoted(text)
     for width in (1, 7, 80):
         lines = "".join(part for part, _ in wrapped([(text, "")], width))
         assert not formatting._UNSAFE.search(lines)
