@@ -259,11 +259,21 @@ def test_a_length_behind_an_unfinished_run_is_no_completion(command: CommandLine
 
 def test_a_resume_file_that_says_nothing_is_refused(command: CommandLine, run: Path) -> None:
     saved = checkpoint.load(run / "resume.safetensors")
-    for progress in ({}, {"stopped": "no", "elapsed": None, "origin": 3}):
-        checkpoint.save(run / "resume.safetensors", dataclasses.replace(saved.header, progress=progress), saved.tensors)
-        assert "is complete at iteration 20" in refused(command, "--resume", run, code=2)
-        assert "cannot be resumed" in refused(command, "ships.txt", "--resume", run, "--iterations", "30", code=1)
-        assert "TEXT" in refused(command, "--resume", run, "--iterations", "30", code=2)
+    checkpoint.save(run / "resume.safetensors", dataclasses.replace(saved.header, progress={}), saved.tensors)
+    assert "is complete at iteration 20" in refused(command, "--resume", run, code=2)
+    assert "cannot be resumed" in refused(command, "ships.txt", "--resume", run, "--iterations", "30", code=1)
+    assert "TEXT" in refused(command, "--resume", run, "--iterations", "30", code=2)
+
+
+def test_a_resume_file_that_says_nonsense_is_refused_with_what_is_left(command: CommandLine, run: Path) -> None:
+    saved = checkpoint.load(run / "resume.safetensors")
+    progress = {"stopped": "no", "elapsed": None, "origin": 3}
+    checkpoint.save(run / "resume.safetensors", dataclasses.replace(saved.header, progress=progress), saved.tensors)
+    for arguments in ((), ("--iterations", "30")):
+        said = refused(command, "ships.txt", "--resume", run, *arguments, code=1)
+        assert "is a damaged charrnn checkpoint" in said
+        assert "Its newest whole snapshot is of iteration 20." in said
+        assert advised(said)[-1][-2:] == ["--init-from", f"{run}/iteration-000020.safetensors"]
 
 
 # -- the same command again ------------------------------------------------------------------------------------------
