@@ -128,7 +128,7 @@ def test_where_nothing_can_be_written_that_is_found_out_before_anything_is_read(
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("umask", [0o077, 0o027, 0o002])
+@pytest.mark.parametrize("umask", [0o077, 0o002])
 def test_everything_that_is_made_has_the_permissions_that_the_umask_leaves(
     umask: int, command: Commands, text: Path, tmp_path: Path
 ) -> None:

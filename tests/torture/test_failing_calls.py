@@ -136,7 +136,7 @@ def test_any_call_of_what_writes_a_file_may_fail(
     assert ended.code == 0, ended.err
     before = (tmp_path / written).read_bytes()
     possible = [failure for failure in failures(ended.counts) if "cache" not in str(failure)]
-    chosen = random.Random(SEED).sample(possible, min(len(possible), rounds(3, len(possible))))
+    chosen = random.Random(SEED).sample(possible, min(len(possible), rounds(2, len(possible))))
     failed = 0
     for failure in chosen:
         with naming(failure):
