@@ -222,8 +222,9 @@ def test_words_after_two_dashes_are_no_options(line: CommandLine) -> None:
     assert "-n: no such run" in line("sample", "--", "-n").stderr.decode()
 
 
-# Pages of report and score, where others mean their directory; units of losses, where others mean those of a layer.
-_OWN_ELSEWHERE = {"output", "html", "units"}
+# Pages of report and score, where others mean their directory, and the files that pages replace by force, where others
+# mean that nothing is asked; units of losses, where others mean those of a layer.
+_OWN_ELSEWHERE = {"output", "html", "force", "units"}
 
 
 def test_another_programs_name_means_one_thing_in_a_verb() -> None:
