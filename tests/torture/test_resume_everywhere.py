@@ -150,10 +150,9 @@ def check_resumed_everywhere(settings: dict[str, Any], path: Path, *, to_the_end
         points.append(resume_point(training))
     assert training.complete
     assert len(points) > 20
-    for iteration, point in enumerate(points):
+    for iteration, point in enumerate(points[:-1]):
         again = resumed(stored(path / "resume.safetensors", point), training.corpus, device="cpu")
         assert again.iteration == iteration
-        assert again.complete == (point is points[-1])
         on = by_iteration(again.events())
         for number, made in enumerate(on, iteration):
             assert made == events[number], f"iteration {number + 1}, resumed after {iteration}"
@@ -162,7 +161,8 @@ def check_resumed_everywhere(settings: dict[str, Any], path: Path, *, to_the_end
                 break
         if to_the_end:
             check_same(resume_point(again), points[-1])
-    return len(points)
+    assert resumed(stored(path / "resume.safetensors", points[-1]), training.corpus, device="cpu").complete
+    return len(points) - 1
 
 
 def test_each_value_of_each_setting_is_tried(rounds: Callable[[int, int], int]) -> None:
