@@ -75,13 +75,15 @@ _progress = record(
         "budget_began": number(),
         "turn": optional(row(whole(), number(high=1))),
         "smoothed_loss": number(),  # what older files call the training loss
-        "origin": record(
-            possible={
-                "texts": optional(items(text, most=_MOST_NAMES)),
-                "glob": optional(text),
-                "max_expansion": whole(1),
-                "val_text": optional(text),
-            }
+        "origin": optional(
+            record(
+                possible={
+                    "texts": optional(items(text, most=_MOST_NAMES)),
+                    "glob": optional(text),
+                    "max_expansion": whole(1),
+                    "val_text": optional(text),
+                }
+            )
         ),
         "per_epoch": whole(1),
         "documents": items(row(text, whole(), text), most=1000),

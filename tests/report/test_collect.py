@@ -149,9 +149,8 @@ def test_shades_are_counted_from_their_bits_on() -> None:
         ({"training": TrainConfig(val_frac=0.0)}, telling.TEXT, "nothing of its text was held out"),
         ({"progress": {"origin": {}}}, telling.TEXT, "nothing says where"),
         ({"progress": {"origin": None}}, telling.TEXT, "nothing says where"),
-        ({"progress": {"origin": {"texts": [""], "evil": 1}}}, telling.TEXT, "resume file is damaged"),
         ({"progress": {"origin": {"texts": ["/nothing/here"]}}}, telling.TEXT, "/nothing/here"),
-        ({"corpus": {"name": "secret.txt", "digest": "d9"}}, telling.TEXT, "has changed since"),
+        ({"corpus": {"name": "secret.txt", "digest": "d9", "characters": 9}}, telling.TEXT, "has changed since"),
     ],
 )
 def test_without_a_passage_the_page_says_why(tmp_path: Path, changes: Any, text: str, reason: str) -> None:
