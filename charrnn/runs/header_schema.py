@@ -124,7 +124,7 @@ _later_fields = {
     "mixing": optional(_mixing),
     "created": text,
     "made_with": record(
-        possible={"charrnn": text, "torch": text, "device": text, "threads": whole(1, 1024)}, others=plain
+        possible={"charrnn": text, "torch": text, "device": text, "threads": whole(1, 1 << 16)}, others=plain
     ),
     "progress": _progress,
 }
