@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -373,3 +374,11 @@ def test_names_of_other_programs_are_named_in_python() -> None:
     assert synonyms.python_advice("learning_rat", settings) == "Did you mean learning_rate?"
     assert "final_rate" in synonyms.python_advice("min_lr", settings)
     assert synonyms.python_advice("xyzzy", settings) == ""
+
+
+def test_a_whole_number_does_for_any_other() -> None:
+    """Also where torch would not take it: it wants both of Adam's decays to be of one type."""
+    assert type(TrainConfig(beta1=0).beta1) is float
+    assert (
+        type(TrainConfig.from_dict(dataclasses.asdict(TrainConfig(beta1=0).completed()) | {"beta1": 0}).beta1) is float
+    )

@@ -192,6 +192,8 @@ class Config:
             value = getattr(self, setting.name)
             if value is not None or setting.default is not None:
                 setting.check(value)
+            if setting.type is float and type(value) is int:
+                object.__setattr__(self, setting.name, float(value))  # torch minds the difference
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
