@@ -131,7 +131,7 @@ def test_a_directory_of_many_other_files_is_listed_by_name(
     rounds: Callable[[int, int], int],
     tell_figure: Callable[[str], None],
 ) -> None:
-    count = rounds(5_000, 100_000)
+    count = rounds(2_000, 100_000)
     tiny.run(tmp_path, "run", {10: 3.0})
     (tmp_path / "texts" / "deeper").mkdir(parents=True)
     tiny.run(tmp_path / "texts" / "deeper", "not-below", {10: 3.0})

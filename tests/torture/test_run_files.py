@@ -188,7 +188,7 @@ def test_whatever_is_in_a_run_is_named_or_in_nobodys_way(
     """What can be read is shown all the same; the exit code is 0 of `sample RUN`, which needs none of the rest."""
     tried = list(itertools.product(cases().items(), readers().items()))
     random.Random(15).shuffle(tried)
-    for (name, case), (verb, arguments) in tried[: (count := rounds(40, len(tried)))]:
+    for (name, case), (verb, arguments) in tried[: (count := rounds(24, len(tried)))]:
         shutil.rmtree("checkpoints")
         shutil.copytree(template / "checkpoints", "checkpoints")
         case.change(Path("checkpoints/odd"))
@@ -287,7 +287,7 @@ def test_all_at_once(line: CommandLine) -> None:
 
 def test_a_resumed_training_waits_for_no_pipe(line: CommandLine, rounds: Callable[[int, int], int]) -> None:
     """What it writes, too, is only ever a regular file."""
-    places = PLACES[: rounds(2, len(PLACES))]
+    places = PLACES[: rounds(1, len(PLACES))]
     Path("ships.txt").write_text("".join(f"{n} ships came in, and {n * n} went out.\n" for n in range(40)))
     options = ("--name", "ships", "--rnn-size", "8", "--embedding-size", "4", "--batch-size", "4", "--seq-length", "8")
     watching = ("--sample-length", "5", "--snapshot-at", "2,4", "--eval-every", "0")
