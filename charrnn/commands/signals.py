@@ -42,7 +42,7 @@ def stop_on_signals() -> None:
     _handle(_raise)
     if hasattr(signal, "SIGUSR1"):
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    sys.unraisablehook = _unraisable
+    _leave_where_nothing_can_be_raised()
 
 
 def finish_in_peace() -> None:
@@ -103,11 +103,16 @@ def _leave(number: int) -> NoReturn:
     os._exit(128 + number)
 
 
-def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """A signal that comes while an object is finalized cannot be raised there."""
-    if isinstance(unraisable.exc_value, Stopped):
-        _leave(unraisable.exc_value.number)
-    sys.__unraisablehook__(unraisable)
+def _leave_where_nothing_can_be_raised() -> None:
+    """Let a signal that comes while an object is finalized end the process: raised there, it would be lost."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if isinstance(unraisable.exc_value, Stopped):
+            _leave(unraisable.exc_value.number)
+        before(unraisable)
+
+    sys.unraisablehook = hook
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import random
 import re
 import signal
@@ -307,6 +308,33 @@ def test_while_it_starts_any_verb_ends_in_a_line(
             stopped += 1
     if count:
         tell_figure(f"{verb}: {stopped} of {count} signals came while it started, each answered in one line")
+
+
+FINALIZED = """
+import signal
+from charrnn.commands import signals
+class Finalized:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+signals.stop_on_signals()
+Finalized()
+raise SystemExit("not stopped")
+"""
+
+
+def test_while_an_object_is_finalized_it_is_not_lost() -> None:
+    done = subprocess.run([sys.executable, "-c", FINALIZED], env=ENVIRONMENT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (143, "charrnn: stopped by SIGTERM.\n")
+
+
+def test_while_a_module_is_imported_it_is_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "swallowing.py").write_text(
+        "import signal\ntry:\n    signal.raise_signal(signal.SIGTERM)\nexcept BaseException:\n    pass\n", "utf-8"
+    )
+    code = "from charrnn.commands import signals; signals.stop_on_signals(); import swallowing; raise SystemExit(1)"
+    environment = ENVIRONMENT | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (143, "charrnn: stopped by SIGTERM.\n")
 
 
 ENCODE = """
