@@ -1,6 +1,6 @@
 """One OpenMP thread for every test and the processes it starts: tiny models gain nothing from more, and beside other
-work on the same cores spinning threads lose nearly everything. And Ctrl-C as usual: a shell starts what it puts in the
-background with SIGINT ignored, and the processes that tests start would inherit that.
+work on the same cores spinning threads lose nearly everything. And signals as usual: a shell starts what it puts in the
+background with SIGINT ignored, `nohup` ignores SIGHUP, and the processes that tests start would inherit that.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
