@@ -17,6 +17,7 @@ class CharrnnError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, advice: str = "") -> None:
+        what, advice = (part.replace("\n", "␊") for part in (what, advice))  # what is named in it may have several
         super().__init__(what, advice)
         self.what, self.advice = what, advice
 

@@ -40,7 +40,6 @@ from charrnn.config import (
     parsing,
     settings_of,
 )
-from charrnn.errors import CharrnnError
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint, history, samples
 from charrnn.runs.header import Header
@@ -193,9 +192,9 @@ def arguments(data: bytes) -> None:
     with (
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),
-        contextlib.suppress(typer.Exit, SystemExit, CharrnnError),  # in which words are as they were typed
+        contextlib.suppress(typer.Exit, SystemExit),
     ):
-        verb.make_context(verb.name, typed, parent=context)
+        crafting.outcome(lambda: verb.make_context(verb.name, typed, parent=context))
 
 
 # -- texts -----------------------------------------------------------------------------------------------------------
