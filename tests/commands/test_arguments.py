@@ -95,7 +95,7 @@ def test_an_option_is_no_value(line: CommandLine) -> None:
         ("train -novel.txt", "-novel.txt: a name that begins with a dash. Write ./-novel.txt"),
         ("train -dash.txt", "-dash.txt: a name that begins with a dash. Write ./-dash.txt"),
         ("sample novel-1 --threads x", "--threads x: a whole number is needed."),
-        ("sample novel-1 --threads 0", "--threads 0: at least 1."),
+        ("sample novel-1 --threads 0", "--threads 0: from 1 to 1,024."),
         ("train --iterations 1,000", "--iterations 1,000: a whole number is needed. Write it without commas."),
         ("train --time soon", "--time soon: a time such as 90s, 5m or 1h30m."),
         ("train --learning-rate nan", "--learning-rate nan: not a finite number."),
