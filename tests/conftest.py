@@ -11,6 +11,14 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
+
+# A machine may be busy: no test fails for being slow.
+settings.register_profile("charrnn", deadline=None)
+settings.load_profile("charrnn")
+
+# Kills, forks, pipes and full disks as POSIX has them; tests/test_platforms.py plays Windows.
+collect_ignore_glob = ["torture/*"] if sys.platform == "win32" else []
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

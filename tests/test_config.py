@@ -8,7 +8,7 @@ from dataclasses import FrozenInstanceError, asdict
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.config import (
@@ -215,7 +215,6 @@ def test_snapshots_of_a_list_and_multiples_are_sorted_and_kept_once() -> None:
     assert config.snapshot_iterations() == (3, 10, 20, 30, 35)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 400), st.lists(st.integers(0, 500), max_size=6), st.integers(0, 120))
 def test_snapshot_iterations_are_those_asked_for(iterations: int, at: list[int], every: int) -> None:
     kept = TrainConfig(iterations=iterations, snapshot_at=tuple(at), snapshot_every=every).snapshot_iterations()

@@ -33,7 +33,7 @@ def test_a_span_needs_a_character_and_one_before_it(loss: Any, spans: list[tuple
         loss(make(), text(10), spans)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(documents(400), st.integers(1, 40), st.integers(1, 300))
 def test_every_character_of_documents_is_counted_once(
     drawn: tuple[NDArray[np.uint8], list[tuple[int, int, int]]], batch: int, window: int
@@ -60,7 +60,7 @@ def test_a_file_is_measured_as_an_array_is_and_read_in_small_pieces(tmp_path: Pa
     assert cold_loss(model, file, spans, window=300) == cold_loss(model, ids, spans, window=300)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(documents(), st.integers(1, 20), st.integers(1, 5))
 def test_cold_windows_remember_nothing(
     drawn: tuple[NDArray[np.uint8], list[tuple[int, int, int]]], window: int, batch: int

@@ -289,7 +289,7 @@ def test_novelty_says_when_the_text_has_changed(trained: Path) -> None:
 # -- anything --------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     prime=st.text(max_size=20) | st.text(tiny.TEXT, max_size=20),
     unknown=st.sampled_from(["error", "replace", "drop"]),

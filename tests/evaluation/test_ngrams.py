@@ -106,7 +106,7 @@ texts = st.integers(2, 5).flatmap(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(texts)
 def test_every_order_is_that_of_the_plain_model(text: tuple[int, list[int], list[int]]) -> None:
     size, train, held_out = text
@@ -115,7 +115,7 @@ def test_every_order_is_that_of_the_plain_model(text: tuple[int, list[int], list
     assert measure(train, held_out, size, max_order=9) == pytest.approx(expected)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(texts)
 def test_probabilities_of_all_characters_sum_to_one_after_any_context(text: tuple[int, list[int], list[int]]) -> None:
     size, train, context = text
@@ -158,7 +158,6 @@ def test_the_bundled_novel() -> None:
     assert len(found.by_order) == 10  # three that are no better
 
 
-@settings(deadline=None)
 @given(texts, st.permutations(range(5)), st.sampled_from([np.uint8, np.uint16, np.uint32]))
 def test_ids_are_only_names(
     text: tuple[int, list[int], list[int]], order: list[int], dtype: type[np.unsignedinteger]
@@ -171,7 +170,6 @@ def test_ids_are_only_names(
     assert found.by_order == pytest.approx(measure(train, held_out, size))
 
 
-@settings(deadline=None)
 @given(texts, st.integers(1, 8), st.integers(1, 4))
 def test_it_stops_when_it_should_and_says_which_was_best(
     text: tuple[int, list[int], list[int]], max_order: int, patience: int

@@ -137,7 +137,7 @@ def test_a_model_that_diverged_is_refused() -> None:
 # -- rows ------------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.integers(1, 400_000))
 def test_the_rows_of_a_carried_text_cover_it_and_have_their_warm_up(inputs: int) -> None:
     [(begins, size)] = _carried(inputs)
@@ -151,7 +151,7 @@ def test_the_rows_of_a_carried_text_cover_it_and_have_their_warm_up(inputs: int)
     assert len(begins) in (64, (inputs - 512) // 4096) or len(begins) == 1 > (inputs - 512) // 4096
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.integers(1, 3000), st.integers(1, 400), st.data())
 def test_cold_windows_tile_the_text(inputs: int, window: int, data: st.DataObject) -> None:
     first = data.draw(st.integers(1, inputs))

@@ -131,7 +131,7 @@ def test_the_unknown_symbol_costs_what_both_give_it() -> None:
     assert found.bits == pytest.approx(np.array(read) + np.array([0, UNSEEN_BITS, UNSEEN_BITS, 0]), abs=1e-4)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.text(LETTERS, min_size=2, max_size=40), st.data())
 def test_a_text_in_two_halves_is_the_whole(text: str, data: st.DataObject) -> None:
     """The second half after the first as its lead; and what leads changes no figure."""

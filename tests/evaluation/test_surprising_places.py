@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.evaluation.scoring import Score
@@ -46,7 +46,6 @@ def same_word(text: str) -> Callable[[int, int], bool]:
     return lambda a, b: a == b or text[min(a, b) : max(a, b) + 1].replace("'", "x").isalnum()
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("ab'é7 ,\n"), st.integers(0, 9)), min_size=1, max_size=60), st.integers(0, 9))
 def test_nothing_more_surprising_is_left_out_but_in_words_that_are_told(
     drawn: list[tuple[str, int]], count: int

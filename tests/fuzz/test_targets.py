@@ -32,7 +32,7 @@ def test_a_reader_reads_or_refuses_in_a_line(target: Target, rounds: Callable[[i
         target.run(seed)
 
     @settings(
-        max_examples=rounds(60, 5000), deadline=None, derandomize=True, database=None,
+        max_examples=rounds(60, 5000), derandomize=True, database=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(st.sampled_from(seeds), st.lists(EDIT, max_size=6))

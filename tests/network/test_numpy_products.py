@@ -20,7 +20,7 @@ from charrnn.network.engine import Engine, RecurrentStack
 from charrnn.network.numpy_products import TiledMatrix, WholeMatrix, multiply
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 300), st.integers(1, 600), st.sampled_from([(), (1,), (5,), (32,), (33,), (64,)]), st.integers(0, 99)
 )

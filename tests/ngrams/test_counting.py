@@ -56,7 +56,7 @@ texts = st.integers(1, 5).flatmap(
 
 
 @given(texts, st.integers(1, 6), st.integers(1, 40), st.data())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_it_sums_to_one_after_every_context_whatever_is_kept(
     text: tuple[int, list[int]], order: int, most: int, data: st.DataObject
 ) -> None:
@@ -72,7 +72,7 @@ def test_it_sums_to_one_after_every_context_whatever_is_kept(
 
 
 @given(texts, st.integers(1, 6), st.integers(1, 40))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_no_more_is_kept_than_the_bound_but_all_single_characters(
     text: tuple[int, list[int]], order: int, most: int
 ) -> None:
@@ -188,7 +188,7 @@ def test_an_empty_text_is_refused() -> None:
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_damaged_tensors_are_refused_or_read_without_harm(data: st.DataObject) -> None:
     ids = np.array([0, 1, 2, 0, 1, 1, 2, 0, 0, 1, 2] * 5)
     tensors = {name: tensor.copy() for name, tensor in count(ids, 3, order=4).tensors().items()}

@@ -56,7 +56,7 @@ def test_what_is_reported_is_measured_with_shares_of_the_other_half() -> None:
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=50), st.lists(st.integers(0, 3), max_size=12), st.data())
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_a_mixture_sums_to_one_and_agrees_with_the_losses_of_a_whole_text(
     ids: list[int], text: list[int], data: st.DataObject
 ) -> None:

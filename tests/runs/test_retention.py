@@ -59,7 +59,7 @@ WEIGHTS = tiny.weights(tiny.header())
 _LOSSES = st.none() | st.floats(0, 9)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(1, 60), _LOSSES), min_size=1, max_size=8, unique_by=lambda kept: kept[0]),
     st.integers(1, 3),
@@ -99,7 +99,7 @@ def test_pruning_goes_by_the_iteration_inside_whatever_clocks_and_names_say(
 
 
 @given(st.permutations([(1, 2026, 3.0), (20, 1970, 1.0), (300, 2036, 2.0), (4000, 2016, None)]))
-@settings(max_examples=24, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=24, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_order_of_a_run_is_that_inside(tmp_path: Path, order: list[tuple[int, int, float | None]]) -> None:
     """Whatever the files are called, whenever they were written, and in whatever order they are made."""
     path = Path(tempfile.mkdtemp(dir=tmp_path))

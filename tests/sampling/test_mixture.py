@@ -88,7 +88,7 @@ def asked(model: Model, prime: str = "cab", **settings: Any) -> list[list[Charac
 
 
 @given(st.text("abc \n", min_size=1, max_size=12))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_what_comes_next_is_the_mixture_and_sums_to_one(prime: str) -> None:
     expected = both(MODEL, VOCABULARY.encode(prime).tolist())
     for found in (MODEL.next_characters(prime), MODEL.next_characters(MODEL.state(prime), ngrams=True)):

@@ -76,13 +76,13 @@ def check_following(source: str, text: str, longest: int, cut: int) -> None:
         assert set(map(chr, index.following(context))) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXTS, st.text("abcé", max_size=40), st.integers(1, 12), st.integers(0, 90))
 def test_what_follows_is_what_a_search_by_hand_finds(source: str, text: str, longest: int, cut: int) -> None:
     check_following(source, text, longest, cut)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(TEXTS, st.text("ab", max_size=40), st.integers(1, 12), st.integers(0, 90))
 def test_fingerprints_that_are_all_the_same_change_nothing(source: str, text: str, longest: int, cut: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -92,7 +92,7 @@ def test_fingerprints_that_are_all_the_same_change_nothing(source: str, text: st
         check_following(source, text, longest, cut)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(TEXTS, st.text("ab", max_size=40), st.integers(1, 12), st.integers(0, 90))
 def test_places_that_are_left_out_are_found_by_others(source: str, text: str, longest: int, cut: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -142,7 +142,7 @@ def test_a_text_shorter_than_a_run_is_never_copied() -> None:
 # -- what is written -------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     TEXTS,
     st.text("ab", max_size=20),
@@ -163,7 +163,7 @@ def test_no_run_is_too_long_whatever_is_asked(
         assert (written.ended_by, len(new) == 60) == (("no-copy", False) if every else ("length", True))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, st.text("ab", max_size=20), st.integers(1, 9))
 def test_nothing_else_is_ruled_out_and_the_cost_is_what_the_model_gave_to_it(
     source: str, prime: str, longest: int

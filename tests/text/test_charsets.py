@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charrnn.config import ReadConfig
@@ -61,7 +61,6 @@ def read(data: bytes, size: int = 1 << 22, seen: DecodingStatistics | None = Non
     return text_of(charsets.decode(source(data, size), ReadConfig(**config), seen or DecodingStatistics()))  # type: ignore[arg-type]
 
 
-@settings(deadline=None)
 @given(st.text(), st.integers(1, 7))
 @example("a\r\nb\rc\n\r", 1)
 @example("né 🐍\r\n", 2)
@@ -73,7 +72,6 @@ def test_pieces_of_utf8_end_anywhere(text: str, size: int) -> None:
     assert read(text.encode(), size, encoding="utf-8", keep_newlines=True) == wanted
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "M", "N", "P", "Z", "Cc"])), st.integers(1, 5))
 @example("e\u0301 q\u0323\u0307 q\u0307\u0323", 1)
 @example("\u1100\u1161\u11a8 \uac00\u11a8 \u09c7\u09be", 3)

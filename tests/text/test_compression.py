@@ -26,7 +26,7 @@ every_suffix = pytest.mark.parametrize("suffix", COMPRESS)
 
 
 @every_suffix
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=4), st.integers(1, 400), st.integers(0, 500))
 def test_packed_files_of_many_members(suffix: str, members: list[bytes], size: int, start: int) -> None:
     data = b"".join(members)

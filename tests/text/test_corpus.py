@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.config import ReadConfig
@@ -110,7 +110,6 @@ def test_other_blank_characters_are_kept(tmp_path: Path) -> None:
     assert corpus.read(write(tmp_path, text.encode())).text == text
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_text_in_memory_is_kept_but_for_line_ends(text: str) -> None:
     folded = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
@@ -231,7 +230,6 @@ def test_no_symbol_where_nothing_is_rare() -> None:
     assert not corpus.from_text("aabb", config=ReadConfig(min_count=2)).vocabulary.unknown
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=2).filter(lambda data: len(set(data)) > 1))
 def test_bytes_are_themselves(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     read = corpus.read(write(tmp_path_factory.mktemp("bytes"), data, "data.bin"), ReadConfig(bytes=True))

@@ -29,7 +29,7 @@ def test_a_folder_is_sorted_by_the_parts_of_its_paths(tmp_path: Path) -> None:
 parts_of_a_path = st.lists(st.text("aB-1é ", min_size=1, max_size=2), min_size=1, max_size=3)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(parts_of_a_path.map(lambda parts: "/".join(parts) + ".txt"), min_size=1, max_size=12, unique=True))
 def test_the_order_is_the_names_alone(made: list[str]) -> None:
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:

@@ -101,7 +101,7 @@ def test_the_book_is_left(parts: dict[str, str], newline: str) -> None:
     assert stripped(text) == BOOK.replace("\n", newline)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     *map(st.sampled_from, (STARTS, CREDITS, BOOKS, ENDS, ["\n", "\r\n", "\r"])),
     st.lists(st.integers(0, 20_000), max_size=30),
@@ -116,13 +116,12 @@ RUBBLE = [*STARTS, *CREDITS[1:], BOOK, *ENDS[:-1], "word", " ", "***", "\n", "\r
 rubble = st.lists(st.sampled_from(RUBBLE), max_size=25).map("".join)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(rubble, st.lists(st.integers(0, 20_000), max_size=12))
 def test_wherever_the_pieces_of_rubble_end(text: str, places: list[int]) -> None:
     assert stripped_any_way(text, places) in text
 
 
-@settings(deadline=None)
 @given(st.text(), st.lists(st.integers(0, 200)))
 def test_other_texts_pass_unchanged(text: str, places: list[int]) -> None:
     assert stripped_any_way(text, places) == text

@@ -6,7 +6,7 @@ import string
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.config import Unseen
@@ -75,7 +75,6 @@ def test_replacing_keeps_accents_and_hangul() -> None:
     assert symbol.form_of(nfd("é"), "replace").text == "e"  # no symbol for an accent
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "M", "Nd", "Zs"]), min_size=2))
 def test_a_text_is_found_from_its_decomposed_form(text: str) -> None:
     model = nfc(text + "ab")
@@ -132,7 +131,6 @@ def test_a_quote_belongs_to_the_side_of_what_stands_before() -> None:
     assert vocabulary.form_of("x" * 100 + '" "' + "x" * 100).text[100:103] == "” “"
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "P", "Z", "S"])), st.sampled_from(["'\"-.", "‘’“”—–…", "«»", ""]))
 def test_only_what_is_unknown_changes_and_only_to_what_is_known(text: str, marks: str) -> None:
     vocabulary = of("ab " + marks)

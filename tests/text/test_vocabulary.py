@@ -5,7 +5,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charrnn.config import Unseen
@@ -43,7 +43,6 @@ def test_round_trip_of_odd_text(text: str) -> None:
     assert list(vocabulary.characters) == sorted(set(text))
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1).filter(lambda text: len(set(text)) >= 2))
 def test_round_trip_of_any_text(text: str) -> None:
     vocabulary = of(text)
@@ -54,7 +53,6 @@ def test_round_trip_of_any_text(text: str) -> None:
     assert vocabulary.default_prime == ("\n" if "\n" in text else vocabulary.characters[vocabulary.most_frequent])
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=())))
 @example("a\ud800\udfffb")  # surrogates too: a text in memory may hold them
 def test_code_points_are_those_of_python(text: str) -> None:
@@ -64,7 +62,6 @@ def test_code_points_are_those_of_python(text: str) -> None:
     assert to_text(points) == text
 
 
-@settings(deadline=None)
 @given(st.text(min_size=2).filter(lambda text: len(set(text)) >= 2), st.randoms())
 def test_order_depends_on_the_set_of_characters_alone(text: str, shuffle: random.Random) -> None:
     characters = list(text)
@@ -124,7 +121,6 @@ def test_many_unseen_characters_are_counted() -> None:
         of("01").encode("abcdefghijklmnopqrstuvwxyz")
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1), st.text(min_size=2).filter(lambda text: len(set(text)) >= 2))
 def test_encoding_fails_just_when_a_character_is_unseen(text: str, known: str) -> None:
     vocabulary = of(known)
@@ -160,7 +156,6 @@ def test_replace_and_drop() -> None:
     assert vocabulary.form_of("Café ’🐍", "drop").text == "af "
 
 
-@settings(deadline=None)
 @given(st.text(), st.text(min_size=2).filter(lambda text: len(set(text)) >= 2))
 def test_replaced_and_dropped_text_can_always_be_encoded(text: str, known: str) -> None:
     vocabulary = of(known)
@@ -174,7 +169,6 @@ def test_replaced_and_dropped_text_can_always_be_encoded(text: str, known: str) 
         assert [c for c in text if c in known and c not in form.text] == []
 
 
-@settings(deadline=None)
 @given(st.characters(exclude_categories=()))
 def test_descriptions_are_printable(character: str) -> None:
     assert describe(character).isprintable()

@@ -4,7 +4,7 @@ import random
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.text.words import is_unspaced, known_words, words_of
@@ -53,14 +53,12 @@ def test_known_share_by_hand(sample: str, share: float | None) -> None:
     assert known_words(sample, frozenset(["the", "cat", "sat", "a", "x"])) == share
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_a_text_knows_its_own_words(text: str) -> None:
     assert known_words(text, words_of(text)) in (1.0, None)
     assert known_words(text, []) in (0.0, None)
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "M", "Zs", "P"])))
 def test_a_word_is_the_same_however_it_was_typed(text: str) -> None:
     decomposed = unicodedata.normalize("NFD", text)

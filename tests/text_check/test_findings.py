@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.checks import BOOK, findings, write
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import charrnn.text_check.characters
@@ -75,7 +75,6 @@ def test_how_the_text_is_cut_for_looking_makes_no_difference(size: int, monkeypa
         assert cut["mojibake"].examples == whole["mojibake"].examples
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from("ab \nÃ©é\u0301"), min_size=1), st.integers(1, 9))
 def test_slices_make_up_the_text_and_end_between_words(text: str, size: int) -> None:
     made = corpus.from_text(text + "ab")
@@ -108,7 +107,6 @@ def test_a_text_on_disk_is_judged_as_one_in_memory(tmp_path: Path, monkeypatch: 
     assert diagnose(on_disk) == in_memory
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(), min_size=2), st.booleans())
 @example("क़\ne\u0301", False)
 @example("ab\r\n\u2028\x85\x1b]0;\x07", False)

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 from helpers.trainings import assert_same, finish, make, with_held_out_losses
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.config import Decay, TrainConfig
@@ -54,7 +54,6 @@ def test_without_warmup_the_first_rate_is_nearly_the_peak() -> None:
     assert schedule(config).rate(1000) == 0.0
 
 
-@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(0, 400), st.sampled_from(get_args(Decay)), st.floats(0, 1), st.floats(1e-6, 10))
 def test_rate_rises_then_falls_and_stays_within_its_bounds(
     iterations: int, warmup: int, decay: Decay, final: float, peak: float

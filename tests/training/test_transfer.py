@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import tiny
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -126,7 +126,6 @@ alphabets = st.tuples(
 )
 
 
-@settings(deadline=None)
 @given(
     alphabets,
     st.booleans(),

@@ -45,7 +45,7 @@ def test_one_stream_is_the_plain_pass(cell: Cell) -> None:
         assert held_out_loss(model, ids, tail(ids, start), streams=1) == pytest.approx(np.mean(expected), rel=1e-6)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(length=st.integers(2, 700), start=st.integers(1, 400), streams=st.integers(1, 70), warmup=st.integers(0, 40))
 def test_every_character_is_counted_once_in_any_number_of_streams(
     length: int, start: int, streams: int, warmup: int
@@ -60,7 +60,7 @@ def test_every_character_is_counted_once_in_any_number_of_streams(
     assert loss == pytest.approx(expected, rel=1e-6)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(20, 300), st.integers(1, 50), st.integers(2, 9), st.integers(1, 12))
 def test_a_piece_has_read_its_warmup_and_nothing_else(length: int, start: int, streams: int, warmup: int) -> None:
     model, ids = make("lstm"), text(length)
@@ -163,7 +163,7 @@ def rows_of(spans: list[tuple[int, int, int]], streams: int, warmup: int) -> lis
     return rows
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(documents(), st.integers(1, 12), st.integers(1, 15))
 def test_documents_are_plain_passes_weighted_by_their_characters(
     drawn: tuple[NDArray[np.uint8], list[tuple[int, int, int]]], streams: int, warmup: int
@@ -178,7 +178,7 @@ def test_documents_are_plain_passes_weighted_by_their_characters(
     assert held_out_loss(model, ids, spans, streams=streams, warmup=warmup) == pytest.approx(np.mean(losses), rel=1e-6)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(documents())
 def test_short_documents_are_read_from_their_beginning(
     drawn: tuple[NDArray[np.uint8], list[tuple[int, int, int]]],
@@ -190,7 +190,7 @@ def test_short_documents_are_read_from_their_beginning(
     assert held_out_loss(model, ids, spans) == pytest.approx(np.mean(losses), rel=1e-6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(documents(400), st.integers(1, 40), st.integers(0, 30))
 def test_every_character_of_documents_is_counted_once(
     drawn: tuple[NDArray[np.uint8], list[tuple[int, int, int]]], streams: int, warmup: int
@@ -219,7 +219,6 @@ def test_a_file_is_measured_as_an_array_is_and_read_in_small_pieces(tmp_path: Pa
     assert read == held
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 2000), max_size=80), st.integers(1, 10))
 def test_rows_are_read_with_those_of_their_size(sizes: list[int], streams: int) -> None:
     size = np.array(sizes, dtype=np.int64)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -63,7 +63,6 @@ def test_windows_of_the_lecture_reshaped_of_a_document_end_with_a_short_one() ->
     assert all_windows(document)[1] == [[2, 3, 4, 5, 6, 7, 8], [9, 10, 11, 12, 13, 14, IGNORED]]
 
 
-@settings(deadline=None)
 @given(st.integers(2, 60), st.integers(1, 12), st.integers(1, 12))
 def test_windows_are_those_whose_targets_exist(n: int, seq_length: int, shift: int) -> None:
     assume(n > seq_length)
@@ -88,7 +87,6 @@ def test_streams_by_hand() -> None:
 sizes = st.tuples(st.integers(2, 300), st.integers(1, 9), st.integers(1, 20), st.integers(1, 20))
 
 
-@settings(deadline=None)
 @given(sizes, st.booleans())
 def test_every_target_is_its_inputs_successor(size: tuple[int, int, int, int], stateless: bool) -> None:
     n, batch, seq, shift = size
@@ -104,7 +102,6 @@ def test_every_target_is_its_inputs_successor(size: tuple[int, int, int, int], s
         assert np.array_equal(at, at[:, :1] + np.arange(seq))
 
 
-@settings(deadline=None)
 @given(sizes)
 def test_rows_continue_from_window_to_window_and_epochs_wrap(size: tuple[int, int, int, int]) -> None:
     n, batch, seq, shift = size
@@ -123,7 +120,6 @@ def test_rows_continue_from_window_to_window_and_epochs_wrap(size: tuple[int, in
     assert last.inputs[0, -1] + shift >= stream  # ... in which no whole window is left
 
 
-@settings(deadline=None)
 @given(sizes)
 def test_streams_share_no_input_and_leave_out_less_than_a_window_each(size: tuple[int, int, int, int]) -> None:
     n, batch, seq, _ = size
@@ -134,7 +130,6 @@ def test_streams_share_no_input_and_leave_out_less_than_a_window_each(size: tupl
     assert n - 1 - len(seen) < batch * seq
 
 
-@settings(deadline=None)
 @given(sizes, st.integers(0, 3))
 def test_stateless_windows_are_covered_at_most_once_an_epoch(size: tuple[int, int, int, int], seed: int) -> None:
     n, batch, seq, shift = size
@@ -169,7 +164,6 @@ def test_windows_do_not_change_the_text_they_come_from() -> None:
     assert streams[0].inputs.tolist() == [[0, 1, 2], [9, 10, 11]]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 100), st.integers(1, 40), st.integers(1, 40), st.booleans())
 def test_advice_for_short_texts_fits_and_is_the_most_that_does(n: int, batch: int, seq: int, stateless: bool) -> None:
     def fits(batch: int, seq: int) -> bool:
@@ -202,7 +196,6 @@ def test_shortest_text_that_fits() -> None:
         Streams(np.arange(12), 3, 4, 4)
 
 
-@settings(deadline=None)
 @given(sizes, st.booleans(), st.integers(0, 50))
 def test_a_file_is_read_as_an_array_is_and_only_up_to_stop(
     size: tuple[int, int, int, int], stateless: bool, more: int
@@ -257,7 +250,6 @@ def test_rotated_streams_by_hand() -> None:
     assert streams[at + 1].continues.tolist() == [True, True]
 
 
-@settings(deadline=None)
 @given(sizes, st.integers(0, 3), st.integers(0, 9))
 def test_rotated_streams_are_those_of_plain_loops(size: tuple[int, int, int, int], seed: int, more: int) -> None:
     n, batch, seq, shift = size
@@ -281,7 +273,6 @@ def test_rotated_streams_are_those_of_plain_loops(size: tuple[int, int, int, int
                     place, cold = place - (n - 1), True
 
 
-@settings(deadline=None)
 @given(sizes, st.booleans(), st.integers(0, 3), st.integers(1, 5))
 def test_no_character_is_read_twice_in_a_rotated_epoch(
     size: tuple[int, int, int, int], stateless: bool, seed: int, epoch: int
@@ -297,7 +288,6 @@ def test_no_character_is_read_twice_in_a_rotated_epoch(
     assert all((window.targets[:, 0] != IGNORED).all() for window in windows)  # a row is never empty
 
 
-@settings(deadline=None)
 @given(sizes, st.integers(0, 3))
 def test_a_rotated_row_continues_with_the_state_of_what_came_before_it(
     size: tuple[int, int, int, int], seed: int
@@ -315,7 +305,6 @@ def test_a_rotated_row_continues_with_the_state_of_what_came_before_it(
         assert k % streams.per_epoch or not row.any()
 
 
-@settings(deadline=None)
 @given(sizes, st.booleans(), st.integers(0, 3))
 def test_every_target_is_seen_in_a_few_rotated_epochs(
     size: tuple[int, int, int, int], stateless: bool, seed: int
@@ -333,7 +322,6 @@ def test_every_target_is_seen_in_a_few_rotated_epochs(
     raise AssertionError(f"never seen: {np.flatnonzero(unseen)}")
 
 
-@settings(deadline=None)
 @given(sizes, st.integers(0, 3))
 def test_rotated_stateless_windows_are_a_rings_and_each_comes_once_an_epoch_at_most(
     size: tuple[int, int, int, int], seed: int
@@ -351,7 +339,6 @@ def test_rotated_stateless_windows_are_a_rings_and_each_comes_once_an_epoch_at_m
         assert not any(window.continues.any() for window in chosen)
 
 
-@settings(deadline=None)
 @given(sizes, st.booleans(), st.integers(0, 10**6))
 def test_a_rotated_window_is_a_function_of_its_index(
     size: tuple[int, int, int, int], stateless: bool, index: int
@@ -379,7 +366,6 @@ def test_rotation_is_the_seeds_and_moves_every_border_each_epoch() -> None:
         assert not {start % 10_000 for start in starts} & {start % 10_000 for start in other}
 
 
-@settings(deadline=None)
 @given(sizes, st.integers(0, 3), st.integers(0, 10**6))
 def test_unrotated_every_epoch_is_the_first(size: tuple[int, int, int, int], seed: int, index: int) -> None:
     n, batch, seq, shift = size
@@ -400,7 +386,6 @@ def test_unrotated_every_epoch_is_the_first(size: tuple[int, int, int, int], see
 # -- the order of what is shuffled ---------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(st.integers(1, 400), st.integers(0, 5), st.integers(0, 5))
 def test_a_shuffle_has_everyone_once_and_any_place_can_be_asked_for(count: int, seed: int, epoch: int) -> None:
     order = shuffled(np.arange(count), count, seed, epoch)
@@ -509,7 +494,6 @@ def read(streams: DocumentStreams, epoch: int) -> list[list[tuple[int, ...]]]:
     return rows
 
 
-@settings(deadline=None)
 @given(settings_of_documents())
 def test_documents_in_order_are_those_of_plain_loops(shape: dict[str, Any]) -> None:
     windows = windows_of_documents(shape["spans"], shape["seq_length"], shape["shift"])
@@ -526,7 +510,6 @@ def test_documents_in_order_are_those_of_plain_loops(shape: dict[str, Any]) -> N
         assert flags.tolist() == wanted + [False] * (streams.per_epoch - len(run))
 
 
-@settings(deadline=None)
 @given(settings_of_documents(), st.integers(0, 3))
 def test_shuffled_documents_are_whole_and_each_is_read_once_an_epoch(shape: dict[str, Any], seed: int) -> None:
     windows = windows_of_documents(shape["spans"], shape["seq_length"], shape["shift"])
@@ -547,7 +530,6 @@ def test_shuffled_documents_are_whole_and_each_is_read_once_an_epoch(shape: dict
         assert sorted(whole) == sorted(documents)
 
 
-@settings(deadline=None)
 @given(settings_of_documents(), st.booleans(), st.booleans(), st.integers(0, 3))
 def test_every_target_of_every_document_is_seen_once_an_epoch(
     shape: dict[str, Any], shuffle: bool, stateless: bool, seed: int
@@ -562,7 +544,6 @@ def test_every_target_of_every_document_is_seen_once_an_epoch(
         assert sorted(targets[targets != IGNORED].tolist()) == expected
 
 
-@settings(deadline=None)
 @given(settings_of_documents(), st.booleans(), st.integers(0, 3))
 def test_a_row_continues_where_it_was(shape: dict[str, Any], shuffle: bool, seed: int) -> None:
     streams = DocumentStreams(Counting(1000), **shape, shuffle=shuffle, seed=seed)
@@ -580,7 +561,6 @@ def test_a_row_continues_where_it_was(shape: dict[str, Any], shuffle: bool, seed
         assert np.isin(window.inputs[real & ~window.continues, 0], begins).all()
 
 
-@settings(deadline=None)
 @given(settings_of_documents(), st.integers(0, 3))
 def test_stateless_windows_of_documents(shape: dict[str, Any], seed: int) -> None:
     windows = windows_of_documents(shape["spans"], shape["seq_length"], shape["shift"])
@@ -591,7 +571,6 @@ def test_stateless_windows_of_documents(shape: dict[str, Any], seed: int) -> Non
     assert not any(streams[k].continues.any() for k in range(2 * streams.per_epoch))
 
 
-@settings(deadline=None)
 @given(settings_of_documents(), st.booleans(), st.integers(0, 10**6))
 def test_a_window_of_documents_is_a_function_of_its_index(shape: dict[str, Any], stateless: bool, index: int) -> None:
     used, fresh = (DocumentStreams(Counting(1000), **shape, stateless=stateless, seed=4) for _ in range(2))
