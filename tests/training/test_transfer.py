@@ -256,7 +256,7 @@ def test_a_model_of_torch_goes_on_from_a_file(tmp_path: Path) -> None:
     new = of("!abcßdeé", unknown=True)
     header = tiny.header(kind="resume", vocabulary=of("#abcdeé", unknown=True))
     tensors = tiny.weights(header)
-    checkpoint.save(tmp_path / "resume.safetensors", header, tensors | {"optimizer/0/step": np.zeros(1, np.float32)})
+    checkpoint.save(tmp_path / "resume.safetensors", header, tensors | {"optimizer/0/step": np.zeros((), np.float32)})
     before = checkpoint.load(tmp_path / "resume.safetensors")
     network = CharModel(tiny.MODEL, len(new), seed=5)
     weights, _ = transferred_weights(before, new, network.weights(), model=tiny.MODEL)
