@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import stat
 from collections.abc import Sequence
@@ -64,11 +65,13 @@ class PageFile:
         Raises:
             CharrnnError: It cannot be written, or something has come there that must not be replaced.
         """
-        from charrnn.files import replace_file
+        from charrnn.files import remove_temporary, replace_file
 
         self.check()
+        path = Path(os.path.realpath(self.path))
+        remove_temporary(path.parent, (glob.escape(path.name),))  # of one that was killed
         try:
-            replace_file(Path(os.path.realpath(self.path)), data)
+            replace_file(path, data)
         except OSError as error:
             raise _unwritable(self.path, error) from None
 

@@ -135,6 +135,15 @@ def test_a_symbolic_link_is_followed(call: CommandLine, verb: str) -> None:
     assert [path.name for path in Path("site").iterdir()] == ["index.html"]  # nothing temporary
 
 
+def test_what_a_kill_has_left_beside_a_page_is_cleared_and_nothing_else(call: CommandLine) -> None:
+    left, others = Path(".page[1].html.0badcafe.tmp"), [Path(".page1.html.0badcafe.tmp"), Path("page[1].html.tmp")]
+    for path in (left, *others):
+        path.write_text("half", "utf-8")
+    assert call(*typed("score --html", "page[1].html")).returncode == 0
+    assert not left.exists()
+    assert all(path.exists() for path in (*others, Path("page[1].html")))
+
+
 def test_what_comes_while_it_is_measured_stays(call: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     from charrnn.report import score_page
 
