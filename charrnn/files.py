@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import sys
 import time
@@ -55,22 +54,25 @@ def _flags(*names: str) -> int:
     return sum(getattr(os, name, 0) for name in names)
 
 
-def open_regular(path: Path) -> BufferedReader:
+def open_regular(path: Path, largest: int | None = None) -> BufferedReader:
     """Open a regular file to read: a pipe would be waited for, and a device may have no end.
 
     Args:
         path: The file, or a link to it.
+        largest: Bytes that it has at most; None: as many as it likes.
 
     Raises:
-        OSError: It cannot be opened, or is no regular file; `strerror` says which.
+        OSError: It cannot be opened, is no regular file, or is larger; `strerror` says which.
     """
     descriptor = os.open(path, os.O_RDONLY | _flags("O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
     try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "Not a regular file", str(path))
+        if largest is not None and status.st_size > largest:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -139,7 +141,7 @@ def _create_temporary(path: Path) -> tuple[int, Path]:
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _flags("O_BINARY")
     while True:
-        temporary = path.parent / f".{path.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}{_TEMPORARY}"
+        temporary = path.parent / f".{path.name[:_LONGEST_NAME]}.{os.urandom(4).hex()}{_TEMPORARY}"
         try:
             descriptor = os.open(temporary, flags, 0o666)
         except FileExistsError:

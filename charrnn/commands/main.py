@@ -20,7 +20,7 @@ def main() -> None:
         signals.tell_stopped(stopped.number)
         raise
     except SystemExit:
-        signals.finish_in_peace()
+        signals.ignore_late_signals()
         raise
 
 

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from charrnn.errors import CharrnnError, UsageError
+from charrnn.files import open_regular, remove_temporary, replace_file
 
 Force = Annotated[
     bool,
@@ -65,8 +66,6 @@ class PageFile:
         Raises:
             CharrnnError: It cannot be written, or something has come there that must not be replaced.
         """
-        from charrnn.files import remove_temporary, replace_file
-
         self.check()
         path = Path(os.path.realpath(self.path))
         remove_temporary(path.parent, (glob.escape(path.name),))  # of one that was killed
@@ -90,7 +89,7 @@ class PageFile:
         from charrnn.report.recognition import HEAD, is_own
 
         try:
-            with open(self.path, "rb", buffering=0) as file:
+            with open_regular(self.path) as file:
                 return is_own(file.read(HEAD))
         except OSError as error:
             raise _unwritable(self.path, error) from None

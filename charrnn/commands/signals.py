@@ -45,8 +45,8 @@ def stop_on_signals() -> None:
     _leave_where_nothing_can_be_raised()
 
 
-def finish_in_peace() -> None:
-    """All is done, and a signal that comes now changes nothing; a second one ends the process at once."""
+def ignore_late_signals() -> None:
+    """From now on, when all is done, a signal changes nothing; a second one ends the process at once."""
     received = [0.0]
 
     def count(number: int, _: FrameType | None) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
 
-from charrnn.commands.signals import Stopped, finish_in_peace, stopping_on_signals
+from charrnn.commands.signals import Stopped, ignore_late_signals, stopping_on_signals
 from charrnn.commands.training_setup import Begun
 from charrnn.errors import DivergedError
 
@@ -41,6 +41,7 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
 
     display.plan()
     began_at = training.iteration
+    recorded: Generator[Event, None, None] | None = None
     try:
         with stopping_on_signals(begun=lambda: training.iteration > began_at) as received:
             recorded = record(
@@ -58,8 +59,9 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
         display.diverged()
         raise
     except Stopped as stopped:
-        with suppress(Stopped):
-            recorded.throw(stopped)  # closing it would save, which takes as long as it takes
+        if recorded is not None:
+            with suppress(Stopped):
+                recorded.throw(stopped)  # closing it would save, which takes as long as it takes
         if not run.begun:  # it was in its first save, of which nothing is left
             raise
         display.interrupted(at_once_by=str(stopped))
@@ -69,5 +71,5 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
     if received and not training.complete:
         display.interrupted()
         raise typer.Exit(128 + received[0])
-    finish_in_peace()
+    ignore_late_signals()
     display.finished()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import re
-import secrets
 from pathlib import Path
 
 from charrnn.errors import RunError
@@ -68,8 +68,8 @@ def require_writable(root: Path) -> None:
     Raises:
         RunError: It cannot be.
     """
-    nearest = next((place for place in (root, *root.absolute().parents) if place.exists()), root)
-    probe = nearest / f".charrnn-{secrets.token_hex(4)}.tmp"
+    nearest = next((place for place in (root, *root.absolute().parents) if os.path.exists(place)), root)
+    probe = nearest / f".charrnn-{os.urandom(4).hex()}.tmp"
     try:
         probe.mkdir()
     except OSError as error:

@@ -81,15 +81,12 @@ class RunLock:
         if self._descriptor is None:
             return
         ours = _is_open(self._path, self._descriptor)
-        if (
-            ours and os.name == "posix"
-        ):  # while nobody else can have it: who has opened it by now will see that it is gone
+        if os.name != "posix":  # an open file cannot be removed
+            self._close()
+        if ours:  # while nobody else can have it: who has opened it by now will see that it is gone
             with contextlib.suppress(OSError):  # its directory may be read-only by now
                 self._path.unlink()
         self._close()
-        if ours and os.name != "posix":  # an open file cannot be removed
-            with contextlib.suppress(OSError):
-                self._path.unlink()
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, None

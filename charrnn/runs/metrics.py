@@ -25,10 +25,9 @@ def check(path: Path) -> None:
     Raises:
         OSError: It cannot, is no regular file, or is larger than any that charrnn writes.
     """
-    with open_regular(path) as file:
-        fits = os.fstat(file.fileno()).st_size <= _LARGEST
-        lines = sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b"")) if fits else 0
-    if not fits or lines > _MOST_ROWS:
+    with open_regular(path, _LARGEST) as file:
+        lines = sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
+    if lines > _MOST_ROWS:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
 
 

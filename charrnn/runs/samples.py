@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 from pathlib import Path
 
@@ -12,8 +10,6 @@ from charrnn.formatting import bits, known_share
 from charrnn.runs.header import Header
 
 _HEADING = re.compile(r"^## Iteration ([0-9][0-9,]{0,24})\n", re.MULTILINE)  # of ours alone: samples are indented
-
-
 _LARGEST = 256 << 20  # bytes, far more than a training writes
 
 
@@ -23,9 +19,7 @@ def read(path: Path) -> dict[int, str]:
     Raises:
         OSError: It cannot be read, is no regular file, or is larger than any that charrnn writes.
     """
-    with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > _LARGEST:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    with open_regular(path, _LARGEST) as file:
         return sections_of(file.read().decode("utf-8", "replace"))
 
 
