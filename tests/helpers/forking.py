@@ -76,21 +76,21 @@ class Process:
 
 
 class Server:
-    """The process that forks others, each in `where`."""
+    """The process that forks others, each in `where`, and with this environment beside ENVIRONMENT."""
 
     def __init__(self, where: Path, popen: subprocess.Popen[str] | None = None, **environment: str) -> None:
-        self.where, self._started = where, 0
+        self.where, self.environment, self._started = where, environment, 0
         self._popen = popen or subprocess.Popen(
             [sys.executable, __file__],
-            env=ENVIRONMENT | environment,
+            env=ENVIRONMENT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def within(self, where: Path) -> Server:
-        """The same server, for processes in another directory."""
-        return Server(where, self._popen)
+    def within(self, where: Path, **environment: str) -> Server:
+        """The same server, for processes in another directory and environment."""
+        return Server(where, self._popen, **environment)
 
     def ask(self, question: dict[str, Any]) -> Any:
         assert self._popen.stdin is not None
@@ -125,6 +125,7 @@ class Server:
             {
                 "start": arguments,
                 "where": str(self.where),
+                "environment": self.environment,
                 "out": str(out),
                 "err": str(err),
                 "hook": hook,
@@ -146,9 +147,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(where: Path, **environment: str) -> Iterator[Server]:
+def serving(where: Path) -> Iterator[Server]:
     """A server, which ends every process that it has started."""
-    server = Server(where, **environment)
+    server = Server(where)
     try:
         yield server
     finally:
@@ -195,6 +196,7 @@ def _become(question: dict[str, Any]) -> None:
     status = 70
     try:
         os.chdir(question["where"])
+        os.environ.update(question["environment"])
         named = {0: os.devnull, 1: question["out"], 2: question["err"]} | dict(question["streams"])
         for descriptor, name in named.items():
             _lead(descriptor, name)

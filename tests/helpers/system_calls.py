@@ -29,10 +29,9 @@ import pytest
 
 from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
+from helpers.forking import LONG, SHIPS
 
-TEXT = "".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(70))
 KINDS = ("open", "write", "fsync", "rename", "unlink", "mkdir", "rmdir", "truncate", "lock")
-_LONG = 60.0  # seconds after which waiting has failed
 _LIBRARY = "CHARRNN_TEST_LIBRARY"
 
 
@@ -254,7 +253,7 @@ def _in_child(asked: dict[str, Any], out: int, err: int, calls: _Calls) -> int:
     calls.watch(asked["watched"], asked["failure"], asked["record"])
     if asked["record"]:
         _mark_events(calls)
-    signal.alarm(int(_LONG))
+    signal.alarm(int(LONG))
     code: Any = 0
     try:
         main()
@@ -282,7 +281,7 @@ def _warm_up() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as directory, contextlib.redirect_stderr(io.StringIO()):
         text = Path(directory) / "text.txt"
-        text.write_text(TEXT, "utf-8")
+        text.write_text(SHIPS, "utf-8")
         for arguments in (train_command(text, Path(directory), "warm"), ("train", "--resume", f"{directory}/warm")):
             sys.argv = ["charrnn", *map(str, arguments)]
             with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers.forking import SHIPS, Server, serving
-from helpers.system_calls import TEXT, Commands, Reference, commands, train_command
+from helpers.system_calls import Commands, Reference, commands, train_command
 
 from charrnn.runs.run import Run
 
@@ -24,7 +24,7 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
 @pytest.fixture(scope="session")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("text") / "text.txt"
-    path.write_text(TEXT, "utf-8")
+    path.write_text(SHIPS, "utf-8")
     return path
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from helpers import telling
 from helpers.command_line import CommandLine
-from helpers.forking import serving
+from helpers.forking import Server
 
 from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
@@ -35,17 +35,16 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.Ca
 
 
 @contextmanager
-def trained(where: Path, *options: str) -> Iterator[None]:
+def trained(server: Server, *options: str) -> Iterator[None]:
     """While this lasts, a real process trains a run called busy, and writes as often as it can."""
-    with serving(where) as server:
-        process = server.start("train", "text.txt", "--name", "busy", *TINY, *OFTEN, *options, "--iterations", "100000")
+    process = server.start("train", "text.txt", "--name", "busy", *TINY, *OFTEN, *options, "--iterations", "100000")
+    try:
         process.until(lambda: len(list(Path("checkpoints/busy").glob("iteration-*"))) > 2)
-        try:
-            yield
-            assert process.poll() is None, process.err
-        finally:
-            process.send_signal(9)
-            process.wait()
+        yield
+        assert process.poll() is None, process.err
+    finally:
+        process.send_signal(9)
+        process.wait()
 
 
 def readers(name: str) -> dict[str, tuple[str, ...]]:
@@ -63,6 +62,7 @@ def readers(name: str) -> dict[str, tuple[str, ...]]:
 @pytest.mark.parametrize("keep", ["last:3,best", "all"])
 def test_readers_never_see_half_a_file(
     line: CommandLine,
+    forks: Server,
     tmp_path: Path,
     keep: str,
     rounds: Callable[[int, int], int],
@@ -72,7 +72,7 @@ def test_readers_never_see_half_a_file(
     seconds, done = rounds(2 if keep != "all" else 0, 30), Counter[str]()
     if not seconds:
         pytest.skip("in `make torture`")
-    with trained(tmp_path, "--keep", keep):
+    with trained(forks.within(tmp_path), "--keep", keep):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             for verb, arguments in readers("busy").items():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from helpers import tiny
-from helpers.forking import GONE, Process, Server, serving
+from helpers.forking import GONE, Process, Server
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks, /dev/full")
 
@@ -40,15 +40,14 @@ STREAMS: tuple[dict[int, str | None], ...] = (
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(forks: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
     """Processes in a directory with a text and two runs."""
     where = tmp_path_factory.mktemp("streams")
     text = "".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(40))
     (where / "text.txt").write_text(text, "utf-8")
     for name in ("one", "two"):
         tiny.run(where / "checkpoints", name, {100: 3, 300: 2})
-    with serving(where, CHARRNN_DATA_DIR=str(where / "data"), CHARRNN_CACHE_DIR=str(where / "cache")) as started:
-        yield started
+    return forks.within(where, CHARRNN_DATA_DIR=str(where / "data"), CHARRNN_CACHE_DIR=str(where / "cache"))
 
 
 def ended(server: Server, line: str, streams: dict[int, str | None]) -> tuple[Process, int]:
