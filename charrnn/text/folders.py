@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import glob as globs
+import heapq
 import os
 from collections import Counter
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
@@ -22,7 +24,7 @@ def matching_files(folder: Path, glob: str) -> tuple[list[Parts], list[CorpusErr
     """The files below a folder that match a pattern.
 
     Args:
-        folder: Where to look, in its folders too; those that are linked are entered, but none from within itself.
+        folder: Where to look, in its folders too, linked ones among them; each is entered once.
         glob: What a file's name has to match, or with a "/" in it the file's path relative to the folder, part by part,
             "**" for any number of folders; with or without the suffix of a compression. Hidden files are looked at only
             where a part of the pattern begins with a dot.
@@ -42,24 +44,31 @@ def matching_files(folder: Path, glob: str) -> tuple[list[Parts], list[CorpusErr
 
 
 def _files_below(folder: Path, hidden: bool) -> tuple[list[Parts], list[CorpusError]]:
-    """Every file below a folder, sorted, and the folders that cannot be entered."""
+    """Every file below a folder, sorted, and the folders that cannot be entered.
+
+    Each folder is entered once, before those that only a link leads to: a dozen that are linked to one another have
+    more paths than could be followed.
+    """
     files: list[Parts] = []
     errors: list[CorpusError] = []
-    pending: list[tuple[Parts, frozenset[tuple[int, int]]]] = [((), frozenset())]  # a folder and those that led to it
+    entered = set[tuple[int, int]]()
+    pending: list[tuple[bool, int, Parts]] = [(False, 0, ())]  # whether a link leads there; of such the shortest path
     while pending:
-        parts, above = pending.pop()
+        *_, parts = heapq.heappop(pending)
         directory = Path(folder, *parts)
         try:
             status = os.stat(directory)
             identity = (status.st_dev, status.st_ino)
-            entries = [] if identity in above else os.listdir(directory)
+            entries = [] if identity in entered else os.listdir(directory)
         except OSError as error:
             errors.append(unreadable(directory, error))
             continue
+        entered.add(identity)
         for name in entries:
             if hidden or not name.startswith("."):
                 if os.path.isdir(directory / name):
-                    pending.append(((*parts, name), above | {identity}))
+                    linked = os.path.islink(directory / name)
+                    heapq.heappush(pending, (linked, len(parts), (*parts, name)))
                 else:
                     files.append((*parts, name))
     return sorted(files), errors
@@ -75,11 +84,26 @@ def _matches_decompressed(parts: Parts, pattern: Parts) -> bool:
 
 def _matches(parts: Parts, pattern: Parts) -> bool:
     """Part by part, case mattering; `**` stands for any number of folders, also none."""
-    if not parts or not pattern:
-        return not parts and not pattern
-    if pattern[0] == "**" and (_matches(parts, pattern[1:]) or _matches(parts[1:], pattern)):
-        return True
-    return fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+    if pattern[-1:] == ("**",):
+        pattern = (*pattern, "*")  # what is below a folder is not the folder
+    places = {0}  # how much of the pattern the parts so far may be
+    for part in parts:
+        places = {
+            place + (pattern[place] != "**")
+            for place in _after_folders(places, pattern)
+            if place < len(pattern) and fnmatchcase(part, pattern[place])
+        }
+    return len(pattern) in places
+
+
+def _after_folders(places: set[int], pattern: Parts) -> Iterator[int]:
+    """The same places in a pattern, and those behind each `**` there, which may stand for nothing."""
+    for place in places:
+        behind = place
+        while behind < len(pattern) and pattern[behind] == "**":
+            yield behind
+            behind += 1
+        yield behind
 
 
 def _other_pattern(files: list[Parts]) -> str:

@@ -110,5 +110,24 @@ def test_linked_folders_are_entered_and_loops_end(tmp_path: Path) -> None:
     (tmp_path / "elsewhere/self").symlink_to(".")
     (tmp_path / "elsewhere/sub").symlink_to(tmp_path / "books/sub")  # its loop leads through books again
     found = gather([tmp_path / "books"])
-    assert names(found) == ["a.txt", "linked/b.txt", "linked/sub/c.txt", "sub/c.txt"]
+    assert names(found) == ["a.txt", "linked/b.txt", "sub/c.txt"]  # each once, under its own name where it has one
     assert found[1].path == (tmp_path / "elsewhere/b.txt").resolve()
+
+
+@needs_links
+def test_folders_that_are_all_linked_to_one_another_are_read_once(tmp_path: Path) -> None:
+    folders = [f"f{n:02}" for n in range(16)]
+    tree(tmp_path, *(f"{folder}/text.txt" for folder in folders))
+    for folder in folders:
+        for other in folders:  # 16! paths that enter none from within itself
+            (tmp_path / folder / f"to-{other}").symlink_to(tmp_path / other)
+    assert names(gather([tmp_path])) == [f"{folder}/text.txt" for folder in folders]
+    linked = [f"to-{folder}/text.txt" for folder in folders if folder != "f03"]
+    assert names(gather([tmp_path / "f03"])) == ["text.txt", *linked]
+
+
+@pytest.mark.parametrize("pattern", ["**/" * 40 + "y.txt", "**/d/" * 12 + "y.txt", "**/*/" * 12 + "y.txt"])
+def test_a_pattern_of_many_folders_soon_knows_that_nothing_matches(tmp_path: Path, pattern: str) -> None:
+    tree(tmp_path, "d/" * 30 + "x.txt")  # tried in every way, that is hours
+    assert "no file in it matches" in refused(tmp_path, glob=pattern)
+    assert names(gather([tmp_path], glob=pattern.replace("y.txt", "x.txt"))) == ["d/" * 30 + "x.txt"]
