@@ -13,7 +13,7 @@ from charrnn.runs.run import Run
 # What a training writes, or has set aside, and what one that was killed leaves of a file half written.
 _WRITTEN = re.compile(
     r"((iteration-[0-9]+|resume)\.safetensors|metrics\.jsonl|samples\.md)(\.replaced)?"
-    r"|tensorboard/events\.out\.tfevents\..*|\..+\.tmp"
+    r"|tensorboard/events\.out\.tfevents\..*|\.(iteration-|resume\.|metrics\.|samples\.).+\.tmp"
 )
 
 
@@ -51,9 +51,9 @@ def delete(run: Run) -> list[str]:
             for path in sorted(_files(run.path), key=lambda path: path == run.metrics_path):
                 if _WRITTEN.fullmatch(path.relative_to(run.path).as_posix()):
                     path.unlink(missing_ok=True)
-        for directory in (run.path / "tensorboard", run.path):
-            if directory.is_dir() and not any(directory.iterdir()):
-                directory.rmdir()
+        for directory in _directories(run.path)[::-1]:
+            if not any(directory.iterdir()):
+                directory.resolve().rmdir()  # "." is refused
         others = sorted(path.name for path in run.path.iterdir()) if run.path.exists() else []
     except OSError as error:
         raise RunError(
@@ -64,4 +64,9 @@ def delete(run: Run) -> list[str]:
 
 def _files(directory: Path) -> list[Path]:
     """The files of a run, and those that it has for TensorBoard."""
-    return [path for place in (directory, directory / "tensorboard") for path in place.glob("*") if not path.is_dir()]
+    return [path for place in _directories(directory) for path in place.glob("*") if not path.is_dir()]
+
+
+def _directories(directory: Path) -> list[Path]:
+    """A run's, if it is there, and that in it for TensorBoard; none that a link leads to, whose files are others'."""
+    return [path for path in (directory, directory / "tensorboard") if path.is_dir() and not path.is_symlink()]

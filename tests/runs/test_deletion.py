@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,10 @@ def test_all_that_a_training_writes_is_deleted(tmp_path: Path) -> None:
 
 def test_what_others_put_there_is_kept(tmp_path: Path) -> None:
     path = tiny.run(tmp_path, "novel", {10: 3.0})
-    for name in ("notes.txt", "best.safetensors", "iteration-000010.safetensors.bak"):
+    for name in ("notes.txt", "best.safetensors", "iteration-000010.safetensors.bak", ".notes.txt.tmp"):
         (path / name).write_text("mine")
     (path / "samples.md").mkdir()
-    kept = ["best.safetensors", "iteration-000010.safetensors.bak", "notes.txt", "samples.md"]
+    kept = [".notes.txt.tmp", "best.safetensors", "iteration-000010.safetensors.bak", "notes.txt", "samples.md"]
     assert deletion.delete(Run(path)) == kept
     assert sorted(os.listdir(path)) == kept
 
@@ -62,6 +63,30 @@ def test_a_run_that_is_being_trained_is_kept(tmp_path: Path) -> None:
     deletion.check(Run(path))
     assert deletion.delete(Run(path)) == []
     assert not path.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need privileges there")
+def test_what_a_link_in_a_run_leads_to_is_anothers(tmp_path: Path) -> None:
+    path = tiny.run(tmp_path, "novel", {10: 3.0})
+    (tmp_path / "elsewhere").mkdir()
+    others = [tmp_path / "elsewhere" / name for name in ("events.out.tfevents.1", "iteration-000010.safetensors")]
+    for other in others:
+        other.write_text("mine")
+    (path / "tensorboard").symlink_to(tmp_path / "elsewhere")
+    (path / "iteration-000020.safetensors").symlink_to(others[1])
+    assert deletion.delete(Run(path)) == ["tensorboard"]
+    assert [other.read_text() for other in others] == ["mine", "mine"]
+
+
+def test_the_working_directory_can_be_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tiny.run(tmp_path, "novel", {10: 3.0})
+    monkeypatch.chdir(path)
+    if sys.platform == "win32":
+        with pytest.raises(RunError, match="cannot be deleted"):
+            deletion.delete(Run(Path()))
+    else:
+        assert deletion.delete(Run(Path())) == []
+        assert not path.exists()
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
