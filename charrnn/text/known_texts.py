@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from glob import glob
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,9 +74,15 @@ def _folder() -> Path:
     return files.data_dir() / "corpora"
 
 
+def _fetched() -> list[Path]:
+    """The files of fetched texts by name; none where their folder may not be looked into."""
+    paths = (_folder() / name for name in glob("*.txt", root_dir=_folder()))
+    return sorted(path for path in paths if os.path.isfile(path))
+
+
 def stored() -> list[StoredText]:
     """The texts on this machine: the bundled one, if it is not missing, then the fetched ones by name."""
-    texts = [_stored_text(path) for path in sorted(_folder().glob("*.txt"))]
+    texts = [_stored_text(path) for path in _fetched()]
     with contextlib.suppress(CorpusError):
         path = bundled()
         text = path.read_text(encoding="utf-8")
@@ -117,11 +124,11 @@ def find(text: str | Path) -> Path:
         )
     if typed == _BUNDLED_NAME:
         return bundled()
-    if _NAME.fullmatch(typed) and fetched_path(typed).is_file():
+    if _NAME.fullmatch(typed) and os.path.isfile(fetched_path(typed)):
         return fetched_path(typed)
     if typed in ENTRIES:
         raise CorpusError(f"{typed}: is not here yet.", f"Fetch it: charrnn corpora fetch {typed}")
-    names = {_BUNDLED_NAME, *ENTRIES, *(path.stem for path in _folder().glob("*.txt"))}
+    names = {_BUNDLED_NAME, *ENTRIES, *(path.stem for path in _fetched())}
     nearest = difflib.get_close_matches(typed.removesuffix(".txt"), names, n=1, cutoff=0.8)
     if nearest and Path(typed).name == typed:
         raise CorpusError(
@@ -271,7 +278,7 @@ def remove(name: str) -> Path:
     path = fetched_path(name)
     if name == _BUNDLED_NAME:
         raise CorpusError(f"{name}: comes with charrnn, and stays.")
-    if not _NAME.fullmatch(name) or not path.is_file():
+    if not _NAME.fullmatch(name) or not os.path.isfile(path):
         raise CorpusError(f"{name}: has not been fetched.", "charrnn corpora lists what has been.")
     try:
         path.with_suffix(".json").unlink(missing_ok=True)

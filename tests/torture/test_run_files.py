@@ -9,6 +9,7 @@ import random
 import shutil
 import signal
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -234,26 +235,35 @@ def test_a_run_may_be_anything(line: CommandLine, place: Callable[[Path], None])
             assert "odd" in said
 
 
+@pytest.fixture
+def open_to_all(template: Path, line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
+    """The same where every user may look; what pytest makes only its own user may."""
+    with tempfile.TemporaryDirectory() as place:
+        shutil.copytree(template, place, dirs_exist_ok=True)
+        os.chmod(place, 0o755)
+        with monkeypatch.context() as within:
+            within.chdir(place)
+            yield line
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else")
-@pytest.mark.parametrize("mode", [0o000, 0o444, 0o111])
 def test_a_run_without_permission_is_named(
-    line: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+    open_to_all: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As another user, in a process of its own: root may read everything."""
-    for above in (tmp_path, *tmp_path.parents[:3]):
-        above.chmod(0o755)
+    """As another user, in a process of its own: root may read everything. The user's own folders are closed, too."""
     monkeypatch.setenv("CHARRNN_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("CHARRNN_CACHE_DIR", str(tmp_path / "cache"))
-    os.chmod("checkpoints/odd", mode)
-    for verb, arguments in readers().items():
-        if verb == "report":
-            continue
+    verbs = {verb: arguments for verb, arguments in readers().items() if verb != "report"}
+    for arguments in verbs.values():
+        assert open_to_all(*arguments).returncode == 0  # so all is imported, which another user might not be able to
+    for mode, (verb, arguments) in itertools.product([0o000, 0o444, 0o111], verbs.items()):
+        os.chmod("checkpoints/odd", mode)
         reader, writer = os.pipe()
         if (pid := os.fork()) == 0:
             code = 99
             try:
                 os.setuid(65534)
-                done = line(*arguments)
+                done = open_to_all(*arguments)
                 os.write(writer, done.stderr[:60_000])
                 code = done.returncode
             finally:
@@ -262,11 +272,11 @@ def test_a_run_without_permission_is_named(
         with os.fdopen(reader, "rb") as answers:
             said = answers.read().decode()
         _, status = os.waitpid(pid, 0)
-        assert "Traceback" not in said, (verb, said)
-        assert "odd" in said, (verb, said)
-        assert "Permission denied" in said, (verb, said)
-        assert os.waitstatus_to_exitcode(status) in (0, 1), (verb, said)  # what can be opened all the same is sampled
-    os.chmod("checkpoints/odd", 0o755)
+        told = f"{mode:o}, {verb}: {said}"
+        assert "Traceback" not in said, told
+        assert "odd" in said, told
+        assert "Permission denied" in said, told
+        assert os.waitstatus_to_exitcode(status) in (0, 1), told  # what can be opened all the same is sampled
 
 
 def test_all_at_once(line: CommandLine) -> None:
