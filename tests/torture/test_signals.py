@@ -96,7 +96,7 @@ def test_at_any_moment_and_within_saves_everything_is_kept(
     server: Server, rounds: Callable[[int, int], int], tell_figure: Callable[[str], None], number: signal.Signals
 ) -> None:
     """One run, stopped again and again; every second time while a file is being written."""
-    chance, count, within = random.Random(SEED), rounds(8, 50), 0
+    chance, count, within = random.Random(SEED), rounds(4, 50), 0
     run, reached = run_of(server, f"often-{number}"), 0
     for place in range(count):
         typed = ("train", "--resume", run.name, "--threads", "1") if place else train(run.name, "--snapshot-every", "6")
