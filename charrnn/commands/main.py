@@ -40,6 +40,7 @@ def _run() -> None:
 
     try:
         try:
+            _require_working_directory()
             app()
         finally:
             sys.stdout.flush()  # while what fails can still be said
@@ -52,14 +53,26 @@ def _run() -> None:
             sys.exit(0)
         if error.errno is None:
             raise
-        if error.filename is not None:
-            failure = CharrnnError(f"{error.filename}: {error.strerror}.")
-        else:
+        if error.filename == streams.STANDARD_OUTPUT:
             discard_stdout()  # what is left in Python's buffer must have somewhere to go at exit
             failure = streams.stdout_error(error)
+        elif error.filename is not None:
+            failure = CharrnnError(f"{error.filename}: {error.strerror}.")
+        else:
+            failure = CharrnnError(f"the system: {error.strerror}.")
     except (MemoryError, RuntimeError) as error:
         if not memory.ran_out(error):
             raise
         failure = CharrnnError("memory: there is not enough.", "Close other programs, or ask for less at once.")
     tell(failure)
     sys.exit(failure.exit_code)
+
+
+def _require_working_directory() -> None:
+    """Raises CharrnnError where the working directory was removed: torch would end without a word of ours."""
+    from charrnn.errors import CharrnnError
+
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise CharrnnError("the working directory: is not there any more.", "Change to one that is.") from None

@@ -13,17 +13,22 @@ from typing import Any, TextIO
 from charrnn.errors import CharrnnError
 from charrnn.terminal import output
 
+STANDARD_OUTPUT = "standard output"
+
 
 class _Output(io.FileIO):
     """What is written goes out, be it to a pipe that does not block."""
 
     def write(self, data: Any, /) -> int:
-        """Write. A BrokenPipeError has no number: one that had would be exit code 1 to Typer."""
+        """Write. An OSError names what it is about; a BrokenPipeError has no number, which is exit code 1 to Typer."""
         try:
             while (written := super().write(data)) is None:
                 select.select([], [self], [])
         except BrokenPipeError:
             raise BrokenPipeError from None
+        except OSError as error:
+            error.filename = STANDARD_OUTPUT
+            raise
         return written
 
 
@@ -91,6 +96,6 @@ def _stream(descriptor: int, before: TextIO | None, kind: type[_Output]) -> Text
 def stdout_error(error: OSError) -> CharrnnError:
     """What there is to say where standard output cannot be written."""
     if error.errno == errno.EBADF:
-        return CharrnnError("standard output: is closed.")
+        return CharrnnError(f"{STANDARD_OUTPUT}: is closed.")
     advice = "Free space?" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-    return CharrnnError(f"standard output: cannot be written ({error.strerror}).", advice)
+    return CharrnnError(f"{STANDARD_OUTPUT}: cannot be written ({error.strerror}).", advice)

@@ -178,3 +178,24 @@ def test_standard_error_that_fails_changes_no_result(where: Path, redirection: s
 def test_a_reader_that_has_enough_is_no_error(where: Path) -> None:
     done = shell(where, ("runs", "--json"), "| head -c 1")
     assert (done.returncode, done.stdout, done.stderr) == (0, "{", "")
+
+
+@pytest.mark.parametrize(
+    ("prepared", "verb", "said"),
+    [
+        ("rmdir ../left", "train", "charrnn: the working directory: is not there any more. Change to one that is."),
+        ("rmdir ../left", "runs", "charrnn: the working directory: is not there any more. Change to one that is."),
+        ("ulimit -f 0", "train", "charrnn: the system: No usable temporary directory found in ["),
+    ],
+)
+def test_standard_output_is_not_blamed_for_what_else_fails(where: Path, prepared: str, verb: str, said: str) -> None:
+    (where / "left").mkdir(exist_ok=True)
+    arguments = [verb, str((where / "text.txt").resolve()), "--device", "cpu"] if verb == "train" else [verb]
+    done = subprocess.run(
+        ["bash", "-c", f"cd left && {prepared} && {shlex.join([sys.executable, '-m', 'charrnn', *arguments])}"],
+        cwd=where, env=ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LONG,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(said)
+    assert "standard output" not in done.stderr
