@@ -124,7 +124,6 @@ def new(
 
 def resumed(going_on: Resumption, texts: Sequence[str] | None, where: Where) -> Begun:
     """A run's training as it was when its resume file was written, rewound to that iteration."""
-    from charrnn.runs.rewinding import rewind
     from charrnn.runs.run import Run
 
     corpus = going_on.read_text(texts, text_options.read)
@@ -136,7 +135,10 @@ def resumed(going_on: Resumption, texts: Sequence[str] | None, where: Where) -> 
         going_on.checkpoint, corpus, device=where.device, watching=going_on.watching, **going_on.length
     )
     notes = (resuming.change_of_machine(trainer, header), resuming.change_of_rate(trainer, header))
-    for note in (*notes, rewind(run, trainer.iteration)):
+    fell_back = going_on.fallback.notes if going_on.fallback else ()
+    for note in (*fell_back, *notes):
         if note is not None:
             tell(note)
+    if (note := resuming.rewound(going_on, trainer)) is not None:
+        tell(note)
     return Begun(trainer, Run(run.path), lock=going_on.lock)

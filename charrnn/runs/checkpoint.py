@@ -7,6 +7,7 @@ No pickle anywhere, so a checkpoint is safe to download. The string metadata of 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CharrnnError, CheckpointError, VocabularyError
-from charrnn.files import replace_file
+from charrnn.files import open_regular, replace_file
 from charrnn.ngrams.mixing import Mixture
 from charrnn.ngrams.model import NgramModel
 from charrnn.runs.expected_tensors import require_expected
@@ -215,3 +216,25 @@ def load(path: Path) -> Checkpoint:
     if digest != file.metadata["sha256"]:
         raise CheckpointError(f"{path}: its checksum does not match; the file is damaged.", ANOTHER)
     return Checkpoint(header, tensors, digest, path)
+
+
+def is_as_written(path: Path, most: int) -> bool:
+    """Whether a file is as it was written, be it understood or not: its checksum is that of what is in it.
+
+    Args:
+        path: A regular file.
+        most: Bytes that it can have. One that has more is not read.
+
+    Raises:
+        OSError: It cannot be read now.
+    """
+    with open_regular(path) as whole:
+        if os.fstat(whole.fileno()).st_size > most:
+            return False
+        while whole.read(1 << 20):
+            pass
+    try:
+        with opened(path) as file:
+            return digest_of(file.metadata["charrnn"], file.tensors()) == file.metadata["sha256"]
+    except CheckpointError:
+        return False

@@ -59,7 +59,7 @@ class Header:
     held_out_loss: float | None
     corpus: Mapping[str, Any]  # name, path, digest, characters
     reading: ReadConfig = field(default_factory=ReadConfig)
-    began_from: Mapping[str, Any] = field(default_factory=dict)  # the checkpoint that weights were taken from
+    began_from: Mapping[str, Any] = field(default_factory=dict)  # where weights were taken from
     findings: tuple[Finding, ...] = ()  # what the held-out loss is worth on this text; none in older ones
     sample: Sample | None = None
     mixing: Mixing | None = None  # how the n-grams in the file are mixed with the network; None without any
@@ -102,6 +102,11 @@ class Header:
     def beginning(self) -> str:
         """What it is before the first iteration, in words; "" after it."""
         return "" if self.iteration else "untrained" if self.untrained else "the weights it began with"
+
+    @property
+    def fell_back_to(self) -> int | None:
+        """The snapshot's iteration that its training went on from, for want of a resume file; None: it never did."""
+        return self.began_from.get("fell_back_to")
 
     @property
     def origin(self) -> Mapping[str, Any]:

@@ -117,7 +117,13 @@ _fields = {
 }
 _later_fields = {
     "began_from": record(
-        possible={"what": one_of("network", "embedding"), "path": text, "sha256": text, "iteration": whole()},
+        possible={
+            "what": one_of("network", "embedding"),
+            "path": text,
+            "sha256": text,
+            "iteration": whole(),
+            "fell_back_to": whole(),
+        },
         others=plain,
     ),
     "findings": items(_finding, most=_MOST_FINDINGS),

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from charrnn.config import CHECKPOINT_DIR, ModelConfig, ReadConfig, StartConfig, TrainConfig, settings_of
 from charrnn.errors import UsageError
 from charrnn.runs.creation import create_run, require_new, require_plain_name, require_writable
-from charrnn.runs.rewinding import rewind
 from charrnn.runs.run import Run
 from charrnn.text import corpus, known_texts
 from charrnn.text.split import Split
@@ -129,9 +128,11 @@ def resumed(
         trainer = resume.resumed(
             going_on.checkpoint, source, device=machine.device, watching=going_on.watching, **going_on.length
         )
-        if (note := resume.change_of_machine(trainer, header)) is not None:
-            warnings.warn(note, RuntimeWarning, stacklevel=3)
-        rewind(run, trainer.iteration)
+        fell_back = " ".join(going_on.fallback.notes) if going_on.fallback else None
+        for note in (fell_back, resume.change_of_machine(trainer, header)):
+            if note is not None:
+                warnings.warn(note, RuntimeWarning, stacklevel=3)
+        resume.rewound(going_on, trainer)
     except BaseException:
         going_on.lock.release()
         raise

@@ -14,8 +14,10 @@ from charrnn.errors import CheckpointError, UsageError
 from charrnn.formatting import duration
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.runs.header import Header
+from charrnn.runs.rewinding import rewind
 from charrnn.text.corpus import Corpus
 from charrnn.training.resume_tensors import fitting_tensors, named_after, tensors_of
+from charrnn.training.resumption import Resumption
 from charrnn.training.same_text import DOCUMENTS_LISTED, require_same_text
 from charrnn.training.snapshots import create_header, machine_of
 from charrnn.training.trainer import Trainer
@@ -135,7 +137,7 @@ def resumed(
     is left.
 
     Args:
-        checkpoint: The resume file.
+        checkpoint: The resume file, or that of a `Fallback`.
         corpus: The text that the training read.
         device: One of auto, cpu, cuda and mps.
         iterations: The number of all iterations, those made before included.
@@ -152,14 +154,19 @@ def resumed(
         UsageError: The length is not beyond what has been trained.
     """
     header = checkpoint.header
-    if header.kind != "resume":
+    fallen_back = header.kind == "snapshot" and bool(header.progress)
+    if header.kind != "resume" and not fallen_back:
         raise CheckpointError(f"{checkpoint.path}: is a snapshot, which cannot be resumed.", "Name the run.")
     require_same_text(checkpoint, corpus)
     corpus = replace(corpus, findings=header.findings)
     counted = iterations is not None or max_epochs is not None
     training = replace(header.training, time=None if counted else time or header.training.time, **watching or {})
     trainer = Trainer(corpus, header.model, training, device=device)
-    tensors = fitting_tensors(checkpoint, trainer)
+    if fallen_back:
+        trainer.begin_with(checkpoint.weights, header.began_from)
+        tensors = tensors_of(trainer.learning_state())
+    else:
+        tensors = fitting_tensors(checkpoint, trainer)
     try:
         trainer.load_state_dict(_state(header, tensors, training))
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
@@ -240,6 +247,24 @@ def change_of_machine(trainer: Trainer, header: Header) -> str | None:
     if not differing:
         return None
     return f"with {', '.join(differing)} the weights will not be the same to the last bit"
+
+
+def rewound(going_on: Resumption, trainer: Trainer) -> str | None:
+    """Let a run be as it was at the iteration that its training goes on from.
+
+    Args:
+        going_on: The run.
+        trainer: Its training, which was resumed.
+
+    Returns:
+        What is to be said of the snapshots that are set aside; None where there are none.
+
+    Raises:
+        RunError, CheckpointError: Something cannot be written, or set aside.
+    """
+    if going_on.fallback:
+        return going_on.fallback.settle(*resume_point(trainer))
+    return rewind(going_on.run, trainer.iteration)
 
 
 def _start_patience_anew(trainer: Trainer) -> None:

@@ -53,7 +53,8 @@ def fitting_tensors(checkpoint: Checkpoint, trainer: Trainer) -> Tensors:
     """
     before = named_after("rollback", checkpoint.tensors)
     now = {name: tensor for name, tensor in checkpoint.tensors.items() if not name.startswith("rollback/")}
-    fitting = _fitting(checkpoint, trainer, now, updated=checkpoint.header.iteration > 0)
+    header = checkpoint.header
+    fitting = _fitting(checkpoint, trainer, now, updated=header.iteration > (header.fell_back_to or 0))
     if before:
         updated = any(name.startswith("optimizer/") for name in before)
         fitting |= _named("rollback", _fitting(checkpoint, trainer, before, "rollback/", updated=updated))

@@ -22,10 +22,10 @@ from charrnn.runs.run import Run
 from charrnn.shell import as_typed
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import findable, path_or_stdin, place_of
+from charrnn.training.fallback import Fallback
 from charrnn.training.presets import PRESETS
 from charrnn.training.recipes import RECIPES
 from charrnn.training.same_text import require_same_text, typed_reading
-from charrnn.training.unresumable import unresumable
 
 WATCHING = frozenset(  # change no weight of those that a training has come to
     {*(setting.name for setting in settings_of(SnapshotConfig)), "patience", "on_divergence"}
@@ -39,12 +39,13 @@ Read = Callable[..., Corpus]
 
 @dataclass(frozen=True)
 class Resumption:
-    """A run's resume file, and the settings that were given to go on with."""
+    """A run's resume file, or the snapshot in its place, and the settings that were given to go on with."""
 
     run: Run
     checkpoint: Checkpoint
     given: Mapping[str, Any]  # by name; only those that were said
     lock: RunLock  # of the run: nobody else trains it
+    fallback: Fallback | None = None  # where the resume file is damaged or missing
 
     @classmethod
     def of(cls, run: Run, given: Mapping[str, Any], warn: Callable[[str], None]) -> Resumption:
@@ -57,22 +58,21 @@ class Resumption:
 
         Raises:
             RunError: Another process trains it, nothing of it was kept, or it cannot be read.
-            CheckpointError: It has no resume file, or a damaged one.
+            CheckpointError: It has no resume file that can be used, and no whole snapshot in its place.
             UsageError: A setting is given that would change the weights.
         """
         if not run.begun:
             if run.problems:
                 raise RunError(run.problems[0], "Put its permissions right.")
             raise RunError(f"{run.path}: ended before anything of it was kept.", f"Begin it anew: {begin_command(run)}")
-        if not os.path.lexists(run.resume_path):
-            raise unresumable(run, None)
-        lock = RunLock(run, warn)
+        lock, fallback = RunLock(run, warn), None
         try:
             try:
-                loaded = checkpoint.load(run.resume_path)
+                loaded = _load(run)
             except CheckpointError as error:
-                raise unresumable(run, error) from None
-            resumption = cls(run, loaded, given, lock)
+                fallback = Fallback.of(run, error)
+                loaded = fallback.checkpoint
+            resumption = cls(run, loaded, given, lock, fallback)
             resumption._require_same()
         except BaseException:
             lock.release()
@@ -128,11 +128,11 @@ class Resumption:
     @property
     def completion(self) -> str:
         """What is to be said of a run that is complete."""
-        header = self.checkpoint.header
+        header, damage = self.checkpoint.header, f"{self.fallback.what} " if self.fallback else ""
         if not self._stopped_early and header.iteration < header.training.iterations:
-            return f"{self.run.path}: has trained {header.iteration:,} iterations already."
+            return f"{damage}{self.run.path}: has trained {header.iteration:,} iterations already."
         early = ", ended early" if self._stopped_early else ""
-        return f"{self.run.path}: is complete at iteration {header.iteration:,}{early}."
+        return f"{damage}{self.run.path}: is complete at iteration {header.iteration:,}{early}."
 
     def require_incomplete(self) -> None:
         """Raises UsageError for a run that is complete, with the command that lengthens it."""
@@ -285,6 +285,8 @@ class Resumption:
 
     def _unnamed(self, were: Sequence[str]) -> UsageError:
         """For a text that has to be named."""
+        if self.fallback and not were:
+            return self.fallback.unnamed(self._named_again("TEXT"))
         if not were:
             return UsageError(
                 f"{self.run.path}: was trained on a text in memory.", f"Name it: {self._named_again('TEXT')}"
@@ -297,3 +299,13 @@ class Resumption:
 
     def _named_again(self, text: str | None) -> str:
         return resume_command(self.run, text=text, **self.length)
+
+
+def _load(run: Run) -> Checkpoint:
+    """A run's resume file. Raises CheckpointError where it is none, or is not there."""
+    if not os.path.lexists(run.resume_path):
+        raise CheckpointError(f"{run.resume_path}: is missing.")
+    loaded = checkpoint.load(run.resume_path)
+    if loaded.header.kind != "resume":
+        raise CheckpointError(f"{run.resume_path}: is a snapshot, which cannot be resumed.")
+    return loaded

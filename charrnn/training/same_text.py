@@ -64,6 +64,8 @@ def _another_text(checkpoint: Checkpoint, corpus: Corpus) -> CorpusError:
         if names
     ]
     what = "; ".join(changes) or "its documents are read or joined in another way"
+    if not before:  # a snapshot does not list them
+        what = "another digest"
     return CorpusError(
         f"{corpus.name}: is not the text this run was trained on ({header.corpus['name']}, "
         f"{header.corpus['characters']:,} characters; now {corpus.characters:,}): {what}.",

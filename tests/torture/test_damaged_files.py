@@ -79,10 +79,10 @@ def test_any_bit_that_is_turned(
 
 
 @pytest.mark.parametrize("damage", ["cut", "turned", "emptied"])
-def test_a_run_whose_resume_file_is_damaged_says_how_to_go_on(
+def test_a_run_whose_resume_file_is_damaged_goes_on_from_a_snapshot(
     damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    """Its newest snapshot that is whole is named: one after that is damaged too."""
+    """From the newest one that is whole: one after that is damaged too."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "book.txt").write_text(trainings.TEXT, "utf-8")
     settings: dict[str, Any] = {
@@ -109,11 +109,20 @@ def test_a_run_whose_resume_file_is_damaged_says_how_to_go_on(
         data[-9] ^= 4
         path.write_bytes({"cut": data[: len(data) // 2], "turned": data, "emptied": b""}[damage])
     command = CommandLine(monkeypatch, capfdbinary)
-    done = command("train", "--resume", run, "--iterations", "9", "--device", "cpu", "--threads", "1")
+    damaged = (run / "resume.safetensors").read_bytes()
+    longer = ("--resume", run, "--iterations", "9", "--device", "cpu", "--threads", "1")
+    if damage != "turned":  # which leaves the name of the text
+        done = command("train", *longer)
+        assert done.returncode == 2
+        assert "TEXT --resume checkpoints/run --iterations 9; or begin a new run: " in done.stderr.decode()
+    done = command("train", "book.txt", *longer)
     said = done.stderr.decode()
-    assert done.returncode == 1, said
+    assert done.returncode == 0, said
     assert "Traceback" not in said
-    plain = " ".join(said.split())
-    assert "resume.safetensors" in plain
-    assert "--init-from" in plain
-    assert "iteration-000004.safetensors" in plain, said
+    first, second = said.splitlines()[:2]
+    assert first.startswith("charrnn: checkpoints/run/resume.safetensors: ")
+    assert "goes on from the weights of the newest whole snapshot, of iteration 4. " in first
+    assert second.startswith("charrnn: The file is kept as resume.safetensors.replaced. ")
+    assert second.endswith("--init-from checkpoints/run/iteration-000004.safetensors")
+    assert (run / "resume.safetensors.replaced").read_bytes() == damaged
+    assert checkpoint.load(run / "resume.safetensors").header.iteration == 9
