@@ -55,6 +55,7 @@ class Course:
     broken: int | None = None  # the first iteration at which a loss, or the weights, were no numbers
     explosion: Explosion | None = None
     rollbacks: tuple[Rollback, ...] = ()
+    fell_back_to: int | None = None  # the snapshot that it went on from, for want of a resume file
     clipped_share: float = 0.0  # of the gradients, how many were clipped
     gradient_peak: float | None = None  # the largest norm, before clipping
     gradient_usual: float | None = None  # the median of the norms

@@ -68,7 +68,7 @@ def judge(course: Course, ngrams: Ngrams = lambda: None) -> Verdict:
     advice = advise(course, count)
     usable = [point for point in (course.before, *course.points) if point and point.has_snapshot]
     use = min(usable, key=lambda point: point.held_out, default=None)
-    sentences = [_headline(course, use), *_rollbacks(course), *_explosion(course)]
+    sentences = [_headline(course, use), *_rollbacks(course), *_fallback(course), *_explosion(course)]
     if course.points:
         best = course.best
         if use is not None and use is course.before:
@@ -123,6 +123,16 @@ def _rollbacks(course: Course) -> tuple[str, ...]:
     return (
         f"It diverged {often} at iteration {last.diverged_at:,}, and was rolled back to iteration {last.iteration:,}, "
         f"on at {last.learning_rate_factor:g} of the learning rate.",
+    )
+
+
+def _fallback(course: Course) -> tuple[str, ...]:
+    """That it is not the training that it would have been, had its resume file been whole."""
+    if course.fell_back_to is None:
+        return ()
+    return (
+        f"Its resume file was lost: it went on from the snapshot of iteration {course.fell_back_to:,}, where the "
+        "optimizer began anew.",
     )
 
 
@@ -205,6 +215,7 @@ def _course(run: Run, curves: Curves, header: Header) -> Course:
         broken=curves.broken,
         explosion=curves.explosion,
         rollbacks=curves.rollbacks,
+        fell_back_to=header.fell_back_to,
         clipped_share=curves.clipped_share or 0.0,
         gradient_peak=max(peaks, default=None),
         gradient_usual=statistics.median(norms) if norms else None,

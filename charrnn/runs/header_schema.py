@@ -12,6 +12,7 @@ from charrnn.runs.schema import flag, items, number, one_of, optional, plain, re
 
 LARGEST_LOSS = 1e9  # nats per character that a header may name; what is more is written as null
 MOST_CHARACTERS = 300_000  # of a vocabulary: Unicode has assigned half as many, private ones included
+MOST_ROLLBACKS = 1000
 _MOST_SHARES = 1000
 _MOST_FINDINGS = 1000
 _MOST_NAMES = 100_000  # of files
@@ -59,7 +60,7 @@ _numbers = {  # of a state of a training
     "stale": whole(),
     "stopped": flag,
     "lowered": whole(),
-    "rollbacks": whole(high=1000),
+    "rollbacks": whole(high=MOST_ROLLBACKS),
     "train_loss": number(),
     "clipped": whole(),
     "unlogged": record({"largest": number(), "clipped": whole()}),

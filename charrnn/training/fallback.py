@@ -17,6 +17,7 @@ from charrnn.errors import CheckpointError, UsageError
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.runs.header import Header
+from charrnn.runs.header_schema import LARGEST_LOSS, MOST_ROLLBACKS
 from charrnn.runs.metrics import Row, is_number, iteration_of
 from charrnn.runs.rewinding import replaced, rewind
 from charrnn.runs.run import Run, explaining_errors
@@ -160,17 +161,12 @@ def _logged(header: Header, rows: Iterable[Row]) -> dict[str, Any]:
             seconds = max(seconds, float(took))  # the time of what is trained again is gone, too
         if at > header.iteration:
             continue
+        loss, due = row.get("held_out_loss"), at > 0 and every > 0 and at % every == 0  # not those of snapshots alone
         if event == "progress" and is_number(count := row.get("clipped")):
-            clipped = max(0, int(count))
+            clipped = min(header.iteration, max(0, int(count)))
         elif event == "rolled back":
-            schedule.rollbacks += 1
-        elif (
-            event == "evaluated"
-            and at > 0
-            and every
-            and at % every == 0
-            and is_number(loss := row.get("held_out_loss"))
-        ):
+            schedule.rollbacks = min(schedule.rollbacks + 1, MOST_ROLLBACKS)
+        elif event == "evaluated" and due and is_number(loss) and 0 <= loss <= LARGEST_LOSS:
             schedule.observe(loss)
             stopping.observe(loss)
     return {**schedule.state_dict(), **stopping.state_dict(), "seconds": seconds, "clipped": clipped}

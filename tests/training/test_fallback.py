@@ -383,3 +383,15 @@ def test_a_log_that_says_nonsense_is_no_harm() -> None:
     run.resume_path.unlink()
     falls_back(run, until=13)
     go_on(run)
+
+
+def test_to_the_weights_that_it_began_with() -> None:
+    """They are no random ones: nothing is trained of a run that has nothing else."""
+    stopped().path.rename("checkpoints/first")
+    run = stopped(init_from="checkpoints/first", snapshot_at=(0, 20))
+    run.resume_path.unlink()
+    made, said = falls_back(run, until=5)
+    assert f"{GOES_ON} 0." in said
+    assert made[0].iteration == 1
+    go_on(run)
+    assert [file.header.iteration for file in Run(run.path).own_snapshots] == [0, 20]
