@@ -7,7 +7,6 @@ import dataclasses
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -227,7 +226,7 @@ def test_a_kill_between_any_two_steps_falls_back_to_the_same(monkeypatch: pytest
 
 
 def test_killed_right_after_it_is_resumed_exactly() -> None:
-    run = stopped(iterations=3000, eval_every=0)
+    run = stopped(iterations=50_000, eval_every=0)
     turn(run.resume_path)
     shutil.copytree("checkpoints", "again")
     command = [sys.executable, "-m", "charrnn", "train", "--resume", str(run.path), "--device", "cpu", "--threads", "1"]
@@ -236,10 +235,10 @@ def test_killed_right_after_it_is_resumed_exactly() -> None:
     while not (run.path / "resume.safetensors.replaced").exists() or not run.resume_path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     said = process.communicate()[1].decode()
     assert f"{GOES_ON} 12." in said
-    assert process.returncode == -signal.SIGKILL
+    assert process.returncode != 0
     at = checkpoint.load(run.resume_path).header.iteration
     again = Run(Path("again/ships"))
     falls_back(again, until=at + 3)
