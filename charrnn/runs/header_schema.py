@@ -13,6 +13,7 @@ from charrnn.runs.schema import flag, items, number, one_of, optional, plain, re
 LARGEST_LOSS = 1e9  # nats per character that a header may name; what is more is written as null
 MOST_CHARACTERS = 300_000  # of a vocabulary: Unicode has assigned half as many, private ones included
 MOST_ROLLBACKS = 1000
+IDENTITY = ("name", "digest", "characters")  # of a text, by which it is known again
 _MOST_SHARES = 1000
 _MOST_FINDINGS = 1000
 _MOST_NAMES = 100_000  # of files
@@ -29,7 +30,7 @@ _text_facts = {
     "entropy": number(high=64),
     "trained_on": whole(),
 }
-_identity = {name: _text_facts[name] for name in ("name", "digest", "characters")}  # by which it is known again
+_identity = {name: _text_facts[name] for name in IDENTITY}
 _corpus = record(possible=_text_facts | {"validation": record(possible=_text_facts, others=plain)}, others=plain)
 _corpus_to_resume = record(
     _identity, _text_facts | {"validation": record(_identity, _text_facts, others=plain)}, others=plain

@@ -104,7 +104,7 @@ def _last_sample(path: Path) -> int:
         return -1
 
 
-class SetAside:
+class ReplacedFiles:
     """What a run has set aside, while the training that is to replace it goes on."""
 
     def __init__(self, run: Run) -> None:

@@ -19,7 +19,7 @@ from charrnn.runs.header import Header
 from charrnn.runs.lock import RunLock
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.retention import surplus
-from charrnn.runs.rewinding import SetAside, rewind
+from charrnn.runs.rewinding import ReplacedFiles, rewind
 from charrnn.runs.run import Run
 
 _CAPACITY = 256 << 20  # bytes of snapshots that wait in memory to be written; the latest does in any case
@@ -43,7 +43,7 @@ class RunWriter:
         self._rows: list[Mapping[str, Any]] = []  # of metrics.jsonl, likewise
         self._unsynced = False  # whether a power failure may take lines of metrics.jsonl away
         self._untold: list[Header] = []  # of samples.md, likewise
-        self._set_aside = SetAside(run)
+        self._replaced = ReplacedFiles(run)
         # The loss by which the best is found of each snapshot that this training has kept, by its iteration.
         self._losses = {file.header.iteration: file.header.comparable_loss for file in Run(run.path).own_snapshots}
         self._told = max(self._losses, default=-1)  # the last iteration that samples.md has
@@ -68,7 +68,7 @@ class RunWriter:
                 return
             self._unsaved.pop()
             self._losses[header.iteration] = header.comparable_loss
-            self._set_aside.written(path)
+            self._replaced.written(path)
             self._untold.append(header)
             self._write_samples()
 
@@ -101,7 +101,7 @@ class RunWriter:
             self._unsynced = not self._attempt(self.run.metrics_path, self.run.sync_metrics)
         path = self.run.resume_path
         if self._attempt(path, partial(checkpoint.save, path, header, tensors)):
-            self._set_aside.passed(header.iteration)
+            self._replaced.passed(header.iteration)
 
     def rewind(self, iteration: int) -> None:
         """Forget what was measured and kept after an iteration, which is trained again."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.errors import DivergedError
 from charrnn.ngrams.mixing import Mixing
-from charrnn.runs.checkpoint import ngram_tensors
+from charrnn.runs.checkpoint import Tensors, ngram_tensors
 from charrnn.training import snapshots
 from charrnn.training.divergence import diverged, finite_state
 from charrnn.training.events import Evaluated, Event, Snapshot
@@ -106,8 +106,7 @@ class Evaluator:
                 none, and the weights that training begins with are such.
         """
         trainer = self.trainer
-        state = finite_state(trainer)
-        weights = state.get("average", state["model"])
+        weights = self._finite_weights()
         held_out = self.evaluate()
         try:
             sample = self.sample_writer.write(weights)
@@ -117,6 +116,12 @@ class Evaluator:
         header = snapshots.create_header(trainer, "snapshot", held_out_loss=held_out, mixing=mixing, sample=sample)
         counts = ngram_tensors(self.counts.model) if self.counts and mixing else {}
         return Snapshot(header, {**weights, **counts})
+
+    def _finite_weights(self) -> Tensors:
+        """A copy of the weights that are measured, of a state that is fit to be kept. Raises DivergedError."""
+        state = finite_state(self.trainer)
+        weights: Tensors = state.get("average", state["model"])
+        return weights
 
     def _require_finite(self, name: str, value: float) -> None:
         if not math.isfinite(value):

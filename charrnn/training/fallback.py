@@ -17,14 +17,13 @@ from charrnn.errors import CheckpointError, UsageError
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.runs.header import Header
-from charrnn.runs.header_schema import LARGEST_LOSS, MOST_ROLLBACKS
+from charrnn.runs.header_schema import IDENTITY, LARGEST_LOSS, MOST_ROLLBACKS
 from charrnn.runs.metrics import Row, is_number, iteration_of
 from charrnn.runs.rewinding import replaced, rewind
 from charrnn.runs.run import Run, explaining_errors
 from charrnn.training.schedule import EarlyStopping, Horizon, LearningRateSchedule
 from charrnn.training.unresumable import from_its_weights, newest_whole, unresumable
 
-_IDENTITY = ("name", "digest", "characters")  # of a text, by which it is known again
 _LARGEST, _MORE = 10, 16 << 20  # a resume file has so many times the bytes of a snapshot, and more, at most
 
 
@@ -54,7 +53,7 @@ class Fallback:
             CheckpointError: There is none; or the resume file may be whole, as one that cannot be read now, or that a
                 newer charrnn has written. What can be done then is named.
         """
-        found = newest_whole(file for file in run.own_snapshots if file.header.corpus.keys() >= {*_IDENTITY})
+        found = newest_whole(file for file in run.own_snapshots if file.header.corpus.keys() >= {*IDENTITY})
         if found is None or not _is_lost(run, _LARGEST * _size(found.tensors) + _MORE):
             raise unresumable(run, cause)
         header = found.header

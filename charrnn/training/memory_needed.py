@@ -21,11 +21,12 @@ def least_bytes(model: ModelConfig, training: TrainConfig, vocabulary_size: int)
         vocabulary_size: V.
 
     Returns:
-        For each parameter, the weight, its gradient and what the optimizer keeps, four bytes each, and the average if
-        there is one; and of a window what the gradient is computed from: the gates and the output of every unit, and
-        logits and their gradient.
+        For each parameter, the weight, its gradient, a moment unless the optimizer has none, and the average if there
+        is one, four bytes each; and of a window what the gradient is computed from: the gates and the output of every
+        unit, and logits and their gradient.
     """
-    kept = 3 + (training.average > 0)
+    moments = training.optimizer != "sgd" or training.momentum > 0
+    kept = 2 + moments + (training.average > 0)
     number = 2 if training.precision == "bfloat16" else 4
     each = model.num_layers * model.rnn_size * (model.gates + 1) + 2 * vocabulary_size
     window = training.batch_size * training.seq_length * each

@@ -17,6 +17,8 @@ def test_least_bytes_by_hand() -> None:
     training = TrainConfig(batch_size=5, seq_length=7, precision="float32")
     window = 5 * 7 * (2 * 8 * 5 + 2 * 11) * 4  # streams, characters, (units, gates and output; logits twice), bytes
     assert least_bytes(model, training, 11) == 12 * model.parameters(11) + window
+    plain = TrainConfig(batch_size=5, seq_length=7, precision="float32", optimizer="sgd", momentum=0.0)
+    assert least_bytes(model, plain, 11) == 8 * model.parameters(11) + window
     averaged = TrainConfig(batch_size=5, seq_length=7, precision="bfloat16", average=0.9)
     assert least_bytes(model, averaged, 11) == 16 * model.parameters(11) + window // 2
 
