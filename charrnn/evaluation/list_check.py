@@ -12,6 +12,7 @@ from itertools import pairwise
 from charrnn import formatting
 from charrnn.text.corpus import Corpus
 from charrnn.text.finding import Finding
+from charrnn.text.normal_form import normal_form
 from charrnn.text.split import Split
 
 _READ = 4_000_000  # characters of a text in which repeats are looked for
@@ -73,7 +74,7 @@ def _keys(corpus: Corpus, start: int) -> list[str]:
     length = min(_PIECE, max(1, len(corpus) // _PIECES))
     lines = corpus.vocabulary.decode(corpus.ids[start : start + length]).split("\n")
     whole = lines[bool(start) : -1 if start + length < len(corpus) else None]
-    decomposed = (unicodedata.normalize("NFKD", line.casefold()) for line in whole)
+    decomposed = (normal_form("NFKD", line.casefold()) for line in whole)
     plain = ("".join(c for c in line if not unicodedata.combining(c)) for line in decomposed)
     return [key for line in plain if (key := _NUMBERS.sub("", line))]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from charrnn.config import ReadConfig
 from charrnn.errors import CorpusError
 from charrnn.shell import typed_path
 from charrnn.text import detection, formats, gutenberg
+from charrnn.text.normal_form import normal_form
 from charrnn.text.sources import Source
 from charrnn.text.vocabulary import to_code_points
 
@@ -214,8 +214,8 @@ def _normalize_whole(text: str, config: ReadConfig) -> str:
         text = text.lower()
     match config.normalize:
         case "nfc":
-            return unicodedata.normalize("NFC", text)
+            return normal_form("NFC", text)
         case "nfkc":
-            return unicodedata.normalize("NFKC", text)
+            return normal_form("NFKC", text)
         case _:
             return text

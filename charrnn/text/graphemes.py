@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+LONGEST = 64  # characters of a cluster; what goes on is another: nothing is read again and again
 _JOINER, _EMOJI_STYLE, _SOFT_HYPHEN = "\u200d", "\ufe0f", "\u00ad"
 # What belongs to the character before it without being a mark: joiners, Thai and Lao AM, half-width voicing marks.
 _EXTENDING = {"\u200c", _JOINER, "\u0e33", "\u0eb3", "\uff9e", "\uff9f"}
@@ -52,7 +53,7 @@ def clustered(characters: Iterable[tuple[str, float]]) -> Iterator[tuple[str, fl
 def extends(cluster: str, character: str) -> bool:
     """Whether a character belongs to the cluster that comes before it."""
     last = cluster[-1]
-    if _is_control(last) or _is_control(character):
+    if len(cluster) == LONGEST or _is_control(last) or _is_control(character):
         return False
     if _is_extending(character) or last in _PREPENDED:
         return True

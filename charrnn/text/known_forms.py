@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.formatting import few
+from charrnn.text.graphemes import LONGEST
 from charrnn.text.typography import SEQUENCES, equivalents
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # how the unknown symbol looks as text
@@ -165,7 +166,9 @@ class KnownCharacters:
         marks = "".join(sorted(c for c in set(text) if unicodedata.category(c)[0] == "M"))
         follows = f"[{_JAMO}{re.escape(marks)}]"
         singles = re.escape("".join(sorted(unknown)))
-        pattern = re.compile(rf"{SEQUENCES.pattern}|[^{_JAMO}{re.escape(marks)}]?{follows}+|[{singles}]", re.DOTALL)
+        pattern = re.compile(
+            rf"{SEQUENCES.pattern}|[^{_JAMO}{re.escape(marks)}]?{follows}{{1,{LONGEST}}}|[{singles}]", re.DOTALL
+        )
         found = list[Replacement]()
         canonical = dict[str, str]()  # of clusters, many of which a text has often
         for match in pattern.finditer(text):

@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from glob import glob
@@ -23,6 +22,7 @@ from charrnn.formatting import plural
 from charrnn.names import is_portable, portable_name
 from charrnn.text import formats, gutenberg
 from charrnn.text.catalogue import ENTRIES, KnownText
+from charrnn.text.normal_form import normal_form
 
 if TYPE_CHECKING:
     from charrnn.text.download import DownloadCallback
@@ -263,7 +263,7 @@ def _checked_text(downloaded: bytes, entry: KnownText) -> str:
 
 def _comparable(text: str) -> str:
     """A text without what reissues change: normal form, shape of quotes, case, white space."""
-    return " ".join(unicodedata.normalize("NFC", text).translate(_QUOTES).casefold().split())
+    return " ".join(normal_form("NFC", text).translate(_QUOTES).casefold().split())
 
 
 def remove(name: str) -> Path:

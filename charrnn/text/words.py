@@ -8,6 +8,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 
+from charrnn.text.normal_form import normal_form
+
 # Scripts that set no spaces between words, by how Unicode's names of their letters begin.
 _UNSPACED = (
     *("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HALFWIDTH KATAKANA", "BOPOMOFO", "YI ", "NUSHU", "TANGUT"),
@@ -27,13 +29,13 @@ def words_of(text: str) -> list[str]:
     ["don't", 'stop', 'times', 'élise']
     """
     text = normalized(text)
-    return re.findall(_pattern(marks_of(text)), text)
+    return list(filter(None, re.findall(_pattern(marks_of(text)), text)))
 
 
 def normalized(text: str) -> str:
     """Composed, in lower case, with straight apostrophes and nothing that does not show."""
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text).translate({ord("’"): "'", **dict.fromkeys(map(ord, _JOINERS))})
+        text = normal_form("NFC", text).translate({ord("’"): "'", **dict.fromkeys(map(ord, _JOINERS))})
     return text.lower()
 
 
@@ -44,9 +46,9 @@ def marks_of(text: str) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _pattern(marks: str) -> re.Pattern[str]:
-    """What finds words in a text with these marks: runs with a letter, none of them digits alone."""
+    """What finds words in a text with these marks: runs with a letter; "" stands for digits alone, each read once."""
     follows = f"[^\\W_]|[{re.escape(marks)}]" if marks else r"[^\W_]"
-    return re.compile(rf"(?=\d*[^\W\d_])[^\W_](?:{follows})*(?:[{_INNER}][^\W_](?:{follows})*)*")
+    return re.compile(rf"\d++(?![^\W\d_])|([^\W_](?:{follows})*(?:[{_INNER}][^\W_](?:{follows})*)*)")
 
 
 def letters_in(word: str) -> int:

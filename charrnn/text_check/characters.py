@@ -10,6 +10,7 @@ from collections.abc import Callable
 from charrnn.formatting import plural
 from charrnn.text.finding import Finding
 from charrnn.text.known_forms import UNKNOWN
+from charrnn.text.normal_form import normal_form
 from charrnn.text.vocabulary import describe
 from charrnn.text_check import damage
 from charrnn.text_check.documents import SHORT
@@ -132,7 +133,7 @@ def invisible_characters(text: CheckedText) -> Findings:
 
 def _nfc(text: str) -> str:
     """Unicode normal form C: accents composed with their letters."""
-    return unicodedata.normalize("NFC", text)
+    return normal_form("NFC", text)
 
 
 def unnormalized_characters(text: CheckedText) -> Findings:
@@ -148,7 +149,7 @@ def unnormalized_characters(text: CheckedText) -> Findings:
     growing = {c: len(_nfc(c)) - 1 for c in counts if len(_nfc(c)) > 1}
     parts, example = 0, ""
     for _, piece in text.slices():
-        if not unicodedata.is_normalized("NFC", piece):
+        if _nfc(piece) != piece:
             parts += len(piece) - len(_nfc(piece)) + sum(piece.count(c) * growth for c, growth in growing.items())
             example = example or (_decomposed(piece) if parts else "")
     if parts:
