@@ -30,6 +30,7 @@ class Wrapper:
         self._start = 0  # where that line begins
         self._spaces: list[Styled] = []  # held back: white space, and the word after it
         self._word: list[Styled] = []
+        self._place, self._word_columns = 0, 0  # the column after white space that is held back; what the word takes
         self._begun = False  # whether the present word's beginning is written already
         self._last = ""  # the cluster before
 
@@ -65,6 +66,7 @@ class Wrapper:
         elif cluster.isspace() and cluster not in _UNBREAKABLE:
             self._end_word()
             self._spaces.append((cluster, style))
+            self._place = _after(self._place, cluster)
         else:
             if (self._word or self._begun) and _may_part(self._last, cluster):
                 self._end_word()
@@ -72,17 +74,19 @@ class Wrapper:
                 self._write_in_word(cluster, style)
                 return
             self._word.append((cluster, style))
+            self._word_columns += columns(cluster)
             if self._column == self._start and not self._spaces:
                 self._begin_word()
-            elif self._place() + sum(columns(part) for part, _ in self._word) > self.width:
+            elif self._place + self._word_columns > self.width:
                 self._spaces.clear()
+                self._place = self._column
                 if self._column > self._start:
                     self._break(self.indent)
                 self._begin_word()
 
     def _begin_word(self) -> None:
         """Write a word's beginning where it must be: at the beginning of a line."""
-        word, self._word, self._begun = self._word, [], True
+        word, self._word, self._word_columns, self._begun = self._word, [], 0, True
         for part, style in word:
             self._write_in_word(part, style)
 
@@ -98,7 +102,7 @@ class Wrapper:
             self._write_spaces()
             for part, style in self._word:
                 self._write(part, style)
-        self._word, self._begun = [], False
+        self._word, self._word_columns, self._begun = [], 0, False
 
     def _write_spaces(self) -> None:
         """White space, as far as it fits."""
@@ -106,22 +110,16 @@ class Wrapper:
             if _after(self._column, space) <= self.width:
                 self._write(space, style)
         self._spaces.clear()
-
-    def _place(self) -> int:
-        """The column after the white space that is held back."""
-        column = self._column
-        for space, _ in self._spaces:
-            column = _after(column, space)
-        return column
+        self._place = self._column
 
     def _write(self, cluster: str, style: str) -> None:
         self._out.append((cluster, style))
-        self._column = _after(self._column, cluster)
+        self._column = self._place = _after(self._column, cluster)
 
     def _break(self, indent: int) -> None:
         """Begin a line."""
         self._out += [("\n", ""), (" " * indent, "")]
-        self._column = self._start = indent
+        self._column = self._start = self._place = indent
 
 
 def wrapped(pieces: Iterable[Styled], width: int | None, indent: int = 0) -> list[Styled]:

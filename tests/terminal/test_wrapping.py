@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,17 @@ def test_whatever_comes_in_whatever_pieces() -> None:
         for word in re.findall("[a-z!-]+", text):
             if f" {word} " in f" {text} ".replace("\n", " ") and len(word) <= width:
                 assert word in written
+
+
+def test_no_text_takes_hours() -> None:
+    """Words that take no columns, and white space without end, took time that grew with the square of their length."""
+    code = """
+from charrnn.terminal.wrapping import wrapped
+for text in ("a " + "\\u200b" * 100_000, "a" + " " * 100_000 + "word " * 100, ("a" + " " * 10_000) * 20):
+    wrapped([(text, "")], 80)
+wrapped([("a " + "b" * 100_000, "")], 10**20)
+"""
+    subprocess.run([sys.executable, "-c", code], timeout=60, check=True)
 
 
 def test_a_word_that_begins_a_line_is_written_as_it_comes() -> None:
