@@ -54,7 +54,11 @@ class Fallback:
                 newer charrnn has written. What can be done then is named.
         """
         found = newest_whole(file for file in run.own_snapshots if file.header.corpus.keys() >= {*IDENTITY})
-        if found is None or not _is_lost(run, _LARGEST * _size(found.tensors) + _MORE):
+        try:
+            lost = found is not None and _is_lost(run, _LARGEST * _size(found.tensors) + _MORE)
+        except OSError:
+            raise cause from None
+        if found is None or not lost:
             raise unresumable(run, cause)
         header = found.header
         began_from = {**header.began_from, "fell_back_to": header.iteration}
@@ -117,13 +121,13 @@ class Fallback:
 
 
 def _is_lost(run: Run, most: int) -> bool:
-    """Whether the resume file is missing, or is not as it was written; it has so many bytes at most."""
+    """Whether the resume file is missing, or is not as it was written; it has so many bytes at most.
+
+    Raises OSError where it cannot be read now.
+    """
     if not os.path.lexists(run.resume_path):
         return True
-    try:
-        return os.path.isfile(run.resume_path) and not checkpoint.is_as_written(run.resume_path, most)
-    except OSError:
-        return False
+    return os.path.isfile(run.resume_path) and not checkpoint.is_as_written(run.resume_path, most)
 
 
 def _size(tensors: Tensors) -> int:

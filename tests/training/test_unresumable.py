@@ -125,3 +125,13 @@ def test_a_file_that_may_be_whole_is_not_given_up(run: Run, tmp_path: Path) -> N
     os.waitpid(pid, 0)
     assert "init-from" not in said
     assert said.startswith(f"{run.resume_path}: cannot be read (Permission denied).")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="a file that cannot be read, as Linux has it")
+def test_a_disk_that_does_not_answer_is_no_damage(run: Run) -> None:
+    run.resume_path.unlink()
+    run.resume_path.symlink_to("/proc/self/mem")  # a regular file whose first byte is an I/O error
+    with pytest.raises(CharrnnError) as caught:
+        Resumption.of(Run(run.path), {}, pytest.fail)
+    assert str(caught.value).startswith(f"{run.resume_path}: cannot be read (Input/output error).")
+    assert "init-from" not in str(caught.value)
