@@ -173,7 +173,7 @@ def _header(file: SafetensorsFile) -> Header:
     try:
         header = Header.from_json(file.metadata["charrnn"])
     except (ValueError, TypeError, VocabularyError) as error:
-        what = error.what if isinstance(error, CharrnnError) else error
+        what = error.what.rstrip(".") if isinstance(error, CharrnnError) else error
         raise damaged(file.path, f"of its header {what}") from None
     except CharrnnError as error:
         raise CheckpointError(f"{file.path}: {error.what}", error.advice) from None

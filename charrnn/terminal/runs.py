@@ -13,6 +13,8 @@ from charrnn.formatting import BYTE, CHARACTER, Unit, known_share, one_line, plu
 from charrnn.runs.listing import RunSummary
 from charrnn.terminal.console import body, loss, moment, open_table, plain, show_table, show_text
 
+_LONGEST_VALUE = 10_000  # characters that are shown of one; every alphabet has fewer, and most sets of ideographs
+
 
 def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
     """Each run in a line or two, its checkpoints below."""
@@ -72,7 +74,7 @@ def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in lines.items():
-        table.add_row(plain(name, "bold"), plain(value))
+        table.add_row(plain(name, "bold"), plain(_beginning(value)))
     show_table(out, table)
     if sample is None:
         return
@@ -90,6 +92,12 @@ def _counts(facts: Mapping[str, Any], unit: Unit) -> str:
         f"{loss(facts[unit.key('mixed')])} {unit.bits_per}, network and counts together; {counts['entries']:,} n-grams "
         f"up to order {counts['order']}, {size(counts['size'])}; their shares by length of context: {shares}"
     )
+
+
+def _beginning(value: str) -> str:
+    """A value that no table takes minutes for."""
+    left = len(value) - _LONGEST_VALUE
+    return value if left <= 0 else f"{value[:_LONGEST_VALUE]} ... and {left:,} characters more, all with --json"
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

@@ -9,10 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers import tiny
 from helpers.command_line import CommandLine
 from helpers.terminals import on_terminal
+
+from charrnn.text.vocabulary import Vocabulary
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -69,6 +72,21 @@ def test_figures_with_counts_stand_beside_the_networks(tmp_path: Path) -> None:
     words = " ".join(told("runs", "show", run).split())
     assert "held out 2.100 bits per character, the network" in words
     assert f"+ counts 2.050 bits per character, network and counts together; {facts['counts']['entries']:,} " in words
+
+
+def test_what_a_checkpoint_says_at_length_is_shown_in_part(tmp_path: Path) -> None:
+    """To measure what a million ideographs take of a line is minutes' work for a table."""
+    letters = [*range(0x3400, 0x4DC0), *range(0x20000, 0x20000 + 30_000)]
+    vocabulary = Vocabulary.of(np.array(letters, dtype=np.uint32))
+    corpus = {"name": "\u6f22" * 1_000_000, "digest": "d1", "characters": 9}
+    path = tiny.save(tmp_path / "wide.safetensors", vocabulary=vocabulary, corpus=corpus)
+    command = [sys.executable, "-m", "charrnn", "runs", "show", str(path)]
+    shown = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout.decode()
+    assert 9_900 < shown.count("\u6f22") < 10_000
+    assert "".join(shown.split()).count("charactersmore,allwith--json") == 2
+    facts = json.loads(subprocess.run([*command, "--json"], capture_output=True, check=True, timeout=60).stdout)
+    assert facts["vocabulary"]["characters"] == "".join(map(chr, letters))
+    assert facts["corpus"] == corpus
 
 
 def test_without_a_terminal_deleting_needs_a_word(line: CommandLine) -> None:
