@@ -5,9 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.command_line import CommandLine
 from helpers.trainings import TEXT, assert_same, finish, make, stored
 from torch import Tensor
 
@@ -385,30 +383,21 @@ COMMAND = (
 BLOWN = ("--model", "rnn", "--nonlinearity", "relu", "--no-layer-norm", "--optimizer", "sgd", "--grad-clip", "0")
 
 
-def test_the_command_stops_or_rolls_back(tmp_path: Path) -> None:
-    (tmp_path / "text.txt").write_text(TEXT, "utf-8")
-
-    def train(*typed: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [sys.executable, "-m", "charrnn", "train", *typed],
-            cwd=tmp_path,
-            env=os.environ,
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
-
-    stopped = train("text.txt", "--name", "one", *COMMAND, *BLOWN, "--learning-rate", "30")
+def test_the_command_stops_or_rolls_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text(TEXT, "utf-8")
+    line = CommandLine(monkeypatch, capfdbinary)
+    stopped = line("train", "text.txt", "--name", "one", *COMMAND, *BLOWN, "--learning-rate", "30")
     assert stopped.returncode == 1
     said = stopped.stderr.decode().splitlines()[-1]
     assert said.startswith("charrnn: iteration ")
     assert "--on-divergence rollback" in said
     assert b"Traceback" not in stopped.stderr
-    run = Run(tmp_path / "runs" / "one")
+    run = Run(Path("runs/one"))
     checkpoints_of(run)
-    on = train("--resume", "one", "--on-divergence", "rollback", "--checkpoint-dir", "runs", "--threads", "1")
-    assert on.returncode == 0, on.stderr.decode()
-    told = " ".join(on.stderr.decode().split())
+    told = " ".join(line.train("--resume", "one", "--on-divergence", "rollback", "--checkpoint-dir", "runs").split())
     assert "diverged at iteration" in told
     assert "rolled back to iteration" in told
     assert checkpoints_of(run)["resume.safetensors"].header.iteration == 60
