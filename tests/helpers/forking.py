@@ -26,7 +26,7 @@ LONG = 60.0  # seconds after which waiting has failed
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "PYTEST_"))} | {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
-    "PYTHONWARNINGS": "error",
+    "PYTHONWARNINGS": "error,ignore::ResourceWarning",  # a file that a signal leaves open is closed with its object
 }
 
 
