@@ -33,7 +33,8 @@ def matching_files(folder: Path, glob: str) -> tuple[list[Parts], list[CorpusErr
         The parts of their relative paths, sorted; and what is wrong: folders that cannot be entered, or nothing that
         matches.
     """
-    pattern = PurePosixPath(glob).parts
+    parts = PurePosixPath(glob).parts
+    pattern = tuple(part for part, before in zip(parts, ("", *parts), strict=False) if (part, before) != ("**", "**"))
     files, errors = _files_below(folder, hidden=any(part.startswith(".") for part in pattern))
     matching = [parts for parts in files if _matches_decompressed(parts if "/" in glob else parts[-1:], pattern)]
     if not matching and not errors:

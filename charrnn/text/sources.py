@@ -207,7 +207,9 @@ def without_reading_options(error: CorpusError) -> CorpusError:
     if not any(option in error.advice for option in ("--encoding", "--errors", "--bytes")):
         return error
     advice = "Convert it to UTF-8: iconv -f ENCODING -t UTF-8 OLD > NEW"
-    if "UTF-8 in parts" in error.what:
+    if "is no text" in error.what:
+        advice = "Leave it out."
+    elif "UTF-8 in parts" in error.what:
         advice = "Convert the others to UTF-8, or leave them out."
     elif "damaged" in error.what or "character of UTF-8" in error.what:
         advice = "Mend it, or leave out what is damaged: iconv -c -f UTF-8 -t UTF-8 OLD > NEW"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 
+from charrnn import memory
 from charrnn.errors import CharrnnError
 
 _ADVICE = (
@@ -32,5 +33,9 @@ def import_torch(purpose: str = "training") -> None:
     require(purpose)
     try:
         importlib.import_module("torch")
-    except (ImportError, OSError) as error:  # OSError: a library of the system that it needs
+    except (ImportError, OSError, MemoryError) as error:  # OSError: a library of the system that it needs
+        if memory.ran_out(error) or "failed to map segment" in str(error):
+            raise CharrnnError(
+                "memory: there is not enough to import torch.", "Close other programs, or raise `ulimit -v`."
+            ) from None
         raise CharrnnError(f"torch is installed, and cannot be imported ({error}).", "Install it again.") from None

@@ -102,3 +102,14 @@ def test_the_document_names_all_other_requirements() -> None:
         r"^pip install (charset.*)$", (ROOT / "docs" / "installing.md").read_text("utf-8"), re.MULTILINE
     )
     assert sorted([*line.split(), "torch"]) == needed
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ulimit -v")
+def test_where_memory_is_short_nobody_is_told_to_install_torch_again(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("ships came in\n" * 400, "utf-8")
+    command = f"ulimit -v 300000; exec {sys.executable} -m charrnn train text.txt"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("charrnn: memory: there is not enough")

@@ -169,8 +169,10 @@ def test_numbers_are_no_utf16(tmp_path: Path, data: bytes) -> None:
     assert detection.guess_wide(data) is None
     (tmp_path / "b.txt").write_text("some text\n" * 200)
     write(tmp_path / "a.txt", data)
-    with pytest.raises(CorpusError, match=r"a\.txt: is "):
+    with pytest.raises(CorpusError, match=r"a\.txt: is ") as raised:
         corpus.read(tmp_path)
+    if "NUL" in raised.value.what:
+        assert "iconv" not in sources.without_reading_options(raised.value).advice
 
 
 def test_parts_of_a_file_are_not_converted_as_a_whole(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_folders_that_are_all_linked_to_one_another_are_read_once(tmp_path: Path
     assert names(gather([tmp_path / "f03"])) == ["text.txt", *linked]
 
 
-@pytest.mark.parametrize("pattern", ["**/" * 40 + "y.txt", "**/d/" * 12 + "y.txt", "**/*/" * 12 + "y.txt"])
+@pytest.mark.parametrize("pattern", ["**/" * 2000 + "y.txt", "**/d/" * 12 + "y.txt", "**/*/" * 12 + "y.txt"])
 def test_a_pattern_of_many_folders_soon_knows_that_nothing_matches(tmp_path: Path, pattern: str) -> None:
     tree(tmp_path, "d/" * 30 + "x.txt")  # tried in every way, that is hours
     assert "no file in it matches" in refused(tmp_path, glob=pattern)
