@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import stat
 import sys
@@ -141,7 +142,7 @@ def _create_temporary(path: Path) -> tuple[int, Path]:
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _flags("O_BINARY")
     while True:
-        temporary = path.parent / f".{path.name[:_LONGEST_NAME]}.{os.urandom(4).hex()}{_TEMPORARY}"
+        temporary = path.parent / f".{_shortened(path)}.{os.urandom(4).hex()}{_TEMPORARY}"
         try:
             descriptor = os.open(temporary, flags, 0o666)
         except FileExistsError:
@@ -153,6 +154,16 @@ def _create_temporary(path: Path) -> tuple[int, Path]:
         if os.fstat(descriptor).st_nlink:
             return descriptor, temporary
         os.close(descriptor)  # it was taken for one before it was locked
+
+
+def _shortened(path: Path) -> str:
+    """What a file's temporary sibling has of its name."""
+    return path.name[:_LONGEST_NAME]
+
+
+def temporaries_of(path: Path) -> str:
+    """What `remove_temporary` is to be given for one file, whatever it is called."""
+    return glob.escape(_shortened(path))
 
 
 def _keep_permissions(descriptor: int, path: Path) -> None:
@@ -278,7 +289,7 @@ def remove_temporary(directory: Path, names: Iterable[str] = ("*",)) -> None:
 
     Args:
         directory: Where the files are.
-        names: What they are called; * stands for anything.
+        names: What they are called, where that is short; * stands for anything. See `temporaries_of`.
     """
     for name in names:
         for left in directory.glob(f".{name}.*{_TEMPORARY}"):

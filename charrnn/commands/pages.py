@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import stat
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from typing import Annotated
 import typer
 
 from charrnn.errors import CharrnnError, UsageError
-from charrnn.files import open_regular, remove_temporary, replace_file
+from charrnn.files import open_regular, remove_temporary, replace_file, temporaries_of
 
 Force = Annotated[
     bool,
@@ -68,7 +67,7 @@ class PageFile:
         """
         self.check()
         path = Path(os.path.realpath(self.path))
-        remove_temporary(path.parent, (glob.escape(path.name),))  # of one that was killed
+        remove_temporary(path.parent, (temporaries_of(path),))  # of one that was killed
         try:
             replace_file(path, data)
         except OSError as error:

@@ -6,10 +6,11 @@ import contextlib
 import itertools
 import os
 import re
+import stat
 from pathlib import Path
 
 from charrnn.errors import RunError
-from charrnn.files import is_temporary, make_directory, remove_temporary, sync_directory
+from charrnn.files import is_temporary, make_directory, open_own, remove_temporary, sync_directory
 from charrnn.names import is_portable, portable_name
 from charrnn.runs.lock import LOCK, holder_of
 from charrnn.runs.resume_command import resume_command
@@ -55,11 +56,20 @@ def _is_blank(directory: Path) -> bool:
     """Whether nothing is in it but what a training leaves that ended before its first save: empty files of its own."""
     try:
         return all(
-            path.name == LOCK or is_temporary(path) or (path.name == "metrics.jsonl" and path.lstat().st_size == 0)
+            path.name == LOCK or is_temporary(path) or (path.name == "metrics.jsonl" and _is_empty_file(path))
             for path in directory.iterdir()
         )
     except OSError:  # no directory
         return False
+
+
+def _is_empty_file(path: Path) -> bool:
+    """Whether a regular file, no link to one, is there and has nothing in it."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == 0
 
 
 def require_writable(root: Path) -> None:
@@ -88,7 +98,7 @@ def discard(run: Run) -> None:
     with contextlib.suppress(OSError):
         remove_temporary(run.path, (RESUME,))
         run.resume_path.unlink(missing_ok=True)
-        if run.metrics_path.exists() and run.metrics_path.stat().st_size == 0:
+        if _is_empty_file(run.metrics_path):
             run.metrics_path.unlink()
         if {path.name for path in run.path.iterdir()} <= {LOCK}:
             (run.path / LOCK).unlink(missing_ok=True)
@@ -120,7 +130,7 @@ def create_run(root: Path, name: str | None, stem: str, *, unfinished: bool = Fa
         try:
             sync_directory(root)
             remove_temporary(run.path, (RESUME,))
-            run.metrics_path.touch()
+            os.close(open_own(run.metrics_path))
         except OSError:
             discard(run)
             raise

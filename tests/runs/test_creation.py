@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,23 @@ def test_what_is_discarded_leaves_its_name_free_and_others_files_alone(tmp_path:
     (run.path / ".resume.safetensors.0a1b2c3d.tmp").touch()
     discard(run)
     assert [path.name for path in run.path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("target", ["empty.txt", "missing.txt"])
+def test_metrics_are_not_begun_through_a_link(tmp_path: Path, target: str) -> None:
+    (tmp_path / "empty.txt").touch()
+    link = tmp_path / "mine" / "metrics.jsonl"
+    link.parent.mkdir()
+    link.symlink_to(tmp_path / target)
+    with pytest.raises(RunError, match=r"metrics\.jsonl: cannot be written \(Is a link\)"):
+        create_run(tmp_path, "mine", "x", unfinished=True)
+    assert link.readlink() == tmp_path / target  # another's, which stays
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.txt", "mine"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes pipes as POSIX does")
+def test_a_pipe_is_no_empty_file_of_a_training(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    os.mkfifo(tmp_path / "mine" / "metrics.jsonl")
+    with pytest.raises(RunError, match="exists"):
+        create_run(tmp_path, "mine", "x")

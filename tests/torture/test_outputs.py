@@ -144,6 +144,18 @@ def test_what_a_kill_has_left_beside_a_page_is_cleared_and_nothing_else(call: Co
     assert all(path.exists() for path in (*others, Path("page[1].html")))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no name has a * there")
+def test_what_a_kill_has_left_beside_a_page_of_a_long_name_is_cleared(call: CommandLine) -> None:
+    name = "[1] *" * 20 + ".html"
+    killed = "import sys, os; from pathlib import Path; from charrnn.files import replacing\n"
+    killed += "with replacing(Path(sys.argv[1])): os._exit(9)"
+    assert subprocess.run([sys.executable, "-c", killed, name], check=False).returncode == 9
+    assert len(list(Path.cwd().glob(".*.tmp"))) == 1
+    assert call(*typed("score --html", name)).returncode == 0
+    assert Path(name).exists()
+    assert not list(Path.cwd().glob(".*.tmp"))
+
+
 def test_what_comes_while_it_is_measured_stays(call: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     from charrnn.report import score_page
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from helpers import telling
 from helpers.command_line import CommandLine
-from helpers.forking import Server
+from helpers.forking import Process, Server
 
 from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
@@ -35,12 +36,12 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.Ca
 
 
 @contextmanager
-def trained(server: Server, *options: str) -> Iterator[None]:
+def trained(server: Server, *options: str) -> Iterator[Process]:
     """While this lasts, a real process trains a run called busy, and writes as often as it can."""
     process = server.start("train", "text.txt", "--name", "busy", *TINY, *OFTEN, *options, "--iterations", "100000")
     try:
         process.until(lambda: len(list(Path("checkpoints/busy").glob("iteration-*"))) > 2)
-        yield
+        yield process
         assert process.poll() is None, process.err
     finally:
         process.send_signal(9)
@@ -68,15 +69,26 @@ def test_readers_never_see_half_a_file(
     rounds: Callable[[int, int], int],
     tell_figure: Callable[[str], None],
 ) -> None:
-    """With `--keep` files vanish between the moment they are listed and that in which they are read."""
-    seconds, done = rounds(2 if keep != "all" else 0, 30), Counter[str]()
+    """With `--keep` files vanish between the moment they are listed and that in which they are read.
+
+    Meanwhile another trainer wants the same run.
+    """
+    seconds, attempts = rounds(2 if keep != "all" else 0, 30), rounds(1, 1_000_000)
     if not seconds:
         pytest.skip("in `make torture`")
-    with trained(forks.within(tmp_path), "--keep", keep):
+    server, done, refused = forks.within(tmp_path), Counter[str](), 0
+    with trained(server, "--keep", keep) as trainer:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             for verb, arguments in readers("busy").items():
+                other = server.start("train", "--resume", "busy", "--threads", "1") if refused < attempts else None
                 read = line(*arguments)
+                if other is not None:
+                    assert other.wait() == 1, other.err
+                    assert re.fullmatch(
+                        rf"charrnn: \S+busy: is being trained by process {trainer.pid} on .*\n", other.err
+                    ), other.err
+                    refused += 1
                 assert read.returncode == 0, (verb, read.stderr.decode())
                 assert b"skipped" not in read.stderr
                 if verb in ("runs", "compare"):
@@ -91,7 +103,7 @@ def test_readers_never_see_half_a_file(
         checkpoint.load(file.path)
     last = left.snapshots[-1].header.iteration
     tell_figure(f"readers beside a training (--keep {keep}): {done.total()} reads in {seconds} s while it wrote "
-                f"{last // 2 + 1} snapshots, none failed")  # fmt: skip
+                f"{last // 2 + 1} snapshots, none failed; other trainers refused: {refused}")  # fmt: skip
 
 
 def test_a_run_that_vanishes_is_named(
