@@ -8,12 +8,14 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import closing
 from urllib.parse import urlsplit
 
 import httpx
 
 from charrnn._version import __version__
 from charrnn.errors import FetchError
+from charrnn.text.deadline import Deadline
 
 DownloadCallback = Callable[[int, int | None], None]  # bytes that have arrived, and bytes in all if the server says
 
@@ -22,6 +24,7 @@ _TRANSIENT = (408, 429, 500, 502, 503, 504)  # answers that may be better in a m
 _HEADERS = {"User-Agent": f"charrnn/{__version__}", "Accept-Encoding": "identity"}
 _PAGES = ("text/html", "application/xhtml+xml")
 _LEAST_RATE = 1000  # bytes a second
+_MOST_REDIRECTS = 20
 _INSTEAD = "You can download it by any other means and name the file: charrnn train FILE"
 
 
@@ -55,7 +58,8 @@ def fetch(
         sha256: What the file's SHA-256 must be, hexadecimal; None if any will do.
         progress: Called at the start of every try and after every piece, if given.
         timeout: Seconds without a sign from the server until the try is given up.
-        patience: Seconds of a body after which it is given up if fewer than 1,000 bytes a second have come of it.
+        patience: Seconds after which a try is given up if its answer has not begun, redirects included, or if fewer
+            than 1,000 bytes a second have come of the file.
         tries: How often to ask, if what fails may succeed in a moment.
         pause: Seconds before the second try, doubled before each further one.
 
@@ -102,7 +106,6 @@ def _client(url: str, timeout: float) -> httpx.Client:
             headers=_HEADERS,
             timeout=timeout,
             verify=ssl.create_default_context(),  # trusts what the system trusts; httpx's own list may be older
-            follow_redirects=True,
             event_hooks={"response": [_refuse_unsafe_redirect]},
         )
     except (ImportError, ValueError, httpx.InvalidURL) as error:  # ImportError: SOCKS needs another package
@@ -114,33 +117,67 @@ def _client(url: str, timeout: float) -> httpx.Client:
 
 def _download(client: httpx.Client, url: str, max_size: int, progress: DownloadCallback, patience: float) -> bytes:
     """One try. Raises _Failure, FetchError, and httpx's errors."""
-    with client.stream("GET", url) as response:
-        if response.status_code != httpx.codes.OK:
-            reason = f"the server answers {response.status_code} {response.reason_phrase}".rstrip()
-            raise _Failure(reason, transient=response.status_code in _TRANSIENT)
-        encoding = response.headers.get("Content-Encoding", "identity")
-        if encoding != "identity":
-            raise _Failure(f"the server sends it compressed ({encoding}), which was not asked for", transient=False)
-        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind in _PAGES and not urlsplit(url).path.lower().endswith((".html", ".htm", ".xhtml")):
-            raise _Failure(f"the server sends a web page ({kind})", transient=False)
-        length = response.headers.get("Content-Length")
-        total = None if length is None else int(length)
-        if total is not None and total > max_size:
-            raise _too_large(url, f"has {total:,} bytes, more than", max_size)
-        progress(0, total)
-        pieces, arrived, began = [], 0, time.monotonic()
-        for piece in response.iter_raw():
-            arrived += len(piece)
-            if arrived > max_size:
-                raise _too_large(url, "has more than", max_size)
-            pieces.append(piece)
-            progress(arrived, total)
-            if (seconds := time.monotonic() - began) > patience and arrived < seconds * _LEAST_RATE:
-                reason = (
-                    f"the server sends fewer than {_LEAST_RATE:,} bytes a second: {arrived:,} in {seconds:.0f} seconds"
-                )
-                raise _Failure(reason, transient=False)
+    with Deadline(patience) as deadline:
+        try:
+            with closing(_answer(client, url, deadline)) as response:
+                deadline.put_off()
+                total = _announced_size(response, url, max_size)
+                data = _body(response, url, total, max_size, progress, deadline)
+        except httpx.HTTPError:
+            if not deadline.passed:
+                raise
+        if deadline.passed:  # without an error where the end of the connection is that of the body
+            what = f"the server does not begin its answer, or sends fewer than {_LEAST_RATE:,} bytes a second of it"
+            raise _Failure(f"{what}, for {patience:g} seconds", transient=False)
+    return data
+
+
+def _answer(client: httpx.Client, url: str, deadline: Deadline) -> httpx.Response:
+    """What is answered where redirects lead. Raises as _download does."""
+    request = client.build_request("GET", url, extensions={"trace": deadline.trace})
+    for _ in range(_MOST_REDIRECTS + 1):
+        response = client.send(request, stream=True)
+        if response.next_request is None:
+            return response
+        response.close()  # without its body, which may have no end
+        request = response.next_request
+    raise _Failure("it redirects in a circle", transient=False)
+
+
+def _announced_size(response: httpx.Response, url: str, max_size: int) -> int | None:
+    """The bytes that a file has, if the server says. Raises as _download does for what is not the file asked for."""
+    if response.status_code != httpx.codes.OK:
+        reason = f"the server answers {response.status_code} {response.reason_phrase}".rstrip()
+        raise _Failure(reason, transient=response.status_code in _TRANSIENT)
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":
+        raise _Failure(f"the server sends it compressed ({encoding}), which was not asked for", transient=False)
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind in _PAGES and not urlsplit(url).path.lower().endswith((".html", ".htm", ".xhtml")):
+        raise _Failure(f"the server sends a web page ({kind})", transient=False)
+    length = response.headers.get("Content-Length")
+    total = None if length is None else int(length)
+    if total is not None and total > max_size:
+        raise _too_large(url, f"has {total:,} bytes, more than", max_size)
+    return total
+
+
+def _body(
+    response: httpx.Response, url: str, total: int | None, max_size: int, progress: DownloadCallback, deadline: Deadline
+) -> bytes:
+    """The file. Raises as _download does."""
+    progress(0, total)
+    pieces, arrived, began = [], 0, time.monotonic()
+    for piece in response.iter_raw():
+        deadline.put_off()
+        arrived += len(piece)
+        if arrived > max_size:
+            raise _too_large(url, "has more than", max_size)
+        pieces.append(piece)
+        progress(arrived, total)
+        if (seconds := time.monotonic() - began) > deadline.seconds and arrived < seconds * _LEAST_RATE:
+            reason = f"the server sends fewer than {_LEAST_RATE:,} bytes a second: {arrived:,} in {seconds:.0f} seconds"
+            raise _Failure(reason, transient=False)
     return b"".join(pieces)
 
 
@@ -159,8 +196,6 @@ def _refuse_unsafe_redirect(response: httpx.Response) -> None:
 def _failure(error: Exception, timeout: float) -> _Failure:
     """What a person should know of an error of the network."""
     match _system_error(error) or error:
-        case httpx.TooManyRedirects():
-            return _Failure("it redirects in a circle", transient=False)
         case httpx.RemoteProtocolError() if "Content-Length" in str(error):
             return _Failure("the server says a length that is none", transient=False)
         case httpx.InvalidURL():

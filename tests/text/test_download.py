@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import shutil
 import socket
 import ssl
@@ -10,6 +11,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +282,62 @@ def test_a_body_that_drips_ends(server: Server) -> None:
     assert len(server.asked) == 1
 
 
+def drip(handler: Handler, data: bytes) -> None:
+    """A byte at a time, without an end if the client has the patience."""
+    for byte in itertools.chain(data, itertools.repeat(ord("x"))):
+        handler.wfile.write(bytes([byte]))
+        time.sleep(0.005)
+
+
+BEGINNINGS = {
+    "status line": b"HTTP/1.1 200 ",
+    "header": b"HTTP/1.1 200 OK\r\nX-Padding: ",
+    "answers that only say that one comes": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10_000,
+}
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS)
+def test_a_beginning_that_drips_ends(server: Server, beginning: bytes) -> None:
+    assert "does not begin its answer" in refused(server, lambda handler: drip(handler, beginning), patience=0.2)
+    assert len(server.asked) == 1
+
+
+def test_redirects_that_take_their_time_end(server: Server) -> None:
+    def slowly(handler: Handler) -> None:
+        time.sleep(0.05)
+        status(302, Location="/book.txt")(handler)
+
+    assert "does not begin its answer" in refused(server, slowly, patience=0.2)
+
+
+@pytest.mark.parametrize("beginning", [b"1000;name=", b"1\r\nx\r\n0\r\nX-Padding: "], ids=["chunk", "trailer"])
+def test_what_drips_beside_a_body_ends(server: Server, beginning: bytes) -> None:
+    def answer(handler: Handler) -> None:
+        handler.head(200, Transfer_Encoding="chunked")
+        drip(handler, beginning)
+
+    assert "fewer than 1,000 bytes a second" in refused(server, answer, patience=0.3)
+
+
+def test_the_end_of_patience_is_not_that_of_a_body(server: Server) -> None:
+    def falls_silent(handler: Handler) -> None:
+        handler.head(200)
+        handler.wfile.write(DATA)
+        handler.connection.recv(1)  # until the client goes
+
+    assert "fewer than 1,000 bytes a second" in refused(server, falls_silent, patience=0.2)
+
+
+def test_the_endless_body_of_a_redirect_is_not_read(server: Server) -> None:
+    def endless(handler: Handler) -> None:
+        handler.head(302, Location="/there.txt")
+        while True:
+            handler.wfile.write(b"x" * 4096)
+
+    server.answers["/there.txt"] = whole(DATA)
+    assert get(server, endless) == DATA
+
+
 def test_silence(server: Server) -> None:
     def silent(handler: Handler) -> None:
         handler.connection.recv(1)  # until the client goes
@@ -384,6 +443,24 @@ def test_https(secure: Server, certificate: tuple[Path, Path], monkeypatch: pyte
         fetch(url, max_size=10**7)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     assert fetch(url, max_size=10**7) == DATA
+
+
+def test_a_handshake_that_never_ends() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
+
+        def shake() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.recv(10_000)
+                connection.sendall(b"\x16\x03\x03\x40\x00")  # the head of a record of 16 kB
+                while True:
+                    connection.sendall(b"x")
+                    time.sleep(0.005)
+
+        shaking = pool.submit(shake)
+        with pytest.raises(FetchError, match="does not begin its answer"):
+            fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/book.txt", max_size=10**7, patience=0.2)
+        shaking.result(timeout=10)
 
 
 def test_https_is_never_left(secure: Server, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
