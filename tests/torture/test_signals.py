@@ -177,20 +177,35 @@ def test_what_is_ignored_stays_so(server: Server, number: signal.Signals) -> Non
 # -- two ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_second_one_ends_it_at_once_and_says_so(server: Server, tell_figure: Callable[[str], None]) -> None:
-    """While the first is being obeyed, within a save that would never end."""
+# What would never end, and which call of it.
+ENDLESS = {
+    "save": ("fsync", 12),
+    "step": ("charrnn.training.data_parallel:DataParallel.backward", 8),
+    "evaluation": ("charrnn.training.evaluator:held_out_nats", 2),
+    "sample": ("charrnn.sampling.generate:sample_id", 2500),  # of the second, of 2,000 characters
+}
+
+
+@pytest.mark.parametrize("endless", ENDLESS)
+def test_a_second_one_ends_it_at_once_and_says_so(
+    server: Server, rounds: Callable[[int, int], int], tell_figure: Callable[[str], None], endless: str
+) -> None:
+    """While the first is being obeyed, within what would never end."""
+    chance, every = chance_of(endless), len(DOUBLES)
+    pairs = chance.sample(DOUBLES, every if endless == "save" else rounds(3, every))
     with contextlib.ExitStack() as stack:
         processes = []
-        for first, second in DOUBLES:
-            name = f"double-{first}-{second}"
-            begun = stack.enter_context(waiting(server, "fsync", 12, *train(name, "--snapshot-at", "5,6")))
-            processes.append((begun[0], run_of(server, name), first, second))
+        for first, second in pairs:
+            typed = train(f"{endless}-{first}-{second}", "--snapshot-at", "5,6", "--eval-every", "3")
+            typed += ("--sample-length", "2000") if endless == "sample" else ()
+            process, _ = stack.enter_context(waiting(server, *ENDLESS[endless], *typed))
+            processes.append((process, run_of(server, f"{endless}-{first}-{second}"), first, second))
         before = {run: run.resume_path.read_bytes() for _, run, _, _ in processes}
         for process, _, first, _ in processes:
             process.send_signal(first)
         time.sleep(0.6)  # what comes sooner counts as one
         for process, _, _, second in processes:
-            assert process.poll() is None
+            assert process.poll() is None, process.err
             process.send_signal(second)
         for process, run, first, second in processes:
             told = f"{first.name}, {second.name}:"
@@ -203,7 +218,14 @@ def test_a_second_one_ends_it_at_once_and_says_so(server: Server, tell_figure: C
             assert said[0].endswith(f"iteration {at} is kept."), told
             assert run.resume_path.read_bytes() == before[run], told
             check_whole(run, told)
-    tell_figure(f"two signals: {len(DOUBLES)} of {len(DOUBLES)} pairs end at once, the file that was there as it was")
+    going_on = processes[: rounds(1, every)]
+    for _, run, _, _ in going_on:
+        at = checkpoint.load(run.resume_path).header.iteration
+        hook = {"call": STEP, "at": 2, "signals": [signal.SIGTERM]}
+        process = server.start("train", "--resume", run.name, "--threads", "1", hook=hook)
+        assert check_stopped(process, run, signal.SIGTERM, endless) == at + 2
+    tell_figure(f"two signals within the {endless}: {len(pairs)} of {len(pairs)} pairs end at once; the file that was "
+                f"there goes on in {len(going_on)} of {len(going_on)}")  # fmt: skip
 
 
 def test_one_that_is_sent_twice_is_one(server: Server) -> None:
