@@ -30,13 +30,18 @@ class PageFile:
     inputs: Sequence[str | Path] = ()  # files and folders that are read, none of which is written over
     force: bool = False  # whether another file may be replaced that charrnn has not made
 
+    @property
+    def _target(self) -> Path:
+        """What is written, and looked at before: behind links, and without a `..`, even of what is missing."""
+        return Path(os.path.realpath(self.path))
+
     def check(self) -> None:
         """Raises CharrnnError if something is there that must not be replaced: a text is soon named by mistake."""
         path = self.path
         if str(path) == "-":
             raise UsageError("-: pages and pictures are written into files.", "Name one, as in report.html.")
         try:
-            status = os.stat(path)
+            status = os.stat(self._target)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -66,7 +71,7 @@ class PageFile:
             CharrnnError: It cannot be written, or something has come there that must not be replaced.
         """
         self.check()
-        path = Path(os.path.realpath(self.path))
+        path = self._target
         remove_temporary(path.parent, (temporaries_of(path),))  # of one that was killed
         try:
             replace_file(path, data)
@@ -88,7 +93,7 @@ class PageFile:
         from charrnn.report.recognition import HEAD, is_own
 
         try:
-            with open_regular(self.path) as file:
+            with open_regular(self._target) as file:
                 return is_own(file.read(HEAD))
         except OSError as error:
             raise _unwritable(self.path, error) from None
@@ -97,7 +102,7 @@ class PageFile:
         """Whether it is a checkpoint, or lies in the directory of a run or below a folder that is read."""
         from charrnn.runs.run import Run
 
-        path = Path(os.path.realpath(self.path))
+        path = self._target
         run = Run(path.parent)
         folders = {os.path.realpath(given) for given in self.inputs if os.path.isdir(given)}
         return (

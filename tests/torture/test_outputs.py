@@ -73,6 +73,8 @@ def test_what_charrnn_has_not_made_is_written_over_by_force_alone(call: CommandL
         assert call(*typed(verb, out, "--force")).returncode == 0
         assert recognition.is_own(out.read_bytes()[: recognition.HEAD])
     assert call(*typed(verb, out)).returncode == 0  # a page of charrnn's now
+    Path("notes.html").write_bytes(b"mine")
+    assert "--force" in refused(call, verb, Path("missing/../notes.html"))  # it leads there all the same
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -84,6 +86,7 @@ def test_what_is_read_is_never_written_over(call: CommandLine, verb: str) -> Non
     (run / "notes.html").write_bytes(b"of the person who trains")
     protected = [*run.iterdir(), Path("elsewhere/metrics.jsonl"), Path("checkpoints/../checkpoints/run/samples.md")]
     (run / "samples.md").write_text("# samples")
+    protected += [Path("missing/../checkpoints/run/samples.md"), Path("missing/../checkpoints/run/notes.html")]
     protected += [Path(name) for name in ("letter.txt", "link.html", "hard.html")] if verb.startswith("score") else []
     protected += [Path("checkpoints/run.txt")] if verb.startswith("report") else []  # the text that was trained on
     for out in protected:
