@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -289,6 +289,25 @@ def drip(handler: Handler, data: bytes) -> None:
         time.sleep(0.005)
 
 
+@contextmanager
+def dripping(beginning: bytes) -> Iterator[int]:
+    """The port of a server that answers the first bytes of its one client so, and then a byte at a time."""
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):  # the client had enough
+            connection.recv(10_000)
+            connection.sendall(beginning)
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.005)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
+        answering = pool.submit(answer)
+        yield listener.getsockname()[1]
+        answering.result(timeout=10)
+
+
 BEGINNINGS = {
     "status line": b"HTTP/1.1 200 ",
     "header": b"HTTP/1.1 200 OK\r\nX-Padding: ",
@@ -412,6 +431,15 @@ def test_a_proxy_that_refuses(server: Server, monkeypatch: pytest.MonkeyPatch) -
         fetch("https://far.invalid/book.txt", max_size=10**7)
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_drips_ends(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.delenv("no_proxy")
+    with dripping(b"HTTP/1.1 200 ") as port:
+        monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{port}")
+        with pytest.raises(FetchError, match="does not begin its answer"):
+            fetch(f"{scheme}://far.invalid/book.txt", max_size=10**7, patience=0.2)
+
+
 # -- TLS ---------------------------------------------------------------------------------------------------------------
 
 
@@ -446,21 +474,11 @@ def test_https(secure: Server, certificate: tuple[Path, Path], monkeypatch: pyte
 
 
 def test_a_handshake_that_never_ends() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
-
-        def shake() -> None:
-            connection, _ = listener.accept()
-            with connection, suppress(OSError):
-                connection.recv(10_000)
-                connection.sendall(b"\x16\x03\x03\x40\x00")  # the head of a record of 16 kB
-                while True:
-                    connection.sendall(b"x")
-                    time.sleep(0.005)
-
-        shaking = pool.submit(shake)
-        with pytest.raises(FetchError, match="does not begin its answer"):
-            fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/book.txt", max_size=10**7, patience=0.2)
-        shaking.result(timeout=10)
+    with (
+        dripping(b"\x16\x03\x03\x40\x00") as port,  # the head of a record of 16 kB
+        pytest.raises(FetchError, match="does not begin its answer"),
+    ):
+        fetch(f"https://127.0.0.1:{port}/book.txt", max_size=10**7, patience=0.2)
 
 
 def test_https_is_never_left(secure: Server, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
