@@ -122,6 +122,19 @@ def test_actions_of_others_are_named_by_commit(workflow: dict[str, Any]) -> None
             assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", used), used
 
 
+def test_what_is_told_of_reliability_has_the_tests_that_are_named() -> None:
+    told = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = re.findall(r"\b(tests/[\w/]+\.py)(?:::(\w+))?", told)
+    assert len(named) > 20
+    for path, test in named:
+        assert f"def {test}" in (ROOT / path).read_text(encoding="utf-8"), (path, test)
+    assert {path.name for path in (ROOT / "tests" / "torture").glob("test_*.py")} <= {
+        Path(path).name for path, _ in named
+    }
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(re.findall(r"`make ([a-z-]+)`", told)) <= set(targets)
+
+
 def test_bundled_text_keeps_its_promises(bench_corpus: ModuleType) -> None:
     assert bench_corpus.BUNDLED.stat().st_size >= 250_000
     figures = bench_corpus.measure(bench_corpus.read(bench_corpus.BUNDLED))
