@@ -52,7 +52,7 @@ class Command(Helped, TyperCommand):
             return super().parse_args(ctx, args)
         line = ArgumentLine(self, ctx)
         rewritten = line.rewritten(args)
-        if "--help" not in rewritten:
+        if "--help" not in itertools.takewhile(lambda word: word != "--", rewritten):
             line.check_words()
         try:
             return super().parse_args(ctx, rewritten)

@@ -101,8 +101,7 @@ class Setting:
     @property
     def accepted(self) -> tuple[type, ...]:
         """The types of a value: an int will do for a float, and a bool is no number."""
-        kind = str if self.choices else get_origin(self.type) or self.type
-        return (float, int) if kind is float else (kind,)
+        return _accepted(str if self.choices else get_origin(self.type) or self.type)
 
     def read(self, typed: str) -> Any:
         """The value that was typed; of a list, one of its parts. Its range is checked where a config is made.
@@ -141,6 +140,11 @@ class Setting:
         """Raises UsageError for a value of another type, that is none of the choices, or outside the bounds."""
         if not isinstance(value, self.accepted) or (isinstance(value, bool) and self.type is not bool):
             raise UsageError(f"{self.flag} {shown(value)}: not of type {self.accepted[0].__name__}.")
+        if isinstance(value, tuple):
+            kind = get_args(self.type)[0]
+            kinds = [known for part in get_args(kind) or (kind,) for known in _accepted(part)]
+            if not all(type(part) in kinds for part in value):
+                raise UsageError(f"{self.flag} {shown(value)}: not all of type {getattr(kind, '__name__', kind)}.")
         if self.choices and value not in self.choices:
             raise UsageError(f"{self.flag} {shown(value)}: choose one of {', '.join(self.choices)}.")
         if isinstance(value, str) and self.option.escapes is not False and len(value) > _LONGEST_NAME:
@@ -152,6 +156,11 @@ class Setting:
             if not self.option.allows(number):
                 bounds = f"at most {MOST:,}" if number > MOST == self.option.most else self.option.bounds()
                 raise UsageError(f"{self.flag} {shown(number)}: {bounds}.")
+
+
+def _accepted(kind: type) -> tuple[type, ...]:
+    """The types of a value that is to be of a type."""
+    return (float, int) if kind is float else (kind,)
 
 
 def _figure(bound: float) -> str:

@@ -302,6 +302,11 @@ def test_a_snapshot_that_was_cut_short_is_passed_over_aloud(line: CommandLine) -
     assert (done.returncode, b"was cut short" in done.stderr, b"broken" in done.stdout) == (1, True, True)
 
 
+def test_help_behind_the_end_of_options_is_a_word(line: CommandLine) -> None:
+    said = refused(line, ["runs", "show", "--", "a", "--help", "b"])
+    assert len(said.splitlines()) == 1, said
+
+
 def test_a_word_that_is_too_long_for_a_name_is_answered_as_any_other(line: CommandLine) -> None:
     long = "x" * 400
     assert "--prompt xxx" in refused(line, ["sample", "novel-1", long])
