@@ -116,20 +116,37 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """
     descriptor, temporary = _create_temporary(path)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            _keep_permissions(file.fileno(), path)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            if os.name == "posix":  # as long as it is locked
-                _patiently(os.replace, temporary, path)
-        if os.name != "posix":  # an open file cannot be renamed
+        with _duplicate(descriptor) if os.name == "posix" else contextlib.nullcontext():  # locked until it is renamed
+            with os.fdopen(descriptor, "wb") as file:
+                _keep_permissions(file.fileno(), path)
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
             _patiently(os.replace, temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             _patiently(os.unlink, temporary)
         raise
     sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def _duplicate(descriptor: int) -> Iterator[int]:
+    """A second descriptor of an open file, with its lock, for what is to be done once the first has been closed.
+
+    Closing the first may fail: some disks, as remote ones and those with quotas, tell only then that something was not
+    written. Raises OSError; then the first is closed.
+    """
+    try:
+        second = os.dup(descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    try:
+        yield second
+    finally:
+        with contextlib.suppress(OSError):  # the first has told
+            os.close(second)
 
 
 def _create_temporary(path: Path) -> tuple[int, Path]:
@@ -259,19 +276,20 @@ def append_lines(path: Path, data: bytes) -> None:
     Raises:
         OSError: It cannot be written; what was there is there still, and nothing more.
     """
-    with os.fdopen(open_own(path), "r+b", buffering=0) as file:
-        size = file.seek(0, os.SEEK_END)
-        if size:
-            file.seek(size - 1)
-            if file.read(1) != b"\n":
-                data = b"\n" + data
+    descriptor = open_own(path)
+    with _duplicate(descriptor) as second:
+        size = os.fstat(second).st_size
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[file.write(rest) :]
+            with os.fdopen(descriptor, "r+b", buffering=0) as file:
+                file.seek(max(0, size - 1))
+                if file.read(1) not in (b"", b"\n"):
+                    data = b"\n" + data
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[file.write(rest) :]
         except BaseException:
             with contextlib.suppress(OSError):
-                file.truncate(size)
+                os.ftruncate(second, size)
             raise
 
 

@@ -91,7 +91,8 @@ class RunLock:
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            os.close(descriptor)
+            with contextlib.suppress(OSError):  # it is closed, and who holds it is told to others alone
+                os.close(descriptor)
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-enum { OPEN, WRITE, FSYNC, RENAME, UNLINK, MKDIR, RMDIR, TRUNCATE, LOCK, KINDS };
+enum { OPEN, WRITE, FSYNC, CLOSE, RENAME, UNLINK, MKDIR, RMDIR, TRUNCATE, LOCK, KINDS };
 
 static char under[PATH_MAX], failed[PATH_MAX];
 static int kind = -1, number, lasting, halved, log_file = -1;
@@ -121,6 +121,17 @@ int fsync(int descriptor) {
     int done = REAL(fsync)(descriptor);
     if (!done && concerns(path)) note("fsync", path, "", 0, NULL, 0);
     return done;
+}
+
+/* Of what is open to be written: some disks say only then that it was not. It is closed all the same. */
+int close(int descriptor) {
+    char path[PATH_MAX];
+    int before = errno, flags = under[0] && descriptor != log_file ? fcntl(descriptor, F_GETFL) : -1;
+    errno = before;
+    int failing = flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && fails(CLOSE, path_of(descriptor, path));
+    int done = REAL(close)(descriptor);
+    if (failing) errno = number;
+    return failing ? -1 : done;
 }
 
 #define TRUNCATER(name, type)                                                              \

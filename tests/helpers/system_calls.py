@@ -31,7 +31,7 @@ from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
 from helpers.forking import LONG, SHIPS
 
-KINDS = ("open", "write", "fsync", "rename", "unlink", "mkdir", "rmdir", "truncate", "lock")
+KINDS = ("open", "write", "fsync", "close", "rename", "unlink", "mkdir", "rmdir", "truncate", "lock")
 _LIBRARY = "CHARRNN_TEST_LIBRARY"
 
 

@@ -36,6 +36,7 @@ ERRORS = {
     "open": (*DISK, *PLACE, errno.EMFILE, errno.EINTR),
     "write": (*DISK, errno.ESTALE, errno.EINTR),
     "fsync": (*DISK, errno.ESTALE, errno.EINTR, errno.EINVAL),
+    "close": (*DISK, errno.ESTALE),
     "rename": (*DISK, *PLACE, errno.EBUSY, errno.EINTR),
     "unlink": (errno.EIO, *PLACE, errno.EBUSY, errno.EINTR),
     "mkdir": (*DISK, *PLACE, errno.EINTR),
