@@ -12,10 +12,10 @@ import os
 from pathlib import Path
 
 from charrnn.errors import RunError
-from charrnn.files import append_lines, remove_temporary, replace_file
+from charrnn.files import append_lines, remove_temporary, replace_file, sync_file
 from charrnn.formatting import plural
 from charrnn.runs import samples
-from charrnn.runs.metrics import iteration_of, read_rows
+from charrnn.runs.metrics import Row, iteration_of, read_rows
 from charrnn.runs.run import RESUME, Run, explaining_errors
 
 ENDING = ".replaced"
@@ -73,6 +73,7 @@ def _rewind_metrics(run: Run, last: int) -> None:
             pass
         if later:
             append_lines(replaced(run.metrics_path), b"".join(later))
+            sync_file(replaced(run.metrics_path))
         replace_file(run.metrics_path, b"".join(kept))
 
 
@@ -86,6 +87,14 @@ def _rewind_samples(run: Run, last: int) -> None:
             append_lines(aside, later.encode("utf-8", "replace"))
     sections |= {file.header.iteration: samples.section(file.header) for file in run.snapshots}
     run.write_samples({at: section for at, section in sections.items() if at <= last})
+
+
+def rows_set_aside(run: Run) -> list[Row]:
+    """The rows of metrics.jsonl that are trained again, as far as they can be read."""
+    try:
+        return [row for _, row in read_rows(replaced(run.metrics_path))]
+    except OSError:
+        return []
 
 
 def _last_row(path: Path) -> float:

@@ -14,16 +14,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.files import sync_directory
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.runs.header import Header
 from charrnn.runs.header_schema import IDENTITY, LARGEST_LOSS, MOST_ROLLBACKS
 from charrnn.runs.metrics import Row, is_number, iteration_of
-from charrnn.runs.rewinding import replaced, rewind
+from charrnn.runs.rewinding import replaced, rewind, rows_set_aside
 from charrnn.runs.run import Run, explaining_errors
 from charrnn.training.schedule import EarlyStopping, Horizon, LearningRateSchedule
 from charrnn.training.unresumable import from_its_weights, newest_whole, unresumable
 
+_EVENT = "fell back"  # in metrics.jsonl
 _LARGEST, _MORE = 10, 16 << 20  # a resume file has so many times the bytes of a snapshot, and more, at most
 
 
@@ -98,7 +100,8 @@ class Fallback:
     def settle(self, header: Header, tensors: Tensors) -> str | None:
         """Let the run be as it was at the snapshot's iteration, with a resume file of it: from now on it is resumed.
 
-        Killed on the way it falls back to the same snapshot again.
+        Killed on the way it falls back to the same snapshot again, with what was known: the log tells of it once, and
+        the file that was damaged, which may tell where the text is, is there under one of its two names.
 
         Args:
             header: Of the resume file.
@@ -112,10 +115,13 @@ class Fallback:
         """
         run, iteration = self.run, self.checkpoint.header.iteration
         note = rewind(run, iteration)
-        run.append_metrics({"event": "fell back", "iteration": iteration, "reason": self.what})
+        if not any(row.get("event") == _EVENT and iteration_of(row) == iteration for row in run.metrics()):
+            run.append_metrics({"event": _EVENT, "iteration": iteration, "reason": self.what})
+        run.sync_metrics()
         if os.path.lexists(run.resume_path):
             with explaining_errors(run.resume_path):
                 os.replace(run.resume_path, replaced(run.resume_path))
+                sync_directory(run.path)
         checkpoint.save(run.resume_path, header, tensors)
         return note
 
@@ -137,9 +143,12 @@ def _size(tensors: Tensors) -> int:
 
 def _progress(run: Run, header: Header) -> dict[str, Any]:
     """What a resume file says of its progress, for a snapshot. Where the text is may be told by a damaged one."""
-    resume, training = run.resumable, header.training
+    resume, training = _last_resume(run), header.training
     unplanned = training.time is not None and training.iterations == Horizon(None).end
-    logged = _logged(header, run.metrics())
+    later = (
+        row for row in rows_set_aside(run) if iteration_of(row) > header.iteration
+    )  # a process was killed meanwhile
+    logged = _logged(header, [*run.metrics(), *later])
     progress = logged | {
         "train_loss": header.train_loss or 0.0,
         "unlogged": {"largest": 0.0, "clipped": 0},
@@ -147,10 +156,21 @@ def _progress(run: Run, header: Header) -> dict[str, Any]:
         "budget_began": logged["seconds"],
         "plans": 0 if unplanned else 1,  # what is left of a time budget is planned anew
         "turn": None,
-        "origin": dict(resume.header.origin) if resume else {"val_text": training.val_text},
+        "origin": dict(resume.origin) if resume else {"val_text": training.val_text},
     }
-    documents = resume.header.progress.get("documents") if resume else None
+    documents = resume.progress.get("documents") if resume else None
     return progress if documents is None else progress | {"documents": documents}
+
+
+def _last_resume(run: Run) -> Header | None:
+    """What the resume file says, damaged as it is, or else the one that was set aside; None where neither says it."""
+    if run.resumable:
+        return run.resumable.header
+    try:
+        header = checkpoint.read_header(replaced(run.resume_path))
+    except CheckpointError:
+        return None
+    return header if header.kind == "resume" else None
 
 
 def _logged(header: Header, rows: Iterable[Row]) -> dict[str, Any]:

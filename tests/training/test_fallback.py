@@ -190,13 +190,22 @@ def test_twice() -> None:
 
 
 def test_a_kill_between_any_two_steps_falls_back_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every renaming is let happen, and then the process is as good as killed."""
+    """Every renaming is let happen, and then the process is as good as killed. The text need not be named."""
+
+    def told(run: Run) -> tuple[Any, ...]:
+        """What is known of how it came to be."""
+        rows = [row for row in run.metrics() if row["event"] == "fell back"]
+        reasons = [(row["iteration"], row["reason"].rpartition(": ")[2]) for row in rows]
+        return reasons, checkpoint.load(run.resume_path).header.progress["budget_began"]
+
     whole = stopped()
     turn(whole.resume_path)
     turn(whole.snapshot_path(12))
     shutil.copytree("checkpoints", "untouched")
     falls_back(whole)
     expected, rename = tensors_of(whole.snapshot_path(20)), os.replace
+    assert told(whole)[0] == [(8, "its checksum does not match; the file is damaged.")]
+    assert told(whole)[1] > 0
     for steps in range(12):
         shutil.copytree("untouched", f"{steps}")
         run, left = Run(Path(f"{steps}/ships")), [steps]
@@ -219,8 +228,9 @@ def test_a_kill_between_any_two_steps_falls_back_to_the_same(monkeypatch: pytest
         if not killed_at:
             break
         fell_back = (run.path / "resume.safetensors").exists() and "replaced" in str(list(run.path.glob("resume*")))
-        (go_on if fell_back else falls_back)(run)
+        (go_on if fell_back else falls_back)(run, None)
         assert tensors_of(run.snapshot_path(20)) == expected, steps
+        assert told(run) == told(whole), steps
         assert (run.path / "resume.safetensors.replaced").exists()
     assert steps > 3
 
