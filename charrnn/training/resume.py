@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from charrnn.config import TrainConfig
-from charrnn.errors import CheckpointError, UsageError
+from charrnn.errors import CheckpointError, RunError, UsageError
 from charrnn.formatting import duration
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.runs.header import Header
+from charrnn.runs.resume_command import resume_command
 from charrnn.runs.rewinding import rewind
 from charrnn.text.corpus import Corpus
 from charrnn.training.resume_tensors import fitting_tensors, named_after, tensors_of
@@ -260,11 +261,15 @@ def rewound(going_on: Resumption, trainer: Trainer) -> str | None:
         What is to be said of the snapshots that are set aside; None where there are none.
 
     Raises:
-        RunError, CheckpointError: Something cannot be written, or set aside.
+        RunError, CheckpointError: Something cannot be written, or set aside; what to type to try again is named.
     """
-    if going_on.fallback:
-        return going_on.fallback.settle(*resume_point(trainer))
-    return rewind(going_on.run, trainer.iteration)
+    try:
+        if going_on.fallback:
+            return going_on.fallback.settle(*resume_point(trainer))
+        return rewind(going_on.run, trainer.iteration)
+    except (RunError, CheckpointError) as error:
+        again = resume_command(going_on.run, **going_on.length)
+        raise type(error)(error.what, f"Make room or put its permissions right, then go on: {again}") from None
 
 
 def _start_patience_anew(trainer: Trainer) -> None:
