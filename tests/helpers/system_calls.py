@@ -14,7 +14,6 @@ import functools
 import io
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -27,8 +26,6 @@ from typing import Any
 
 import pytest
 
-from charrnn.runs import checkpoint
-from charrnn.runs.run import Run
 from helpers.forking import LONG, SHIPS
 
 KINDS = ("open", "write", "fsync", "close", "rename", "unlink", "mkdir", "rmdir", "truncate", "lock")
@@ -133,64 +130,6 @@ def commands(directory: Path) -> Iterator[Commands]:
         yield started
     finally:
         started.close()
-
-
-@dataclasses.dataclass(frozen=True)
-class Reference:
-    """A training that nothing happened to."""
-
-    run: Run
-    counts: dict[str, int]  # of its calls
-
-
-def tensors_of(path: Path) -> dict[str, bytes]:
-    """Of a checkpoint, which is whole."""
-    return {name: tensor.tobytes() for name, tensor in checkpoint.load(path).tensors.items()}
-
-
-def rows_of(run: Run) -> list[dict[str, Any]]:
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in run.metrics()]
-
-
-def require_whole(run: Run, reference: Reference) -> None:
-    """Every checkpoint that is there is whole, and the reference's of its iteration."""
-    for path in run.path.glob("*.safetensors"):
-        kept = checkpoint.load(path)
-        if path.name != "resume.safetensors":
-            assert tensors_of(path) == tensors_of(reference.run.path / path.name)
-        assert kept.header.iteration in (0, 4, 8, 12)
-
-
-def require_complete(run: Run, reference: Reference) -> None:
-    """All that the reference kept is there."""
-    require_whole(run, reference)
-    assert tensors_of(run.resume_path) == tensors_of(reference.run.resume_path)
-    assert rows_of(run) == rows_of(reference.run)
-    names = {path.name for path in reference.run.path.iterdir()}
-    assert {path.name for path in run.path.iterdir() if not path.name.startswith(".")} == names
-
-
-def recover(
-    command: Commands, typed: tuple[str | Path, ...], run: Run, line: str, reference: Reference, *, watched: Path
-) -> str:
-    """Do what the last line of a training that failed says, where nothing fails any more; what came of it."""
-    if not run.resume_path.exists():
-        assert "train --resume" not in line
-        ended = command(*typed, watched=watched)
-        assert ended.code == 0, ended.err
-        require_complete(Run(run.path), reference)
-        return "left nothing"
-    assert re.search(r"train --resume|is kept, in resume\.safetensors", line), line
-    ended = command("train", "--resume", run.path, watched=watched)
-    if ended.code == 2:  # all is learnt, and the line has named what is missing
-        assert "is complete at iteration 12" in ended.err
-        assert tensors_of(run.resume_path) == tensors_of(reference.run.resume_path)
-        missing = {path.name for path in reference.run.path.iterdir()} - {path.name for path in run.path.iterdir()}
-        assert all(name in line for name in missing - {"samples.md"}), (missing, line)
-        return "was complete"
-    assert ended.code == 0, ended.err
-    require_complete(Run(run.path), reference)
-    return "was resumed"
 
 
 class _Calls:

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 from helpers.forking import SHIPS, Server, serving
-from helpers.system_calls import Commands, Reference, commands, train_command
+from helpers.kept import Reference
+from helpers.system_calls import Commands, commands, train_command
 
 from charrnn.runs.run import Run
+
+DAMAGED = ("resume.safetensors", "iteration-000012.safetensors")
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +37,29 @@ def reference(command: Commands, text: Path, tmp_path_factory: pytest.TempPathFa
     ended = command(*train_command(text, root, "one"), watched=root.parent)
     assert ended.code == 0, ended.err
     return Reference(Run(root / "one"), ended.counts)
+
+
+@pytest.fixture(scope="session")
+def damaged(reference: Reference, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run in a directory, where its resume file and its last snapshot are damaged."""
+    root = tmp_path_factory.mktemp("damaged") / "runs"
+    shutil.copytree(reference.run.path.parent, root)
+    for name in DAMAGED:
+        path = root / "one" / name
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    return root
+
+
+@pytest.fixture(scope="session")
+def fallen_back(command: Commands, damaged: Path, tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    """What comes of it where nothing happens: it goes on from the snapshot of 8."""
+    root = tmp_path_factory.mktemp("fallen-back") / "runs"
+    shutil.copytree(damaged, root)
+    ended = command("train", "--resume", root / "one", watched=root.parent)
+    assert ended.code == 0, ended.err
+    assert "the newest whole snapshot, of iteration 8. " in ended.err
+    before = frozenset((damaged / "one" / name).read_bytes() for name in DAMAGED)
+    return Reference(Run(root / "one"), ended.counts, before)
 
 
 @pytest.fixture(scope="session")

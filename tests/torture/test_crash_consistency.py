@@ -13,13 +13,16 @@ from pathlib import Path
 
 import pytest
 from helpers.crashes import Call, Disk, lay_out, read_log
-from helpers.system_calls import Commands, Reference, require_complete, rows_of, tensors_of, train_command
+from helpers.kept import Reference, require_complete, rows_of, tensors_of
+from helpers.system_calls import Commands, train_command
 
 from charrnn.runs import checkpoint
 from charrnn.runs.creation import create_run
 from charrnn.runs.run import Run
 
 SEED = 3
+# What is kept for sure where a training begins: of which iteration the resume file is, and which snapshots there are.
+INTERRUPTED, DAMAGED = (8, frozenset({4, 8})), (0, frozenset({4, 8}))
 
 
 def recorded(command: Commands, *typed: str | Path, root: Path, log: Path) -> list[Call]:
@@ -29,6 +32,17 @@ def recorded(command: Commands, *typed: str | Path, root: Path, log: Path) -> li
     calls = [call for call in read_log(log) if not call.path.startswith(f"{root}/cache")]
     assert {"create", "write", "fsync", "rename", "mark"} <= {call.what for call in calls}
     return calls
+
+
+def interrupted(command: Commands, text: Path, directory: Path, rng: random.Random) -> dict[str, bytes]:
+    """What a training leaves that is killed after the snapshot of 12, before the resume file, which is of 8."""
+    root = directory / "runs"
+    directory.mkdir()
+    calls = recorded(command, *train_command(text, root, "one"), root=directory, log=directory.with_suffix(".log"))
+    disk = Disk(directory)
+    for call in calls[: next(index for index, call in enumerate(calls) if call.path == "Snapshot 12 8") + 1]:
+        disk.do(call)
+    return disk.after_power_failure("all", rng)
 
 
 def states(
@@ -76,16 +90,19 @@ class Checked:
 
     def check(self, root: Path, sure: tuple[int, frozenset[int]] | None) -> bool:
         """Fails where something is lost. Returns whether there is a run to go on with."""
-        run = Run(root / "one")
-        kept = {path.name: self._iteration(path) for path in run.path.glob("*.safetensors")}
+        run, damaged = Run(root / "one"), self._reference.damaged
+        data = {path: path.read_bytes() for path in run.path.glob("*")}
+        whole = [path for path in data if path.suffix == ".safetensors" and data[path] not in damaged]
+        kept = {path.name: self._iteration(path) for path in whole}
+        assert sure != DAMAGED or damaged <= {*data.values()}
         assert not run.path.exists() or run.problems == []
-        if "resume.safetensors" not in kept:
+        iteration = kept.get("resume.safetensors")
+        if iteration is None and not damaged:
             assert sure is None, f"{sure} was kept, and now there is {kept}"
             assert create_run(root, "one", "text").path == run.path  # the same command begins anew
             return False
-        iteration = kept["resume.safetensors"]
         if sure is not None:
-            assert iteration >= sure[0]
+            assert (iteration or 0) >= sure[0]
             assert sure[1] <= set(kept.values()), f"{sure} were kept, and now there is {kept}"
         if iteration:
             rows = [row for row in rows_of(run) if row["iteration"] <= iteration]
@@ -93,31 +110,32 @@ class Checked:
         return True
 
 
-@pytest.mark.parametrize("interrupted", [False, True], ids=["new", "resumed"])
+@pytest.mark.parametrize("start", ["new", "resumed", "fallen back"])
 def test_a_power_failure_after_any_call_loses_nothing_that_was_kept(
-    interrupted: bool,
+    start: str,
     command: Commands,
     text: Path,
     reference: Reference,
     tmp_path: Path,
+    request: pytest.FixtureRequest,
     rounds: Callable[[int, int], int],
     tell_figure: Callable[[str], None],
 ) -> None:
     rng = random.Random(SEED)
-    root = tmp_path / "new" / "runs"
+    root = tmp_path / start / "runs"
     root.parent.mkdir()
-    calls = recorded(command, *train_command(text, root, "one"), root=root.parent, log=tmp_path / "log")
-    disk, sure, what = Disk(root.parent), None, "new"
-    if interrupted:  # killed after the snapshot of 12 was written, before the resume file was: that is of 8
-        at = next(index for index, call in enumerate(calls) if call.path == "Snapshot 12 8")
-        for call in calls[: at + 1]:
-            disk.do(call)
-        files = disk.after_power_failure("all", rng)
-        root = tmp_path / "resumed" / "runs"
-        lay_out(root.parent, files)
-        typed = ("train", "--resume", root / "one")
-        calls = recorded(command, *typed, root=root.parent, log=tmp_path / "log of resuming")
-        disk, sure, what = Disk(root.parent, files), (8, frozenset({4, 8})), "resumed"
+    log, sure, files = tmp_path / "log", None, None
+    typed = ("train", "--resume", root / "one")
+    if start == "new":
+        typed = train_command(text, root, "one")
+    elif start == "resumed":
+        sure, files = INTERRUPTED, interrupted(command, text, tmp_path / "interrupted", rng)
+    else:
+        reference, directory = request.getfixturevalue("fallen_back"), request.getfixturevalue("damaged")
+        sure, files = DAMAGED, {f"runs/one/{path.name}": path.read_bytes() for path in directory.glob("one/*")}
+    lay_out(root.parent, files or {})
+    calls = recorded(command, *typed, root=root.parent, log=log)
+    disk = Disk(root.parent, files)
     found = states(calls, disk, sure, rounds(2, 40), rng)
     checked, resumed = Checked(reference), 0
     chosen = set(rng.sample(range(len(found)), min(len(found), rounds(5, 200))))
@@ -137,10 +155,8 @@ def test_a_power_failure_after_any_call_loses_nothing_that_was_kept(
         ended = command("train", "--resume", run.path, watched=place)
         complete = "is complete at iteration 12" in ended.err
         assert ended.code == (2 if complete else 0), (f"seed {SEED}, after call {index}", ended.err)
-        for aside in run.path.glob("*.replaced") if complete else ():
-            aside.unlink()  # the power failed before that was removed, and there is no later save to do it
         require_complete(Run(run.path), reference)
     tell_figure(
-        f"power failures, {what}: {len(found)} states after {len(calls)} calls, all of them whole; "
+        f"power failures, {start}: {len(found)} states after {len(calls)} calls, all of them whole; "
         f"{resumed} of {resumed} resumed bit for bit"
     )

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from helpers import trainings
-from helpers.system_calls import Commands, Reference, recover, require_whole, train_command
+from helpers.kept import Reference, recover, require_whole
+from helpers.system_calls import Commands, train_command
 
 from charrnn.runs import checkpoint
 from charrnn.runs.creation import create_run

@@ -10,21 +10,14 @@ import errno
 import os
 import random
 import re
+import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from helpers.system_calls import (
-    KINDS,
-    Commands,
-    Ended,
-    Failure,
-    Reference,
-    recover,
-    require_complete,
-    require_whole,
-    train_command,
-)
+from helpers.kept import Reference, recover, require_complete, require_whole
+from helpers.system_calls import KINDS, Commands, Ended, Failure, train_command
 
 from charrnn.runs.run import Run
 
@@ -63,14 +56,26 @@ def said(ended: Ended, failure: Failure) -> str:
     line = ended.err.rstrip("\n").split("\n")[-1]
     assert line.startswith("charrnn: "), ended.err
     assert os.strerror(failure.error) in line
-    assert Path(ended.failed).name in ended.err or str(Path(ended.failed).parent) in ended.err
+    failed = Path(ended.failed)
+    assert any(str(place) in ended.err for place in (failed.name, *failed.parents[:2]))
     assert re.search(GO_ON, line), line
     return line
 
 
-def attempt(command: Commands, text: Path, root: Path, failure: Failure, reference: Reference) -> str:
+def chosen_of(possible: list[Failure], count: int) -> list[Failure]:
+    """So many at random, of each kind the same number as far as there are so many."""
+    kinds: Counter[str] = Counter()
+    ranked = []
+    for index, failure in enumerate(random.Random(SEED).sample(possible, len(possible))):
+        ranked.append((kinds[failure.kind], index, failure))
+        kinds[failure.kind] += 1
+    return [failure for *_, failure in sorted(ranked, key=lambda each: each[:2])[:count]]
+
+
+def attempt(
+    command: Commands, typed: tuple[str | Path, ...], root: Path, failure: Failure, reference: Reference
+) -> str:
     """Train where a call fails. What came of it: it went on, could be resumed, or left nothing."""
-    typed = train_command(text, root, "one")
     ended, run = command(*typed, watched=root.parent, failure=failure), Run(root / "one")
     assert "Traceback" not in ended.err, ended.err
     require_whole(run, reference)
@@ -91,24 +96,32 @@ def naming(what: object) -> Iterator[None]:
         raise AssertionError(f"seed {SEED}, {what}: {error}") from error
 
 
+@pytest.mark.parametrize("start", ["new", "fallen back"])
 def test_any_call_of_a_training_may_fail(
+    start: str,
     command: Commands,
     text: Path,
-    reference: Reference,
+    request: pytest.FixtureRequest,
     tmp_path: Path,
     rounds: Callable[[int, int], int],
     tell_figure: Callable[[str], None],
 ) -> None:
+    """One that begins, and one that goes on from a snapshot because its resume file is damaged."""
+    new = start == "new"
+    reference: Reference = request.getfixturevalue("reference" if new else "fallen_back")
     possible = failures(reference.counts)
-    chosen = random.Random(SEED).sample(possible, rounds(12, len(possible)))
     came = []
-    for index, failure in enumerate(chosen):
+    for index, failure in enumerate(chosen := chosen_of(possible, rounds(12, len(possible)))):
         root = tmp_path / f"{index}" / "runs"
         root.parent.mkdir()
+        if not new:
+            shutil.copytree(request.getfixturevalue("damaged"), root)
+        typed = train_command(text, root, "one") if new else ("train", "--resume", root / "one")
         with naming(failure):
-            came.append(attempt(command, text, root, failure, reference))
+            came.append(attempt(command, typed, root, failure, reference))
+        shutil.rmtree(root.parent)
     told = ", ".join(f"{came.count(what)} {what}" for what in sorted(set(came)))
-    tell_figure(f"failing calls: {len(chosen)} of {len(possible)} tried: {told}; none lost")
+    tell_figure(f"failing calls, {start}: {len(chosen)} of {len(possible)} tried: {told}; none lost")
 
 
 # What writes a file that is kept, but is no training: as it is typed, and the file.
