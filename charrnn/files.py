@@ -116,7 +116,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """
     descriptor, temporary = _create_temporary(path)
     try:
-        with _duplicate(descriptor) if os.name == "posix" else contextlib.nullcontext():  # locked until it is renamed
+        # It stays locked until it is renamed. (Elsewhere an open file cannot be.)
+        with second_descriptor(descriptor) if os.name == "posix" else contextlib.nullcontext():
             with os.fdopen(descriptor, "wb") as file:
                 _keep_permissions(file.fileno(), path)
                 yield file
@@ -131,22 +132,27 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def _duplicate(descriptor: int) -> Iterator[int]:
+def second_descriptor(descriptor: int) -> Iterator[int]:
     """A second descriptor of an open file, with its lock, for what is to be done once the first has been closed.
 
-    Closing the first may fail: some disks, as remote ones and those with quotas, tell only then that something was not
-    written. Raises OSError; then the first is closed.
+    Remote disks and those with quotas may tell only then that something was not written.
+
+    Args:
+        descriptor: The first, which is closed if there can be no second.
+
+    Yields:
+        The second.
+
+    Raises:
+        OSError: There can be none.
     """
+    second = -1
     try:
         second = os.dup(descriptor)
-    except OSError:
-        os.close(descriptor)
-        raise
-    try:
         yield second
     finally:
         with contextlib.suppress(OSError):  # the first has told
-            os.close(second)
+            os.close(second if second >= 0 else descriptor)
 
 
 def _create_temporary(path: Path) -> tuple[int, Path]:
@@ -264,42 +270,6 @@ def open_own(path: Path, access: int = os.O_RDWR | os.O_CREAT) -> int:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "Not a regular file", str(path))
     return descriptor
-
-
-def append_lines(path: Path, data: bytes) -> None:
-    """Write lines at the end of a file, all of them or nothing. A last line without an end is ended first.
-
-    Args:
-        path: The file, made if it is not there.
-        data: What is added.
-
-    Raises:
-        OSError: It cannot be written; what was there is there still, and nothing more.
-    """
-    descriptor = open_own(path)
-    with _duplicate(descriptor) as second:
-        size = os.fstat(second).st_size
-        try:
-            with os.fdopen(descriptor, "r+b", buffering=0) as file:
-                file.seek(max(0, size - 1))
-                if file.read(1) not in (b"", b"\n"):
-                    data = b"\n" + data
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[file.write(rest) :]
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.ftruncate(second, size)
-            raise
-
-
-def sync_file(path: Path) -> None:
-    """Let what was appended to a file outlast a power failure. Raises OSError."""
-    descriptor = open_own(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def remove_temporary(directory: Path, names: Iterable[str] = ("*",)) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from charrnn import files
+from charrnn.runs.appending import append_lines
 
 
 def test_places_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_files_have_the_permissions_that_the_umask_leaves(tmp_path: Path, umask:
     before = os.umask(umask)
     try:
         files.replace_file(tmp_path / "replaced", b"")
-        files.append_lines(tmp_path / "appended", b"")
+        append_lines(tmp_path / "appended", b"")
         os.close(files.open_own(tmp_path / "opened"))
         files.make_directory(tmp_path / "a" / "b")
     finally:
@@ -120,7 +121,7 @@ def test_what_a_link_leads_to_is_never_written(tmp_path: Path) -> None:
     files.replace_file(tmp_path / "replaced", b"new")
     for name in ("appended", "dangling"):
         with pytest.raises(OSError, match="Is a link"):
-            files.append_lines(tmp_path / name, b"new\n")
+            append_lines(tmp_path / name, b"new\n")
     assert (tmp_path / "letter").read_bytes() == b"dear\n"
     assert not (tmp_path / "replaced").is_symlink()
     assert not (tmp_path / "nowhere").exists()
@@ -130,7 +131,7 @@ def test_what_a_link_leads_to_is_never_written(tmp_path: Path) -> None:
 def test_a_pipe_is_not_written_to(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="Not a regular file"):
-        files.append_lines(tmp_path / "pipe", b"new\n")
+        append_lines(tmp_path / "pipe", b"new\n")
 
 
 @pytest.mark.parametrize("name", ["a" * 250, "é" * 120, "." * 3])
@@ -163,7 +164,7 @@ def test_only_where_directories_cannot_be_synchronised_is_that_no_failure(
 )
 def test_a_line_that_was_left_by_half_does_not_spoil_the_next(tmp_path: Path, before: bytes, after: bytes) -> None:
     (tmp_path / "a").write_bytes(before)
-    files.append_lines(tmp_path / "a", b"new\n")
+    append_lines(tmp_path / "a", b"new\n")
     assert (tmp_path / "a").read_bytes() == after
 
 
@@ -172,16 +173,16 @@ def test_what_cannot_be_appended_is_not_there_by_half(tmp_path: Path) -> None:
     """A limit on the size of a file stands for a full disk: what fits is written before it fails."""
     script = """if True:
         import pathlib, resource, signal
-        from charrnn import files
+        from charrnn.runs.appending import append_lines
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
         path = pathlib.Path("a")
-        files.append_lines(path, bytes(59) + b'\\n')
+        append_lines(path, bytes(59) + b'\\n')
         try:
-            files.append_lines(path, bytes(60))
+            append_lines(path, bytes(60))
         except OSError as error:
             print(error.errno, path.stat().st_size)
-        files.append_lines(path, bytes(40))
+        append_lines(path, bytes(40))
         print(path.stat().st_size)
     """
     environment = os.environ | {"PYTHONPATH": str(Path(files.__file__).parents[1])}

@@ -12,9 +12,10 @@ import os
 from pathlib import Path
 
 from charrnn.errors import RunError
-from charrnn.files import append_lines, remove_temporary, replace_file, sync_file
+from charrnn.files import remove_temporary, replace_file
 from charrnn.formatting import plural
 from charrnn.runs import samples
+from charrnn.runs.appending import append_lines, sync_file
 from charrnn.runs.metrics import Row, iteration_of, read_rows
 from charrnn.runs.run import RESUME, Run, explaining_errors
 

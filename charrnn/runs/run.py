@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.errors import CheckpointError, RunError
-from charrnn.files import append_lines, replace_file, sync_file
+from charrnn.files import replace_file
 from charrnn.runs import checkpoint, metrics, samples
+from charrnn.runs.appending import append_lines, sync_file
 from charrnn.runs.checkpoint_file import CheckpointFile, best_or_last
 from charrnn.runs.header import Header
 from charrnn.runs.metrics import Row

@@ -15,7 +15,7 @@ from helpers import tiny, trainings
 from helpers.command_line import CommandLine
 
 from charrnn import files
-from charrnn.runs import checkpoint, writer
+from charrnn.runs import appending, checkpoint, writer
 from charrnn.runs.find import list_runs, load_found, newest_run
 from charrnn.runs.run import Run
 from charrnn.training.checkpointing import record
@@ -39,7 +39,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def written(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How many bytes were written of what is no checkpoint, as an end of a file or as a whole one."""
     counts = Counter[str]()
-    append_lines, replace_file = files.append_lines, files.replace_file
+    append_lines, replace_file = appending.append_lines, files.replace_file
 
     def appended(path: Path, data: bytes) -> None:
         counts[path.name] += len(data)
