@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import re
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,29 @@ def test_what_cannot_be_replaced_is_as_it_was(
     assert (len(failed) > 1) == again
     assert (tmp_path / "a").read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("write", [files.replace_file, append_lines])
+def test_what_closing_tells_was_not_written_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]
+) -> None:
+    """As remote disks and those with quotas do. The file is closed all the same."""
+
+    class Full(io.FileIO):
+        def close(self) -> None:
+            if not self.closed:
+                super().close()
+                raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    (tmp_path / "a").write_bytes(b"before\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdopen", lambda descriptor, mode, **_: Full(descriptor, mode))
+        with pytest.raises(OSError, match=re.escape(os.strerror(errno.EDQUOT))):
+            write(tmp_path / "a", b"after\n")
+    assert (tmp_path / "a").read_bytes() == b"before\n"
+    assert os.listdir(tmp_path) == ["a"]
+    write(tmp_path / "a", b"after\n")
+    assert (tmp_path / "a").read_bytes() in (b"after\n", b"before\nafter\n")
 
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions and links of POSIX")
