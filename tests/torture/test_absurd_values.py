@@ -106,7 +106,9 @@ def outcome(process: Process, seconds: float) -> tuple[int, bool]:
 def fault(server: Server, parameter: str, typed: list[str]) -> str:
     """What is wrong with how a command ended; "" if nothing is."""
     process = server.start(*typed, memory=MEMORY)
-    lasting = parameter in LASTING or typed[-1].rpartition("=")[2] in LARGE
+    value = typed[-1].rpartition("=")[2]
+    pipe = (parameter, value) == ("prompt_file", "fifo")  # which is waited for, as by `cat`
+    lasting = pipe or parameter in LASTING or value in LARGE
     try:
         status, stopped = outcome(process, LONG_ENOUGH if lasting else BUSY)
     except AssertionError:
