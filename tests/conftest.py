@@ -9,8 +9,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from helpers import browsing
 from hypothesis import settings
 
 # A machine may be busy: no test fails for being slow.
@@ -49,6 +51,25 @@ def _signals_as_before() -> Iterator[None]:
     sys.unraisablehook = hook
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """A command that runs in this process handles signals as in one of its own: what was before is there again."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+    before = {number: signal.getsignal(number) for name in names if (number := getattr(signal, name, None))}
+    hook = sys.unraisablehook
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    sys.unraisablehook = hook
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One browser for all tests of pages."""
+    with browsing.launched() as browser:
+        yield browser
 
 
 _FIGURES = pytest.StashKey[list[str]]()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from helpers import telling, terminals
-from helpers.browsing import Opened, launched
+from helpers.browsing import Opened
 from helpers.command_line import SHORT, CommandLine
 from helpers.serving import Answer, Handler, serving
 
@@ -150,17 +150,15 @@ def test_what_others_write_to_a_terminal_is_safe_too(encoding: str) -> None:
 
 
 def test_a_page_of_hostile_runs_is_inert(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+    place: Path, browser: Any, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     monkeypatch.chdir(place)
     line = CommandLine(monkeypatch, capfdbinary)
     line("report", f"{NAME}/{NAME}", "-n", "20", "-o", "page.html")
     line("score", f"{NAME}/{NAME}", f"{NAME}.txt", "--html", "score.html")
-    browser: Any
-    with launched() as browser:
-        for page in ("page.html", "score.html"):
-            address = (place / page).as_uri()
-            opened = Opened(browser, address)
-            assert (opened.said, opened.asked) == ([], [address])
-            assert opened.page.locator("img, iframe, object, a[href^='http']").count() == 0
-            assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]", opened.page.content())
+    for page in ("page.html", "score.html"):
+        address = (place / page).as_uri()
+        opened = Opened(browser, address)
+        assert (opened.said, opened.asked) == ([], [address])
+        assert opened.page.locator("img, iframe, object, a[href^='http']").count() == 0
+        assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]", opened.page.content())
