@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from helpers import tiny
 from helpers.command_line import SHORT
+from helpers.forking import ENVIRONMENT
 
 from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
@@ -27,10 +28,6 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="re
 TEXT = "".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(70))
 LONG = 120  # seconds, after which something hangs
 TRAIN = ("train", "ships.txt", *SHORT, "--iterations", "40", "--snapshot-every", "10", "--threads", "1", "--name")
-ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "PYTEST_"))} | {
-    "OMP_NUM_THREADS": "1",
-    "PYTHONWARNINGS": "error",
-}
 
 
 def shell(where: Path, arguments: tuple[str, ...], redirection: str) -> subprocess.CompletedProcess[str]:

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.forking import ENVIRONMENT
 from helpers.trainings import CAPABILITIES, pretend_capabilities
 from typer.testing import CliRunner
 
@@ -42,10 +43,6 @@ OPTIONS = [
     *("--eval-every", "75", "--sample_length", "30", "--checkpoint_dir", "my runs"),
 ]
 KEPT = [7, 100, 200, 300, 400, 500, 600]
-ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_", "PYTEST_"))} | {
-    "OMP_NUM_THREADS": "1",  # so small a model gains nothing from more
-    "PYTHONWARNINGS": "error",
-}
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
 
 

@@ -23,10 +23,11 @@ from typing import Any
 GONE = "gone"  # of a stream: a pipe that nobody reads any longer
 SHIPS = "".join(f"{n} ships came in, and {n * n} went out again.\n" for n in range(70))
 LONG = 60.0  # seconds after which waiting has failed
-ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "PYTEST_"))} | {
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_", "PYTEST_"))} | {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
-    "PYTHONWARNINGS": "error,ignore::ResourceWarning",  # a file that a signal leaves open is closed with its object
+    # A file that a signal leaves open is closed with its object, and so is a directory of torch's.
+    "PYTHONWARNINGS": "error,ignore::ResourceWarning",
 }
 
 
