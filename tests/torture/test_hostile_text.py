@@ -29,7 +29,7 @@ TEXT = (
 NAME = TEXT.replace("/", "_") + "\n$(touch obeyed)`touch obeyed`'\"\udc9b"  # a file's may have bytes that are no text
 ABSENT = f"{NAME}absent"
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-OWN = re.compile(r"\x1b\[(?!5;35m)[0-9;]*m|\r *\r|\r[ \d%|\u2588-\u258f]")  # charrnn's styles, and a bar
+OWN = re.compile(r"\x1b\[(?!5;35m)[0-9;]*m|\r *\r|\r[ \w%|\u2588-\u258f]")  # charrnn's styles, and bars
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="names and terminals as POSIX has them")
 
