@@ -41,27 +41,21 @@ def _one_thread() -> None:
         torch.set_flush_denormal(False)
 
 
-@pytest.fixture(autouse=True)
-def _signals_as_before() -> Iterator[None]:
-    """A command handles signals for the rest of its process."""
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    hook = sys.unraisablehook
-    yield
-    sys.unraisablehook = hook
-    for number, handler in before.items():
-        signal.signal(number, handler)
+_HANDLERS = {
+    number: signal.getsignal(number)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+    if (number := getattr(signal, name, None))
+}
 
 
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
-    """A command that runs in this process handles signals as in one of its own: what was before is there again."""
-    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
-    before = {number: signal.getsignal(number) for name in names if (number := getattr(signal, name, None))}
+    """Commands that run in this process, be it for a fixture of a module, handle signals as in one of their own: each
+    test begins as a new process does."""
+    for number, handler in _HANDLERS.items():
+        signal.signal(number, handler)
     hook = sys.unraisablehook
     yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
     sys.unraisablehook = hook
 
 

@@ -68,7 +68,7 @@ def recover(
         assert ended.code == 0, ended.err
         require_complete(Run(run.path), reference)
         return "left nothing"
-    assert re.search(r"train --resume|is kept, in resume\.safetensors", line), line
+    assert re.search(r"train --resume|is kept, in resume\.safetensors|give the same command again", line), line
     ended = command("train", "--resume", run.path, watched=watched)
     if ended.code == 2:  # all is learnt, and the line has named what is missing
         assert "is complete at iteration 12" in ended.err

@@ -325,6 +325,8 @@ def test_while_it_starts_any_verb_ends_in_a_line(
             _, said = process.communicate(timeout=LONG)
         told = f"{verb}, seed {SEED}, attempt {attempt}, {number.name}: {said.decode()}"
         assert b"Traceback" not in said, told
+        if process.returncode == -number:  # all was done, and Python itself was ending, which handles no signals then
+            continue
         assert process.returncode in (0, 128 + number), told
         if process.returncode and b"everything is kept" not in said:
             assert said.decode().splitlines()[-1] == f"charrnn: stopped by {STOPPING[number]}.", told
