@@ -33,7 +33,7 @@ def train() -> None:
     """Train for SECONDS, as the environment says, and print the characters a second."""
     from charrnn.training import threads
 
-    if os.environ.get("WAY") == "shards":
+    if os.environ.get("WAY") == "rows":
         threads.prepare()
     import torch
 

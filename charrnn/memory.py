@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from charrnn import control_groups
 from charrnn.errors import UsageError
 from charrnn.formatting import size
 
-_MEMINFO, _CGROUPS, _GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
-_PAGES = Path("/proc/self/statm")
+_ROOT = Path("/")  # where `proc` and `sys` are
 
 
 def available() -> int | None:
@@ -49,12 +49,12 @@ _UNASKED = 50_000_000  # bytes, up to which it is not worth asking: Python with 
 
 def _bounds() -> Iterator[int]:
     """What each that tells leaves."""
-    free = _numbers(_MEMINFO, r"^(?:MemAvailable|SwapFree): *(\d+) kB")
+    free = _numbers(_ROOT / "proc/meminfo", r"^(?:MemAvailable|SwapFree): *(\d+) kB")
     if free:
         yield sum(free) * 1024
     elif sys.platform != "win32" and {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= os.sysconf_names.keys():
         yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # all there is, free or not
-    for group in _groups():
+    for group in control_groups.bounding("memory", _ROOT):
         most = _numbers(group / "memory.max", r"^(\d+)") or _numbers(group / "memory.limit_in_bytes", r"^(\d+)")
         # What files keep in memory is given up when it is needed.
         used = _numbers(group / "memory.stat", r"^(?:anon|rss) (\d+)$")
@@ -64,29 +64,11 @@ def _bounds() -> Iterator[int]:
         return
     import resource
 
-    most_mapped, mapped = resource.getrlimit(resource.RLIMIT_AS)[0], _numbers(_PAGES, r"^(\d+)")
+    most_mapped, mapped = resource.getrlimit(resource.RLIMIT_AS)[0], _numbers(_ROOT / "proc/self/statm", r"^(\d+)")
     if most_mapped != resource.RLIM_INFINITY and mapped:
         yield max(0, most_mapped - mapped[0] * resource.getpagesize())
 
 
-def _groups() -> Iterator[Path]:
-    """The directories of the control groups this process is in, of both versions; its own comes last."""
-    yield from (_CGROUPS, _CGROUPS / "memory")
-    for controllers, path in re.findall(r"^\d+:([^:]*):/(.+)$", _text(_GROUP), re.MULTILINE):
-        if not controllers:
-            yield _CGROUPS / path
-        elif "memory" in controllers.split(","):
-            yield _CGROUPS / "memory" / path
-
-
 def _numbers(path: Path, pattern: str) -> list[int]:
     """The numbers that a file of the system says; [] if there is no such file, or no such line in it."""
-    return [int(number) for number in re.findall(pattern, _text(path), re.MULTILINE)]
-
-
-def _text(path: Path) -> str:
-    """What a file of the system says; "" if there is none."""
-    try:
-        return path.read_text("ascii", "replace")
-    except OSError:
-        return ""
+    return [int(number) for number in re.findall(pattern, control_groups.read(path), re.MULTILINE)]

@@ -17,8 +17,7 @@ GB = 10**9
 @pytest.fixture
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the files lie by which a system tells of memory; it has none yet."""
-    for name, path in {"_MEMINFO": "meminfo", "_CGROUPS": "cgroup", "_GROUP": "group", "_PAGES": "statm"}.items():
-        monkeypatch.setattr(memory, name, tmp_path / path)
+    monkeypatch.setattr(memory, "_ROOT", tmp_path)
     return tmp_path
 
 
@@ -29,23 +28,24 @@ def write(path: Path, text: str) -> None:
 
 def test_free_memory_and_swap_are_what_there_is(system: Path) -> None:
     write(
-        system / "meminfo", "MemTotal: 9000000 kB\nMemAvailable:    4000000 kB\nSwapTotal: 1 kB\nSwapFree: 500000 kB\n"
+        system / "proc/meminfo",
+        "MemTotal: 9000000 kB\nMemAvailable:    4000000 kB\nSwapTotal: 1 kB\nSwapFree: 500000 kB\n",
     )
     assert memory.available() == 4_500_000 * 1024
 
 
 def test_a_container_has_what_its_group_leaves_beside_what_files_keep(system: Path) -> None:
-    write(system / "meminfo", "MemAvailable: 9000000 kB\nSwapFree: 0 kB\n")
-    write(system / "cgroup/memory.max", "max\n")
-    write(system / "cgroup/memory.stat", "anon 5\nfile 7\n")
+    write(system / "proc/meminfo", "MemAvailable: 9000000 kB\nSwapFree: 0 kB\n")
+    write(system / "sys/fs/cgroup/memory.max", "max\n")
+    write(system / "sys/fs/cgroup/memory.stat", "anon 5\nfile 7\n")
     assert memory.available() == 9_000_000 * 1024
-    write(system / "group", "0::/user/mine\n")
-    write(system / "cgroup/user/mine/memory.max", f"{3 * GB}\n")
-    write(system / "cgroup/user/mine/memory.stat", f"anon {GB}\nfile {2 * GB}\nanon_thp 9\n")
+    write(system / "proc/self/cgroup", "0::/user/mine\n")
+    write(system / "sys/fs/cgroup/user/mine/memory.max", f"{3 * GB}\n")
+    write(system / "sys/fs/cgroup/user/mine/memory.stat", f"anon {GB}\nfile {2 * GB}\nanon_thp 9\n")
     assert memory.available() == 2 * GB
-    write(system / "group", "5:cpu,memory:/old\n0::/user/mine\n")
-    write(system / "cgroup/memory/old/memory.limit_in_bytes", f"{GB}\n")
-    write(system / "cgroup/memory/old/memory.stat", "cache 1\nrss 400000000\n")
+    write(system / "proc/self/cgroup", "5:cpu,memory:/old\n0::/user/mine\n")
+    write(system / "sys/fs/cgroup/memory/old/memory.limit_in_bytes", f"{GB}\n")
+    write(system / "sys/fs/cgroup/memory/old/memory.stat", "cache 1\nrss 400000000\n")
     assert memory.available() == 600_000_000
 
 
@@ -59,7 +59,7 @@ def test_where_nothing_tells_there_is_all_of_the_machine_and_nothing_is_refused(
 
 
 def test_more_than_there_is_is_refused_in_a_line(system: Path) -> None:
-    write(system / "meminfo", "MemAvailable: 1000000 kB\n")
+    write(system / "proc/meminfo", "MemAvailable: 1000000 kB\n")
     memory.require(GB, "this", "Take less.")
     with pytest.raises(UsageError) as refused:
         memory.require(2 * GB, "this", "Take less.")

@@ -52,6 +52,8 @@ def prepare(threads: int | None) -> None:
     from charrnn.training import threads as openmp
     from charrnn.training import torch_import
 
+    for remark in openmp.remarks(threads):
+        tell(remark)
     count = openmp.prepare(threads)
     torch_import.import_torch()
     import torch
