@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -18,17 +19,20 @@ from numpy.typing import NDArray
 from charrnn.config import MAX_EXPANSION, ReadConfig
 from charrnn.errors import CorpusError
 from charrnn.text import charsets, id_cache, reading, shuffle, sources, validation
+from charrnn.text.cache_place import CachePlace
 from charrnn.text.charsets import DecodingStatistics, Piece
 from charrnn.text.documents import boundary_text
 from charrnn.text.encoded_corpus import Corpus
-from charrnn.text.encoder import Document, DocumentReader, EncodedText, ReadingCallback, encode
-from charrnn.text.id_cache import IdFile
+from charrnn.text.encoder import IN_MEMORY, Document, DocumentReader, EncodedText, ReadingCallback, encode
+from charrnn.text.id_cache import Entry
+from charrnn.text.id_file import IdFile
 from charrnn.text.sources import Source
 from charrnn.text.vocabulary import Ids, Vocabulary, smallest
 
 __all__ = ["Corpus", "from_text", "read", "with_validation"]
 
 _CACHED_FROM = 4 << 20  # bytes of files from which the cache is asked; less is read in no time
+_PIECE = 1 << 20  # ids that are copied at once
 
 
 def from_text(text: str, name: str = "text", config: ReadConfig | None = None) -> Corpus:
@@ -106,28 +110,36 @@ def _read(
     learn: bool,
 ) -> Corpus:
     """The corpus of some files, from the cache if it is large and was read before. Raises CorpusError."""
-    key = reading.cache_key(gathered, config) if sum(source.size for source in gathered) >= _CACHED_FROM else None
-    ids: Ids | IdFile
-    hit = id_cache.find(key, partial(progress, "checking the cache")) if key else None
-    if hit and not (learn and np.count_nonzero(hit[1]["counts"]) < 2):
-        ids, facts = hit
-        counts, points = np.array(facts["counts"], dtype=np.int64), np.array(facts["code_points"], dtype=np.uint32)
-        documents = tuple(Document(**values, path=gathered[values["source"]].path) for values in facts["documents"])
-        alphabet = Vocabulary(points, int(np.argmax(counts)), of_bytes=config.bytes)
-        notes = reading.notes_of(gathered, documents)
-        return _corpus(name, ids, alphabet, counts, documents, config, origin, notes)
-    readers = [reading.document_reader(source, config) for source in gathered]
-    encoded = encode(readers, config, progress, learn=learn)
-    notes = reading.notes_of(gathered, encoded.documents)
-    if encoded.ids is not None:
-        ids = encoded.ids
-        if segments := _segments(encoded, config):
-            ids = cast("Ids", np.concatenate(list(shuffle.shuffled(ids, segments, config.split_seed))))
-    else:
-        key = key or reading.cache_key(gathered, config)
-        ids, trouble = _store(encoded, key, name, config)
-        notes += [trouble] if trouble else []
-    return _corpus(name, ids, encoded.alphabet, encoded.counts, encoded.documents, config, origin, notes)
+    size = sum(source.size for source in gathered)
+    place = CachePlace.of(gathered, config, progress) if size >= _CACHED_FROM else None
+    entry = place.find() if place else None
+    with ExitStack() as stack:
+        if place and entry is None and size >= IN_MEMORY:
+            stack.enter_context(place.claimed(progress))
+            entry = place.find()  # by now
+        if entry and not (learn and np.count_nonzero(entry.facts["counts"]) < 2):
+            return _of_entry(entry, gathered, name, config, origin)
+        encoded = encode(
+            [reading.document_reader(source, config) for source in gathered], config, progress, learn=learn
+        )
+        notes = reading.notes_of(gathered, encoded.documents)
+        known = (encoded.alphabet, encoded.counts, encoded.documents, config, origin)
+        if encoded.ids is not None:
+            return _corpus(name, _in_order(encoded.ids, encoded, config), *known, notes)
+        entry, trouble = _store(encoded, place or CachePlace.of(gathered, config, progress), name, config)
+        return _corpus(name, entry.ids, *known, [*notes, *([trouble] if trouble else [])], entry.boundaries)
+
+
+def _of_entry(
+    entry: Entry, gathered: Sequence[Source], name: str, config: ReadConfig, origin: Mapping[str, Any]
+) -> Corpus:
+    """The corpus of what the cache has of some files."""
+    facts = entry.facts
+    counts, points = np.array(facts["counts"], dtype=np.int64), np.array(facts["code_points"], dtype=np.uint32)
+    documents = tuple(Document(**values, path=gathered[values["source"]].path) for values in facts["documents"])
+    alphabet = Vocabulary(points, int(np.argmax(counts)), of_bytes=config.bytes)
+    notes = reading.notes_of(gathered, documents)
+    return _corpus(name, entry.ids, alphabet, counts, documents, config, origin, notes, entry.boundaries)
 
 
 def with_validation(
@@ -162,8 +174,8 @@ def with_validation(
     if corpus.boundaries is not None and own.boundaries is None:
         own = _as_one_document(own)
     translated = validation.translate(own.ids, own.alphabet, own.counts, corpus.vocabulary)
-    boundaries = None
-    if corpus.boundaries is not None:
+    boundaries = own.boundaries
+    if boundaries is not None and len(translated.ids) < len(own):  # something is left out
         boundaries = shuffle.places_of(translated.ids, len(corpus.vocabulary) - 1)
     known = len(translated.ids) - (0 if boundaries is None else len(boundaries))
     if known < 2:
@@ -177,10 +189,23 @@ def with_validation(
 
 def _as_one_document(corpus: Corpus) -> Corpus:
     """A corpus of one document, with a boundary before and after it."""
-    ends = np.array([len(corpus.alphabet)])
-    ids = cast("Ids", np.concatenate([ends, corpus.ids[0 : len(corpus)], ends]))
+    size, boundary = len(corpus), len(corpus.alphabet)
+    dtype = np.dtype(smallest(boundary + 1))
+    end = np.array([boundary], dtype=dtype)
+
+    def pieces() -> Iterator[Ids]:
+        yield end
+        for start in range(0, size, _PIECE):
+            yield corpus.ids[start : start + _PIECE]
+        yield end
+
+    ids: Ids | IdFile
+    if isinstance(corpus.ids, IdFile):
+        ids = id_cache.store_for_now(pieces, dtype)
+    else:
+        ids = cast("Ids", np.concatenate(list(pieces())))
     notes = tuple(note for note in corpus.notes if not note.startswith("--document"))
-    return dataclasses.replace(corpus, ids=ids, notes=notes)
+    return dataclasses.replace(corpus, ids=ids, notes=notes, boundaries=np.array([0, size + 1]))
 
 
 def _segments(encoded: EncodedText, config: ReadConfig) -> shuffle.Segments | None:
@@ -196,8 +221,16 @@ def _segments(encoded: EncodedText, config: ReadConfig) -> shuffle.Segments | No
     return shuffle.Segments(separator=int(encoded.alphabet.encode("\n")[0]), begin=0)
 
 
-def _store(encoded: EncodedText, key: str, name: str, config: ReadConfig) -> tuple[IdFile, str | None]:
-    """Encode a text into the cache. Returns its ids, and what to tell the user if the cache cannot be written."""
+def _in_order(ids: Ids, encoded: EncodedText, config: ReadConfig) -> Ids:
+    """The ids of a text in memory, in the order in which it is trained on."""
+    segments = _segments(encoded, config)
+    if segments is None:
+        return ids
+    return cast("Ids", np.concatenate(list(shuffle.shuffled(ids, segments, config.split_seed))))
+
+
+def _store(encoded: EncodedText, place: CachePlace, name: str, config: ReadConfig) -> tuple[Entry, str | None]:
+    """Encode a text into the cache. Returns the entry, and what to tell the user if the cache cannot be written."""
     dtype = np.dtype(smallest(len(encoded.alphabet) + (encoded.boundaries > 0)))
     documents = [dataclasses.asdict(document) for document in encoded.documents]
     facts = {
@@ -207,11 +240,15 @@ def _store(encoded: EncodedText, key: str, name: str, config: ReadConfig) -> tup
         "code_points": encoded.alphabet.code_points.tolist(),
         "counts": encoded.counts.tolist(),
     }
-    segments = _segments(encoded, config)
-    if segments is None:
-        return id_cache.store(key, encoded.iter_ids, dtype, facts)
-    in_order = id_cache.store_for_now(encoded.iter_ids, dtype)
-    return id_cache.store(key, lambda: shuffle.shuffled(in_order, segments, config.split_seed), dtype, facts)
+    segments, iter_ids = _segments(encoded, config), encoded.iter_ids
+    if segments is not None:
+        in_order = id_cache.store_for_now(encoded.iter_ids, dtype)
+        iter_ids = partial(shuffle.shuffled, in_order, segments, config.split_seed)
+    boundary = len(encoded.alphabet) if encoded.boundaries else None
+    entry, trouble = id_cache.store(place.key, iter_ids, dtype, facts, boundary)
+    if trouble is None:
+        place.remember()
+    return entry, trouble
 
 
 def _corpus(
@@ -223,11 +260,12 @@ def _corpus(
     config: ReadConfig,
     origin: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    places: NDArray[np.int64] | None = None,
 ) -> Corpus:
     """What is rare enough becomes the unknown symbol, the boundary its own; then everything is known."""
     vocabulary, boundaries = alphabet, None
     if config.documents and config.boundary:
-        places = shuffle.places_of(ids, len(alphabet))
+        places = shuffle.places_of(ids, len(alphabet)) if places is None else places
         boundaries = places if len(places) else None
     if config.min_count > 1:
         all_counts = np.zeros(0x110000, dtype=np.int64)

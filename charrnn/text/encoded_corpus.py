@@ -14,7 +14,7 @@ from charrnn.config import ReadConfig, ValAt
 from charrnn.text.document_split import split_of_documents
 from charrnn.text.encoder import Document
 from charrnn.text.finding import Finding
-from charrnn.text.id_cache import IdFile
+from charrnn.text.id_file import IdFile
 from charrnn.text.split import HeldOutSpan, Span, Split, passages, tail
 from charrnn.text.vocabulary import Ids, Vocabulary
 

@@ -1,9 +1,13 @@
 """Encoded texts on disk: too large for memory, read as they are needed, and made once.
 
-A cache entry is one file, named after a digest of all that it was made from: the ids, then a JSON of what was learned
-while they were made, then SHA-256 of that JSON, its length and a magic number. It is written under another name and
-renamed, so that runs at the same time never see half of one; whoever reads it holds it open, so that it may be removed
-under them; and it is read by `pread`, never mapped: a file cut short is then an error message, and not a SIGBUS.
+A cache entry is one file, named after a digest of all that it was made from: the ids; where the boundaries between
+documents are among them, if there are any; digests of the blocks of both; and a JSON of what was learned while they
+were made, with a SHA-256 of digests and JSON, the length of the JSON and a magic number. To find an entry those last
+parts are read, which for a text of 10 GB are 160 KB; a block is compared with its digest when it is first read
+(`charrnn.text.id_file`), so that the training of a large text begins as soon as that of a small one.
+
+An entry is written under another name and renamed, so that runs at the same time never see half of one; and whoever
+reads it holds it open, so that it may be removed under them.
 """
 
 from __future__ import annotations
@@ -13,7 +17,6 @@ import hashlib
 import json
 import os
 import tempfile
-import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,82 +27,22 @@ from numpy.typing import NDArray
 
 from charrnn import files
 from charrnn.errors import CorpusError
-from charrnn.text.vocabulary import Ids
+from charrnn.text.code_points import Ids
+from charrnn.text.id_file import BLOCK, DIGEST, BlockFile, IdFile
 
-FORMAT = 1
-_MAGIC = b"charrnn\x01"
-_FOOTER = 32 + 8 + len(_MAGIC)  # SHA-256 of the JSON, its length, the magic number
-_PIECE = 4 << 20
-
-
-class IdFile:
-    """The ids of a text on disk, (n,), read slice by slice: `ids[a:b]` is a new array, (b - a,)."""
-
-    def __init__(self, file: IO[bytes], path: Path, dtype: np.dtype[Any], length: int) -> None:
-        """Duplicates the descriptor of `file`, and closes it with this object.
-
-        Args:
-            file: Begins with the ids.
-            path: What messages call it.
-            dtype: Of the ids in the file.
-            length: How many ids there are.
-        """
-        self._descriptor = os.dup(file.fileno())
-        self._close = weakref.finalize(self, os.close, self._descriptor)
-        self._path, self._stored, self._length = path, dtype, length
-        self._table: NDArray[Any] | None = None
-
-    def translated(self, table: NDArray[Any]) -> IdFile:
-        """The same ids, each looked up in `table`, (V,), as it is read."""
-        with os.fdopen(os.dup(self._descriptor), "rb") as file:
-            ids = IdFile(file, self._path, self._stored, self._length)
-        ids._table = table if self._table is None else table[self._table]
-        return ids
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the arrays that slices give."""
-        return self._stored if self._table is None else self._table.dtype
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, span: slice) -> Ids:
-        """Raises CorpusError if the file was cut short or cannot be read any more."""
-        start, stop, step = span.indices(self._length)
-        if step != 1:
-            raise ValueError("an IdFile is read in contiguous slices")
-        count, width = max(0, stop - start), self._stored.itemsize
-        data = self._read(start * width, count * width)
-        ids = np.frombuffer(data, dtype=self._stored)
-        return ids if self._table is None else self._table[ids]
-
-    def _read(self, offset: int, size: int) -> bytes:
-        """`size` bytes of the file. Raises CorpusError."""
-        parts = []
-        try:
-            while size:
-                part = _pread(self._descriptor, min(size, 1 << 30), offset)
-                if not part:
-                    raise CorpusError(
-                        f"{self._path}: was cut short while it was in use.",
-                        "`charrnn corpora clear` removes it; then go on with --resume.",
-                    )
-                parts.append(part)
-                size, offset = size - len(part), offset + len(part)
-        except OSError as error:
-            raise CorpusError(f"{self._path}: cannot be read any more ({error.strerror}).") from None
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+FORMAT = 2
+_MAGIC = b"charrnn\x02"
+_FOOTER = 32 + 8 + len(_MAGIC)  # SHA-256 of the digests and the JSON, the length of that, the magic number
+_PLACES = np.dtype(np.int64)  # of boundaries
 
 
-if hasattr(os, "pread"):
-    _pread = os.pread
-else:  # Windows
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """What the cache has of a text."""
 
-    def _pread(descriptor: int, size: int, offset: int) -> bytes:
-        """As os.pread, but the descriptor's position moves."""
-        os.lseek(descriptor, offset, os.SEEK_SET)
-        return os.read(descriptor, size)
+    ids: IdFile
+    boundaries: NDArray[Any]  # (D + 1,) where the boundaries of D documents are; or (0,)
+    facts: Mapping[str, Any]  # what was stored with them
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,39 +66,34 @@ def path_of(key: str) -> Path:
     return files.cache_dir() / f"{key}.ids"
 
 
-def find(key: str, progress: Callable[[int], None] = lambda _: None) -> tuple[IdFile, dict[str, Any]] | None:
-    """Look a text up in the cache.
+def find(key: str) -> Entry | None:
+    """Look a text up in the cache. It takes as long whatever the length of the text.
 
     Args:
         key: The name of the cache entry.
-        progress: Called with how many bytes more were verified.
 
     Returns:
-        The ids and what was stored with them; None if there are none, or they are damaged.
+        What is there; None if there is nothing, or what was learned of the text is damaged, or the file cut short.
     """
     path = path_of(key)
     try:
         with open(path, "rb") as file:
-            facts = _facts(file)
-            digest, remaining = hashlib.sha256(), int(facts["bytes"])
-            file.seek(0)
-            while remaining:
-                piece = file.read(min(_PIECE, remaining))
-                if not piece:
-                    return None
-                digest.update(piece)
-                remaining -= len(piece)
-                progress(len(piece))
-            if digest.hexdigest() != facts["sha256"]:
-                return None
-            dtype = np.dtype(facts["dtype"])
-            return IdFile(file, path, dtype, int(facts["bytes"]) // dtype.itemsize), facts
-    except (OSError, ValueError, KeyError, TypeError):
+            facts, digests = _footer(file)
+            return _entry(file, path, facts, digests)
+    except (OSError, ValueError, KeyError, TypeError, CorpusError):
         return None
 
 
-def _facts(file: IO[bytes]) -> dict[str, Any]:
-    """The JSON of a cache entry. Raises ValueError for a file that is not one, whole."""
+def _entry(file: IO[bytes], path: Path, facts: Mapping[str, Any], digests: bytes | None) -> Entry:
+    """What lies in a file. Raises CorpusError where the boundaries are damaged."""
+    dtype, size, count = np.dtype(facts["dtype"]), int(facts["bytes"]), int(facts["boundaries"])
+    data = BlockFile(file, path, size + count * _PLACES.itemsize, digests)
+    places = IdFile(data, _PLACES, count, offset=size)
+    return Entry(IdFile(data, dtype, size // dtype.itemsize), places[0:count], facts)
+
+
+def _footer(file: IO[bytes]) -> tuple[dict[str, Any], bytes]:
+    """The JSON of a cache entry, and its blocks' digests. Raises ValueError for a file that is not one, whole."""
     size = os.fstat(file.fileno()).st_size
     file.seek(max(0, size - _FOOTER))
     footer = file.read(_FOOTER)
@@ -164,17 +102,25 @@ def _facts(file: IO[bytes]) -> dict[str, Any]:
         raise ValueError("no footer")
     file.seek(size - _FOOTER - length)
     text = file.read(length)
-    if hashlib.sha256(text).digest() != footer[:32]:
-        raise ValueError("damaged")
     facts = json.loads(text)
-    if facts["bytes"] + length + _FOOTER != size:
+    stored = facts["bytes"] + facts["boundaries"] * _PLACES.itemsize
+    digests_size = -(-stored // BLOCK) * DIGEST
+    if stored + digests_size + length + _FOOTER != size:
         raise ValueError("cut short")
-    return dict(facts)
+    file.seek(stored)
+    digests = file.read(digests_size)
+    if hashlib.sha256(digests + text).digest() != footer[:32]:
+        raise ValueError("damaged")
+    return dict(facts), digests
 
 
 def store(
-    key: str, iter_ids: Callable[[], Iterable[Ids]], dtype: np.dtype[Any], facts: Mapping[str, Any]
-) -> tuple[IdFile, str | None]:
+    key: str,
+    iter_ids: Callable[[], Iterable[Ids]],
+    dtype: np.dtype[Any],
+    facts: Mapping[str, Any],
+    boundary: int | None = None,
+) -> tuple[Entry, str | None]:
     """Write a cache entry.
 
     Args:
@@ -182,10 +128,11 @@ def store(
         iter_ids: Yields the ids piece by piece; called again if the cache cannot be written.
         dtype: What the ids are stored as.
         facts: What is stored with them (of JSON).
+        boundary: The id between documents, whose places are stored, too; None: there is none.
 
     Returns:
-        The ids, and what to tell the user if the cache could not be written: the ids are then in a temporary file that
-        goes with the process.
+        The entry, and what to tell the user if the cache could not be written: the ids are then in a temporary file
+        that goes with the process.
 
     Raises:
         CorpusError: There is room nowhere.
@@ -195,16 +142,16 @@ def store(
         path.parent.mkdir(parents=True, exist_ok=True)
         files.remove_temporary(path.parent)
         with files.replacing(path) as file:
-            length = _write(file, iter_ids(), dtype, facts)
+            whole = _write(file, iter_ids(), dtype, facts, boundary)
         with open(path, "rb") as file:
-            return IdFile(file, path, dtype, length), None
+            return _entry(file, path, whole, None), None
     except OSError as error:
         trouble = f"{path.parent}: cannot keep the encoded text ({error.strerror})"
     try:
         with tempfile.TemporaryFile(prefix="charrnn-") as file:
-            length = _write(file, iter_ids(), dtype, facts)
+            whole = _write(file, iter_ids(), dtype, facts, boundary)
             notice = f"{trouble}; it will be encoded anew each time."
-            return IdFile(file, Path(tempfile.gettempdir()), dtype, length), notice
+            return _entry(file, Path(tempfile.gettempdir()), whole, None), notice
     except OSError as error:
         raise CorpusError(
             f"{trouble}, nor can {tempfile.gettempdir()} ({error.strerror}).",
@@ -222,7 +169,7 @@ def store_for_now(iter_ids: Callable[[], Iterable[Ids]], dtype: np.dtype[Any]) -
     try:
         where.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(prefix="charrnn-", dir=where) as file:
-            return IdFile(file, where, dtype, _write(file, iter_ids(), dtype, {}))
+            return _entry(file, where, _write(file, iter_ids(), dtype, {}), None).ids
     except OSError as error:
         raise CorpusError(
             f"{where}: no room for the encoded text ({error.strerror}).",
@@ -230,20 +177,59 @@ def store_for_now(iter_ids: Callable[[], Iterable[Ids]], dtype: np.dtype[Any]) -
         ) from None
 
 
-def _write(file: IO[bytes], pieces: Iterable[Ids], dtype: np.dtype[Any], facts: Mapping[str, Any]) -> int:
-    """Write a cache entry and return how many ids it has. Raises OSError."""
-    digest, size = hashlib.sha256(), 0
+class _BlockWriter:
+    """Writes data to a file and remembers the digests of its blocks."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.size = 0
+        self._file, self._digest, self._digests = file, hashlib.sha256(), bytearray()
+
+    def write(self, values: NDArray[Any]) -> None:
+        data = np.ascontiguousarray(values).view(np.uint8).data
+        at = 0
+        while at < len(data):
+            part = data[at : at + BLOCK - self.size % BLOCK]
+            self._digest.update(part)
+            self._file.write(part)
+            at, self.size = at + len(part), self.size + len(part)
+            if self.size % BLOCK == 0:
+                self._end_block()
+
+    def digests(self) -> bytes:
+        """Those of all blocks, the last of which may be short; nothing is written after it."""
+        if self.size % BLOCK:
+            self._end_block()
+        return bytes(self._digests)
+
+    def _end_block(self) -> None:
+        self._digests += self._digest.digest()[:DIGEST]
+        self._digest = hashlib.sha256()
+
+
+def _write(
+    file: IO[bytes],
+    pieces: Iterable[Ids],
+    dtype: np.dtype[Any],
+    facts: Mapping[str, Any],
+    boundary: int | None = None,
+) -> dict[str, Any]:
+    """Write a cache entry and return its facts. Raises OSError."""
+    blocks, places, count = _BlockWriter(file), [np.zeros(0, dtype=_PLACES)], 0
     for piece in pieces:
-        data = np.ascontiguousarray(piece, dtype=dtype).view(np.uint8).data
-        digest.update(data)
-        file.write(data)
-        size += len(data)
-    whole = dict(facts) | {"dtype": dtype.name, "bytes": size, "sha256": digest.hexdigest()}
+        blocks.write(np.asarray(piece, dtype=dtype))
+        if boundary is not None:
+            places.append(np.flatnonzero(piece == boundary) + count)
+        count += len(piece)
+    found = np.concatenate(places).astype(_PLACES)
+    whole = dict(facts) | {"dtype": dtype.name, "bytes": blocks.size, "boundaries": len(found)}
+    blocks.write(found)
     text = json.dumps(whole, separators=(",", ":")).encode()
-    file.write(text + hashlib.sha256(text).digest() + len(text).to_bytes(8, "little") + _MAGIC)
+    digests = blocks.digests()
+    file.write(digests + text)
+    file.write(hashlib.sha256(digests + text).digest() + len(text).to_bytes(8, "little") + _MAGIC)
     file.flush()
     os.fsync(file.fileno())
-    return size // dtype.itemsize
+    return whole
 
 
 def entries() -> list[CacheEntry]:
@@ -251,14 +237,14 @@ def entries() -> list[CacheEntry]:
     listed = []
     for path in sorted(files.cache_dir().glob("*.ids")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError), open(path, "rb") as file:
-            facts = _facts(file)
+            facts, _ = _footer(file)
             size = os.fstat(file.fileno()).st_size
             listed.append(CacheEntry(path, str(facts["name"]), int(facts["characters"]), size))
     return listed
 
 
 def clear() -> int:
-    """Remove every cache entry, and the halves of one that interrupted processes left.
+    """Remove every cache entry, what leads to one, and the halves of one that interrupted processes left.
 
     Returns:
         The bytes freed.
@@ -268,7 +254,7 @@ def clear() -> int:
     """
     freed = 0
     try:
-        for pattern in ("*.ids", ".*.tmp"):
+        for pattern in ("*.ids", "*.key", "*.lock", ".*.tmp"):
             for path in files.cache_dir().glob(pattern):
                 with contextlib.suppress(FileNotFoundError):
                     size = path.stat().st_size

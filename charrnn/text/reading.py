@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -15,7 +14,7 @@ import numpy as np
 from charrnn.config import ReadConfig
 from charrnn.errors import UsageError
 from charrnn.formatting import few
-from charrnn.text import charsets, id_cache, known_texts, sources
+from charrnn.text import charsets, known_texts, sources
 from charrnn.text.charsets import DecodingStatistics, Piece
 from charrnn.text.encoder import Document, DocumentReader
 from charrnn.text.sources import Source
@@ -66,15 +65,6 @@ def document_reader(source: Source, config: ReadConfig) -> DocumentReader:
         return source.chunks() if config.bytes else charsets.decode(source, config, statistics)
 
     return DocumentReader(source.name, source.path, decode, source.display_name)
-
-
-def cache_key(gathered: Sequence[Source], config: ReadConfig) -> str:
-    """The name of the cache entry of these files read this way; what is rare is decided later."""
-    shuffled = config.shuffle != "none"
-    reading = dataclasses.asdict(
-        dataclasses.replace(config, min_count=1, split_seed=config.split_seed if shuffled else 0)
-    )
-    return id_cache.key_of([reading, [[source.name, source.sha256()] for source in gathered]])
 
 
 def digest_of(documents: Sequence[Document], config: ReadConfig) -> str:

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.text.id_cache import IdFile
+from charrnn.text.id_file import IdFile
 from charrnn.text.vocabulary import Ids
 
 _PIECE = 1 << 20  # ids that are looked through, or put together, at once

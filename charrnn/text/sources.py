@@ -9,7 +9,7 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,12 +46,22 @@ class Source:
     _compression: Compression | None = field(default=None, repr=False, compare=False)
     _max_expansion: int = field(default=200, repr=False, compare=False)
     _version: tuple[int, int] | None = field(default=None, repr=False, compare=False)  # see version_of; None: the spool
+    _changed: int = field(default=0, repr=False, compare=False)  # when its inode did, in nanoseconds
     _spool: _Spool | None = field(default=None, repr=False, compare=False)
 
     @property
     def display_name(self) -> str:
         """What a message calls it: its path, on one line."""
         return printable(self.path or self.name)
+
+    @property
+    def stamp(self) -> tuple[int, int, int] | None:
+        """Its size and the times that tell whether it is as it was when it was gathered; None of standard input.
+
+        The last is of the system's own making, on POSIX: whoever writes to a file may set its modification time back,
+        or unpack another of the same size and time over it, but not that.
+        """
+        return None if self._version is None else (*self._version, self._changed)
 
     def chunks(self, size: int = 1 << 22) -> Generator[bytes, None, None]:
         """Its bytes, decompressed. May be called several times.
@@ -106,11 +116,19 @@ class Source:
                     break
         return data
 
-    def sha256(self) -> str:
-        """Digest of the bytes as they lie on disk, hexadecimal. Raises CorpusError as `chunks` does."""
+    def sha256(self, progress: Callable[[int], None] = lambda count: None) -> str:
+        """Digest of the bytes as they lie on disk, hexadecimal.
+
+        Args:
+            progress: Called with how many bytes more were read.
+
+        Raises:
+            CorpusError: As `chunks` does.
+        """
         digest = hashlib.sha256()
         for piece in self._stored(1 << 20):
             digest.update(piece)
+            progress(len(piece))
         return digest.hexdigest()
 
     def _stored(self, size: int, start: int = 0) -> Generator[bytes, None, None]:
@@ -241,7 +259,15 @@ def _of_file(path: Path, name: str, max_expansion: int) -> Source:
         what = f"{printable(path)}: is named {path.suffix} but does not hold {suffix_compression.name} data."
         raise CorpusError(what, "Copy or download it anew, or rename it if it is not compressed.")
     resolved = Path(os.path.realpath(path))
-    return Source(printable(name), resolved, status.st_size, suffix_compression, max_expansion, version_of(status))
+    return Source(
+        printable(name),
+        resolved,
+        status.st_size,
+        suffix_compression,
+        max_expansion,
+        version_of(status),
+        status.st_ctime_ns,
+    )
 
 
 def _of_stdin(stdin: BinaryIO | None, max_expansion: int) -> Source:

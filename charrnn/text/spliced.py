@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from charrnn.text.id_cache import IdFile
+from charrnn.text.id_file import IdFile
 from charrnn.text.vocabulary import Ids
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.formatting import few, plural
-from charrnn.text.id_cache import IdFile
+from charrnn.text import id_cache
+from charrnn.text.id_file import IdFile
 from charrnn.text.vocabulary import Ids, Vocabulary, describe
 
 if TYPE_CHECKING:
@@ -100,6 +101,12 @@ def translate(
     if not left_out:
         lookup = cast("Ids", table.clip(0).astype(vocabulary.dtype))
         return Translation(ids.translated(lookup) if isinstance(ids, IdFile) else lookup[ids], note)
-    pieces = [table[ids[start : start + _PIECE]] for start in range(0, len(ids), _PIECE)]
-    kept = [piece[piece >= 0].astype(vocabulary.dtype) for piece in pieces]
-    return Translation(cast("Ids", np.concatenate(kept)), note)
+
+    def kept() -> Iterator[Ids]:
+        for start in range(0, len(ids), _PIECE):
+            piece = table[ids[start : start + _PIECE]]
+            yield cast("Ids", piece[piece >= 0].astype(vocabulary.dtype))
+
+    if isinstance(ids, IdFile):
+        return Translation(id_cache.store_for_now(kept, np.dtype(vocabulary.dtype)), note)
+    return Translation(cast("Ids", np.concatenate(list(kept()))), note)

@@ -28,7 +28,7 @@ from charrnn.config import ReadConfig
 from charrnn.errors import CorpusError, UsageError
 from charrnn.text import corpus, encoder, id_cache, known_texts, sources
 from charrnn.text.corpus import Corpus
-from charrnn.text.id_cache import IdFile
+from charrnn.text.id_file import IdFile
 
 FRENCH = (
     "Longtemps, je me suis couché de bonne heure. Parfois, à peine ma bougie éteinte, mes yeux se fermaient si vite "
@@ -380,11 +380,11 @@ def test_on_disk_as_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     arguments: Any = {"progress": lambda stage, _: stages.add(stage)}
     first = corpus.read(tmp_path, ReadConfig(**config), **arguments)
     assert isinstance(first.ids, IdFile)
-    assert stages == {"reading", "encoding"}
+    assert stages == {"checking the text", "reading", "encoding"}
     stages.clear()
     second = corpus.read(tmp_path, ReadConfig(**config), **arguments)
     assert isinstance(second.ids, IdFile)
-    assert stages == {"checking the cache"}
+    assert "encoding" not in stages
     monkeypatch.undo()
     monkeypatch.setenv("CHARRNN_CACHE_DIR", str(tmp_path / "unused"))
     memory = corpus.read(tmp_path, ReadConfig(**config))
@@ -416,7 +416,14 @@ def test_a_damaged_cache_is_made_anew(tmp_path: Path, place: Path) -> None:
     corpus.read(path)
     entry = next(place.glob("*.ids"))
     whole = entry.read_bytes()
+    entry.write_bytes(whole[:-1] + b"?")
+    assert corpus.read(path).text == "abcabc"
+    assert entry.read_bytes() == whole
     entry.write_bytes(b"\7" + whole[1:])
+    damaged = corpus.read(path)  # as far as can be seen before its ids are read, it is well
+    with pytest.raises(CorpusError, match=r"is damaged in the 1 MB from byte 0 on\.") as caught:
+        _ = damaged.text
+    assert "Give the command again" in caught.value.advice
     assert corpus.read(path).text == "abcabc"
     assert entry.read_bytes() == whole
 

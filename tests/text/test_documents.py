@@ -13,7 +13,7 @@ from charrnn.config import ReadConfig
 from charrnn.errors import UsageError
 from charrnn.text import corpus, encoder
 from charrnn.text.documents import BOUNDARY, split_documents
-from charrnn.text.id_cache import IdFile
+from charrnn.text.id_file import IdFile
 
 
 def documents_of(pieces: list[str | bytes], config: ReadConfig) -> list[str]:

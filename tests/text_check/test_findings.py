@@ -16,7 +16,7 @@ import charrnn.text_check.findings
 from charrnn.config import ReadConfig
 from charrnn.errors import CorpusError
 from charrnn.text import corpus, encoder
-from charrnn.text.id_cache import IdFile
+from charrnn.text.id_file import IdFile
 from charrnn.text_check.check import diagnose
 from charrnn.text_check.findings import CheckedText
 

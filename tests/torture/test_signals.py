@@ -367,12 +367,12 @@ import signal, sys
 from charrnn.text import encoder, id_cache
 encoder.encode.__defaults__ = (*encoder.encode.__defaults__[:-1], 100)
 write = id_cache._write
-def interrupted(file, pieces, dtype, facts):
+def interrupted(file, pieces, *facts):
     def with_signal():
         for piece in pieces:
             yield piece
             signal.raise_signal(int(sys.argv.pop()))
-    return write(file, with_signal(), dtype, facts)
+    return write(file, with_signal(), *facts)
 id_cache._write = interrupted
 from charrnn.commands.main import main
 main()

@@ -468,8 +468,8 @@ def test_from_disk_as_from_memory(tmp_path: Path, settings: dict[str, Any], read
     path = folder(tmp_path / "d", [TEXT[:900], TEXT[900:1500]])
     memory = corpus.read(path, ReadConfig(**reading))
     pieces = np.array_split(memory.ids[0 : len(memory)], 5)
-    ids, _ = id_cache.store("k", lambda: pieces, memory.ids.dtype, {"name": "", "characters": 0})
-    disk = dataclasses.replace(memory, ids=ids)
+    entry, _ = id_cache.store("k", lambda: pieces, memory.ids.dtype, {"name": "", "characters": 0})
+    disk = dataclasses.replace(memory, ids=entry.ids)
     config = dataclasses.replace(TRAIN_CONFIG, **settings)
     trained = [Trainer(source, MODEL_CONFIG, config, device="cpu") for source in (memory, disk)]
     snapshots = [[event for event in training.events() if isinstance(event, Snapshot)] for training in trained]
