@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
+from charrnn.network.dropout_masks import DropoutMasks
 
 # What each layer carries from window to window, each (B, rnn_size): (h, c) for an LSTM, (h,) for a GRU or RNN.
 LayerStates = tuple[tuple[Tensor, ...], ...]
@@ -31,6 +32,7 @@ _CELLS: dict[str, tuple[Callable[[int, int], nn.RNNBase], Callable[..., tuple[Te
 }
 
 
+_FIRST_MASKS = DropoutMasks()  # of the first iteration under seed 0
 _PART_OF = {"norms": "layers", "projection": "head"}  # the first word of a weight's name, where that is no part itself
 
 
@@ -123,7 +125,7 @@ class CharModel(nn.Module):
         state: LayerStates,
         *,
         carry_at: int | None = None,
-        generator: torch.Generator | None = None,
+        masks: DropoutMasks = _FIRST_MASKS,
     ) -> tuple[Tensor, LayerStates]:
         """Predict the character after each of a window.
 
@@ -132,8 +134,8 @@ class CharModel(nn.Module):
             state: What the B streams carry into the window.
             carry_at: After how many characters to take the state that is handed out; None is all T. Those beyond it are
                 still predicted with everything before them: For overlapping windows.
-            generator: What draws the dropout masks while training, in this order: the input's; then, from the lowest
-                layer up, that of the layer's recurrent matrix and that of its output. A share of 0 draws none.
+            masks: Those of dropout while training. Place 0 is the input; then, from the lowest layer up, each has two:
+                its recurrent matrix and its output.
 
         Returns:
             Logits (B, T, V), and the state after `carry_at` characters.
@@ -144,19 +146,19 @@ class CharModel(nn.Module):
         x = self.embedding(x) if config.embedding_size else F.one_hot(x, self.vocabulary_size).float()
         if config.tied:
             x = x * config.embedding_size**0.5
-        x = self._drop(x, config.input_dropout, generator)
+        x = self._drop(x, config.input_dropout, masks.of_streams, 0)
         residual = x  # what the next layer's output is added to; layers and head read it through its norm, if any
         carried = []
         for index, layer in enumerate(self.layers):
             w_ih, w_hh, *biases = layer.parameters()
             # DropConnect on the matrix (Merity et al., 2018): one mask serves the whole window.
-            weights = [w_ih, self._drop(w_hh, config.recurrent_dropout, generator), *biases]
+            weights = [w_ih, self._drop(w_hh, config.recurrent_dropout, masks.of_all, 2 * index + 1), *biases]
             y, state_at_cut = self._run(x[:cut], tuple(part.unsqueeze(0) for part in state[index]), weights)
             carried.append(tuple(part.squeeze(0) for part in state_at_cut))
             if cut < len(x):
                 y_beyond, _ = self._run(x[cut:], state_at_cut, weights)
                 y = torch.cat((y, y_beyond))
-            y = self._drop(y, config.dropout, generator)
+            y = self._drop(y, config.dropout, masks.of_streams, 2 * index + 2)
             residual = residual + y if config.residual and index > 0 else y
             x = self.norms[index](residual) if config.layer_norm else residual
         if config.projected:
@@ -170,7 +172,7 @@ class CharModel(nn.Module):
         state: LayerStates,
         *,
         carry_at: int | None = None,
-        generator: torch.Generator | None = None,
+        masks: DropoutMasks = _FIRST_MASKS,
     ) -> tuple[Tensor, LayerStates]:
         """Measure how well a window is predicted.
 
@@ -180,12 +182,12 @@ class CharModel(nn.Module):
                 out by default). There must be others, as in every window of `windows`: a mean over nothing is NaN.
             state: As in `forward`.
             carry_at: As in `forward`.
-            generator: As in `forward`.
+            masks: As in `forward`.
 
         Returns:
             The mean cross-entropy in nats per character, and the state as `forward` gives it.
         """
-        logits, carried = self(inputs, state, carry_at=carry_at, generator=generator)
+        logits, carried = self(inputs, state, carry_at=carry_at, masks=masks)
         flat = logits.transpose(0, 1).reshape(-1, self.vocabulary_size).float()  # time-major again: no copy
         return F.cross_entropy(flat, targets.t().reshape(-1)), carried
 
@@ -196,13 +198,11 @@ class CharModel(nn.Module):
         y, *end = self._kernel(x, start, weights, has_biases, depth, dropout, self.training, bidirectional, batch_first)
         return y, tuple(end)
 
-    def _drop(self, x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
-        """Inverted dropout (Srivastava et al., 2014), with a mask of our own: F.dropout's is the global generator's."""
+    def _drop(self, x: Tensor, share: float, mask: Callable[[int, Tensor, float], Tensor], place: int) -> Tensor:
+        """Inverted dropout (Srivastava et al., 2014), while training."""
         if not self.training or not share:
             return x
-        keep = 1 - share
-        mask = torch.empty_like(x).bernoulli_(keep, generator=generator)
-        return x * mask.div_(keep)
+        return x * mask(place, x, 1 - share)
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """A copy of every weight, under the names of `ModelConfig.shapes`."""

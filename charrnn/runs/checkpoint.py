@@ -34,7 +34,7 @@ class Checkpoint:
     """A checkpoint in memory.
 
     `tensors` has the weights under the names of `ModelConfig.shapes` and, in a resume file, the training's own under
-    "optimizer/", "state/" and "generator/". N-grams beside the network are under "ngrams/".
+    "optimizer/" and "state/". N-grams beside the network are under "ngrams/".
     """
 
     header: Header

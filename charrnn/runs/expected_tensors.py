@@ -14,7 +14,7 @@ from charrnn.runs.header import Header
 from charrnn.runs.safetensors_file import TensorEntry, damaged
 
 _MOST_ENTRIES = 16 * ENTRIES  # of n-grams
-_LONGEST_GENERATOR = 1 << 16  # bytes of a random generator's state; torch's on a CPU has 5,056
+_LONGEST_GENERATOR = 1 << 16  # bytes of a random generator's state, which older files have; torch's on a CPU has 5,056
 _PER_LAYER = 4  # tensors, at least
 _SLOTS = {"step", "exp_avg", "exp_avg_sq", "square_avg", "momentum_buffer", "momentum"}  # of the optimizers
 _UNSIGNED = {np.dtype(kind) for kind in ("u1", "<u2", "<u4", "<u8")}

@@ -11,16 +11,16 @@ takes 1.4 times as long so; but two at once keep 57 % each, and with shared prod
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from charrnn.network.dropout_masks import DropoutMasks
 from charrnn.network.torch_model import CharModel, LayerStates, detached
 from charrnn.training.windows import IGNORED, Window
 
@@ -55,27 +55,24 @@ class DataParallel:
             parameters: Of the model, those whose gradients are wanted.
             batch_size: B, rows of a window.
             threads: That rows are divided among, at most; never more than there are rows.
-            seed: Of the threads' generators, one each, which draw the dropout masks.
+            seed: Of the dropout masks.
             carry_at: After how many characters of a window the state is taken; None: after all.
             bfloat16: Multiply in bfloat16 instead of float32.
         """
         self.model, self.parameters = model, list(parameters)
-        self.carry_at, self.bfloat16 = carry_at, bfloat16
+        self.seed, self.carry_at, self.bfloat16 = seed, carry_at, bfloat16
         self.device = model.head.weight.device
         cuts = np.linspace(0, batch_size, min(threads, batch_size) + 1).round().astype(int).tolist()
         self.rows = [slice(start, stop) for start, stop in pairwise(cuts)]
-        self.generators = [
-            torch.Generator(self.device).manual_seed((seed + (number << 32)) % (1 << 63))
-            for number in range(len(self.rows))
-        ]
         self._pool: ThreadPoolExecutor | None = None
 
-    def backward(self, window: Window, state: LayerStates) -> BackwardPass:
+    def backward(self, window: Window, state: LayerStates, iteration: int) -> BackwardPass:
         """The mean loss over all targets of a window that are not IGNORED, and its gradients.
 
         Args:
             window: Of B rows.
             state: What the network enters with, (B, rnn_size) each.
+            iteration: What the dropout masks are those of.
 
         Returns:
             The loss, the gradients, and the state to go on with.
@@ -83,13 +80,13 @@ class DataParallel:
         counts = [int(np.count_nonzero(window.targets[rows] != IGNORED)) for rows in self.rows]
         shares = [count / sum(counts) for count in counts]
         if len(self.rows) == 1:
-            return self._backward(0, window, state, shares[0])
+            return self._backward(self.rows[0], window, state, shares[0], iteration)
         if self._pool is None:
             self._pool = pool(len(self.rows))
         try:
             parts = list(
                 self._pool.map(
-                    lambda number: self._backward(number, window, state, shares[number]), range(len(self.rows))
+                    lambda rows, share: self._backward(rows, window, state, share, iteration), self.rows, shares
                 )
             )
         finally:
@@ -103,36 +100,18 @@ class DataParallel:
         )
         return BackwardPass(sum(part.loss for part in parts), summed, joined)
 
-    def _backward(self, number: int, window: Window, state: LayerStates, share: float) -> BackwardPass:
-        """The rows of one thread, whose targets are this share of all: what they add to the mean loss."""
-        rows = self.rows[number]
+    def _backward(self, rows: slice, window: Window, state: LayerStates, share: float, iteration: int) -> BackwardPass:
+        """Some rows, whose targets are this share of all: what they add to the mean loss."""
         entering = tuple(tuple(part[rows] for part in layer) for layer in state)
         if not share:  # documents that have ended
             return BackwardPass(0.0, [], entering)
         inputs = torch.from_numpy(window.inputs[rows]).to(self.device)
         targets = torch.from_numpy(window.targets[rows]).to(self.device)
+        masks = DropoutMasks(self.seed, iteration, rows.start)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bfloat16):
-            loss, carried = self.model.loss(
-                inputs, targets, entering, carry_at=self.carry_at, generator=self.generators[number]
-            )
+            loss, carried = self.model.loss(inputs, targets, entering, carry_at=self.carry_at, masks=masks)
         gradients = torch.autograd.grad(loss * share if share < 1 else loss, self.parameters)
         return BackwardPass(loss.item() * share, list(gradients), detached(carried))
-
-    def state_dict(self) -> dict[str, Any]:
-        """A copy of every generator's state, by its number."""
-        return {
-            str(number): generator.get_state().cpu().numpy().copy() for number, generator in enumerate(self.generators)
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned. Threads more than there were begin with generators of their own.
-
-        Raises:
-            KeyError: There is not even the first generator's state.
-        """
-        for number, generator in enumerate(self.generators):
-            if number == 0 or str(number) in state:
-                generator.set_state(torch.from_numpy(np.array(state[str(number)])))
 
 
 def pool(threads: int) -> ThreadPoolExecutor:

@@ -87,7 +87,6 @@ def _learning_state(header: Header, tensors: Tensors, numbers: Mapping[str, Any]
         "optimizer": {"moments": named_after("optimizer", tensors), "clipped": numbers["clipped"]},
         "average": named_after("average", tensors),
         "state": named_after("state", tensors),
-        "data_parallel": named_after("generator", tensors),
         # Older files do not have what may be missing.
         "schedule": best | {"lowered": numbers["lowered"], "rollbacks": numbers.get("rollbacks", 0)},
         "early_stopping": best | {"stopped": stopped},

@@ -1,8 +1,8 @@
 """The tensors of a resume file: what they are called, and whether they are those that a training has.
 
 The file's names are given here and nowhere else: a tensor of a part of the training is named after it, as in
-`optimizer/0/exp_avg`, `average/head.bias`, `state/1/0`, `generator/0`. Those of the state that a rollback would go back
-to have the same names after `rollback/`.
+`optimizer/0/exp_avg`, `average/head.bias`, `state/1/0`. Those of the state that a rollback would go back to have the
+same names after `rollback/`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ def tensors_of(state: Mapping[str, Any]) -> Tensors:
         **_named("optimizer", state["optimizer"]["moments"]),
         **_named("average", state.get("average", {})),
         **_named("state", state["state"]),
-        **_named("generator", state["data_parallel"]),
         **(_named("rollback", tensors_of(before)) if before else {}),
     }
 
@@ -41,8 +40,7 @@ def named_after(part: str, tensors: Tensors) -> Tensors:
 def fitting_tensors(checkpoint: Checkpoint, trainer: Trainer) -> Tensors:
     """The tensors of a resume file, once they are known to be those that a training has: torch writes beyond others.
 
-    The random generators of another kind of device say nothing here: a training that moves begins with new ones. One
-    that gets more threads does so too, for those.
+    Files of before dropout masks were a function of the iteration have random generators, too, which say nothing here.
 
     Args:
         checkpoint: The resume file.
@@ -67,12 +65,9 @@ def _fitting(checkpoint: Checkpoint, trainer: Trainer, tensors: Tensors, prefix:
     shapes = {name: tensor.shape for name, tensor in own.items()}
     if updated:
         shapes |= _named("optimizer", trainer.optimizer.moment_shapes())
-    if checkpoint.header.made_with.get("device") != trainer.device.type:
-        tensors = {name: tensor for name, tensor in tensors.items() if not _is_generator(name)}
-        tensors |= {name: tensor for name, tensor in own.items() if _is_generator(name)}
+    tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("generator/")}
     for name in sorted(tensors.keys() | shapes.keys()):
-        shape = shapes["generator/0"] if _is_generator(name) else shapes.get(name)
-        problem = _misfit(name, tensors.get(name), shape)
+        problem = _misfit(name, tensors.get(name), shapes.get(name))
         if problem is not None:
             raise CheckpointError(f"{checkpoint.path}: cannot be resumed: tensor {prefix}{name} {problem}.")
     return tensors
@@ -83,7 +78,7 @@ def _misfit(name: str, tensor: NDArray[Any] | None, shape: tuple[int, ...] | Non
     if shape is None:
         return "is none that this training has"
     if tensor is None:
-        return None if _is_generator(name) and name != "generator/0" else "is missing"
+        return "is missing"
     if tensor.shape != shape:
         return f"is {tensor.shape}, not {shape}"
     if not np.isfinite(tensor).all():
@@ -96,7 +91,3 @@ def _misfit(name: str, tensor: NDArray[Any] | None, shape: tuple[int, ...] | Non
 def _named(part: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """What a part of the training has, under the names of the file."""
     return {f"{part}/{name}": value for name, value in values.items()}
-
-
-def _is_generator(name: str) -> bool:
-    return name.startswith("generator/")

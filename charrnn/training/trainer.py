@@ -155,7 +155,7 @@ class Trainer:
         window = self.streams[self.iteration]
         state = entering(self.state, window.continues & ~self._reset(iteration))
         rate = self.schedule.rate(iteration)
-        backward = self.data_parallel.backward(window, state)
+        backward = self.data_parallel.backward(window, state, iteration)
         divergence.require_finite(self, "loss", backward.loss)
         clipped_before = self.optimizer.clipped
         norm = self.optimizer.step(backward.gradients, rate)
@@ -242,7 +242,6 @@ class Trainer:
             "optimizer": self.optimizer,
             "schedule": self.schedule,
             "early_stopping": self.early_stopping,
-            "data_parallel": self.data_parallel,
             "unlogged": self.unlogged,
         }
         return parts | ({"average": self.average} if self.average else {})

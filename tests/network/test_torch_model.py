@@ -15,6 +15,7 @@ from torch.autograd import gradcheck
 from torch.func import functional_call
 
 from charrnn.config import Cell, ModelConfig
+from charrnn.network.dropout_masks import DropoutMasks
 from charrnn.network.torch_model import CharModel, LayerStates, detached
 from charrnn.training.document_windows import DocumentStreams
 from charrnn.training.windows import IGNORED
@@ -35,6 +36,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "recurrent dropout": PLAIN | {"recurrent_dropout": 0.4},
     "all": {"layer_norm": True, "tied": True, "dropout": 0.2, "input_dropout": 0.3, "recurrent_dropout": 0.5},
 }
+MASKS = DropoutMasks(seed=6, iteration=4, first=2)
 DROPOUTS = ("dropout", "input_dropout", "recurrent_dropout")
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.get("nonlinearity", kind["cell"]))
 each_switch = pytest.mark.parametrize("switch", SWITCHES)
@@ -60,21 +62,19 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def drawn_masks(config: ModelConfig, batch: int, length: int, dtype: torch.dtype, seed: int) -> dict[str, Tensor]:
-    """Masks, scaled, in the order that `forward` promises."""
-    generator, rows, width = seeded(seed), config.gates * config.rnn_size, config.embedding_size or V
-    masks = {}
-
-    def draw(name: str, share: float, *shape: int) -> None:
-        masks[name] = torch.ones(shape, dtype=dtype)
-        if share:
-            masks[name] = masks[name].bernoulli_(1 - share, generator=generator) / (1 - share)
-
-    draw("input", config.input_dropout, length, batch, width)
+def drawn_masks(
+    config: ModelConfig, batch: int, length: int, dtype: torch.dtype, masks: DropoutMasks
+) -> dict[str, Tensor]:
+    """Masks, scaled, of the places that `forward` promises."""
+    rows, width = config.gates * config.rnn_size, config.embedding_size or V
+    inputs, outputs = (torch.ones(length, batch, size, dtype=dtype) for size in (width, config.rnn_size))
+    matrix = torch.ones(rows, config.rnn_size, dtype=dtype)
+    drawn = {"input": masks.of_streams(0, inputs, 1 - config.input_dropout) if config.input_dropout else inputs}
     for k in range(config.num_layers):
-        draw(f"recurrent {k}", config.recurrent_dropout, rows, config.rnn_size)
-        draw(f"output {k}", config.dropout, length, batch, config.rnn_size)
-    return masks
+        recurrent, output = config.recurrent_dropout, config.dropout
+        drawn[f"recurrent {k}"] = masks.of_all(2 * k + 1, matrix, 1 - recurrent) if recurrent else matrix
+        drawn[f"output {k}"] = masks.of_streams(2 * k + 2, outputs, 1 - output) if output else outputs
+    return drawn
 
 
 def written_out(
@@ -158,12 +158,12 @@ def test_every_switch_agrees_with_its_equations(kind: dict[str, Any], switch: st
     weights = {name: value.detach().clone().requires_grad_() for name, value in model.state_dict().items()}
     inputs, state = text(4, 7), some_state(model.to(dtype), 4)
     state = tuple(tuple(part.to(dtype) for part in layer) for layer in state)
-    logits, states = written_out(model.config, weights, inputs, state, drawn_masks(model.config, 4, 7, dtype, seed=6))
+    logits, states = written_out(model.config, weights, inputs, state, drawn_masks(model.config, 4, 7, dtype, MASKS))
     wanted = torch.rand(logits.shape, generator=generator).to(dtype)
     slopes = dict(zip(weights, torch.autograd.grad((logits * wanted).sum(), list(weights.values())), strict=True))
     tolerance = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 1e-9, "atol": 1e-9}
     for cut in (7, 3):
-        ours, carried = model(inputs, state, carry_at=cut, generator=seeded(6))
+        ours, carried = model(inputs, state, carry_at=cut, masks=MASKS)
         torch.testing.assert_close(ours, logits, **tolerance)
         torch.testing.assert_close(carried, states[cut - 1], **tolerance)
         model.zero_grad()
@@ -180,7 +180,7 @@ def test_gradients_against_differences_with_fixed_masks(kind: dict[str, Any]) ->
     names, values = zip(*model.named_parameters(), strict=True)
 
     def logits(*values: Tensor) -> Tensor:
-        options = {"carry_at": 2, "generator": seeded(1)}
+        options = {"carry_at": 2, "masks": MASKS}
         found: Tensor = functional_call(model, dict(zip(names, values, strict=True)), (inputs, state), options)[0]
         return found
 
@@ -244,15 +244,15 @@ def test_without_switches_every_bit_is_as_before_there_were_any(cell: Cell, embe
     if cell == "lstm":
         for layer in layers:
             layer.bias_ih_l0.data[6:12] = 1
-    inputs, state, masks = text(5, 9), some_state(model, 5), seeded(4)
+    inputs, state = text(5, 9), some_state(model, 5)
     x = read(inputs.t())
     for index, layer in enumerate(layers):
         start = tuple(part[None] for part in state[index])
         y, _ = layer(x, start if cell == "lstm" else start[0])
         if dropout:
-            y = y * torch.empty_like(y).bernoulli_(1 - dropout, generator=masks).div_(1 - dropout)
+            y = y * MASKS.of_streams(2 * index + 2, y, 1 - dropout)
         x = x + y if index else y
-    logits, _ = model(inputs, state, generator=seeded(4))
+    logits, _ = model(inputs, state, masks=MASKS)
     assert torch.equal(logits, head(x).transpose(0, 1))
     ours = [value for name, value in model.state_dict().items() if name.startswith(("layers", "head"))]
     theirs = [parameter for module in (*layers, head) for parameter in module.parameters()]
@@ -421,34 +421,37 @@ def test_ignored_targets_are_no_part_of_the_loss_or_its_gradient() -> None:
 
 @pytest.mark.parametrize("embedding", [4, 0])
 @pytest.mark.parametrize("name", DROPOUTS)
-def test_dropout_draws_from_the_generator_passed_and_no_other(name: str, embedding: int) -> None:
+def test_dropout_goes_by_the_masks_passed_and_no_generator(name: str, embedding: int) -> None:
     model = make(embedding_size=embedding, **{name: 0.5})
     model.train()
     inputs, state = text(4, 6), some_state(model, 4)
     before = torch.get_rng_state()
 
-    def run(seed: int) -> Tensor:
-        logits, _ = model(inputs, state, generator=seeded(seed))
+    def run(masks: DropoutMasks) -> Tensor:
+        logits, _ = model(inputs, state, masks=masks)
         return logits
 
-    assert torch.equal(run(1), run(1))
-    assert not torch.equal(run(1), run(2))
+    assert torch.equal(run(DropoutMasks(1)), run(DropoutMasks(1)))
+    assert not torch.equal(run(DropoutMasks(1)), run(DropoutMasks(2)))
+    assert not torch.equal(run(DropoutMasks(1)), run(DropoutMasks(1, iteration=1)))
     assert torch.equal(torch.get_rng_state(), before)
     model.eval()
     plain, _ = make(embedding_size=embedding)(inputs, state)
-    unused = seeded(1)
-    assert torch.equal(model(inputs, state, generator=unused)[0], plain)  # none is dropped outside of training
-    assert torch.equal(unused.get_state(), seeded(1).get_state())
+    assert torch.equal(model(inputs, state, masks=DropoutMasks(1))[0], plain)  # none is dropped outside of training
 
 
-def test_dropout_keeps_the_expectation_and_the_share() -> None:
-    model = make()
-    y = torch.full((400, 500), 2.0)
-    dropped = model._drop(y, 0.3, seeded(0))
-    assert dropped.unique().tolist() == pytest.approx([0.0, 2 / 0.7])
-    # 200,000 draws: a standard deviation of the share is 0.001
-    assert (dropped == 0).float().mean().item() == pytest.approx(0.3, abs=0.006)
-    assert dropped.mean().item() == pytest.approx(2.0, abs=0.02)
+@pytest.mark.parametrize("name", DROPOUTS)
+def test_a_stream_has_the_same_masks_beside_whichever_others(name: str) -> None:
+    model = make(**{name: 0.5}).train()
+    inputs, state = text(4, 6), some_state(model, 4)
+    whole, _ = model(inputs, state, masks=DropoutMasks(3, 5))
+    for rows in (slice(0, 1), slice(1, 4)):
+        part, _ = model(
+            inputs[rows],
+            tuple(tuple(each[rows] for each in layer) for layer in state),
+            masks=DropoutMasks(3, 5, first=rows.start),
+        )
+        torch.testing.assert_close(part, whole[rows])
 
 
 def test_recurrent_dropout_keeps_the_expectation() -> None:
@@ -456,10 +459,10 @@ def test_recurrent_dropout_keeps_the_expectation() -> None:
     model = make("rnn", nonlinearity="relu", num_layers=1, recurrent_dropout=0.4, **PLAIN)
     for parameter in model.parameters():
         parameter.data.abs_()
-    inputs, generator = text(2, 1), seeded(1)
+    inputs = text(2, 1)
     state = ((torch.full((2, 6), 2.0),),)
     with torch.no_grad():
-        drawn = torch.stack([model(inputs, state, generator=generator)[0] for _ in range(4000)])
+        drawn = torch.stack([model(inputs, state, masks=DropoutMasks(1, number))[0] for number in range(4000)])
         expected, _ = model.eval()(inputs, state)
     deviation = drawn.std(0) / 4000**0.5
     assert deviation.max() > 0
@@ -469,21 +472,21 @@ def test_recurrent_dropout_keeps_the_expectation() -> None:
 def test_a_recurrent_mask_lasts_a_window_and_hides_its_weights_from_the_gradient() -> None:
     """A window of the same character: without a mask drawn anew in it, the cell comes to rest."""
     model = make("rnn", num_layers=1, recurrent_dropout=0.5)
-    inputs, generator = torch.zeros(1, 200, dtype=torch.long), seeded(3)
-    first, _ = model(inputs, model.zero_state(1), generator=generator)
+    inputs = torch.zeros(1, 200, dtype=torch.long)
+    first, _ = model(inputs, model.zero_state(1), masks=MASKS)
     torch.testing.assert_close(first[0, 150:], first[0, -1:].expand(50, V), rtol=0, atol=1e-6)
-    second, _ = model(inputs, model.zero_state(1), generator=generator)
+    second, _ = model(inputs, model.zero_state(1), masks=DropoutMasks(MASKS.seed, MASKS.iteration + 1))
     assert not torch.allclose(second[0, -1], first[0, -1], atol=1e-3)  # and the next window has another
     first.sum().backward()
-    mask = torch.empty(6, 6).bernoulli_(0.5, generator=seeded(3))
+    mask = MASKS.of_all(1, torch.empty(6, 6), 0.5)
     slopes = model.get_parameter("layers.0.weight_hh_l0").grad
     assert slopes is not None
-    assert torch.equal(slopes != 0, mask == 1)
+    assert torch.equal(slopes != 0, mask > 0)
 
 
 def test_input_dropout_of_one_hot_leaves_characters_unread() -> None:
     model = make("rnn", num_layers=1, embedding_size=0, input_dropout=0.999999, **PLAIN)
-    logits, _ = model(text(2, 5), model.zero_state(2), generator=seeded(1))
+    logits, _ = model(text(2, 5), model.zero_state(2), masks=DropoutMasks(1))
     weights = model.state_dict()
     h = torch.zeros(6)
     for at in range(5):
@@ -534,11 +537,11 @@ def test_dropout_falls_on_outputs_not_on_the_residual_path_or_the_carried_state(
     without, dropping = make("gru", num_layers=1, **norm), make("gru", num_layers=1, dropout=0.5, **norm)
     inputs = text(3, 5)
     _, state = without(inputs, without.zero_state(3))
-    _, same = dropping.train()(inputs, dropping.zero_state(3), generator=seeded(4))
+    _, same = dropping.train()(inputs, dropping.zero_state(3), masks=MASKS)
     assert_same_state(same, state)
     # Every mask all but zero: the layers above the first then add nothing, and only the head's bias is left.
     nearly = make("gru", num_layers=3, dropout=0.999999, **norm).train()
-    logits, _ = nearly(inputs, nearly.zero_state(3), generator=seeded(4))
+    logits, _ = nearly(inputs, nearly.zero_state(3), masks=MASKS)
     torch.testing.assert_close(logits, nearly.head.bias.expand_as(logits))
 
 

@@ -53,6 +53,7 @@ def test_its_training_goes_on(path: Path, tmp_path: Path) -> None:
     text = corpus.from_text((path.parent / "ships.txt").read_text("utf-8"), "ships.txt")
     training = resumed(checkpoint.load(path), text, device="cpu")
     assert training.iteration == 30
-    assert training.step().loss == pytest.approx(expected(path)["next_loss"], rel=1e-4)
+    drawn_otherwise = training.model.config.dropout > 0  # than in format 1, whose dropout masks came from generators
+    assert training.step().loss == pytest.approx(expected(path)["next_loss"], rel=0.02 if drawn_otherwise else 1e-4)
     checkpoint.save(tmp_path / "resume.safetensors", *resume_point(training))
     assert checkpoint.load(tmp_path / "resume.safetensors").header.iteration == 31

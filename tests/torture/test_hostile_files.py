@@ -92,13 +92,3 @@ def test_a_crafted_resume_file_ends_no_process(tmp_path: Path) -> None:
     assert done.returncode == 1, said
     assert "exp_avg" in said
     assert "Traceback" not in said
-
-
-def test_generators_of_another_kind_of_device_begin_anew(tmp_path: Path) -> None:
-    whole = resume_file(tmp_path / "whole.safetensors")
-    header = crafting.header_of(tmp_path / "whole.safetensors")
-    header["made_with"]["device"] = "cuda"
-    path = crafting.write(
-        tmp_path / "moved.safetensors", header, whole.tensors | {"generator/0": np.zeros(16, np.uint8)}
-    )
-    assert np.isfinite(resumed(checkpoint.load(path), corpus.from_text(trainings.TEXT), device="cpu").step().loss)

@@ -47,7 +47,7 @@ def test_rows_are_divided_evenly() -> None:
 def test_gradient_and_state_are_those_of_the_whole_batch(cell: str, carry_at: int | None) -> None:
     model, window, state = problem(cell)
     window.targets[0, 2:] = IGNORED  # parts of unequal weight
-    whole, parts = (divided(model, 5, threads, carry_at).backward(window, state) for threads in (1, 3))
+    whole, parts = (divided(model, 5, threads, carry_at).backward(window, state, 1) for threads in (1, 3))
     assert parts.loss == pytest.approx(whole.loss, rel=1e-5)
     for gradient, expected in zip(whole.gradients, parts.gradients, strict=True):
         torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
@@ -59,24 +59,28 @@ def test_gradient_and_state_are_those_of_the_whole_batch(cell: str, carry_at: in
 def test_a_part_without_targets_counts_for_nothing() -> None:
     model, window, state = problem("lstm", rows=4)
     window.targets[2:] = IGNORED
-    halves = divided(model, 4, 2).backward(window, state)
+    halves = divided(model, 4, 2).backward(window, state, 1)
     first = divided(model, 2, 1).backward(
         Window(window.inputs[:2], window.targets[:2], window.continues[:2]),
         tuple(tuple(part[:2] for part in layer) for layer in state),
+        1,
     )
     assert halves.loss == pytest.approx(first.loss)
     for gradient, expected in zip(halves.gradients, first.gradients, strict=True):
         torch.testing.assert_close(gradient, expected)
 
 
-def test_threads_learn_what_one_does() -> None:
+@pytest.mark.parametrize("dropped", [{}, {"dropout": 0.4, "input_dropout": 0.3, "recurrent_dropout": 0.2}])
+def test_threads_learn_what_one_does(dropped: dict[str, float]) -> None:
+    """With dropout too: its masks are those of the streams, and not of the threads."""
     torch.set_num_threads(3)
-    several = make(batch_size=5, iterations=20)
+    several = make(batch_size=5, iterations=20, **dropped)
     finish(several)
     torch.set_num_threads(1)
-    alone = make(batch_size=5, iterations=20)
+    alone = make(batch_size=5, iterations=20, **dropped)
     finish(alone)
-    assert several.evaluator.evaluate() == pytest.approx(alone.evaluator.evaluate(), rel=1e-3)
+    assert several.train_loss == pytest.approx(alone.train_loss, rel=1e-5)
+    assert several.evaluator.evaluate() == pytest.approx(alone.evaluator.evaluate(), rel=1e-5)
 
 
 def test_documents_that_end_are_no_trouble(tmp_path: Path) -> None:

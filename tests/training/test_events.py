@@ -49,7 +49,7 @@ def test_no_peak_of_the_gradients_is_lost(tmp_path: Path, stopped_after: int | N
 
 
 def test_where_a_training_diverges_the_largest_gradient_is_told(tmp_path: Path) -> None:
-    settings = {"learning_rate": 1e3, "warmup": 0, "decay": "constant", "grad_clip": 0.0}
+    settings = {"learning_rate": 1e6, "warmup": 0, "decay": "constant", "grad_clip": 0.0}
     run, norms = create_run(tmp_path, "run", "text"), [0.0]
 
     def follow() -> None:

@@ -126,16 +126,15 @@ def test_documents_resumed_anywhere_equal_never_stopped(tmp_path: Path) -> None:
     check_resumed_anywhere(training, tmp_path)
 
 
-def test_threads_that_are_added_begin_with_their_own_generators(tmp_path: Path) -> None:
+def test_generators_of_older_files_say_nothing(tmp_path: Path) -> None:
+    """Dropout masks were drawn from them: one for each thread, which on another kind of device was of another size."""
     training = make(batch_size=5, dropout=0.3)
     training.step()
-    point = stored(tmp_path / "resume.safetensors", resume_point(training))
-    torch.set_num_threads(2)
+    header, tensors = resume_point(training)
+    older = {"generator/0": np.zeros(5056, np.uint8), "generator/1": np.zeros(16, np.uint8)}
+    point = stored(tmp_path / "resume.safetensors", (header, {**tensors, **older}))
     again = resumed(point, training.corpus, device="cpu")
-    generators = again.data_parallel.state_dict()
-    assert list(generators) == ["0", "1"]
-    assert np.array_equal(generators["0"], point.tensors["generator/0"])
-    assert np.isfinite(again.step().loss)
+    assert again.step().loss == training.step().loss
 
 
 def test_what_was_chosen_on_one_machine_stands_on_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,7 +323,7 @@ def test_a_snapshot_cannot_be_resumed(tmp_path: Path) -> None:
         resumed(saved, training.corpus, device="cpu")
 
 
-@pytest.mark.parametrize("lost", ["state/1/1", "generator/0"])
+@pytest.mark.parametrize("lost", ["state/1/1", "optimizer/0/step"])
 def test_an_incomplete_resume_file_is_refused(tmp_path: Path, lost: str) -> None:
     training = make()
     training.step()
