@@ -17,6 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charrnn.network.device_copy import to_device
+
 _HALF = 1 << 16  # the values of half a hash: what a share is compared with
 _EVERY_STREAM = -1  # the stream of a mask that all of them share
 _SPREAD, _FIRST, _SECOND = (np.uint32(each).astype(np.int32) for each in (0x9E3779B1, 0x7FEB352D, 0x846CA68B))
@@ -69,7 +71,7 @@ class DropoutMasks:
             kept = torch.from_numpy(_hash(positions, *keys).view(np.int16) < threshold - _HALF // 2)
         else:
             places = torch.arange(length * pairs, dtype=torch.int32, device=like.device).view(length, 1, pairs)
-            kept = _hash(places, *torch.from_numpy(keys).to(like.device)).view(torch.int16) < threshold - _HALF // 2
+            kept = _hash(places, *to_device(keys, like.device)).view(torch.int16) < threshold - _HALF // 2
         return kept[..., :width].to(like.dtype).mul_(_HALF / threshold)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
+from charrnn.network.device_copy import to_device
 from charrnn.network.dropout_masks import DropoutMasks
 
 # What each layer carries from window to window, each (B, rnn_size): (h, c) for an LSTM, (h,) for a GRU or RNN.
@@ -222,5 +223,5 @@ def entering(state: LayerStates, continues: NDArray[np.bool_]) -> LayerStates:
     """The state that enters a window: zeros in the rows, of (B,), that do not continue the window before."""
     if continues.all():
         return state
-    keep = torch.from_numpy(continues).unsqueeze(1)
-    return tuple(tuple(part.where(keep.to(part.device), part.new_zeros(())) for part in layer) for layer in state)
+    keep = to_device(continues, state[0][0].device).unsqueeze(1)
+    return tuple(tuple(part.where(keep, part.new_zeros(())) for part in layer) for layer in state)

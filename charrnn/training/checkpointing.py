@@ -70,7 +70,7 @@ def record(
             for event in recorder:
                 if isinstance(event, Snapshot):
                     kept = event.iteration
-                if isinstance(event, Progress):
+                if isinstance(event, Progress) and event.iteration == trainer.iteration:
                     stopping = stop()
                     if kept is not None or stopping or save() or time.monotonic() - saved_at >= _SAVE_EVERY:
                         rolled_back = recorder.save()
@@ -125,7 +125,7 @@ class _Recorder:
         self._interrupts: list[int] = []
         trainer.evaluator.sample_writer.stop = lambda: stop() or bool(self._interrupts)
         self._events = trainer.events(beginning=not writer.has_snapshot(0))  # a killed one may have kept it
-        self._within = False  # an iteration of which more events are to come
+        self._within = False  # an iteration, or several, of which more events are to come
 
     def __iter__(self) -> Iterator[Event]:
         while True:
@@ -148,7 +148,8 @@ class _Recorder:
                 self.writer.write_metrics(_progress(event))
             case RolledBack():
                 self._go_back(event)
-        self._within = isinstance(event, Evaluated | Snapshot)
+        ended = not isinstance(event, Evaluated | Snapshot | Progress) or event.iteration == self.trainer.iteration
+        self._within = isinstance(event, Evaluated | Snapshot) or not ended
         return event
 
     def _go_back(self, event: RolledBack) -> None:
@@ -158,7 +159,7 @@ class _Recorder:
         self.writer.write_metrics(_rolled_back(event))
 
     def save(self) -> RolledBack | None:
-        """Replace the resume file, at the end of the iteration that has begun.
+        """Replace the resume file, at the end of the iterations that have begun.
 
         Returns:
             What was done where something in it was not finite.

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from charrnn.network.device_copy import to_device
 from charrnn.network.dropout_masks import DropoutMasks
 from charrnn.network.torch_model import CharModel, LayerStates, detached
 from charrnn.training.windows import IGNORED, Window
@@ -29,7 +30,7 @@ from charrnn.training.windows import IGNORED, Window
 class BackwardPass:
     """What a window says of the parameters."""
 
-    loss: float  # mean over the targets, nats per character
+    loss: Tensor  # (), mean over the targets, nats per character
     gradients: list[Tensor]  # of that loss, one for each parameter
     state: LayerStates  # (B, rnn_size) each, that the next window may enter with; detached
 
@@ -98,20 +99,20 @@ class DataParallel:
             tuple(torch.cat([part.state[layer][index].float() for part in parts]) for index in range(len(tensors)))
             for layer, tensors in enumerate(parts[0].state)
         )
-        return BackwardPass(sum(part.loss for part in parts), summed, joined)
+        return BackwardPass(torch.stack([part.loss for part in parts]).sum(), summed, joined)
 
     def _backward(self, rows: slice, window: Window, state: LayerStates, share: float, iteration: int) -> BackwardPass:
         """Some rows, whose targets are this share of all: what they add to the mean loss."""
         entering = tuple(tuple(part[rows] for part in layer) for layer in state)
         if not share:  # documents that have ended
-            return BackwardPass(0.0, [], entering)
-        inputs = torch.from_numpy(window.inputs[rows]).to(self.device)
-        targets = torch.from_numpy(window.targets[rows]).to(self.device)
+            return BackwardPass(torch.zeros((), dtype=torch.float64, device=self.device), [], entering)
+        inputs, targets = (to_device(ids[rows], self.device) for ids in (window.inputs, window.targets))
         masks = DropoutMasks(self.seed, iteration, rows.start)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bfloat16):
             loss, carried = self.model.loss(inputs, targets, entering, carry_at=self.carry_at, masks=masks)
         gradients = torch.autograd.grad(loss * share if share < 1 else loss, self.parameters)
-        return BackwardPass(loss.item() * share, list(gradients), detached(carried))
+        loss = loss.detach().double() * share if share < 1 else loss.detach()
+        return BackwardPass(loss, list(gradients), detached(carried))
 
 
 def pool(threads: int) -> ThreadPoolExecutor:

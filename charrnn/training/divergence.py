@@ -31,6 +31,11 @@ _PARTS = {  # of a state, in words
 }
 
 
+def observed(iteration: int) -> bool:
+    """Whether the state after this iteration may be one to go back to."""
+    return iteration % EVERY == 0
+
+
 def diverged(trainer: Trainer, iteration: int, what: str) -> DivergedError:
     """The error for an iteration that left no numbers.
 
@@ -120,7 +125,7 @@ class Rollback:
             DivergedError: Something in it is not finite.
         """
         trainer = self.trainer
-        if self.state is not None and trainer.iteration % EVERY:
+        if self.state is not None and not observed(trainer.iteration):
             return
         state = finite_state(trainer)
         before = math.log(len(trainer.vocabulary))  # of a model that knows nothing

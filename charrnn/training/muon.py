@@ -51,6 +51,9 @@ class Muon(torch.optim.Optimizer):
             threads: That blocks are divided among, as rows of the batch are (`data_parallel`).
         """
         self.gates, self.dtype, self.threads = gates, torch.bfloat16 if bfloat16 else torch.float32, threads
+        self.found_inf: Tensor | None = (
+            None  # (), 1 where nothing is to be updated, as torch's fused optimizers have it
+        )
         self._pool: ThreadPoolExecutor | None = None
         of_shape: dict[torch.Size, list[Tensor]] = {}
         for matrix in matrices:
@@ -95,12 +98,18 @@ class Muon(torch.optim.Optimizer):
         """Some blocks of one shape."""
         group, blocks = task
         weights, momenta, gradients = map(list, zip(*blocks, strict=True))
-        share, rate = group["momentum"], group["lr"]
+        share, rate, decay = group["momentum"], group["lr"], 1 - group["lr"] * group["weight_decay"]
+        if self.found_inf is not None:  # a momentum that is taken for its gradient remains what it is
+            closed = self.found_inf > 0
+            gradients = [torch.where(closed, *both) for both in zip(momenta, gradients, strict=True)]
+            decay = torch.where(closed, 1.0, decay)
         torch._foreach_lerp_(momenta, gradients, 1 - share)
         ahead = torch._foreach_lerp(gradients, momenta, share)  # Nesterov's
         rows, columns = weights[0].shape
         updates = orthogonalized(torch.stack(ahead), self.dtype)
-        torch._foreach_mul_(weights, 1 - rate * group["weight_decay"])
+        if self.found_inf is not None:
+            updates = torch.where(closed, 0.0, updates)
+        torch._foreach_mul_(weights, decay)
         torch._foreach_add_(weights, list(updates), alpha=-rate * _RMS * math.sqrt(max(rows, columns)))
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,9 +13,18 @@ from torch import Tensor
 
 from charrnn.config import TrainConfig
 from charrnn.network.torch_model import CharModel
+from charrnn.training.gate import Gate
 from charrnn.training.muon import Muon, recurrent_matrices
 
+_NOTHING = 1e-6  # that torch's clipping adds to a norm
 _AVERAGE_WARMUP = 10  # at iteration t the average forgets at least 10 / (t + 10): it starts from the first weights
+
+
+class Update(NamedTuple):
+    """What became of a gradient."""
+
+    norm: Tensor  # (), of the whole gradient, penalties included, before clipping
+    clipped: Tensor  # (), bool
 
 
 class Optimizer:
@@ -32,7 +40,7 @@ class Optimizer:
         """
         self.config = config
         self.parameters: list[Tensor] = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.clipped = 0  # updates so far whose gradient was clipped
+        self.clipped = 0  # updates so far whose gradient was clipped; counted by whoever reads that
         self._matrices = [parameter for parameter in self.parameters if parameter.dim() >= 2]
         # Muon and AdamW decay the weights themselves; for the others the decay is decoupled here.
         self._decay = 0.0 if config.optimizer in ("muon", "adamw") else config.weight_decay
@@ -65,7 +73,7 @@ class Optimizer:
                 )
                 return [rmsprop]
             case "sgd":
-                return [torch.optim.SGD(self.parameters, lr=rate, momentum=momentum, foreach=True)]
+                return [torch.optim.SGD(self.parameters, lr=rate, momentum=momentum, fused=True)]
 
     def _adamw(self, device: torch.device, besides: Sequence[Tensor] = ()) -> torch.optim.AdamW:
         """For all parameters besides these (Loshchilov and Hutter, 2019), with decay on matrices only."""
@@ -79,34 +87,41 @@ class Optimizer:
             fused=device.type in ("cpu", "cuda"),
         )
 
-    def step(self, gradients: Sequence[Tensor], rate: float) -> float:
+    @property
+    def decides_on_device(self) -> bool:
+        """Whether updates can be held back on the device: torch's RMSprop alone asks the host."""
+        return self.config.optimizer != "rmsprop"
+
+    def step(self, gradients: Sequence[Tensor], rate: float, gate: Gate | None = None) -> Update:
         """One update: penalties are added, the norm is measured, the gradient clipped, the parameters changed.
 
         Args:
             gradients: Of the loss, one for each of `parameters` and shaped like it; clipping changes them in place.
             rate: The learning rate of this update.
+            gate: Observes the norm. Where it is closed then, neither the parameters change nor what is carried; and on
+                the host neither do `gradients`. None: a new one that asks at once.
 
         Returns:
-            The norm of the whole gradient, penalties included, before clipping. Where it is not finite nothing was
-            changed, neither the parameters nor `gradients` nor what is carried.
+            The norm of the whole gradient, and whether it was clipped.
         """
+        gate = gate or Gate()
         gradients = self._penalized(gradients)
         norm = torch.nn.utils.get_total_norm(gradients)
-        norm_value = norm.item()
-        if not math.isfinite(norm_value):
-            return norm_value
+        gate.observe(norm)
+        if gate.closed:
+            return Update(norm, torch.zeros_like(norm, dtype=torch.bool))
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
-        self.clipped += self._clip(norm, norm_value)
+        clipped = self._clip(norm, gate)
+        if self._decay:
+            with torch.no_grad():
+                torch._foreach_mul_(self._matrices, gate.number(1 - rate * self._decay, 1.0))
         for optimizer in self._torch_optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        if self._decay:
-            with torch.no_grad():
-                torch._foreach_mul_(self._matrices, 1 - rate * self._decay)
-        for optimizer in self._torch_optimizers:
+            optimizer.found_inf = gate.found_inf  # type: ignore[attr-defined]  # as torch's GradScaler has it
             optimizer.step()
-        return norm_value
+        return Update(norm, clipped)
 
     def _penalized(self, gradients: Sequence[Tensor]) -> list[Tensor]:
         """The gradients of the loss plus, on matrices w, of l2 / 2 * sum(w^2) + l1 * sum(|w|); new tensors there."""
@@ -121,20 +136,22 @@ class Optimizer:
                     penalized[index] = penalized[index].add(parameter.sign(), alpha=self.config.l1)
         return penalized
 
-    def _clip(self, norm: Tensor, norm_value: float) -> bool:
-        """Clip the parameters' gradients, whose norm this is; whether that changed them."""
+    def _clip(self, norm: Tensor, gate: Gate) -> Tensor:
+        """Clip the parameters' gradients, whose norm this is; whether that changed them, ()."""
         bound = self.config.grad_clip
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         if not bound:
-            return False
+            return torch.zeros_like(norm, dtype=torch.bool)
         if self.config.grad_clip_mode == "value":
-            gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-            largest = torch.nn.utils.get_total_norm(gradients, float("inf")).item()
-            torch.nn.utils.clip_grad_value_(self.parameters, bound)
-            return largest > bound
-        if norm_value > bound:
-            torch.nn.utils.clip_grads_with_norm_(self.parameters, bound, norm)
-            return True
-        return False
+            beyond = torch.nn.utils.get_total_norm(gradients, float("inf")) > bound
+            if gate.may(beyond):
+                torch.nn.utils.clip_grad_value_(self.parameters, bound)
+            return beyond
+        beyond = norm > bound
+        if gate.may(beyond):
+            # A norm that is just within the bound is to change nothing, where torch's would by its rounding.
+            torch._foreach_mul_(gradients, torch.where(beyond, bound / (norm + _NOTHING), 1.0))
+        return beyond
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of all that is carried: `moments`, arrays named "parameter's number/kind", and `clipped`."""
@@ -228,10 +245,12 @@ class Average:
         self.model.load_state_dict(model.state_dict())
 
     @torch.no_grad()
-    def update(self, model: CharModel, iteration: int) -> None:
-        """Take in the weights that `model` has after update `iteration`."""
+    def update(self, model: CharModel, iteration: int, gate: Gate) -> None:
+        """Take in the weights that `model` has after update `iteration`, unless the gate is closed."""
         decay = min(self.decay, iteration / (iteration + _AVERAGE_WARMUP))
-        torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - decay)
+        weight = gate.number(1 - decay, 0.0)
+        for averaged, parameter in zip(self.model.parameters(), model.parameters(), strict=True):
+            averaged.lerp_(parameter, weight)
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of the averaged weights, under the names of `ModelConfig.shapes`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergedError, UsageError
-from charrnn.network.torch_model import CharModel, LayerStates, entering
+from charrnn.network.torch_model import CharModel, LayerStates
 from charrnn.text.corpus import Corpus
-from charrnn.training import divergence
+from charrnn.training import divergence, step_block
 from charrnn.training.data_parallel import DataParallel
 from charrnn.training.devices import choose_device, choose_precision
 from charrnn.training.evaluator import Evaluator
@@ -26,9 +26,6 @@ from charrnn.training.snapshots import SampleWriter, require_room
 from charrnn.training.state import Stateful, to_arrays, to_layer_states
 from charrnn.training.streams import streams_of
 from charrnn.training.time_budget import Clock, TimeBudget
-from charrnn.training.windows import IGNORED
-
-_SMOOTHING = 0.02  # weight of the newest loss in the smoothed one: about the last 50 iterations
 
 
 class Trainer:
@@ -43,6 +40,7 @@ class Trainer:
         device: str = "auto",
         spent: float = 0.0,
         clock: Clock | None = None,
+        read_every: int | None = None,
     ) -> None:
         """Prepare a training, before its first iteration.
 
@@ -53,6 +51,7 @@ class Trainer:
             device: One of auto, cpu, cuda and mps.
             spent: Seconds of a time budget that are gone already.
             clock: Tells the time, in seconds; None: that at work.
+            read_every: Iterations, at most, whose losses are read from the device together; None: by the device.
 
         Raises:
             CorpusError: The text is too short, or has more characters than a checkpoint keeps.
@@ -93,6 +92,7 @@ class Trainer:
         self.began_from: Mapping[str, Any] = {}  # the checkpoint that weights were taken from
         self.evaluator = Evaluator(self, sample_writer)
         self.rollback = divergence.Rollback(self) if config.on_divergence == "rollback" else None
+        self.read_every = read_every or step_block.read_every(self)
 
     @property
     def config(self) -> TrainConfig:
@@ -151,38 +151,20 @@ class Trainer:
         Raises:
             DivergedError: The loss or the gradient is not finite; nothing was updated.
         """
-        started, iteration = self.budget.clock(), self.iteration + 1
-        window = self.streams[self.iteration]
-        state = entering(self.state, window.continues & ~self._reset(iteration))
-        rate = self.schedule.rate(iteration)
-        backward = self.data_parallel.backward(window, state, iteration)
-        divergence.require_finite(self, "loss", backward.loss)
-        clipped_before = self.optimizer.clipped
-        norm = self.optimizer.step(backward.gradients, rate)
-        divergence.require_finite(self, "gradient's norm", norm)
-        self.unlogged.observe(norm, self.optimizer.clipped > clipped_before)
-        if self.average:
-            self.average.update(self.model, iteration)
-        self.state, self.iteration = backward.state, iteration
-        self.characters += int(np.count_nonzero(window.targets != IGNORED))
-        weight = max(_SMOOTHING, 1 / iteration)  # a plain mean at first
-        self.train_loss += weight * (backward.loss - self.train_loss)
-        self.budget.record(iteration, self.budget.clock() - started)
-        return Progress(
-            iteration=iteration,
-            loss=backward.loss,
-            train_loss=self.train_loss,
-            grad_norm=norm,
-            learning_rate=rate,
-            characters=self.characters,
-            seconds=self.budget.seconds,
-            clipped=self.optimizer.clipped,
-            max_gradient_norm=self.unlogged.largest,
-            newly_clipped=self.unlogged.clipped,
-            iterations=self.horizon.iterations,
-        )
+        return next(self.steps(1))
 
-    def _reset(self, iteration: int) -> NDArray[np.bool_]:
+    def steps(self, count: int) -> Iterator[Progress]:
+        """Some iterations, read from the device together: all are made when the first is told of.
+
+        Raises:
+            DivergedError: After the last that is told of the loss or the gradient is not finite; nothing was updated.
+        """
+        made, error = step_block.make(self, count)
+        yield from made
+        if error is not None:
+            raise error
+
+    def reset(self, iteration: int) -> NDArray[np.bool_]:
         """The rows, (B,), whose state begins anew at this iteration. Its number decides, so that resuming is exact."""
         config = self._config
         if not config.state_reset:
@@ -192,10 +174,13 @@ class Trainer:
     def events(self, *, beginning: bool = True) -> Generator[Event, None, None]:
         """Train to the end. At each iteration: Evaluated and Snapshot if they are due, then Progress, which closes it.
 
+        Where several iterations are read from the device together, their events come once the last of them is made.
+
         One that diverges ends with a RolledBack instead, or with the error where the training is to stop.
         Before the first iteration there are Evaluated and Snapshot, too, of iteration 0, if that is to be kept.
 
-        Between two events the training may be saved with `resume.resume_point` after a Progress, or simply dropped.
+        Between two events the training may be saved with `resume.resume_point` after a Progress of the iteration that
+        it is at, or simply dropped.
 
         Args:
             beginning: Whether what is due at iteration 0 is among them; not where it is kept already.
@@ -210,13 +195,20 @@ class Trainer:
             self._watched(watching_since)
         while not self.complete:
             try:
-                yield from self._iteration()
+                yield from self._block()
             except DivergedError as error:
                 yield divergence.roll_back(self, error)
 
-    def _iteration(self) -> Generator[Event, None, None]:
-        """The events of one iteration."""
-        progress = self.step()
+    def _block(self) -> Generator[Event, None, None]:
+        """The events of some iterations, of which only the last has any but Progress."""
+        for progress in self.steps(step_block.length(self)):
+            if progress.iteration == self.iteration:
+                yield from self._end_of_block(progress)
+            else:
+                yield progress
+
+    def _end_of_block(self, progress: Progress) -> Generator[Event, None, None]:
+        """The events of the training's latest iteration."""
         if self.budget.plan_is_due():
             self.budget.plan(self.evaluator.evaluate, self.evaluator.snapshot)
         watching_since, snapshot_due = self.budget.clock(), self.config.snapshot_due(self.iteration)

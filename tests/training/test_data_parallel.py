@@ -48,7 +48,7 @@ def test_gradient_and_state_are_those_of_the_whole_batch(cell: str, carry_at: in
     model, window, state = problem(cell)
     window.targets[0, 2:] = IGNORED  # parts of unequal weight
     whole, parts = (divided(model, 5, threads, carry_at).backward(window, state, 1) for threads in (1, 3))
-    assert parts.loss == pytest.approx(whole.loss, rel=1e-5)
+    assert parts.loss.item() == pytest.approx(whole.loss.item(), rel=1e-5)
     for gradient, expected in zip(whole.gradients, parts.gradients, strict=True):
         torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
     for layer, other_layer in zip(whole.state, parts.state, strict=True):
@@ -65,7 +65,7 @@ def test_a_part_without_targets_counts_for_nothing() -> None:
         tuple(tuple(part[:2] for part in layer) for layer in state),
         1,
     )
-    assert halves.loss == pytest.approx(first.loss)
+    assert halves.loss.item() == pytest.approx(first.loss.item())
     for gradient, expected in zip(halves.gradients, first.gradients, strict=True):
         torch.testing.assert_close(gradient, expected)
 

@@ -14,6 +14,7 @@ from charrnn.config import ModelConfig, TrainConfig
 from charrnn.network.torch_model import CharModel, entering
 from charrnn.training import validation
 from charrnn.training.events import Progress, Snapshot
+from charrnn.training.gate import Gate
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.trainer import Trainer
 
@@ -86,7 +87,7 @@ def test_penalties_are_added_once_a_step_however_often_the_same_gradients_are_gi
     for parameter, gradient in zip(optimizer.parameters, gradients, strict=True):
         weight = parameter.detach() if parameter.dim() > 1 else torch.zeros(())  # only matrices are penalized
         squares += float(((gradient + 0.3 * weight + 0.1 * weight.sign()).double() ** 2).sum())
-    norms = [optimizer.step(gradients, rate=0.0) for _ in range(3)]
+    norms = [optimizer.step(gradients, rate=0.0).norm.item() for _ in range(3)]
     assert norms == pytest.approx([math.sqrt(squares)] * 3, rel=1e-5)
     assert norms[0] == norms[1] == norms[2]
     assert all(map(torch.equal, gradients, before))
@@ -102,20 +103,48 @@ def test_a_gradient_that_is_not_finite_is_refused_and_nothing_is_changed(kind: A
     spoilt = [gradient.clone() for gradient in gradients]
     spoilt[0][0, 0] = bad
     given = [gradient.clone() for gradient in spoilt]
-    assert not math.isfinite(optimizer.step(spoilt, 0.01))
+    gate = Gate()
+    assert not optimizer.step(spoilt, 0.01, gate).norm.isfinite()
+    assert gate.closed
     assert all(map(torch.equal, optimizer.parameters, weights))
     assert all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(spoilt, given, strict=True))
-    after = optimizer.state_dict()
-    assert after["clipped"] == before["clipped"] == 1
-    assert_same(after["moments"], before["moments"])
+    assert_same(optimizer.state_dict()["moments"], before["moments"])
+
+
+@pytest.mark.parametrize("mode", ["norm", "value"])
+@pytest.mark.parametrize("kind", ["muon", "adamw", "sgd"])
+def test_what_the_device_decides_changes_as_little(kind: Any, mode: Any) -> None:
+    """And, until the gate closes, what it would have changed with the host deciding, bit for bit."""
+    settings = {"optimizer": kind, "l2": 0.1, "grad_clip": 0.5, "grad_clip_mode": mode, "weight_decay": 0.1}
+    (asked, gradients), (gated, _) = tiny_optimizer(**settings), tiny_optimizer(**settings)
+    gate = Gate(torch.device("cpu"))
+    for size in (1.0, 0.01, 100.0):
+        updates = [
+            optimizer.step([gradient * size for gradient in gradients], 0.01, choice)
+            for optimizer, choice in ((asked, Gate()), (gated, gate))
+        ]
+        assert updates[0] == updates[1]
+        assert updates[0].clipped.item() is (size >= 1.0)
+    for spoilt in ([gradients[0] * math.inf, *gradients[1:]], gradients):  # once closed it remains so
+        gated.step([gradient.clone() for gradient in spoilt], 0.01, gate)
+        assert (gate.closed, gate.found_inf) == (False, 1.0)
+        assert all(map(torch.equal, gated.parameters, asked.parameters))
+        assert_same(gated.state_dict()["moments"], asked.state_dict()["moments"])
+
+
+def test_rmsprop_alone_asks_the_host() -> None:
+    kinds: tuple[Any, ...] = ("muon", "adamw", "rmsprop", "sgd")
+    assert [kind for kind in kinds if not tiny_optimizer(optimizer=kind)[0].decides_on_device] == ["rmsprop"]
 
 
 def test_state_is_a_copy_and_can_be_put_back() -> None:
     optimizer, gradients = tiny_optimizer(grad_clip=0.1)
     optimizer.step(gradients, 0.01)
+    optimizer.clipped = 1
     state = optimizer.state_dict()
     moments = {name: moment.copy() for name, moment in state["moments"].items()}
     optimizer.step(gradients, 0.01)
+    optimizer.clipped = 2
     assert_same(state["moments"], moments)
     optimizer.load_state_dict(state)
     assert optimizer.clipped == 1
