@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -142,9 +143,10 @@ def _packs(ends: NDArray[Any], most: int) -> Places:
     >>> _packs(np.cumsum([3, 4, 9, 1, 1, 6]), 8)
     array([0, 2, 3])
     """
-    firsts, slot = list[int](), 0
+    begins = np.concatenate([[0], ends[:-1]])
+    nexts = np.maximum(np.searchsorted(ends, begins + most, side="right"), np.arange(1, len(ends) + 1))
+    following, firsts, slot = nexts.data, array("q"), 0  # which Python reads one by one without a copy
     while slot < len(ends):
         firsts.append(slot)
-        begin = int(ends[slot - 1]) if slot else 0
-        slot = max(slot + 1, int(np.searchsorted(ends, begin + most, side="right")))
+        slot = following[slot]
     return np.array(firsts, dtype=np.int64)
