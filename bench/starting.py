@@ -41,17 +41,19 @@ def read():
 import torch  # so that what is read to import it is not counted
 before = read()
 
-from charrnn.training.trainer import Trainer
+from charrnn.training.windows import Streams
 
-def first(trainer):
+window_at = Streams.__getitem__
+
+def first(streams, index):
     seconds = time.process_time()
-    trainer.streams[0]
+    window_at(streams, index)
     window = time.process_time() - seconds
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(seconds, window, read() - before, peak, flush=True)
     os._exit(0)
 
-Trainer.step = first
+Streams.__getitem__ = first
 
 from charrnn.commands.main import main
 

@@ -21,6 +21,7 @@ from charrnn.runs.header import Header
 from charrnn.runs.training_text import Read, TrainingText, find_training_text, resume_header
 from charrnn.text.corpus import Corpus
 from charrnn.text.encoder import Document
+from charrnn.text.id_file import part_of
 from charrnn.text.split import HeldOutSpan, Span, tail, without
 from charrnn.text.vocabulary import Vocabulary
 
@@ -195,8 +196,7 @@ def _earlier(corpus: Corpus, header: Header) -> tuple[int, Sequence[Span]] | Non
     for begin in (0, len(corpus) - size):
         if _digest(corpus, begin, begin + size) == digest:
             document = replace(corpus.documents[0], start=0, characters=size)
-            ids = corpus.ids[begin : begin + size]
-            earlier = replace(corpus, ids=ids, documents=(document,), validation=None)
+            earlier = replace(corpus, ids=part_of(corpus.ids, begin, size), documents=(document,), validation=None)
             training = header.training
             return begin, earlier.split(training.val_frac, training.val_max, training.val_at).training
     return None

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn import memory
 from charrnn.errors import UsageError
 from charrnn.formatting import bits
 from charrnn.sampling.chain import LogProbs
@@ -80,7 +81,7 @@ class CopyIndex:
             parts: Spans of it, none of which a run leaves; None: all of it.
 
         Raises:
-            UsageError: `longest` is below 1.
+            UsageError: `longest` is below 1, or the index would take more memory than there is.
         """
         if longest < 1:
             raise UsageError(f"--no-copy {longest}: it must be at least 1.")
@@ -90,9 +91,19 @@ class CopyIndex:
         self._vocabulary = source.vocabulary
         self._highest = _highest_unit(source.vocabulary)
         self._separator = self._highest + 1
-        self._text = self._joined(source, [(0, len(source))] if parts is None else parts)
+        parts = [(0, len(source))] if parts is None else parts
+        self._require_room(sum(stop - start for start, stop in parts))
+        self._text = self._joined(source, parts)
         self._keys = self._without_repeats(self._sorted_keys())
         self._oldest_power = pow(_BASE, self._width + 1, _MODULUS)
+
+    def _require_room(self, size: int) -> None:
+        """Raises UsageError where a text of so many characters cannot be indexed."""
+        what, advice = f"--no-copy {self.longest} of {size:,} characters", "Leave it out, or name less: --text FILE"
+        if size // self._stride >= _NUMBER:
+            raise UsageError(f"{what}: up to {_NUMBER * self._stride:,} can be indexed.", advice)
+        each = np.dtype(smallest(self._separator + 1)).itemsize + 8 / self._stride
+        memory.require(int(size * each), what, advice)
 
     def constraints(
         self, count: int, vocabulary: Vocabulary, prime: str = "", *, one_document: bool = False

@@ -128,6 +128,11 @@ class IdFile:
         table = table if self._table is None else table[self._table]
         return IdFile(self._data, self._stored, self._length, offset=self._offset, table=table)
 
+    def part(self, start: int, size: int) -> IdFile:
+        """The `size` ids from `start` on; nothing of them is read."""
+        offset = self._offset + start * self._stored.itemsize
+        return IdFile(self._data, self._stored, size, offset=offset, table=self._table)
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of the arrays that slices give."""
@@ -145,3 +150,8 @@ class IdFile:
         data = self._data.read(self._offset + start * width, self._offset + max(start, stop) * width)
         ids = np.frombuffer(data, dtype=self._stored)
         return ids if self._table is None else self._table[ids]
+
+
+def part_of(ids: Ids | IdFile, start: int, size: int) -> Ids | IdFile:
+    """A part of an encoded text, which stays where it is: in memory, or in its file."""
+    return ids.part(start, size) if isinstance(ids, IdFile) else ids[start : start + size]

@@ -11,6 +11,7 @@ from helpers import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from charrnn import memory
 from charrnn.config import ModelConfig, ReadConfig
 from charrnn.errors import UsageError
 from charrnn.evaluation import novelty
@@ -129,6 +130,15 @@ def test_a_passage_of_the_text_is_known_wherever_it_stands(longest: int) -> None
 def test_less_than_a_character_is_refused() -> None:
     with pytest.raises(UsageError, match="--no-copy 0: it must be at least 1"):
         CopyIndex(corpus.from_text("abc"), 0)
+
+
+def test_a_text_that_cannot_be_indexed_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = corpus.from_text("abc")
+    with pytest.raises(UsageError, match="--no-copy 20 of 1,000,000,000,000 characters: up to 30,064,771,065 can"):
+        CopyIndex(text, 20, [(0, 10**12)])
+    monkeypatch.setattr(memory, "available", lambda: 10**9)
+    with pytest.raises(UsageError, match=r"characters: takes 2\.1 GB of memory or more, and 1\.0 GB are free"):
+        CopyIndex(text, 20, [(0, 10**9)])
 
 
 def test_a_text_shorter_than_a_run_is_never_copied() -> None:

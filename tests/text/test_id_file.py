@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from charrnn.errors import CorpusError
-from charrnn.text.id_file import BLOCK, DIGEST, BlockFile, IdFile
+from charrnn.text.id_file import BLOCK, DIGEST, BlockFile, IdFile, part_of
 
 
 def write(path: Path, ids: np.ndarray) -> IdFile:
@@ -54,6 +54,15 @@ def test_translated(tmp_path: Path, text: np.ndarray) -> None:
     assert ids.dtype == np.uint32
     assert np.array_equal(ids[3:90], table[text[3:90]])
     assert np.array_equal(ids.translated(np.arange(7, dtype=np.uint8) * 2)[3:90], 2 * table[text[3:90]])
+
+
+def test_a_part_is_that_of_the_array(tmp_path: Path, text: np.ndarray) -> None:
+    table = np.arange(60_000, dtype=np.uint32) * 2
+    whole = write(tmp_path / "ids", text).translated(table)
+    part = part_of(part_of(whole, 1000, 500), 7, 100)
+    assert isinstance(part, IdFile)
+    assert (len(part), part[90:200].tolist()) == (100, (2 * text[1097:1107].astype(np.uint32)).tolist())
+    assert part_of(text, 1000, 500).tolist() == text[1000:1500].tolist()
 
 
 def test_a_damaged_block_is_an_error_when_it_is_read_and_the_others_are_well(tmp_path: Path, text: np.ndarray) -> None:
