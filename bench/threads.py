@@ -52,7 +52,7 @@ def train() -> None:
             batch_size=trainer.config.batch_size,
             threads=1,
             seed=1,
-            bfloat16=trainer.config.precision == "bfloat16",
+            dtype=getattr(torch, trainer.config.precision),
         )
     for _ in range(10):
         trainer.step()

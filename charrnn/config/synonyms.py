@@ -100,7 +100,7 @@ _ADVICE: Mapping[str, str] = {
     "model checkpoint ckpt weights load load-model model-path model-file model-dir run runs run-dir restore-from": (
         "a run or a checkpoint has no option: it stands behind the verb; to train on, --init-from or --resume"
     ),
-    "fp16 bf16 amp half dtype mixed-precision autocast": "write --precision bfloat16",
+    "fp16 bf16 amp half dtype mixed-precision autocast": "write --precision float16 or --precision bfloat16",
     "wandb wandb-log logdir log-dir": "write --tensorboard",
     "dry-run": "write charrnn plan instead of charrnn train",
     "compile": "there is nothing to compile",

@@ -12,7 +12,7 @@ ClipMode = Literal["norm", "value"]
 Decay = Literal["cosine", "linear", "constant", "step", "plateau"]
 OptimizerName = Literal["muon", "adamw", "rmsprop", "sgd"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["auto", "float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
 OnDivergence = Literal["stop", "rollback"]
 ValAt = Literal["end", "spread"]
 
@@ -196,7 +196,7 @@ class OptimizerConfig(Config):
     ] = 1
     precision: Annotated[
         Precision,
-        Option("Precision of matrix products: auto is bfloat16 where the machine is faster at it.", panel=PLACE),
+        Option("Precision of matrix products: auto is the one that the machine is fastest at.", panel=PLACE),
     ] = "auto"
 
     def __post_init__(self) -> None:

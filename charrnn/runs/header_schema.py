@@ -67,10 +67,12 @@ _numbers = {  # of a state of a training
     "unlogged": record({"largest": number(), "clipped": whole()}),
 }
 
+_scaling = {"loss_scale": record({"scale": number(), "good": whole()})}
 _progress = record(
     possible={
         **_numbers,
-        "rollback": optional(record(_numbers | {"iteration": whole(), "characters": whole()})),
+        **_scaling,
+        "rollback": optional(record(_numbers | {"iteration": whole(), "characters": whole()}, _scaling)),
         "seconds": number(),
         "elapsed": number(),
         "plans": whole(),

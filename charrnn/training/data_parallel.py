@@ -23,6 +23,7 @@ from torch import Tensor
 from charrnn.network.device_copy import to_device
 from charrnn.network.dropout_masks import DropoutMasks
 from charrnn.network.torch_model import CharModel, LayerStates, detached
+from charrnn.training.loss_scale import LossScale
 from charrnn.training.windows import IGNORED, Window
 
 
@@ -47,7 +48,8 @@ class DataParallel:
         threads: int,
         seed: int,
         carry_at: int | None = None,
-        bfloat16: bool = False,
+        dtype: torch.dtype = torch.float32,
+        loss_scale: LossScale | None = None,
     ) -> None:
         """Start the threads, if more than one is of use.
 
@@ -58,10 +60,11 @@ class DataParallel:
             threads: That rows are divided among, at most; never more than there are rows.
             seed: Of the dropout masks.
             carry_at: After how many characters of a window the state is taken; None: after all.
-            bfloat16: Multiply in bfloat16 instead of float32.
+            dtype: What is multiplied in.
+            loss_scale: What the gradients are of the loss times.
         """
         self.model, self.parameters = model, list(parameters)
-        self.seed, self.carry_at, self.bfloat16 = seed, carry_at, bfloat16
+        self.seed, self.carry_at, self.dtype, self.loss_scale = seed, carry_at, dtype, loss_scale
         self.device = model.head.weight.device
         cuts = np.linspace(0, batch_size, min(threads, batch_size) + 1).round().astype(int).tolist()
         self.rows = [slice(start, stop) for start, stop in pairwise(cuts)]
@@ -108,9 +111,12 @@ class DataParallel:
             return BackwardPass(torch.zeros((), dtype=torch.float64, device=self.device), [], entering)
         inputs, targets = (to_device(ids[rows], self.device) for ids in (window.inputs, window.targets))
         masks = DropoutMasks(self.seed, iteration, rows.start)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bfloat16):
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
             loss, carried = self.model.loss(inputs, targets, entering, carry_at=self.carry_at, masks=masks)
-        gradients = torch.autograd.grad(loss * share if share < 1 else loss, self.parameters)
+        scaled = loss * share if share < 1 else loss
+        if self.loss_scale:
+            scaled = scaled * self.loss_scale.scale
+        gradients = torch.autograd.grad(scaled, self.parameters)
         loss = loss.detach().double() * share if share < 1 else loss.detach()
         return BackwardPass(loss, list(gradients), detached(carried))
 

@@ -1,4 +1,4 @@
-"""Where a training computes, and in which precision."""
+"""Where a training computes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import sys
 
 import torch
 
-from charrnn.config import Precision
 from charrnn.errors import UsageError
 
 
@@ -31,21 +30,6 @@ def choose_device(name: str) -> torch.device:
     if not available[name]:
         raise UsageError(f"--device {name}: there is none on this machine.", "Use --device auto.")
     return torch.device(name)
-
-
-def choose_precision(name: Precision, device: torch.device) -> Precision:
-    """The precision of the products in training.
-
-    Args:
-        name: One of float32 and bfloat16; or auto: bfloat16 where the device multiplies it faster (bench/settings.md).
-        device: Where they are computed.
-
-    Returns:
-        Float32 or bfloat16.
-    """
-    if name != "auto":
-        return name
-    return "bfloat16" if has_bfloat16(device) else "float32"
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -44,12 +44,21 @@ class Gate:
             return closed if self.closed else opened
         return torch.where(self.found_inf > 0, closed, opened)
 
-    def state(self, opened: LayerStates, closed: LayerStates) -> LayerStates:
-        """One recurrent state or the other."""
+    def chosen(self, opened: Tensor, closed: Tensor) -> Tensor:
+        """One tensor or the other, in the precision of the first."""
         if self.found_inf is None:
             return closed if self.closed else opened
-        shut = self.found_inf > 0
-        return tuple(
-            tuple(torch.where(shut, old.to(new.dtype), new) for new, old in zip(*layers, strict=True))
-            for layers in zip(opened, closed, strict=True)
-        )
+        return torch.where(self.found_inf > 0, closed.to(opened.dtype), opened)
+
+    def state(self, opened: LayerStates, closed: LayerStates) -> LayerStates:
+        """One recurrent state or the other."""
+        return tuple(tuple(map(self.chosen, *layers)) for layers in zip(opened, closed, strict=True))
+
+    def with_(self, condition: Tensor) -> Gate:
+        """Another gate, which a condition, (), closes too."""
+        other = Gate()
+        if self.found_inf is None:
+            other.closed = self.closed or bool(condition)
+        else:
+            other.found_inf = torch.maximum(self.found_inf, condition.float())
+        return other

@@ -14,6 +14,7 @@ from torch import Tensor
 from charrnn.config import TrainConfig
 from charrnn.network.torch_model import CharModel
 from charrnn.training.gate import Gate
+from charrnn.training.loss_scale import LossScale
 from charrnn.training.muon import Muon, recurrent_matrices
 
 _NOTHING = 1e-6  # that torch's clipping adds to a norm
@@ -23,7 +24,7 @@ _AVERAGE_WARMUP = 10  # at iteration t the average forgets at least 10 / (t + 10
 class Update(NamedTuple):
     """What became of a gradient."""
 
-    norm: Tensor  # (), of the whole gradient, penalties included, before clipping
+    norm: Tensor  # (), of the whole gradient, penalties included, before clipping; 0 where float16 overflowed
     clipped: Tensor  # (), bool
 
 
@@ -41,6 +42,7 @@ class Optimizer:
         self.config = config
         self.parameters: list[Tensor] = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.clipped = 0  # updates so far whose gradient was clipped; counted by whoever reads that
+        self.loss_scale = LossScale(device) if config.precision == "float16" else None
         self._matrices = [parameter for parameter in self.parameters if parameter.dim() >= 2]
         # Muon and AdamW decay the weights themselves; for the others the decay is decoupled here.
         self._decay = 0.0 if config.optimizer in ("muon", "adamw") else config.weight_decay
@@ -97,6 +99,7 @@ class Optimizer:
 
         Args:
             gradients: Of the loss, one for each of `parameters` and shaped like it; clipping changes them in place.
+                With a `loss_scale` those of the loss times that.
             rate: The learning rate of this update.
             gate: Observes the norm. Where it is closed then, neither the parameters change nor what is carried; and on
                 the host neither do `gradients`. None: a new one that asks at once.
@@ -105,9 +108,14 @@ class Optimizer:
             The norm of the whole gradient, and whether it was clipped.
         """
         gate = gate or Gate()
+        if self.loss_scale:
+            self.loss_scale.unscale(gradients)
         gradients = self._penalized(gradients)
         norm = torch.nn.utils.get_total_norm(gradients)
-        gate.observe(norm)
+        if self.loss_scale:
+            norm, gate = self.loss_scale.observe(norm, gate)
+        else:
+            gate.observe(norm)
         if gate.closed:
             return Update(norm, torch.zeros_like(norm, dtype=torch.bool))
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
@@ -119,6 +127,8 @@ class Optimizer:
         for optimizer in self._torch_optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
+            if isinstance(optimizer, torch.optim.SGD):
+                _begin_momentum(optimizer)
             optimizer.found_inf = gate.found_inf  # type: ignore[attr-defined]  # as torch's GradScaler has it
             optimizer.step()
         return Update(norm, clipped)
@@ -192,6 +202,15 @@ class Optimizer:
         """Each optimizer with the number of its first parameter, where they are counted through."""
         counts = [sum(len(group["params"]) for group in each.param_groups) for each in self._torch_optimizers]
         return list(zip(accumulate(counts, initial=0), self._torch_optimizers, strict=False))
+
+
+def _begin_momentum(optimizer: torch.optim.SGD) -> None:
+    """Let it begin with zeros: of a first update that is held back on the device torch leaves whatever is in memory."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"] if group["momentum"] else ():
+            state = optimizer.state[parameter]
+            if state.get("momentum_buffer") is None:
+                state["momentum_buffer"] = torch.zeros_like(parameter)
 
 
 def _moments_of(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:

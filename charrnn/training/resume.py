@@ -17,6 +17,8 @@ from charrnn.runs.header import Header
 from charrnn.runs.resume_command import resume_command
 from charrnn.runs.rewinding import rewind
 from charrnn.text.corpus import Corpus
+from charrnn.training.devices import choose_device
+from charrnn.training.precision import multiplies
 from charrnn.training.resume_tensors import fitting_tensors, named_after, tensors_of
 from charrnn.training.resumption import Resumption
 from charrnn.training.same_text import DOCUMENTS_LISTED, require_same_text
@@ -63,6 +65,7 @@ def _numbers(state: Mapping[str, Any]) -> dict[str, Any]:
         **{name: state["schedule"][name] for name in ("lowered", "rollbacks")},
         **{name: state[name] for name in ("train_loss", "unlogged")},
         "clipped": state["optimizer"]["clipped"],
+        **{name: state[name] for name in ("loss_scale",) if name in state},
     }
 
 
@@ -86,6 +89,7 @@ def _learning_state(header: Header, tensors: Tensors, numbers: Mapping[str, Any]
         "model": {name: tensors[name] for name in header.model.shapes(len(header.vocabulary))},
         "optimizer": {"moments": named_after("optimizer", tensors), "clipped": numbers["clipped"]},
         "average": named_after("average", tensors),
+        "loss_scale": numbers.get("loss_scale", {}),
         "state": named_after("state", tensors),
         # Older files do not have what may be missing.
         "schedule": best | {"lowered": numbers["lowered"], "rollbacks": numbers.get("rollbacks", 0)},
@@ -161,6 +165,8 @@ def resumed(
     corpus = replace(corpus, findings=header.findings)
     counted = iterations is not None or max_epochs is not None
     training = replace(header.training, time=None if counted else time or header.training.time, **watching or {})
+    if not multiplies(training.precision, choose_device(device), header.model.model):
+        training = replace(training, precision="auto")
     trainer = Trainer(corpus, header.model, training, device=device)
     if fallen_back:
         trainer.begin_with(checkpoint.weights, header.began_from)
@@ -244,6 +250,8 @@ def change_of_machine(trainer: Trainer, header: Header) -> str | None:
         for name, now in machine_of(trainer).items()
         if name in had and had[name] != now
     ]
+    if (now := trainer.config.precision) != header.training.precision:
+        differing.append(f"precision {now} instead of {header.training.precision}")
     if not differing:
         return None
     return f"with {', '.join(differing)} the weights will not be the same to the last bit"

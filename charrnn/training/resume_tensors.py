@@ -52,9 +52,12 @@ def fitting_tensors(checkpoint: Checkpoint, trainer: Trainer) -> Tensors:
     before = named_after("rollback", checkpoint.tensors)
     now = {name: tensor for name, tensor in checkpoint.tensors.items() if not name.startswith("rollback/")}
     header = checkpoint.header
-    fitting = _fitting(checkpoint, trainer, now, updated=header.iteration > (header.fell_back_to or 0))
+    updated = header.iteration > (header.fell_back_to or 0)
+    if header.training.precision == "float16":  # the first updates may all have overflowed
+        updated = _has_moments(now)
+    fitting = _fitting(checkpoint, trainer, now, updated=updated)
     if before:
-        updated = any(name.startswith("optimizer/") for name in before)
+        updated = _has_moments(before)
         fitting |= _named("rollback", _fitting(checkpoint, trainer, before, "rollback/", updated=updated))
     return fitting
 
@@ -71,6 +74,10 @@ def _fitting(checkpoint: Checkpoint, trainer: Trainer, tensors: Tensors, prefix:
         if problem is not None:
             raise CheckpointError(f"{checkpoint.path}: cannot be resumed: tensor {prefix}{name} {problem}.")
     return tensors
+
+
+def _has_moments(tensors: Tensors) -> bool:
+    return any(name.startswith("optimizer/") for name in tensors)
 
 
 def _misfit(name: str, tensor: NDArray[Any] | None, shape: tuple[int, ...] | None) -> str | None:

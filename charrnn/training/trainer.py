@@ -16,11 +16,12 @@ from charrnn.network.torch_model import CharModel, LayerStates
 from charrnn.text.corpus import Corpus
 from charrnn.training import divergence, step_block
 from charrnn.training.data_parallel import DataParallel
-from charrnn.training.devices import choose_device, choose_precision
+from charrnn.training.devices import choose_device
 from charrnn.training.evaluator import Evaluator
 from charrnn.training.events import Event, Progress, log_interval
 from charrnn.training.memory_needed import require_memory
 from charrnn.training.optimizer import Average, Optimizer, UnloggedGradients
+from charrnn.training.precision import choose_precision
 from charrnn.training.schedule import EarlyStopping, Horizon, LearningRateSchedule
 from charrnn.training.snapshots import SampleWriter, require_room
 from charrnn.training.state import Stateful, to_arrays, to_layer_states
@@ -62,7 +63,7 @@ class Trainer:
         model_config, config = model_config.completed(), config.completed()
         self.device = choose_device(device)
         # Resuming must compute as before, so what was chosen for this machine becomes the setting.
-        config = replace(config, precision=choose_precision(config.precision, self.device))
+        config = replace(config, precision=choose_precision(model_config, config, self.device))
         self._config, self.horizon = config, Horizon.of(config)
         self.budget = TimeBudget(config, self.horizon, spent=spent, clock=clock)
         self.corpus, self.vocabulary, self.ids = corpus, corpus.vocabulary, corpus.ids
@@ -80,7 +81,8 @@ class Trainer:
             threads=torch.get_num_threads() if self.device.type == "cpu" else 1,
             seed=config.seed,
             carry_at=None if config.effective_shift == config.seq_length else config.effective_shift,
-            bfloat16=config.precision == "bfloat16",
+            dtype=getattr(torch, config.precision),
+            loss_scale=self.optimizer.loss_scale,
         )
         self.schedule = LearningRateSchedule(config, self.horizon, self.streams.per_epoch)
         self.early_stopping = EarlyStopping(config.patience)
@@ -236,7 +238,8 @@ class Trainer:
             "early_stopping": self.early_stopping,
             "unlogged": self.unlogged,
         }
-        return parts | ({"average": self.average} if self.average else {})
+        optional = {"average": self.average, "loss_scale": self.optimizer.loss_scale}
+        return parts | {name: part for name, part in optional.items() if part}
 
     @property
     def _lasting(self) -> dict[str, Stateful]:

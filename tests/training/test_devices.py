@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from helpers.trainings import CAPABILITIES, finish, make, pretend_capabilities
+from helpers.trainings import finish, make
 
 from charrnn.errors import UsageError
-from charrnn.training.devices import choose_device, choose_precision
+from charrnn.training.devices import choose_device
 
 
 def test_devices() -> None:
@@ -30,14 +30,3 @@ def test_bfloat16_learns_what_float32_does() -> None:
         losses.append(training.evaluator.evaluate())
     assert losses[0] != losses[1]
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
-
-
-@CAPABILITIES
-def test_auto_becomes_the_setting(
-    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool] | None, chosen: str
-) -> None:
-    pretend_capabilities(monkeypatch, capabilities)
-    cpu = torch.device("cpu")
-    assert choose_precision("auto", cpu) == chosen
-    assert make(precision="auto").config.precision == chosen
-    assert [choose_precision(name, cpu) for name in ("float32", "bfloat16")] == ["float32", "bfloat16"]
