@@ -151,22 +151,24 @@ def shaded(parts: Iterable[tuple[str, float]]) -> tuple[tuple[int, str], ...]:
 
 
 def duration(seconds: float) -> str:
-    """`48 s`, `3 min 20 s`, `2 h 5 min`."""
+    """`48 s`, `3 min 20 s`, `2 h 5 min`, from two days on `2 d 5 h`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    if whole < 2 * 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400:,} d {whole % 86400 // 3600} h"
 
 
 def size(count: int) -> str:
     """Bytes for people: `512 B`, `3.4 MB`."""
     if count < 1000:
         return f"{count} B"
-    power = 1 if count < 999_500 else 2 if count < 999_500_000 else 3
+    power = next((power for power in (1, 2, 3) if count < 999.5 * 1000**power), 4)
     value = count / 1000**power
-    return f"{value:.{1 if value < 99.5 else 0}f} {' kMG'[power]}B"
+    return f"{value:.{1 if value < 99.5 else 0}f} {' kMGT'[power]}B"
 
 
 def plural(count: int, noun: str) -> str:

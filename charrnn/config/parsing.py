@@ -138,3 +138,15 @@ def seconds(typed: str) -> float:
     if not sum(amounts) > 0:
         raise ValueError("a time such as 90s, 5m or 1h30m.")
     return sum(amount * unit for amount, unit in zip(amounts, units.values(), strict=True))
+
+
+def rate(typed: str) -> float:
+    """`25GB/s`, `200Gbit/s`, `200Gb/s` in bytes a second. Raises ValueError."""
+    parts = re.fullmatch(r"([\d.]+)\s*([kMGT]?)(B|b|bit)(?:/s|ps)", typed.strip())
+    try:
+        amount = float(parts[1]) * 1000.0 ** " kMGT".index(parts[2] or " ") if parts else 0.0
+    except ValueError:
+        amount = 0.0
+    if parts is None or not amount > 0:
+        raise ValueError("bytes or bits a second, such as 25GB/s or 200Gbit/s.")
+    return amount if parts[3] == "B" else amount / 8

@@ -34,6 +34,10 @@ def show_plan(out: Console, plan: Plan, corpus: Corpus) -> None:
     if len({candidate.parameters for candidate in plan.candidates}) > 1:
         _show_candidates(out, plan)
         out.print()
+    for title, lines in (("What breaks first", [limit.what for limit in plan.limits]), ("Assumed", plan.assumptions)):
+        if lines:
+            _show_pairs(out, ((title * (index == 0), line) for index, line in enumerate(lines)))
+            out.print()
     alike = groupby(plan.reasons, key=lambda reason: reason.why)
     _show_pairs(out, (("\n".join(map(_setting, chosen)), why) for why, chosen in alike))
     out.print()
@@ -44,32 +48,79 @@ def show_plan(out: Console, plan: Plan, corpus: Corpus) -> None:
 
 def _facts(plan: Plan, corpus: Corpus) -> dict[str, str]:
     """What there is to know, by name."""
-    training, machine, unit = plan.training, plan.machine, corpus.vocabulary.unit
-    device = machine.device if machine.threads is None else plural(machine.threads, "CPU thread")
-    hardware = "bfloat16 in hardware" if machine.bfloat16 else "no bfloat16 in hardware"
-    products = "" if machine.precision == ("bfloat16" if machine.bfloat16 else "float32") else f" ({machine.precision})"
+    training, unit = plan.training, corpus.vocabulary.unit
     epochs = f"{plan.epochs:,.1f} epochs" if plan.epochs < 100 else f"{plan.epochs:,.0f} epochs"
     snapshots = few([f"{at:,}" for at in plan.snapshots], _LISTED)
     evaluations = (
         f"every {training.eval_every:,} iterations and " if 0 < training.eval_every <= training.iterations else ""
     )
-    memory = "cannot be told here" if machine.memory is None else f"about {size(machine.memory)}"
-    if machine.device_memory is not None:
-        memory += f", and {size(machine.device_memory)} of the GPU's"
     watching = f"{plan.watching_seconds:.1f} s" if plan.watching_seconds < 10 else duration(plan.watching_seconds)
     beside = ", its counts with it" if training.ngrams and plan.text.held_out else ""
     return {
         "text": text_line(corpus, corpus.split(training.val_frac, training.val_max, training.val_at)),
-        "machine": f"{device}, {hardware}{products}",
+        **_machine(plan),
         "preset": plan.preset,
         "network": f"{network_line(plan.model)}: {plan.parameters:,} parameters",
-        "speed": f"{machine.characters_per_second:,.0f} {unit.many} a second with this network, in {machine.precision}",
+        **_speed(plan, unit.many),
         "length": f"{training.iterations:,} iterations ({epochs}) of {window_line(training, unit)}",
-        "time": f"about {duration(plan.seconds)}, of which measuring and snapshots take {watching}",
+        "time": f"about {duration(plan.seconds)}, of which measuring and snapshots take {watching}; and "
+        f"{duration(plan.start_seconds)} before, to start and to read the text",
         "measured": f"the held-out text {evaluations}at snapshots" if plan.text.held_out else "nothing is held out",
         "snapshots": f"{len(plan.snapshots):,} of {size(plan.snapshot_size)} each{beside}, at {snapshots}",
-        "memory": memory,
+        "memory": _memory(plan),
+        "disk": _disk(plan),
     }
+
+
+def _machine(plan: Plan) -> dict[str, str]:
+    """What computes: this machine, or the devices that there are to be."""
+    machine, devices = plan.machine, plan.devices
+    here = machine.device if machine.threads is None else plural(machine.threads, "CPU thread")
+    hardware = "bfloat16 in hardware" if machine.bfloat16 else "no bfloat16 in hardware"
+    products = "" if machine.precision == ("bfloat16" if machine.bfloat16 else "float32") else f" ({machine.precision})"
+    facts = {"machine": f"{here}, {hardware}{products}"}
+    if devices.count > 1 or not plan.measured:
+        what = plural(devices.count, "GPU") if devices.card else f"{devices.count:,} processes"
+        if devices.card and not plan.measured:
+            what += f", {devices.card.name}, of which none is here"
+        nodes = f", {devices.per_node:,} on each of {devices.nodes:,} nodes" if devices.nodes > 1 else ""
+        facts["devices"] = f"{what}{nodes}: {plural(plan.rows, 'stream')} each"
+    return facts
+
+
+def _speed(plan: Plan, units: str) -> dict[str, str]:
+    """How fast they train, and what an iteration is made of."""
+    training, machine, iteration = plan.training, plan.machine, plan.iteration
+    speed = training.batch_size * training.effective_shift / iteration.seconds
+    parts = {
+        "forwards and backwards": iteration.backward,
+        "the update": iteration.update,
+        "adding up gradients": iteration.all_reduce,
+    }
+    made_of = ", ".join(f"{1000 * seconds:,.2g} {name}" for name, seconds in parts.items() if seconds)
+    share = f", {machine.share_of_peak:.0%} of what large products attain" if plan.measured else " by formulas"
+    return {
+        "speed": f"{speed:,.0f} {units} a second with this network, in {training.precision}{share}",
+        "iteration": f"{1000 * iteration.seconds:,.3g} ms: {made_of}",
+    }
+
+
+def _memory(plan: Plan) -> str:
+    """Of each device."""
+    if plan.memory is None:
+        return "cannot be told here"
+    about = f"about {size(plan.memory)}"
+    if plan.devices.card is not None:
+        about += " of the GPU's"
+    return about if plan.devices.count == 1 else f"{about} for each process"
+
+
+def _disk(plan: Plan) -> str:
+    """What is written."""
+    disk = plan.disk
+    cache = f"; the encoded text is {size(disk.cache)} in the cache" if disk.cache else ""
+    parts = f"snapshots {size(disk.snapshots)}, resume file {size(disk.resume)}"
+    return f"about {size(disk.total - disk.cache)}: {parts}{cache}"
 
 
 def _show_candidates(out: Console, plan: Plan) -> None:

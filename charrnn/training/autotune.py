@@ -22,7 +22,7 @@ _FEWEST_ITERATIONS = 5  # behind a speed
 _TRIAL_SECONDS = 0.7  # of real iterations by which a preset is chosen for a time budget
 _TRIAL_CHARACTERS = 16_384  # held out, by which the time of an evaluation is told, at most
 _TRIAL_SAMPLE = 100  # characters of a sample, by which the time of a whole one is told, at most
-_WRITING_SECONDS = 5e-8  # for each parameter, that a snapshot and the resume file take to be written, about
+WRITING_SECONDS = 5e-8  # for each parameter, that a snapshot and the resume file take to be written, about
 
 
 def seconds_per_iteration(trainer: Trainer, least: float) -> float:
@@ -37,16 +37,27 @@ def seconds_per_iteration(trainer: Trainer, least: float) -> float:
 
 def watching_cost(trainer: Trainer) -> Cost:
     """What an evaluation and a snapshot take, by a part of each; the training stays as it is."""
+    writing = WRITING_SECONDS * trainer.parameters
+    return Cost(evaluation=evaluation_seconds(trainer), snapshot=sample_seconds(trainer) + writing)
+
+
+def evaluation_seconds(trainer: Trainer) -> float:
+    """What reading the held-out text takes, by a part of it; 0 where there is none."""
     model, held_out, evaluation = trainer.evaluated_model, trainer.split.held_out, 0.0
     for characters in (_TRIAL_CHARACTERS // 8, _TRIAL_CHARACTERS) if trainer.held_out else ():  # once to warm up
         clock, some = WorkClock(), _first(held_out, characters)
         held_out_loss(model, trainer.corpus.measured.ids, some, warmup=0)
         evaluation = clock() * characters_read(held_out) / characters_read(some, warmup=0)
+    return evaluation
+
+
+def sample_seconds(trainer: Trainer) -> float:
+    """What writing a snapshot's sample takes, by a part of it."""
     clock, length = WorkClock(), trainer.config.sample_length
     with contextlib.suppress(DivergedError):
-        trainer.evaluator.sample_writer.text(model.weights(), min(length, _TRIAL_SAMPLE))
-    sample = clock() * max(1.0, length / _TRIAL_SAMPLE)
-    return Cost(evaluation=evaluation, snapshot=sample + _WRITING_SECONDS * trainer.parameters)
+        weights = trainer.evaluated_model.weights()
+        trainer.evaluator.sample_writer.text(weights, min(length, _TRIAL_SAMPLE))
+    return clock() * max(1.0, length / _TRIAL_SAMPLE)
 
 
 def _first(spans: Sequence[HeldOutSpan], most: int) -> list[HeldOutSpan]:
@@ -61,7 +72,12 @@ def _first(spans: Sequence[HeldOutSpan], most: int) -> list[HeldOutSpan]:
 
 
 def begin(
-    corpus: Corpus, preset: str, model: ModelConfig, training: TrainConfig, device: str
+    corpus: Corpus,
+    preset: str,
+    model: ModelConfig,
+    training: TrainConfig,
+    device: str,
+    machine: Machine | None = None,
 ) -> tuple[Trainer, Choice]:
     """A trainer with the settings that `resolve` chooses; the time that took is part of a time budget.
 
@@ -69,12 +85,19 @@ def begin(
         UsageError, CorpusError: As Trainer does.
     """
     clock = WorkClock()
-    choice = resolve(corpus, preset, model, training, device)
+    choice = resolve(corpus, preset, model, training, device, machine)
     return Trainer(corpus, choice.model, choice.training, device=device, spent=clock()), choice
 
 
-def resolve(corpus: Corpus, preset: str, model: ModelConfig, training: TrainConfig, device: str) -> Choice:
-    """`presets.resolve` for this text on this machine, whose speed a time budget is measured against for a second.
+def resolve(
+    corpus: Corpus,
+    preset: str,
+    model: ModelConfig,
+    training: TrainConfig,
+    device: str,
+    machine: Machine | None = None,
+) -> Choice:
+    """`presets.resolve` for this text on a machine: by default this one, whose speed with a time budget is measured.
 
     Raises:
         UsageError, CorpusError: As Trainer does.
@@ -93,4 +116,4 @@ def resolve(corpus: Corpus, preset: str, model: ModelConfig, training: TrainConf
         vocabulary=len(corpus.vocabulary),
         rotatable=not (corpus.apart or training.stateless),
     )
-    return presets.resolve(preset, model, training, text, Machine(where.type != "cpu", speed))
+    return presets.resolve(preset, model, training, text, machine or Machine(where.type != "cpu", speed))

@@ -15,7 +15,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.training.recipes import with_recipe
 
 if TYPE_CHECKING:
-    from charrnn.training.presets import Choice
+    from charrnn.training.presets import Choice, Machine
     from charrnn.training.trainer import Trainer
 
 _TOLD_APART_BY = ("bytes", "lowercase", "normalize", "keep_newlines")  # how characters are
@@ -66,12 +66,13 @@ class Beginning:
             reading = replace(reading, **told)
         return cls(start=start, model=model, training=training, reading=reading, before=before)
 
-    def begin(self, corpus: Corpus, device: str) -> tuple[Trainer, Choice, str | None]:
+    def begin(self, corpus: Corpus, device: str, machine: Machine | None = None) -> tuple[Trainer, Choice, str | None]:
         """Prepare the training of a text.
 
         Args:
             corpus: The text, read as `reading` says.
             device: One of auto, cpu, cuda and mps.
+            machine: What a preset is chosen for; None: the machine here.
 
         Returns:
             A trainer before its first iteration; the choice of the settings that nobody gave; and which characters had
@@ -87,7 +88,7 @@ class Beginning:
             split = corpus.split(training.val_frac, training.val_max, training.val_at)
             window = training.completed().batch_size * training.effective_shift
             training = replace(training, iterations=max(1, round(start.max_epochs * split.training_size / window)))
-        trainer, choice = autotune.begin(corpus, start.preset, self.model, training, device)
+        trainer, choice = autotune.begin(corpus, start.preset, self.model, training, device, machine)
         note = self._transfer(trainer)
         if start.max_epochs is not None:
             trainer.train_for(start.max_epochs)

@@ -182,3 +182,64 @@ def test_in_a_file_every_line_is_whole(desk: Path) -> None:
 def test_the_verb_is_found_by_other_names(desk: Path) -> None:
     assert "Did you mean charrnn plan?" in charrnn("estimate", "book.txt").stderr
     assert "charrnn plan" in charrnn("train", "ships.txt", "--dry-run").stderr
+
+
+def test_a_cluster_that_is_not_here_is_planned_by_formulas_and_says_what_it_assumes(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    line = CommandLine(monkeypatch, capfdbinary)
+    cluster = ("--gpus", "8", "--nodes", "2", "--network", "200Gbit/s", "--batch-size", "64", "--characters", "1e12")
+    fast = ("--no-ngrams", "--sample-length", "0", "--threads", "1")  # nothing else is read of so much text
+    done = line("plan", "ships.txt", "--preset", "quick", *cluster, *fast, "--iterations", "1000", "--json")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert (plan["text"]["length"], plan["text"]["held_out"]) == (10**12, 10**6)
+    assert (plan["devices"]["nodes"], plan["devices"]["per_node"], plan["rows"], plan["measured"]) == (2, 8, 4, False)
+    traffic = 2 * 15 / 16 * 4 * plan["parameters"] / 25e9 + 2 * 20e-6 * 4
+    assert plan["iteration"]["all_reduce"] == pytest.approx(traffic)
+    assert plan["epochs"] == pytest.approx(1000 * 64 * 64 / (10**12 - 10**6), rel=1e-3)
+    assert {"epoch", "start"} <= {limit["name"] for limit in plan["limits"]}
+    assert plan["disk"]["cache"] == 10**12
+    assert "H100" in plan["assumptions"][0]
+    assert plan["command"].startswith("torchrun --nnodes 2 --rdzv-backend c10d --rdzv-endpoint HOST:29400 --nproc-per-")
+    assert " -m charrnn train ships.txt --iterations 1000 " in plan["command"]
+    assert "--characters" not in plan["command"]
+    assert sorted(path.name for path in desk.iterdir()) == ["ships.txt"]
+
+
+def test_processes_of_a_cpu_share_what_was_measured(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    line = CommandLine(monkeypatch, capfdbinary)
+    cluster = ("--nodes", "2", "--nproc-per-node", "2", "--threads", "2")
+    done = line("plan", "ships.txt", *SMALL[:-2], *cluster, "--iterations", "9", "--json")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    machine, iteration = plan["machine"], plan["iteration"]
+    assert (machine["streams"], plan["rows"], plan["measured"]) == (2, 1, True)  # a node's; a process'
+    update = min(machine["seconds_per_update"], machine["seconds_per_iteration"])
+    assert iteration["update"] == pytest.approx(2 * update)
+    assert iteration["backward"] == pytest.approx(machine["seconds_per_iteration"] - update)
+    assert plan["assumptions"][-1] == "every node computes as this machine does"
+    refused = line("plan", "ships.txt", *SMALL, "--gpus", "3")
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert refused.stderr == (
+        b"charrnn: --batch-size 4: 3 processes cannot divide 4 streams evenly. Give --batch-size 3 or 6, or another "
+        b"number of processes.\n"
+    )
+    contradiction = line("plan", "ships.txt", "--gpus", "2", "--nproc-per-node", "2")
+    assert contradiction.returncode == 2
+    assert b"contradict each other" in contradiction.stderr
+    assert b"25GB/s or 200Gbit/s" in line("plan", "ships.txt", "--network", "fast").stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_cluster_fits_a_narrow_terminal(desk: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    environment |= {"TERM": "xterm", "NO_COLOR": "1"}
+    cluster = ("--gpus", "4", "--nodes", "2", "--batch-size", "8", "--rnn-size", "8", "--seq-length", "16")
+    text = text_on_terminal("plan", "ships.txt", *cluster, environment=environment, columns=45)
+    assert max(map(cell_len, text.splitlines())) <= 45
+    words = " ".join(text.split())
+    for said in ("8 GPUs, NVIDIA H100 SXM, 80 GB, of which", "breaks first", "Assumed", "adding up gradients"):
+        assert said in words
