@@ -4,12 +4,13 @@ VENV ?= .venv
 bin := $(VENV)/bin
 stamp := $(VENV)/.installed
 oldest := $(VENV)-oldest
+on_gpu := $(VENV)-gpu
 fuzzing := $(VENV)/.fuzzing
 compile := UV_CUSTOM_COMPILE_COMMAND='make lock' $(bin)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate
 demo_run := demo-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-oldest torture fuzz lock audit docs lint format demo bench wheel clean
+.PHONY: help test test-oldest torture fuzz lock audit docs lint format demo bench gpu wheel clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -76,9 +77,14 @@ bench: $(stamp)  ## run the measurements in bench/ that need no other text
 	set -e; for bench in corpus encoding learning loop ngrams sampling threads; do \
 	  echo "== bench/$$bench.py"; $(bin)/python bench/$$bench.py; done
 
+gpu:  ## check and measure training on an NVIDIA GPU, in an environment that takes this machine's torch if it has one
+	test -x $(on_gpu)/bin/charrnn || $(PYTHON) -m venv --system-site-packages $(on_gpu)
+	$(on_gpu)/bin/python -m pip install --quiet -e .
+	$(on_gpu)/bin/python bench/gpu.py --output gpu.md
+
 wheel: $(stamp)  ## build the sdist, and from it the wheel, into dist/
 	$(bin)/python -m build
 
 clean:  ## remove the environment, caches and builds; runs stay
-	rm -rf .fuzz $(VENV) $(oldest) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .fuzz $(VENV) $(oldest) $(on_gpu) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

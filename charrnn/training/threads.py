@@ -93,6 +93,8 @@ def prepare(threads: int | None = None) -> int:
             os.environ["GOMP_SPINCOUNT"] = _SPINS
         if chosen != _of_environment():
             os.environ["OMP_NUM_THREADS"] = str(chosen)
+        # cuDNN's recurrent kernels add up in the same order each time only so (PyTorch's notes on reproducibility).
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:2")
         if not any(name.startswith("MALLOC_") for name in os.environ):
             _keep_memory()
     return chosen

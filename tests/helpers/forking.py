@@ -255,7 +255,7 @@ def _trap(call: str, at: int, *, kill: str | None = None, wait: str | None = Non
     """Let one call of a function be the process's last, or take as long as somebody wants, or send it signals.
 
     Args:
-        call: Its name, such as fsync of `os`, or charrnn.training.trainer:Trainer.step.
+        call: Its name, such as fsync of `os`, or charrnn.training.step_block:make.
         at: Which of its calls, from 1 on.
         kill: "before" or "after" it SIGKILL comes.
         wait: A file that is made before it; the call goes on when that has been removed.

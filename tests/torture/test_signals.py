@@ -26,7 +26,7 @@ TINY = (
     *("--rnn-size", "8", "--embedding-size", "4", "--batch-size", "3", "--seq-length", "12", "--sample-length", "20"),
     *("--threads", "1", "--device", "cpu", "--precision", "float32", "--no-ngrams", "--dropout", "0.1"),
 )
-STEP = "charrnn.training.trainer:Trainer.step"
+STEP = "charrnn.training.step_block:make"
 STOPPING = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 stopping = pytest.mark.parametrize("number", STOPPING, ids=lambda number: number.name)
 DOUBLES = list(itertools.product(STOPPING, STOPPING))

@@ -21,7 +21,7 @@ TINY = (
     *("--threads", "1", "--device", "cpu", "--precision", "float32", "--no-ngrams", "--optimizer", "adamw"),
 )
 AT_ONCE = 4
-STEP = "charrnn.training.trainer:Trainer.step"
+STEP = "charrnn.training.step_block:make"
 
 
 def train(name: str, *more: str, iterations: int = 150) -> tuple[str, ...]:
