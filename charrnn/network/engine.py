@@ -8,10 +8,10 @@ torch's modules are made for many characters at once: one at a time they are ten
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,25 @@ class BatchDecoder(Protocol):
 
     def restart(self, sequences: NDArray[np.integer], state: State) -> None:
         """Let some of the sequences, their numbers (n,), go on from a state."""
+
+
+@runtime_checkable
+class DrawingDecoder(BatchDecoder, Protocol):
+    """One that draws by itself, some characters ahead."""
+
+    def draw(
+        self, rules: Sequence[tuple[str, float]], uniform: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Draw and read some characters of each sequence.
+
+        Args:
+            rules: What stands between log-probabilities and draws, as `sampling.chain.rules` has it.
+            uniform: (T, B), from 0 up to but not 1.
+
+        Returns:
+            Ids (T, B), and their log-probabilities before any rule, (T, B); NaN where there are none.
+        """
+        ...
 
 
 class Engine:

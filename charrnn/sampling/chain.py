@@ -19,10 +19,16 @@ from charrnn.errors import DivergedError, UsageError
 Logits = NDArray[np.floating[Any]]
 LogProbs = NDArray[np.float64]
 LogitsProcessor = Callable[[LogProbs], LogProbs]
+Rules = tuple[tuple[str, float], ...]  # names of processors in `network.device_draws`, and what each takes
 
 _DIVERGED = "The model's outputs are not numbers: its training diverged.", "Use an earlier checkpoint."
 _SMALLEST = 1e-200  # of all that is left; with less, what is small beside it would vanish
 _COLDEST = 1e-30  # below it 1 / temperature could overflow; the second likeliest is long out of reach there
+
+
+def diverged() -> DivergedError:
+    """For outputs that have no distribution."""
+    return DivergedError(*_DIVERGED)
 
 
 def log_softmax(logits: Logits) -> LogProbs:
@@ -41,14 +47,14 @@ def log_softmax(logits: Logits) -> LogProbs:
         values = logits.astype(np.float64)
         largest = values[values.argmax()]  # cheaper than max(); finds NaN too
         if not math.isfinite(largest):
-            raise DivergedError(*_DIVERGED)
+            raise diverged()
         values -= largest
         values -= math.log(np.add.reduce(np.exp(values)))
         return values
     values = logits.astype(np.float64, order="C")
     largest = values.max(axis=-1, keepdims=True)
     if not np.isfinite(largest).all():
-        raise DivergedError(*_DIVERGED)
+        raise diverged()
     values -= largest
     values -= np.log(np.add.reduce(np.exp(values), axis=-1, keepdims=True))
     return values
@@ -200,6 +206,27 @@ def make_chain(
     if temperature != 1:
         processors.append(Temperature(temperature))
     return processors[0] if len(processors) == 1 else Chain(tuple(processors))
+
+
+def rules(process: LogitsProcessor) -> Rules | None:
+    """A chain as names and numbers, for a device that draws by itself; None for what is none of these processors."""
+    match process:
+        case Chain(processors):
+            parts = [rules(part) for part in processors]
+            return None if None in parts else tuple(rule for part in parts if part for rule in part)
+        case Temperature(0):
+            return (("top_k", 1),)
+        case Temperature(value):
+            return (("factor", 1 / max(value, _COLDEST)),)
+        case TopK(count):
+            return (("top_k", count),)
+        case TopP(share):
+            return (("top_p", share),)
+        case MinP(share):
+            return (("min_p", share),) if share else ()
+        case Exclude(index):
+            return (("exclude", index),)
+    return None
 
 
 def sample_id(log_probs: LogProbs, rng: np.random.Generator) -> int:

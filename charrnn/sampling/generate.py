@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError, UsageError
 from charrnn.formatting import bits
-from charrnn.network.engine import Engine, RecurrentStack, State
+from charrnn.network.engine import DrawingDecoder, Engine, RecurrentStack, State
 from charrnn.ngrams.mixing import Mixture
+from charrnn.sampling import chain
 from charrnn.sampling.chain import Chain, Exclude, LogitsProcessor, LogProbs, log_softmax, sample_id, sample_ids
 from charrnn.text.vocabulary import Vocabulary
 
@@ -40,6 +41,7 @@ def text_of(characters: Iterable[Character]) -> str:
 # Why a text ended: so long, a string, its unit, its document; or every character was ruled out.
 Ending = Literal["length", "until", "finish", "document", "no-copy"]
 Ended = Generator[Character, None, Ending | None]  # characters; and why there are no more, None for the length
+_DRAWN_AHEAD = 64  # characters that a device draws before they are read
 _NOTHING_LEFT = -1  # the id of a text of a batch that has ended because every character was ruled out
 
 
@@ -181,7 +183,7 @@ def generate_many(
     """
     ids, state = _encode_prime(vocabulary, prime, length)
     processors = [_excluding_unknown(vocabulary, process) for process in processors]
-    steps = _batch_steps(engine, ids, state, processors, rngs, vocabulary.boundary_id, mixture, constraints)
+    steps = _batch_steps(engine, ids, state, length, processors, rngs, vocabulary.boundary_id, mixture, constraints)
     past_steps = list[tuple[NDArray[np.intp], NDArray[np.float64]]]()
 
     def characters(text: int) -> Ended:
@@ -206,13 +208,14 @@ def _batch_steps(
     engine: Engine,
     ids: list[int],
     state: State | None,
+    length: int,
     processors: Sequence[LogitsProcessor],
     rngs: Sequence[np.random.Generator],
     boundary: int | None,
     mixture: Mixture | None,
     constraints: Sequence[Constraint | None],
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
-    """The next character of every text, without end: ids (B,) and their bits (B,)."""
+    """The next character of every text, `length` times: ids (B,) and their bits (B,)."""
     state = engine.read(ids, state)
     rows = np.arange(len(processors))
     decoder = engine.batch_decoder(state, len(processors))
@@ -221,7 +224,11 @@ def _batch_steps(
     nodes = [mixture.nodes(state.recent)] * len(processors) if mixture else []
     constrained = [(row, constraint) for row, constraint in enumerate(constraints) if constraint]
     shared = all(process == processors[0] for process in processors)
-    while True:
+    rules = chain.rules(processors[0]) if shared and processors else None
+    if rules is not None and not (mixture or constrained or begun) and isinstance(decoder, DrawingDecoder):
+        yield from _drawn(decoder, rules, length, rngs)
+        return
+    for _ in range(length):
         log_probs = log_softmax(logits)
         if mixture:
             log_probs = mixture.batch_log_probs(log_probs, nodes)
@@ -245,6 +252,18 @@ def _batch_steps(
         if begun and len(begin):
             decoder.restart(begin, begun)
             logits[begin] = begun.logits
+
+
+def _drawn(
+    decoder: DrawingDecoder, rules: chain.Rules, length: int, rngs: Sequence[np.random.Generator]
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+    """What `_batch_steps` yields, drawn where the network is computed. Raises DivergedError as `log_softmax` does."""
+    for first in range(0, length, _DRAWN_AHEAD):
+        count = min(_DRAWN_AHEAD, length - first)
+        indices, log_probs = decoder.draw(rules, np.array([rng.random(count) for rng in rngs]).T)
+        if not np.isfinite(log_probs).all():
+            raise chain.diverged()
+        yield from zip(indices.astype(np.intp), bits(-log_probs), strict=True)
 
 
 def _encode_prime(vocabulary: Vocabulary, prime: str | State, length: int) -> tuple[list[int], State | None]:
