@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
+from charrnn.network import recurrent_kernels
 from charrnn.network.device_copy import to_device
 from charrnn.network.dropout_masks import DropoutMasks
 
@@ -31,7 +32,12 @@ _CELLS: dict[str, tuple[Callable[[int, int], nn.RNNBase], Callable[..., tuple[Te
     "tanh": (nn.RNN, torch.rnn_tanh),
     "relu": (partial(nn.RNN, nonlinearity="relu"), torch.rnn_relu),
 }
-
+# Those that torch has no fused kernel for on a CPU.
+_CPU_KERNELS: dict[str, Callable[[Tensor, Tensor, list[Tensor]], tuple[Tensor, Tensor]]] = {
+    "gru": recurrent_kernels.gru,
+    "tanh": recurrent_kernels.rnn_tanh,
+    "relu": recurrent_kernels.rnn_relu,
+}
 
 _FIRST_MASKS = DropoutMasks()  # of the first iteration under seed 0
 _PART_OF = {"norms": "layers", "projection": "head"}  # the first word of a weight's name, where that is no part itself
@@ -81,7 +87,8 @@ class CharModel(nn.Module):
             width = config.embedding_size or vocabulary_size
             if config.embedding_size:
                 self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
-            module, self._kernel = _CELLS[config.nonlinearity if config.model == "rnn" else config.model]
+            cell = config.nonlinearity if config.model == "rnn" else config.model
+            (module, self._kernel), self._cpu_kernel = _CELLS[cell], _CPU_KERNELS.get(cell)
             layers = []
             for _ in range(config.num_layers):
                 layers.append(module(width, config.rnn_size))
@@ -194,6 +201,9 @@ class CharModel(nn.Module):
 
     def _run(self, x: Tensor, state: tuple[Tensor, ...], weights: list[Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over x (T, B, X), from the parts (1, B, H) of its state: its outputs (T, B, H) and the state."""
+        if self._cpu_kernel and x.device.type == "cpu":
+            y, last = self._cpu_kernel(x, state[0], weights)
+            return y, (last,)
         start = state if self.config.model == "lstm" else state[0]
         has_biases, depth, dropout, bidirectional, batch_first = True, 1, 0.0, False, False
         y, *end = self._kernel(x, start, weights, has_biases, depth, dropout, self.training, bidirectional, batch_first)

@@ -234,7 +234,8 @@ def test_residual_adds_a_layers_input_to_its_output_but_for_the_first() -> None:
 @pytest.mark.parametrize("embedding", [4, 0])
 @pytest.mark.parametrize("cell", CELLS)
 def test_without_switches_every_bit_is_as_before_there_were_any(cell: Cell, embedding: int, dropout: float) -> None:
-    """The network as it first was: the same draws in the same order, and the modules' own forward."""
+    """The network as it first was: the same draws in the same order, and the modules' own forward, which but for an
+    LSTM's is not ours on a CPU."""
     model = make(cell, embedding_size=embedding, dropout=dropout, **PLAIN)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(3)
@@ -253,7 +254,8 @@ def test_without_switches_every_bit_is_as_before_there_were_any(cell: Cell, embe
             y = y * MASKS.of_streams(2 * index + 2, y, 1 - dropout)
         x = x + y if index else y
     logits, _ = model(inputs, state, masks=MASKS)
-    assert torch.equal(logits, head(x).transpose(0, 1))
+    exact: dict[str, Any] = {"rtol": 0, "atol": 0} if cell == "lstm" else {}
+    torch.testing.assert_close(logits, head(x).transpose(0, 1), **exact)
     ours = [value for name, value in model.state_dict().items() if name.startswith(("layers", "head"))]
     theirs = [parameter for module in (*layers, head) for parameter in module.parameters()]
     assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
