@@ -5,6 +5,8 @@ Not a program: `bench/learning.py` and `bench/settings.py` use it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -74,7 +76,11 @@ def losses_with_counts(model: CharModel, counts: NgramModel, corpus: Corpus, spl
         Nats per character.
     """
     losses = []
-    for spans, reading in ((split.held_out, {"streams": 1}), (cold_windows(split.held_out), _COLD)):
+    readings: tuple[tuple[Any, dict[str, Any]], ...] = (
+        (split.held_out, {"streams": 1}),
+        (cold_windows(split.held_out), _COLD),
+    )
+    for spans, reading in readings:
         looked_up = HeldOutCounts(corpus, Split(split.training, tuple(spans)))
         looked_up.model = counts
         nats = held_out_nats(model, corpus.measured.ids, spans, **reading)

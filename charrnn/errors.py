@@ -7,6 +7,7 @@ CharrnnError
 ├── CheckpointError     a file that is not a checkpoint, is damaged, or is too new          exit 1
 ├── FetchError          a download that failed, or brought something else                   exit 1
 ├── RunError            a run directory that is missing, taken, or cannot be written        exit 1
+├── RankError           a rank that has not arrived, is gone, or has something else         exit 1
 └── DivergedError       a loss or gradient that stopped being a number                      exit 1
 """
 
@@ -49,6 +50,10 @@ class FetchError(CharrnnError):
 
 class RunError(CharrnnError):
     """A run directory that is missing, already taken, or cannot be written."""
+
+
+class RankError(CharrnnError):
+    """A training of several processes of which one has not arrived, is gone, or has something else than the others."""
 
 
 class DivergedError(CharrnnError):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from charrnn._version import __version__
-from charrnn.commands import compare, corpora, plan, report, runs, sample, score, train
+from charrnn.commands import compare, corpora, plan, ranks, report, runs, sample, score, train
 from charrnn.commands.arguments import Command, Group
 
 app = typer.Typer(
@@ -31,11 +31,14 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def charrnn(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001
         bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Learn to write like any text, one character at a time, and watch it learn."""
+    if context.invoked_subcommand != "train":
+        ranks.only_first()
 
 
 for verb in (train.train, plan.plan, sample.sample, compare.compare, report.report, score.score):

@@ -29,19 +29,19 @@ def _run() -> None:
     # NumPy's threads gain little at one character at a time, and lose nearly everything (5,000 characters a second
     # become 60) while something else, such as a training, keeps the cores busy. Counts only before NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from charrnn.commands import streams
+    from charrnn.commands import ranks, streams
 
     streams.prepare()
     from charrnn import memory
     from charrnn.commands.app import app
-    from charrnn.commands.notes import tell
     from charrnn.errors import CharrnnError
     from charrnn.files import discard_stdout
 
     try:
         try:
             _require_working_directory()
-            app()
+            with ranks.first_tells():
+                app()
         finally:
             sys.stdout.flush()  # while what fails can still be said
         return
@@ -64,7 +64,7 @@ def _run() -> None:
         if not memory.ran_out(error):
             raise
         failure = CharrnnError("memory: there is not enough.", "Close other programs, or ask for less at once.")
-    tell(failure)
+    ranks.tell_failure(failure)
     sys.exit(failure.exit_code)
 
 

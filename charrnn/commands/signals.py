@@ -58,7 +58,9 @@ def ignore_late_signals() -> None:
 
 
 def tell_stopped(number: int) -> None:
-    """Say that a signal ends the command, on standard error, if anything can be written there."""
+    """Say that a signal ends the command, on standard error, if anything can be written there; the first rank does."""
+    if os.environ.get("WORLD_SIZE") and os.environ.get("RANK", "0") != "0":
+        return
     line = f"charrnn: stopped by {name(number)}.\n"
     with contextlib.suppress(OSError, ValueError):
         if os.isatty(2):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack
 
 from charrnn.commands import text_options, training_run, training_setup
 from charrnn.commands.notes import tell
 from charrnn.commands.options import CheckpointDir, Device, TrainingThreads, Typed, with_options
+from charrnn.commands.ranks import together
 from charrnn.commands.signals import saving_on_signal
 from charrnn.commands.text_options import Texts
 from charrnn.config import (
@@ -19,6 +20,9 @@ from charrnn.config import (
     TrainConfig,
 )
 from charrnn.config.effects import without_effect
+from charrnn.config.option import flag
+
+_PLACES = ("texts", "checkpoint_dir")  # which may be called otherwise on another host
 
 
 @with_options
@@ -53,14 +57,19 @@ def train(
 
         require()
     where = training_setup.Where(checkpoint_dir, device, threads)
-    with saving_on_signal() as save, training_setup.resumption(run, where, typed) or nullcontext() as going_on:
-        if going_on is None:
-            begun = training_setup.new(texts, source, reading, start, model, training, run, where, typed)
-        elif run.auto_resume and going_on.complete:
-            going_on.require_same_text(texts, text_options.read)
-            tell(going_on.completion)
-            return
+    with ExitStack() as stack:
+        save = stack.enter_context(saving_on_signal())
+        ranks = stack.enter_context(together(run.rank_timeout, threads))
+        ranks.require_same({flag(name): str(typed[name]) for name in sorted(typed) if name not in _PLACES})
+        run = training_setup.restartable(run, ranks)
+        if (going_on := training_setup.resumption(run, where, typed, ranks)) is None:
+            begun = training_setup.new(texts, source, reading, start, model, training, run, where, typed, ranks)
         else:
+            stack.enter_context(going_on)
+            if run.auto_resume and going_on.complete:
+                going_on.require_same_text(texts, text_options.read)
+                tell(going_on.completion)
+                return
             going_on.require_incomplete()
-            begun = training_setup.resumed(going_on, texts, where)
+            begun = training_setup.resumed(going_on, texts, where, ranks)
         training_run.follow(begun, save, tensorboard=run.tensorboard)

@@ -10,7 +10,7 @@ import typer
 
 from charrnn.commands.signals import Stopped, ignore_late_signals, stopping_on_signals
 from charrnn.commands.training_setup import Begun
-from charrnn.errors import DivergedError
+from charrnn.errors import DivergedError, RankError
 
 if TYPE_CHECKING:
     from charrnn.training.events import Event
@@ -27,11 +27,13 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
     Raises:
         typer.Exit: With 129, 130 or 143, after a signal: 128 and the number of the one that it ended for.
     """
+    from charrnn.runs.resume_command import resume_command
     from charrnn.terminal.progress import Display
+    from charrnn.terminal.silence import SilentDisplay
     from charrnn.training.checkpointing import record
 
     training, run = begun.trainer, begun.run
-    display = Display(training, run, begun.preset)
+    display: Display | SilentDisplay = Display(training, run, begun.preset) if training.ranks.first else SilentDisplay()
 
     def save_now() -> bool:
         """Whether to save. If so, it is said."""
@@ -48,7 +50,7 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
                 training, run, stop=lambda: bool(received), save=save_now, warn=display.warn, lock=begun.lock
             )
             events: Iterator[Event] = recorded
-            if tensorboard:
+            if tensorboard and training.ranks.first:
                 from charrnn.training.tensorboard import write_events
 
                 unit = training.vocabulary.unit
@@ -58,6 +60,9 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
     except DivergedError:
         display.diverged()
         raise
+    except RankError as error:
+        advice = f"{error.advice} Go on from its last save: {resume_command(run)}"
+        raise RankError(error.what, advice.lstrip()) from None
     except Stopped as stopped:
         if recorded is not None:
             with suppress(Stopped):
@@ -68,8 +73,9 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
         raise typer.Exit(128 + stopped.number) from None
     finally:
         display.close()
-    if received and not training.complete:
+    if not training.complete:
+        number = training.ranks.largest(received[0] if received else 0)
         display.interrupted()
-        raise typer.Exit(128 + received[0])
+        raise typer.Exit(128 + number)
     ignore_late_signals()
     display.finished()

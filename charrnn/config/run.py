@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from charrnn.config import parsing
 from charrnn.config.option import Config, Option, require
 from charrnn.config.snapshots import WATCHING
-from charrnn.config.training import RUN
+from charrnn.config.training import PLACE, RUN
 
 PresetName = Literal["auto", "quick", "small", "medium", "large", "char-rnn", "torch-rnn"]
 
@@ -76,3 +77,14 @@ class RunConfig(Config):
         bool,
         Option("Write TensorBoard event files into the run; with --resume, too.", panel=WATCHING, switch=True),
     ] = False
+    rank_timeout: Annotated[
+        float,
+        Option(
+            "Under torchrun: how long ranks wait for one that does not arrive, or has stopped, before all end.",
+            panel=PLACE,
+            low=2,
+            high=10**6,
+            metavar="TIME",
+            parse=parsing.seconds,
+        ),
+    ] = 300.0

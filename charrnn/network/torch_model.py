@@ -181,6 +181,7 @@ class CharModel(nn.Module):
         *,
         carry_at: int | None = None,
         masks: DropoutMasks = _FIRST_MASKS,
+        count: int | None = None,
     ) -> tuple[Tensor, LayerStates]:
         """Measure how well a window is predicted.
 
@@ -191,13 +192,17 @@ class CharModel(nn.Module):
             state: As in `forward`.
             carry_at: As in `forward`.
             masks: As in `forward`.
+            count: Of a part of a window, the targets of the whole, over which the mean is: the part may have none.
 
         Returns:
             The mean cross-entropy in nats per character, and the state as `forward` gives it.
         """
         logits, carried = self(inputs, state, carry_at=carry_at, masks=masks)
         flat = logits.transpose(0, 1).reshape(-1, self.vocabulary_size).float()  # time-major again: no copy
-        return F.cross_entropy(flat, targets.t().reshape(-1)), carried
+        wanted = targets.t().reshape(-1)
+        if count is not None:
+            return F.cross_entropy(flat, wanted, reduction="sum") / count, carried
+        return F.cross_entropy(flat, wanted), carried
 
     def _run(self, x: Tensor, state: tuple[Tensor, ...], weights: list[Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over x (T, B, X), from the parts (1, B, H) of its state: its outputs (T, B, H) and the state."""

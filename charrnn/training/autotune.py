@@ -12,6 +12,7 @@ from charrnn.text.split import HeldOutSpan
 from charrnn.training import presets
 from charrnn.training.devices import choose_device
 from charrnn.training.presets import Choice, Machine, Speed, TextSize
+from charrnn.training.ranks import ALONE, Ranks
 from charrnn.training.time_budget import WorkClock
 from charrnn.training.trainer import Trainer
 from charrnn.training.validation import characters_read, held_out_loss
@@ -30,7 +31,7 @@ def seconds_per_iteration(trainer: Trainer, least: float) -> float:
     for _ in range(_WARMUP_ITERATIONS):
         trainer.step()
     clock, at = WorkClock(), trainer.iteration
-    while (passed := clock()) < least or trainer.iteration - at < _FEWEST_ITERATIONS:
+    while (passed := trainer.ranks.from_first(clock)) < least or trainer.iteration - at < _FEWEST_ITERATIONS:
         trainer.step()
     return passed / (trainer.iteration - at)
 
@@ -47,7 +48,7 @@ def evaluation_seconds(trainer: Trainer) -> float:
     for characters in (_TRIAL_CHARACTERS // 8, _TRIAL_CHARACTERS) if trainer.held_out else ():  # once to warm up
         clock, some = WorkClock(), _first(held_out, characters)
         held_out_loss(model, trainer.corpus.measured.ids, some, warmup=0)
-        evaluation = clock() * characters_read(held_out) / characters_read(some, warmup=0)
+        evaluation = clock() * characters_read(held_out) / characters_read(some, warmup=0) / trainer.ranks.size
     return evaluation
 
 
@@ -78,6 +79,7 @@ def begin(
     training: TrainConfig,
     device: str,
     machine: Machine | None = None,
+    ranks: Ranks = ALONE,
 ) -> tuple[Trainer, Choice]:
     """A trainer with the settings that `resolve` chooses; the time that took is part of a time budget.
 
@@ -85,8 +87,8 @@ def begin(
         UsageError, CorpusError: As Trainer does.
     """
     clock = WorkClock()
-    choice = resolve(corpus, preset, model, training, device, machine)
-    return Trainer(corpus, choice.model, choice.training, device=device, spent=clock()), choice
+    choice = resolve(corpus, preset, model, training, device, machine, ranks)
+    return Trainer(corpus, choice.model, choice.training, device=device, spent=clock(), ranks=ranks), choice
 
 
 def resolve(
@@ -96,6 +98,7 @@ def resolve(
     training: TrainConfig,
     device: str,
     machine: Machine | None = None,
+    ranks: Ranks = ALONE,
 ) -> Choice:
     """`presets.resolve` for this text on a machine: by default this one, whose speed with a time budget is measured.
 
@@ -106,9 +109,10 @@ def resolve(
     where = choose_device(device)
 
     def speed(model: ModelConfig, training: TrainConfig) -> Speed:
-        trial = Trainer(corpus, model, training, device=str(where))
+        trial = Trainer(corpus, model, training, device=str(where), ranks=ranks)
         seconds = seconds_per_iteration(trial, _TRIAL_SECONDS)
-        return Speed(training.batch_size * training.effective_shift / seconds, watching_cost(trial))
+        characters = training.batch_size * training.effective_shift / seconds
+        return ranks.from_first(lambda: Speed(characters, watching_cost(trial)))
 
     text = TextSize(
         training=split.training_size,
@@ -116,4 +120,5 @@ def resolve(
         vocabulary=len(corpus.vocabulary),
         rotatable=not (corpus.apart or training.stateless),
     )
-    return presets.resolve(preset, model, training, text, machine or Machine(where.type != "cpu", speed))
+    machine = machine or Machine(where.type != "cpu", speed, ranks.size)
+    return presets.resolve(preset, model, training, text, machine)

@@ -12,6 +12,7 @@ from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.find import find_checkpoint
 from charrnn.text.corpus import Corpus
+from charrnn.training.ranks import ALONE, Ranks
 from charrnn.training.recipes import with_recipe
 
 if TYPE_CHECKING:
@@ -66,13 +67,16 @@ class Beginning:
             reading = replace(reading, **told)
         return cls(start=start, model=model, training=training, reading=reading, before=before)
 
-    def begin(self, corpus: Corpus, device: str, machine: Machine | None = None) -> tuple[Trainer, Choice, str | None]:
+    def begin(
+        self, corpus: Corpus, device: str, machine: Machine | None = None, ranks: Ranks = ALONE
+    ) -> tuple[Trainer, Choice, str | None]:
         """Prepare the training of a text.
 
         Args:
             corpus: The text, read as `reading` says.
             device: One of auto, cpu, cuda and mps.
             machine: What a preset is chosen for; None: the machine here.
+            ranks: The processes that train together.
 
         Returns:
             A trainer before its first iteration; the choice of the settings that nobody gave; and which characters had
@@ -88,7 +92,7 @@ class Beginning:
             split = corpus.split(training.val_frac, training.val_max, training.val_at)
             window = training.completed().batch_size * training.effective_shift
             training = replace(training, iterations=max(1, round(start.max_epochs * split.training_size / window)))
-        trainer, choice = autotune.begin(corpus, start.preset, self.model, training, device, machine)
+        trainer, choice = autotune.begin(corpus, start.preset, self.model, training, device, machine, ranks)
         note = self._transfer(trainer)
         if start.max_epochs is not None:
             trainer.train_for(start.max_epochs)

@@ -10,7 +10,9 @@ from typing import Any
 
 from charrnn.errors import CheckpointError, DivergedError
 from charrnn.runs import checkpoint
+from charrnn.runs.checkpoint import Tensors
 from charrnn.runs.creation import discard, require_new
+from charrnn.runs.header import Header
 from charrnn.runs.lock import RunLock
 from charrnn.runs.run import Run
 from charrnn.runs.writer import RunWriter
@@ -18,6 +20,7 @@ from charrnn.training.divergence import roll_back
 from charrnn.training.events import Evaluated, Event, Progress, RolledBack, Snapshot
 from charrnn.training.interrupts import Interrupted, deferred_interrupts
 from charrnn.training.resume import resume_point
+from charrnn.training.silent_writer import SilentWriter
 from charrnn.training.trainer import Trainer
 
 _NOTHING_KEPT = (
@@ -36,6 +39,8 @@ def record(
     lock: RunLock | None = None,
 ) -> Generator[Event, None, None]:
     """Pass a training's events on, each after it has been written: one that reaches the caller is on disk.
+
+    Of several ranks the first writes; all call this, and end or save at the same iteration, when some rank is asked to.
 
     The resume file is replaced with every snapshot, every minute, at the end, when the iterator is closed or Ctrl-C is
     pressed, and when the training is to stop; it then keeps a snapshot, too. After that of iteration 0, which a run
@@ -57,13 +62,13 @@ def record(
         RunError: Another process trains this run, or has begun it since its directory was made.
         CharrnnError: The first resume file cannot be written; or, at the end, the last of some file could not be.
     """
-    writer = RunWriter(run, warn)
+    ranks = trainer.ranks
+    writer = RunWriter(run, warn) if ranks.first else SilentWriter()
     kept: int | None = None  # the iteration of a snapshot that is newer than the resume file
-    with lock or RunLock(run, warn) as writer.lock, _noting_divergence(trainer, writer):
-        if lock is None and trainer.iteration == 0 and run.resume_path.exists():
-            require_new(run, locked=True)  # another process has begun it meanwhile
+    with _locked(run, writer, lock, warn), _noting_divergence(trainer, writer):
         if trainer.iteration == 0:  # from now on a killed run can always be resumed
-            _save_first(trainer, run, writer)
+            point = resume_point(trainer)
+            ranks.from_first(lambda: _save_first(run, writer, point, new=lock is None))
         saved_at = time.monotonic()
         recorder = _Recorder(trainer, writer, stop)
         try:
@@ -71,8 +76,9 @@ def record(
                 if isinstance(event, Snapshot):
                     kept = event.iteration
                 if isinstance(event, Progress) and event.iteration == trainer.iteration:
-                    stopping = stop()
-                    if kept is not None or stopping or save() or time.monotonic() - saved_at >= _SAVE_EVERY:
+                    asked = save() or (ranks.first and time.monotonic() - saved_at >= _SAVE_EVERY)
+                    stopping, saving = trainer.data_parallel.agreed(stop(), asked)
+                    if kept is not None or stopping or saving:
                         rolled_back = recorder.save()
                         saved_at = time.monotonic()
                         if rolled_back is not None:
@@ -88,22 +94,44 @@ def record(
                 yield event
         except GeneratorExit:  # whoever follows the training has enough of it
             writer.ending = True
-            recorder.save()
+            if ranks.alone:  # the others are not here to give their state
+                recorder.save()
             raise
         except Interrupted:
             writer.ending = True
-            recorder.save()
+            if ranks.alone:
+                recorder.save()
             raise KeyboardInterrupt from None
         writer.close()
 
 
-def _save_first(trainer: Trainer, run: Run, writer: RunWriter) -> None:
+@contextmanager
+def _locked(
+    run: Run, writer: RunWriter | SilentWriter, lock: RunLock | None, warn: Callable[[str], None]
+) -> Iterator[None]:
+    """Nobody else trains a run meanwhile. Raises RunError where somebody does."""
+    if isinstance(writer, SilentWriter):
+        yield
+        return
+    with lock or RunLock(run, warn) as writer.lock:
+        yield
+
+
+def _save_first(run: Run, writer: RunWriter | SilentWriter, point: tuple[Header, Tensors], *, new: bool) -> None:
     """Save before the first iteration. A run that fails in this leaves nothing, and its name free.
 
+    Args:
+        run: Where.
+        writer: Of it.
+        point: What is saved.
+        new: Whether the run is to be begun by this.
+
     Raises:
+        RunError: Another process has begun it meanwhile.
         CheckpointError: It failed. That of a run which goes on from there is tried again at the next save.
     """
-    point = resume_point(trainer)
+    if new and run.resume_path.exists():
+        require_new(run, locked=True)
     if run.resume_path.exists():
         writer.write_resume(*point)
         return
@@ -119,12 +147,13 @@ def _save_first(trainer: Trainer, run: Run, writer: RunWriter) -> None:
 class _Recorder:
     """A training's events, each written before it is passed on."""
 
-    def __init__(self, trainer: Trainer, writer: RunWriter, stop: Callable[[], bool]) -> None:
+    def __init__(self, trainer: Trainer, writer: RunWriter | SilentWriter, stop: Callable[[], bool]) -> None:
         """Begin where the training is. A training that is to `stop` writes no long samples to their end."""
         self.trainer, self.writer = trainer, writer
         self._interrupts: list[int] = []
         trainer.evaluator.sample_writer.stop = lambda: stop() or bool(self._interrupts)
-        self._events = trainer.events(beginning=not writer.has_snapshot(0))  # a killed one may have kept it
+        beginning = trainer.ranks.from_first(lambda: not (isinstance(writer, RunWriter) and writer.has_snapshot(0)))
+        self._events = trainer.events(beginning=beginning)  # a killed one may have kept it
         self._within = False  # an iteration, or several, of which more events are to come
 
     def __iter__(self) -> Iterator[Event]:
@@ -178,7 +207,7 @@ class _Recorder:
         return None
 
 
-def _last_snapshot(trainer: Trainer, writer: RunWriter) -> Iterator[Event]:
+def _last_snapshot(trainer: Trainer, writer: RunWriter | SilentWriter) -> Iterator[Event]:
     """The snapshot of a training that was stopped. All that resuming needs is saved: another Ctrl-C leaves it out."""
     evaluated_already = trainer.evaluator.latest_held_out_loss is not None
     try:
@@ -196,7 +225,7 @@ def _last_snapshot(trainer: Trainer, writer: RunWriter) -> Iterator[Event]:
 
 
 @contextmanager
-def _noting_divergence(trainer: Trainer, writer: RunWriter) -> Iterator[None]:
+def _noting_divergence(trainer: Trainer, writer: RunWriter | SilentWriter) -> Iterator[None]:
     """Where a training comes to numbers that are none, its metrics say so."""
     try:
         yield

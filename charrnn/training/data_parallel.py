@@ -120,6 +120,10 @@ class DataParallel:
         loss = loss.detach().double() * share if share < 1 else loss.detach()
         return BackwardPass(loss, list(gradients), detached(carried))
 
+    def agreed(self, *asked: bool) -> tuple[bool, ...]:
+        """What this process is asked for: there is no other to agree with (`RankParallel.agreed`)."""
+        return asked
+
 
 def pool(threads: int) -> ThreadPoolExecutor:
     """Threads that each compute alone, sharing no product with others."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
-from charrnn.training.windows import IGNORED, EncodedText, Window, shuffled
+from charrnn.training.windows import ALL, IGNORED, EncodedText, Window, shuffled
 
 Places = NDArray[np.int64]
 
@@ -43,6 +43,7 @@ class DocumentStreams:
         stateless: bool = False,
         seed: int = 0,
         pack: int = 0,
+        rows: slice = ALL,
     ) -> None:
         """Divide the documents' windows among the rows.
 
@@ -56,6 +57,7 @@ class DocumentStreams:
             stateless: See above.
             seed: Of the shuffle.
             pack: Characters up to which documents share a pack; 0: each has one of its own.
+            rows: Those of the B that windows have.
 
         Raises:
             CorpusError: They have fewer windows than there are rows.
@@ -85,9 +87,9 @@ class DocumentStreams:
         self.ids, self.batch_size, self.seq_length, self.shift = ids, batch_size, seq_length, shift
         self.shuffle, self.stateless, self.seed = shuffle, stateless, seed
         every, remainder = divmod(self._count, batch_size)
-        rows = np.arange(batch_size, dtype=np.int64)
-        self._begins = rows * every + np.minimum(rows, remainder)  # (B,) first window of each run
-        self._lengths = every + (rows < remainder).astype(np.int64)  # (B,) and how many it has
+        runs, self.rows = np.arange(batch_size, dtype=np.int64), rows
+        self._begins = runs * every + np.minimum(runs, remainder)  # (B,) first window of each run
+        self._lengths = every + (runs < remainder).astype(np.int64)  # (B,) and how many it has
         self.per_epoch = int(self._lengths[0])
         self._arranged: tuple[int, Places, Places, Places] | None = None  # the latest epoch's
 
@@ -104,13 +106,13 @@ class DocumentStreams:
         nth = numbers - ends[place] + self._counts[pack]  # of its pack's windows
         offset = nth * self.shift
         lengths = np.minimum(self._sizes[pack] - offset, self.seq_length) * running
-        inputs = np.zeros((self.batch_size, self.seq_length), dtype=np.int64)
+        begins, widths = (self._packs[pack] + offset)[self.rows].tolist(), lengths[self.rows].tolist()
+        inputs = np.zeros((len(begins), self.seq_length), dtype=np.int64)
         targets = np.full_like(inputs, IGNORED)
-        for row, (begin, length) in enumerate(
-            zip((self._packs[pack] + offset).tolist(), lengths.tolist(), strict=True)
-        ):
+        for row, (begin, length) in enumerate(zip(begins, widths, strict=True)):
             self._fill(inputs[row], targets[row], begin, length, documents)
-        return Window(inputs, targets, continues=running & (nth > 0) & (k > 0 and not self.stateless))
+        continues = (running & (nth > 0) & (k > 0 and not self.stateless))[self.rows]
+        return Window(inputs, targets, continues, count=int(lengths.sum()))
 
     def _fill(self, inputs: Places, targets: Places, begin: int, length: int, documents: Places) -> None:
         """Write `length` inputs and their targets, of the documents that lie from `begin` on."""

@@ -38,6 +38,8 @@ class Evaluator:
 
     def prepare(self) -> None:
         """Count the text and read its words now: what the first evaluation and the first snapshot take longer for."""
+        if not self.trainer.ranks.first:
+            return
         if self.counts:
             self.counts.prepare()
         self.sample_writer.prepare()
@@ -56,11 +58,12 @@ class Evaluator:
             started = trainer.budget.clock()
             self.forget()
             if trainer.held_out:
-                nats = held_out_nats(trainer.evaluated_model, trainer.corpus.measured.ids, trainer.split.held_out)
+                ids, ranks = trainer.corpus.measured.ids, trainer.ranks
+                nats = held_out_nats(trainer.evaluated_model, ids, trainer.split.held_out, ranks=ranks)
                 loss = float(nats.mean())
                 self._require_finite("held-out loss", loss)
-                if self.counts:
-                    self.mixing = self.counts.mixing(nats)
+                if counts := self.counts:
+                    self.mixing = ranks.from_first(lambda: counts.mixing(nats))
                     for value in (*self.mixing.shares, self.mixing.held_out_loss):
                         self._require_finite("held-out loss with counts", value)
                 self.held_out_loss = loss
@@ -109,12 +112,12 @@ class Evaluator:
         weights = self._finite_weights()
         held_out = self.evaluate()
         try:
-            sample = self.sample_writer.write(weights)
+            sample = trainer.ranks.from_first(lambda: self.sample_writer.write(weights))
         except DivergedError:
             raise diverged(trainer, trainer.iteration, "its update left weights that compute no numbers.") from None
         mixing = self.mixing
         header = snapshots.create_header(trainer, "snapshot", held_out_loss=held_out, mixing=mixing, sample=sample)
-        counts = ngram_tensors(self.counts.model) if self.counts and mixing else {}
+        counts = ngram_tensors(self.counts.model) if self.counts and mixing and trainer.ranks.first else {}
         return Snapshot(header, {**weights, **counts})
 
     def _finite_weights(self) -> Tensors:

@@ -134,10 +134,10 @@ def resumed(
                 warnings.warn(note, RuntimeWarning, stacklevel=3)
         resume.rewound(going_on, trainer)
     except BaseException:
-        going_on.lock.release()
+        going_on.release()
         raise
     events = record(trainer, Run(run.path), lock=going_on.lock)
-    weakref.finalize(events, going_on.lock.release).atexit = False  # one that was never begun has nothing to close
+    weakref.finalize(events, going_on.release).atexit = False  # one that was never begun has nothing to close
     return _closed_at_exit(events)
 
 

@@ -74,6 +74,7 @@ class Machine:
 
     accelerated: bool
     speed: Callable[[ModelConfig, TrainConfig], Speed]  # of a network; asked once, with --time
+    ranks: int = 1  # processes that streams are divided among
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +119,7 @@ def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSi
     if preset not in get_args(PresetName):
         raise UsageError(f"--preset {preset}: choose one of {', '.join(get_args(PresetName))}.")
     text = replace(text, training=max(1, text.training))  # what is too short is refused where it is cut into streams
-    training = _chosen(training, batch_size=streams_for(training, text))
+    training = _chosen(training, batch_size=streams_for(training, text, machine.ranks))
     window = training.completed().batch_size * training.effective_shift
     networks = {name: _chosen(model, rnn_size=width) for name, width in PRESETS.items()}
     usual = _ACCELERATED if machine.accelerated else _USUAL
@@ -188,10 +189,11 @@ def _chosen(config: ConfigType, **values: Any) -> ConfigType:
     return replace(config, **automatic)
 
 
-def streams_for(training: TrainConfig, text: TextSize) -> int:
-    """How many streams are read in parallel: so many that each has some windows of a short text."""
+def streams_for(training: TrainConfig, text: TextSize, ranks: int = 1) -> int:
+    """How many streams are read in parallel: so many that each has some windows of a short text, and each rank some."""
     streams = _TIMED_STREAMS if training.time is not None else training.completed().batch_size
-    return max(1, min(streams, text.training // (_WINDOWS_PER_STREAM * training.seq_length)))
+    most = min(streams, text.training // (_WINDOWS_PER_STREAM * training.seq_length))
+    return max(ranks, most - most % ranks)
 
 
 def largest_fitting(candidates: Sequence[Candidate]) -> Candidate:

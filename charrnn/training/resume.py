@@ -19,6 +19,7 @@ from charrnn.runs.rewinding import rewind
 from charrnn.text.corpus import Corpus
 from charrnn.training.devices import choose_device
 from charrnn.training.precision import multiplies
+from charrnn.training.ranks import ALONE, Ranks
 from charrnn.training.resume_tensors import fitting_tensors, named_after, tensors_of
 from charrnn.training.resumption import Resumption
 from charrnn.training.same_text import DOCUMENTS_LISTED, require_same_text
@@ -132,6 +133,7 @@ def resumed(
     max_epochs: float | None = None,
     time: float | None = None,
     watching: Mapping[str, Any] | None = None,
+    ranks: Ranks = ALONE,
 ) -> Trainer:
     """A training as it was when a resume file was written.
 
@@ -148,6 +150,7 @@ def resumed(
         max_epochs: The same as times to read the text.
         time: The seconds of all its sessions together.
         watching: Settings that change no weight, in place of those it had: those of `SnapshotConfig`, `patience`.
+        ranks: The processes that go on with it together, however many it had.
 
     Returns:
         A trainer whose next iteration is the one that would have come.
@@ -167,7 +170,7 @@ def resumed(
     training = replace(header.training, time=None if counted else time or header.training.time, **watching or {})
     if not multiplies(training.precision, choose_device(device), header.model.model):
         training = replace(training, precision="auto")
-    trainer = Trainer(corpus, header.model, training, device=device)
+    trainer = Trainer(corpus, header.model, training, device=device, ranks=ranks)
     if fallen_back:
         trainer.begin_with(checkpoint.weights, header.began_from)
         tensors = tensors_of(trainer.learning_state())
@@ -254,7 +257,9 @@ def change_of_machine(trainer: Trainer, header: Header) -> str | None:
         differing.append(f"precision {now} instead of {header.training.precision}")
     if not differing:
         return None
-    return f"with {', '.join(differing)} the weights will not be the same to the last bit"
+    divided = had.get("ranks", 1) != trainer.ranks.size
+    anew = "each stream goes on from its place, and they are divided anew; " if divided else ""
+    return f"{anew}with {', '.join(differing)} the weights will not be the same to the last bit"
 
 
 def rewound(going_on: Resumption, trainer: Trainer) -> str | None:
@@ -270,10 +275,11 @@ def rewound(going_on: Resumption, trainer: Trainer) -> str | None:
     Raises:
         RunError, CheckpointError: Something cannot be written, or set aside; what to type to try again is named.
     """
+    fallback, point = going_on.fallback, resume_point(trainer) if going_on.fallback else None
     try:
-        if going_on.fallback:
-            return going_on.fallback.settle(*resume_point(trainer))
-        return rewind(going_on.run, trainer.iteration)
+        return trainer.ranks.from_first(
+            lambda: fallback.settle(*point) if fallback and point else rewind(going_on.run, trainer.iteration)
+        )
     except (RunError, CheckpointError) as error:
         again = resume_command(going_on.run, **going_on.length)
         raise type(error)(error.what, f"Make room or put its permissions right, then go on: {again}") from None

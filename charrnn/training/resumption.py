@@ -44,7 +44,7 @@ class Resumption:
     run: Run
     checkpoint: Checkpoint
     given: Mapping[str, Any]  # by name; only those that were said
-    lock: RunLock  # of the run: nobody else trains it
+    lock: RunLock | None  # of the run: nobody else trains it; None in ranks that do not write it
     fallback: Fallback | None = None  # where the resume file is damaged or missing
 
     @classmethod
@@ -84,7 +84,16 @@ class Resumption:
 
     def __exit__(self, *_: object) -> None:
         """Let others train the run."""
-        self.lock.release()
+        self.release()
+
+    def release(self) -> None:
+        """Let others train the run."""
+        if self.lock is not None:
+            self.lock.release()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another rank gets of it."""
+        return {**self.__dict__, "lock": None}
 
     @property
     def watching(self) -> dict[str, Any]:

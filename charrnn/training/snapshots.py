@@ -62,7 +62,12 @@ def create_header(trainer: Trainer, kind: str, **values: Any) -> Header:
 
 def machine_of(trainer: Trainer) -> dict[str, str | int]:
     """What decides how sums are rounded, by name: where it is the same, so are the weights to the last bit."""
-    return {"torch": torch.__version__, "device": trainer.device.type, "threads": torch.get_num_threads()}
+    return {
+        "torch": torch.__version__,
+        "device": trainer.device.type,
+        "ranks": trainer.ranks.size,
+        "threads": torch.get_num_threads(),
+    }
 
 
 def require_room(vocabulary: Vocabulary) -> None:

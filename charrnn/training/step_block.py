@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +17,6 @@ from charrnn.network.torch_model import entering
 from charrnn.training import divergence
 from charrnn.training.events import Progress, log_interval
 from charrnn.training.gate import Gate
-from charrnn.training.windows import IGNORED
 
 if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
@@ -86,7 +84,7 @@ def make(trainer: Trainer, count: int) -> tuple[list[Progress], DivergedError | 
 def _make(trainer: Trainer, iteration: int, gate: Gate) -> _Made:
     """One window, one update, if the gate is open."""
     window = trainer.streams[iteration - 1]
-    state = entering(trainer.state, window.continues & ~trainer.reset(iteration))
+    state = entering(trainer.state, window.continues & ~trainer.reset(iteration)[trainer.rows])
     rate = trainer.schedule.rate(iteration)
     backward = trainer.data_parallel.backward(window, state, iteration)
     gate.observe(backward.loss)
@@ -94,8 +92,7 @@ def _make(trainer: Trainer, iteration: int, gate: Gate) -> _Made:
     if trainer.average:
         trainer.average.update(trainer.model, iteration, gate)
     trainer.state = gate.state(backward.state, trainer.state)
-    characters = int(np.count_nonzero(window.targets != IGNORED))
-    return _Made(iteration, rate, characters, (backward.loss, update.norm, update.clipped))
+    return _Made(iteration, rate, window.count, (backward.loss, update.norm, update.clipped))
 
 
 def _counted(trainer: Trainer, made: _Made, loss: float, norm: float, *, clipped: bool, seconds: float) -> Progress:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from charrnn.config import TrainConfig
 from charrnn.text.corpus import Corpus
 from charrnn.text.spliced import Spliced
 from charrnn.text.split import Split
 from charrnn.training.document_windows import DocumentStreams
-from charrnn.training.windows import Streams
+from charrnn.training.windows import ALL, Streams
 
 PACK = 8  # windows that short documents share; with one, documents of more than half a window would waste the rest
 
 
-def streams_of(corpus: Corpus, split: Split, config: TrainConfig) -> Streams | DocumentStreams:
+def streams_of(corpus: Corpus, split: Split, config: TrainConfig, rows: slice = ALL) -> Streams | DocumentStreams:
     """The training text as windows.
 
     Args:
         corpus: The text, joined or of many documents.
         split: Which spans of it are trained on.
         config: The windows' size and order.
+        rows: Those of the streams that windows have.
 
     Returns:
         Windows by index: of one text's streams, or of documents kept apart.
@@ -29,7 +32,8 @@ def streams_of(corpus: Corpus, split: Split, config: TrainConfig) -> Streams | D
     shape = (config.batch_size, config.seq_length, config.effective_shift)
     if corpus.apart:
         spans, pack = (split.training, 0) if split.documents is None else (split.documents, PACK * config.seq_length)
-        return DocumentStreams(corpus.ids, spans, *shape, stateless=config.stateless, seed=config.seed, pack=pack)
+        order: dict[str, Any] = {"stateless": config.stateless, "seed": config.seed}
+        return DocumentStreams(corpus.ids, spans, *shape, **order, pack=pack, rows=rows)
     from_the_beginning = len(split.training) == 1 and split.training[0].start == 0
     return Streams(
         corpus.ids if from_the_beginning else Spliced(corpus.ids, split.training),
@@ -38,4 +42,5 @@ def streams_of(corpus: Corpus, split: Split, config: TrainConfig) -> Streams | D
         stateless=config.stateless,
         rotate=config.rotate,
         seed=config.seed,
+        rows=rows,
     )

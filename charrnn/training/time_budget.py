@@ -125,10 +125,15 @@ class TimeBudget:
         """An evaluation, and a snapshot beside it, took so many seconds: what plans go by from here on."""
         self._watching_seconds = (evaluation, snapshot)
 
+    @property
+    def to_be_planned(self) -> bool:
+        """Whether there are plans to come."""
+        return self.config.time is not None and self.plans < self.FINAL_PLAN
+
     def plan_is_due(self) -> bool:
         """Whether enough was measured to fix the number of iterations, or to correct it."""
         total = self.config.time
-        if total is None or self.plans == self.FINAL_PLAN or self.iteration - self._measured_from[0] < _MEASURED_OVER:
+        if total is None or not self.to_be_planned or self.iteration - self._measured_from[0] < _MEASURED_OVER:
             return False
         share, most = _PLANS[self.plans]
         total, elapsed = total - self.began, self.elapsed - self.began

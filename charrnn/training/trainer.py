@@ -7,21 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergedError, UsageError
 from charrnn.network.torch_model import CharModel, LayerStates
 from charrnn.text.corpus import Corpus
-from charrnn.training import divergence, step_block
-from charrnn.training.data_parallel import DataParallel
+from charrnn.training import distributed, divergence, step_block
 from charrnn.training.devices import choose_device
 from charrnn.training.evaluator import Evaluator
 from charrnn.training.events import Event, Progress, log_interval
 from charrnn.training.memory_needed import require_memory
 from charrnn.training.optimizer import Average, Optimizer, UnloggedGradients
 from charrnn.training.precision import choose_precision
+from charrnn.training.ranks import ALONE, Ranks
 from charrnn.training.schedule import EarlyStopping, Horizon, LearningRateSchedule
 from charrnn.training.snapshots import SampleWriter, require_room
 from charrnn.training.state import Stateful, to_arrays, to_layer_states
@@ -42,6 +41,7 @@ class Trainer:
         spent: float = 0.0,
         clock: Clock | None = None,
         read_every: int | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Prepare a training, before its first iteration.
 
@@ -53,6 +53,7 @@ class Trainer:
             spent: Seconds of a time budget that are gone already.
             clock: Tells the time, in seconds; None: that at work.
             read_every: Iterations, at most, whose losses are read from the device together; None: by the device.
+            ranks: The processes that the streams are divided among.
 
         Raises:
             CorpusError: The text is too short, or has more characters than a checkpoint keeps.
@@ -61,32 +62,26 @@ class Trainer:
         """
         require_room(corpus.vocabulary)
         model_config, config = model_config.completed(), config.completed()
-        self.device = choose_device(device)
+        self.ranks, self.device = ranks, ranks.device(choose_device(device))
         # Resuming must compute as before, so what was chosen for this machine becomes the setting.
-        config = replace(config, precision=choose_precision(model_config, config, self.device))
+        precision = ranks.from_first(lambda: choose_precision(model_config, config, self.device))
+        config = replace(config, precision=precision)
         self._config, self.horizon = config, Horizon.of(config)
         self.budget = TimeBudget(config, self.horizon, spent=spent, clock=clock)
         self.corpus, self.vocabulary, self.ids = corpus, corpus.vocabulary, corpus.ids
         self.split = corpus.split(config.val_frac, config.val_max, config.val_at)
-        self.streams = streams_of(corpus, self.split, config)
+        self.rows = ranks.rows(config.batch_size)  # of the streams, those that this process computes
+        self.streams = streams_of(corpus, self.split, config, self.rows)
         sample_writer = SampleWriter(corpus, self.split, model_config, config)
-        require_memory(model_config, config, len(self.vocabulary), self.device)
+        own = replace(config, batch_size=self.rows.stop - self.rows.start)
+        require_memory(model_config, own, len(self.vocabulary), self.device)
         self.model = _model(model_config, config, len(self.vocabulary)).to(self.device)
         self.optimizer = Optimizer(self.model, config, self.device)
         self.average = Average(self.model, config.average, self.device) if config.average else None
-        self.data_parallel = DataParallel(
-            self.model,
-            self.optimizer.parameters,
-            batch_size=config.batch_size,
-            threads=torch.get_num_threads() if self.device.type == "cpu" else 1,
-            seed=config.seed,
-            carry_at=None if config.effective_shift == config.seq_length else config.effective_shift,
-            dtype=getattr(torch, config.precision),
-            loss_scale=self.optimizer.loss_scale,
-        )
+        self.data_parallel = distributed.data_parallel(self)
         self.schedule = LearningRateSchedule(config, self.horizon, self.streams.per_epoch)
         self.early_stopping = EarlyStopping(config.patience)
-        self.state: LayerStates = self.model.zero_state(config.batch_size)
+        self.state: LayerStates = self.model.zero_state(own.batch_size)
         self.iteration = 0
         self.characters = 0  # trained on so far, overlaps counted again
         self.train_loss = 0.0
@@ -211,8 +206,8 @@ class Trainer:
 
     def _end_of_block(self, progress: Progress) -> Generator[Event, None, None]:
         """The events of the training's latest iteration."""
-        if self.budget.plan_is_due():
-            self.budget.plan(self.evaluator.evaluate, self.evaluator.snapshot)
+        if self.budget.to_be_planned and self.ranks.from_first(self.budget.plan_is_due):
+            self._plan()
         watching_since, snapshot_due = self.budget.clock(), self.config.snapshot_due(self.iteration)
         yield from self.evaluator.events()
         if self.iteration % log_interval(self.iteration) == 0 or self.complete:
@@ -223,6 +218,12 @@ class Trainer:
         yield progress
         if snapshot_due:
             self._watched(watching_since)
+
+    def _plan(self) -> None:
+        """Make the time budget a number of iterations. The first rank's clock tells how many."""
+        self.budget.plan(self.evaluator.evaluate, self.evaluator.snapshot)
+        self.horizon.load_state_dict(self.ranks.from_first(self.horizon.state_dict))
+        self.budget.plans = self.ranks.from_first(lambda: self.budget.plans)
 
     def _watched(self, since: float) -> None:
         """Tell the budget what a snapshot took, and what was done about it by whoever follows the events."""
@@ -250,12 +251,12 @@ class Trainer:
     def learning_state(self) -> dict[str, Any]:
         """A copy of what the training has come to: all that it goes back to when it is rolled back.
 
-        It has the model's weights, the recurrent state, counts, and under its name what each part of the training
-        keeps.
+        It has the model's weights, the recurrent state of all streams, counts, and under its name what each part of the
+        training keeps. All ranks copy it together.
         """
         return {
             "model": self.model.weights(),
-            "state": to_arrays(self.state),
+            "state": {name: self.ranks.joined(rows) for name, rows in to_arrays(self.state).items()},
             "iteration": self.iteration,
             "characters": self.characters,
             "train_loss": self.train_loss,
@@ -270,7 +271,9 @@ class Trainer:
 
     def _load_learning(self, state: Mapping[str, Any]) -> None:
         self.model.load_weights(state["model"])
-        self.state = to_layer_states(state["state"], self.state)
+        self.state = to_layer_states(
+            {name: all_rows[self.rows] for name, all_rows in state["state"].items()}, self.state
+        )
         self.iteration, self.characters = int(state["iteration"]), int(state["characters"])
         self.train_loss = float(state["train_loss"])
         for name, part in self._learning.items():

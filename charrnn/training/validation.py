@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from charrnn.network.torch_model import CharModel, LayerStates
 from charrnn.text.split import HeldOutSpan
 from charrnn.training import data_parallel
+from charrnn.training.rank_place import Place
+from charrnn.training.ranks import ALONE, Ranks
 from charrnn.training.windows import IGNORED, EncodedText, gather
 
 _CHUNK = 256  # characters a forward call takes of a row; bounds memory, changes no number
@@ -51,7 +53,13 @@ def held_out_loss(model: CharModel, ids: EncodedText, spans: Spans, *, streams: 
 
 
 def held_out_nats(
-    model: CharModel, ids: EncodedText, spans: Spans, *, streams: int = 32, warmup: int = 512
+    model: CharModel,
+    ids: EncodedText,
+    spans: Spans,
+    *,
+    streams: int = 32,
+    warmup: int = 512,
+    ranks: Ranks = ALONE,
 ) -> NDArray[np.float64]:
     """The losses whose mean is `held_out_loss`.
 
@@ -61,6 +69,7 @@ def held_out_nats(
         spans: As there.
         streams: As there.
         warmup: As there.
+        ranks: Each reads some of the rows.
 
     Returns:
         Nats of every character that is counted, (n,), in the order of `counted_spans`.
@@ -69,7 +78,7 @@ def held_out_nats(
         ValueError: No character is counted.
     """
     rows, count = _reading(spans, streams, warmup)
-    return _nats(model, ids, rows, count, streams)
+    return ranks.sum(_nats(model, ids, rows, count, streams, ranks.place))
 
 
 def characters_read(spans: Spans, *, streams: int = 32, warmup: int = 512) -> int:
@@ -136,8 +145,10 @@ class _Rows:
         return _Rows(self.begin[chosen], self.end[chosen], self.lead[chosen], self.first[chosen])
 
 
-def _nats(model: CharModel, ids: EncodedText, rows: _Rows, count: int, streams: int) -> NDArray[np.float64]:
-    """The losses of rows, (count,), `streams` of which are read at a time."""
+def _nats(
+    model: CharModel, ids: EncodedText, rows: _Rows, count: int, streams: int, place: Place
+) -> NDArray[np.float64]:
+    """The losses of rows, (count,), `streams` of which are read at a time; 0 at those of other ranks."""
     size = rows.end - rows.begin
     threads = torch.get_num_threads() if model.head.weight.device.type == "cpu" else 1
     was_training = model.training
@@ -145,7 +156,8 @@ def _nats(model: CharModel, ids: EncodedText, rows: _Rows, count: int, streams: 
     try:
         with data_parallel.pool(threads) as pool:
             losses = np.zeros(count)
-            for group in _groups(np.where(size > rows.lead, size, 0), streams):
+            for all_ranks in _groups(np.where(size > rows.lead, size, 0), streams):
+                group = all_ranks[place.rank :: place.size]
                 parts = [group[number::threads] for number in range(min(threads, len(group)))]
                 list(pool.map(lambda part: _read(model, ids, rows[part], losses), parts))
             return losses

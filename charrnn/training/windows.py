@@ -15,6 +15,7 @@ from charrnn.formatting import plural
 
 Array = NDArray[Any]
 IGNORED = -100  # a target where there is nothing to predict; torch's cross-entropy skips it by default
+ALL = slice(None)  # rows
 _ROUNDS = 6  # of a shuffle; with 3 or 4 the order has a visible pattern
 
 
@@ -28,11 +29,12 @@ class EncodedText(Protocol):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Window:
-    """What one iteration trains on."""
+    """What one iteration trains on: B rows, or those of them that were asked for."""
 
     inputs: NDArray[np.int64]  # (B, T)
-    targets: NDArray[np.int64]  # (B, T), one character ahead; IGNORED where a row has no more, never everywhere
+    targets: NDArray[np.int64]  # (B, T), one character ahead; IGNORED where a row has no more, never in all B rows
     continues: NDArray[np.bool_]  # (B,), whether a row's state of the window before enters here; False: zeros
+    count: int  # targets of all B rows that are not IGNORED, whichever were asked for
 
 
 def gather(
@@ -125,6 +127,7 @@ class Streams:
         stateless: bool = False,
         rotate: bool = False,
         seed: int = 0,
+        rows: slice = ALL,
     ) -> None:
         """Cut the text into streams.
 
@@ -137,6 +140,7 @@ class Streams:
             stateless: See above.
             rotate: See above.
             seed: Of the shuffle and the rotation.
+            rows: Those of the streams that windows have.
 
         Raises:
             CorpusError: They do not fill one window of every stream.
@@ -155,7 +159,7 @@ class Streams:
         self.ids, self.batch_size, self.seq_length, self.shift = ids, batch_size, seq_length, shift
         self.stateless, self.rotate, self.seed = stateless, rotate, seed
         self._targets = targets
-        self._rows = np.arange(batch_size, dtype=np.int64)
+        self._rows, self.rows = np.arange(batch_size, dtype=np.int64), rows
         if stateless:
             self._count = (targets - seq_length) // shift + 1  # W
             self.per_epoch = self._count // batch_size
@@ -172,9 +176,10 @@ class Streams:
             places = self._rows * self.length + k * self.shift
         starts = (self._offset(epoch) + places) % self._targets  # from an offset of 0 none comes around
         lengths = np.minimum(self._targets - starts, self.seq_length)
-        inputs, targets = gather(self.ids, starts, lengths, self.seq_length)
-        came_around = starts < self.shift  # (B,), if k > 0: the window before this one began before the text's end
-        return Window(inputs, targets, continues=~came_around & (k > 0 and not self.stateless))
+        inputs, targets = gather(self.ids, starts[self.rows], lengths[self.rows], self.seq_length)
+        came_around = starts[self.rows] < self.shift  # if k > 0: the window before this one began before the text's end
+        continues = ~came_around & (k > 0 and not self.stateless)
+        return Window(inputs, targets, continues, count=int(lengths.sum()))
 
     def _offset(self, epoch: int) -> int:
         """Where in the text its first stream begins."""

@@ -26,6 +26,7 @@ LONG = 60.0  # seconds after which waiting has failed
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_", "PYTEST_"))} | {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",  # as ranks have it before they import torch
     # A file that a signal leaves open is closed with its object, and so is a directory of torch's.
     "PYTHONWARNINGS": "error,ignore::ResourceWarning",
 }
@@ -107,6 +108,7 @@ class Server:
         ignored: tuple[int, ...] = (),
         streams: dict[int, str | None] | None = None,
         memory: int | None = None,
+        environment: dict[str, str] | None = None,
     ) -> Process:
         """Start `charrnn ARGUMENTS`.
 
@@ -117,6 +119,7 @@ class Server:
             streams: What its standard streams, by number, are instead of files: another file, GONE for a pipe that
                 nobody reads, None for closed.
             memory: Bytes that it may take beside what the server has.
+            environment: More of it than that of all processes.
         """
         self._started += 1
         out, err = (self.where / f"{self._started}.{kind}" for kind in ("out", "err"))
@@ -126,7 +129,7 @@ class Server:
             {
                 "start": arguments,
                 "where": str(self.where),
-                "environment": self.environment,
+                "environment": self.environment | (environment or {}),
                 "out": str(out),
                 "err": str(err),
                 "hook": hook,

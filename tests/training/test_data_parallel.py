@@ -30,7 +30,7 @@ def problem(cell: Any, rows: int = 5) -> tuple[CharModel, Window, Any]:
         tuple(torch.from_numpy(rng.normal(size=(rows, 6)).astype(np.float32)) for _ in layer)
         for layer in model.zero_state(rows)
     )
-    return model, Window(inputs, targets, np.ones(rows, dtype=np.bool_)), state
+    return model, Window(inputs, targets, np.ones(rows, dtype=np.bool_), inputs.size), state
 
 
 def test_rows_are_divided_evenly() -> None:
@@ -61,7 +61,7 @@ def test_a_part_without_targets_counts_for_nothing() -> None:
     window.targets[2:] = IGNORED
     halves = divided(model, 4, 2).backward(window, state, 1)
     first = divided(model, 2, 1).backward(
-        Window(window.inputs[:2], window.targets[:2], window.continues[:2]),
+        Window(window.inputs[:2], window.targets[:2], window.continues[:2], 14),
         tuple(tuple(part[:2] for part in layer) for layer in state),
         1,
     )
