@@ -105,13 +105,14 @@ def _tell(ranks: Ranks, error: CharrnnError) -> None:
             time.sleep(_POLL)
             said = watch.told()
         if said is not None and (said == line or follows):
+            watch.leave()
             return
         if place.first:
             tell(line)
             watch.tell_first(line)
+            watch.await_others()
             return
-        if watch.tell_first(line) != line and follows:
-            return
+        watch.tell_first(line)
     with redirect_stderr(sys.__stderr__):
         tell(line, prefix=_prefix(watch.name(place.rank), place))
         sys.stderr.flush()

@@ -150,9 +150,21 @@ class Watch:
             said: bytes = store.compare_set(_TOLD, "", line)
         return said.decode()
 
+    def leave(self) -> None:
+        """Let the others know that this rank is about to end."""
+        self._set("left", 1)
+
+    def await_others(self) -> None:
+        """Give those that ask why this rank ends the time to hear it, if the store ends with it."""
+        deadline = time.monotonic() + 4 * BEAT
+        while not self.place.served and time.monotonic() < deadline:
+            if all(self.told(f"left/{rank}") for rank in range(self.place.size) if rank != self.place.rank):
+                return
+            time.sleep(BEAT / 10)
+
     def close(self) -> None:
         """Count no longer: this rank leaves."""
         self._ended.set()
         for thread in self._threads:
             thread.join(4 * BEAT)
-        self._set("left", 1)
+        self.leave()
