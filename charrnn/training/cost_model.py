@@ -93,26 +93,28 @@ def operations(model: ModelConfig, vocabulary_size: int) -> int:
 
 
 def backward_seconds(
-    model: ModelConfig, vocabulary_size: int, rows: int, length: int, card: Card, flops: float
+    model: ModelConfig, training: TrainConfig, vocabulary_size: int, rows: int, card: Card, flops: float
 ) -> float:
     """Seconds of a window forwards and backwards on a GPU, by its data sheet.
 
     Whatever can be multiplied for all characters of a window at once is: input matrices and head (six operations a
     weight), and the gradient of the recurrent matrices (two). The recurrent products (four) are 2 T L steps one after
-    another, `step_seconds` each.
+    another, `step_seconds` each. The activations (`window_bytes`) pass through the GPU's memory three times: written,
+    read again, and their gradients.
 
     Args:
         model: The network.
+        training: Its windows and its precision.
         vocabulary_size: V.
         rows: Of the batch, on this device.
-        length: T.
         card: The GPU.
         flops: Operations a second that a large product attains.
     """
     recurrent = model.num_layers * model.gates * model.rnn_size**2
     at_once = operations(model, vocabulary_size) - 4 * recurrent
-    steps = 2 * length * model.num_layers
-    return at_once * rows * length / flops + steps * step_seconds(model, rows, card, flops)
+    steps = 2 * training.seq_length * model.num_layers
+    products = at_once * rows * training.seq_length / flops + steps * step_seconds(model, rows, card, flops)
+    return products + 3 * window_bytes(model, training, vocabulary_size, rows) / card.bandwidth
 
 
 def step_seconds(model: ModelConfig, rows: int, card: Card, flops: float) -> float:
@@ -123,6 +125,16 @@ def step_seconds(model: ModelConfig, rows: int, card: Card, flops: float) -> flo
     """
     matrix = model.gates * model.rnn_size**2
     return max(2 * matrix * rows / flops, 2 * matrix / card.bandwidth, STEP)
+
+
+def waiting_share(
+    model: ModelConfig, training: TrainConfig, vocabulary_size: int, rows: int, card: Card, flops: float
+) -> float:
+    """The share of `backward_seconds` in which a step waits for its weights or its kernels: what more rows fill."""
+    multiplying = 2 * model.gates * model.rnn_size**2 * rows / flops
+    steps = 2 * training.seq_length * model.num_layers
+    waited = steps * (step_seconds(model, rows, card, flops) - multiplying)
+    return waited / backward_seconds(model, training, vocabulary_size, rows, card, flops)
 
 
 def evaluation_seconds(

@@ -92,7 +92,7 @@ class Estimate:
         card, rows = self.devices.card, self.devices.rows(training.batch_size)
         flops, parameters = self._flops(training), model.parameters(characters)
         return IterationCost(
-            backward=cost_model.backward_seconds(model, characters, rows, training.seq_length, card, flops),
+            backward=cost_model.backward_seconds(model, training, characters, rows, card, flops),
             update=cost_model.update_seconds(parameters, card),
             all_reduce=self._all_reduce(parameters),
         )
@@ -103,13 +103,13 @@ class Estimate:
         half = training.precision != "float32"
         return cost_model.attained_flops(self.devices.card, half=half, flops=self.cluster.device_flops)
 
-    def waiting(self, trainer: Trainer, backward: float) -> float:
-        """The share of `backward` in which a GPU that is not here does not multiply; 0 where it is not known."""
-        if self.measured:
+    def waiting(self, trainer: Trainer) -> float:
+        """The share of a backward pass in which a GPU that is not here waits; 0 where it is not known."""
+        if self.measured or self.devices.card is None:
             return 0.0
-        training = trainer.config
-        work = cost_model.operations(trainer.model.config, len(trainer.vocabulary)) * training.seq_length
-        return 1 - work * self.devices.rows(training.batch_size) / self._flops(training) / backward
+        model, training, characters = trainer.model.config, trainer.config, len(trainer.vocabulary)
+        rows, flops = self.devices.rows(training.batch_size), self._flops(training)
+        return cost_model.waiting_share(model, training, characters, rows, self.devices.card, flops)
 
     def watching(self, trainer: Trainer, machine: MachineFacts) -> Cost:
         """Seconds of an evaluation, which is divided over the devices, and of a snapshot, which the first one makes."""

@@ -29,7 +29,7 @@ class Circumstances:
     rows: int  # of a device
     threads: int  # that share a device's rows
     iteration: IterationCost
-    waiting: float  # share of `iteration.backward` in which a GPU does not multiply as fast as it can; 0: not known
+    waiting: float  # share of `iteration.backward` in which steps of a GPU wait; 0: not known
     gradients: int  # bytes
     iterations: int
     epoch: int  # iterations

@@ -213,7 +213,7 @@ def _circumstances(
         rows=devices.rows(training.batch_size),
         threads=1 if devices.card else max(1, (machine.threads or 1) // estimate.sharing),
         iteration=iteration,
-        waiting=estimate.waiting(trainer, iteration.backward),
+        waiting=estimate.waiting(trainer),
         gradients=4 * trainer.parameters,
         iterations=training.iterations,
         epoch=trainer.streams.per_epoch,

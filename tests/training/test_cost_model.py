@@ -35,11 +35,16 @@ def test_a_gpu_multiplies_a_window_at_once_and_steps_through_the_rest() -> None:
     slow = 1e9  # operations a second, at which nothing waits for a step
     at_once = 6 * OTHERS + 2 * RECURRENT  # for a character
     steps = 2 * 5 * 2  # forwards and backwards, 5 characters, 2 layers
-    seconds = cost_model.backward_seconds(SMALL, 11, 3, 5, SLOW, 1e6)
-    assert seconds == pytest.approx(at_once * 3 * 5 / 1e6 + steps * 2 * 256 * 3 / 1e6)
+    seconds = cost_model.backward_seconds(SMALL, training(), 11, 3, SLOW, 1e6)
+    traffic = 3 * cost_model.window_bytes(SMALL, training(), 11, 3) / 1e9
+    assert seconds == pytest.approx(at_once * 3 * 5 / 1e6 + steps * 2 * 256 * 3 / 1e6 + traffic)
     assert cost_model.step_seconds(SMALL, 3, SLOW, slow) == STEP
     wide = ModelConfig(rnn_size=1024)
     assert cost_model.step_seconds(wide, 1, SLOW, 1e15) == 2 * 4 * 1024**2 / 1e9  # its matrix is read
+    assert cost_model.waiting_share(SMALL, training(), 11, 3, SLOW, 1e6) == 0.0
+    fast = cost_model.waiting_share(SMALL, training(), 11, 3, SLOW, slow)
+    whole = cost_model.backward_seconds(SMALL, training(), 11, 3, SLOW, slow)
+    assert fast == pytest.approx(steps * (STEP - 2 * 256 * 3 / slow) / whole)
     assert cost_model.update_seconds(100, SLOW) == 7 * 4 * 100 / 1e9
 
 
@@ -103,7 +108,7 @@ def test_more_devices_never_compute_for_longer_nor_take_more_memory_for_their_ro
     few, more = Devices(nodes=nodes, per_node=per_node), Devices(nodes=2 * nodes, per_node=per_node)
 
     def seconds(devices: Devices) -> float:
-        return cost_model.backward_seconds(model, 90, devices.rows(streams), 64, card, card.half)
+        return cost_model.backward_seconds(model, config, 90, devices.rows(streams), card, card.half)
 
     def window(devices: Devices) -> int:
         return cost_model.window_bytes(model, config, 90, devices.rows(streams))
