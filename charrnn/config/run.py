@@ -9,7 +9,7 @@ from charrnn.config.option import Config, Option, require
 from charrnn.config.snapshots import WATCHING
 from charrnn.config.training import PLACE, RUN
 
-PresetName = Literal["auto", "quick", "small", "medium", "large", "char-rnn", "torch-rnn"]
+PresetName = Literal["auto", "quick", "small", "medium", "large", "xlarge", "xxlarge", "char-rnn", "torch-rnn"]
 
 CHECKPOINT_DIR = Path("checkpoints")
 LENGTHS = ("iterations", "max_epochs", "time")  # settings of which one is given

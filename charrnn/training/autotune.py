@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergedError
@@ -32,7 +32,8 @@ def seconds_per_iteration(trainer: Trainer, least: float) -> float:
         trainer.step()
     clock, at = WorkClock(), trainer.iteration
     while (passed := trainer.ranks.from_first(clock)) < least or trainer.iteration - at < _FEWEST_ITERATIONS:
-        trainer.step()
+        for _ in trainer.steps(trainer.read_every):
+            pass
     return passed / (trainer.iteration - at)
 
 
@@ -80,6 +81,7 @@ def begin(
     device: str,
     machine: Machine | None = None,
     ranks: Ranks = ALONE,
+    fixed: Collection[str] = (),
 ) -> tuple[Trainer, Choice]:
     """A trainer with the settings that `resolve` chooses; the time that took is part of a time budget.
 
@@ -87,7 +89,7 @@ def begin(
         UsageError, CorpusError: As Trainer does.
     """
     clock = WorkClock()
-    choice = resolve(corpus, preset, model, training, device, machine, ranks)
+    choice = resolve(corpus, preset, model, training, device, machine, ranks, fixed)
     return Trainer(corpus, choice.model, choice.training, device=device, spent=clock(), ranks=ranks), choice
 
 
@@ -99,6 +101,7 @@ def resolve(
     device: str,
     machine: Machine | None = None,
     ranks: Ranks = ALONE,
+    fixed: Collection[str] = (),
 ) -> Choice:
     """`presets.resolve` for this text on a machine: by default this one, whose speed with a time budget is measured.
 
@@ -121,4 +124,4 @@ def resolve(
         rotatable=not (corpus.apart or training.stateless),
     )
     machine = machine or Machine(where.type != "cpu", speed, ranks.size)
-    return presets.resolve(preset, model, training, text, machine)
+    return presets.resolve(preset, model, training, text, machine, fixed)

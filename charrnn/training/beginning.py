@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ class Beginning:
     training: TrainConfig
     reading: ReadConfig
     before: Checkpoint | None  # whose weights it begins with
+    fixed: Collection[str] = ()  # settings of the network that were said, or are that checkpoint's
 
     @classmethod
     def of(
@@ -59,13 +60,15 @@ class Beginning:
         start, model, training = with_recipe(start, model, training, given)
         where = start.init_from or start.embedding_from
         before = checkpoint.load(find_checkpoint(where, root)) if where is not None else None
+        fixed = set(given)
         if before is not None:
             theirs = before.header
             kept = set(theirs.model.__dataclass_fields__) if start.init_from is not None else set(_EMBEDDING)
+            fixed |= kept
             model = replace(model, **{name: getattr(theirs.model, name) for name in kept - given.keys()})
             told = {name: getattr(theirs.reading, name) for name in _TOLD_APART_BY if name not in given}
             reading = replace(reading, **told)
-        return cls(start=start, model=model, training=training, reading=reading, before=before)
+        return cls(start=start, model=model, training=training, reading=reading, before=before, fixed=fixed)
 
     def begin(
         self, corpus: Corpus, device: str, machine: Machine | None = None, ranks: Ranks = ALONE
@@ -92,7 +95,7 @@ class Beginning:
             split = corpus.split(training.val_frac, training.val_max, training.val_at)
             window = training.completed().batch_size * training.effective_shift
             training = replace(training, iterations=max(1, round(start.max_epochs * split.training_size / window)))
-        trainer, choice = autotune.begin(corpus, start.preset, self.model, training, device, machine, ranks)
+        trainer, choice = autotune.begin(corpus, start.preset, self.model, training, device, machine, ranks, self.fixed)
         note = self._transfer(trainer)
         if start.max_epochs is not None:
             trainer.train_for(start.max_epochs)

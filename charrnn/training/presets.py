@@ -1,12 +1,13 @@
-"""What to train when only a text and a budget are named: four sizes of network, and the rules that choose.
+"""What to train when only a text and a budget are named: six sizes of network, and the rules that choose.
 
-Every figure here was measured on a CPU: bench/settings.md has the tables and says how they were read.
+Every figure of the four that a CPU trains was measured on one: bench/settings.md has the tables and says how they were
+read. Nothing of the other two was, which are for GPUs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
@@ -19,7 +20,14 @@ from charrnn.training.recipes import RECIPES
 from charrnn.training.watching import Cost, watching_for
 
 PRESETS: dict[str, int] = {"quick": 192, "small": 256, "medium": 384, "large": 512}  # units in each layer
+# Those for GPUs, whose kernels want widths that are multiples of 128; there auto chooses among all.
+GPU_PRESETS: dict[str, dict[str, Any]] = {
+    "xlarge": {"num_layers": 2, "rnn_size": 1024, "embedding_size": 128},
+    "xxlarge": {"num_layers": 3, "rnn_size": 2048, "embedding_size": 128},
+}
+WIDTHS = PRESETS | {name: size["rnn_size"] for name, size in GPU_PRESETS.items()}
 # The peak learning rate up to so many units, for _RATE_STREAMS streams; for others it goes by the square root.
+# Of more units it is not measured: with Adam it goes by the inverse of the width (Yang et al., 2022: muP).
 _RATES = ((192, 0.014), (256, 0.014), (384, 0.0113), (512, 0.0085))
 _RATE_STREAMS = 32
 _MUON_UNITS = 256  # up to which Muon learns more in the same time, though an iteration takes longer
@@ -100,7 +108,14 @@ class Choice:
     candidates: tuple[Candidate, ...]  # by size; with a recipe, that alone
 
 
-def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSize, machine: Machine) -> Choice:
+def resolve(
+    preset: str,
+    model: ModelConfig,
+    training: TrainConfig,
+    text: TextSize,
+    machine: Machine,
+    fixed: Collection[str] = (),
+) -> Choice:
     """Choose every setting that is AUTO, by text, budget and machine; the others stand.
 
     Args:
@@ -109,6 +124,7 @@ def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSi
         training: The training's; its budget is `time` in seconds, else `iterations`.
         text: The text's size.
         machine: Asked for its speed with a time budget.
+        fixed: Settings that were said, or are another network's, by name: no size has others.
 
     Returns:
         The preset that was chosen, and settings none of which is AUTO.
@@ -122,6 +138,10 @@ def resolve(preset: str, model: ModelConfig, training: TrainConfig, text: TextSi
     training = _chosen(training, batch_size=streams_for(training, text, machine.ranks))
     window = training.completed().batch_size * training.effective_shift
     networks = {name: _chosen(model, rnn_size=width) for name, width in PRESETS.items()}
+    if machine.accelerated or preset in GPU_PRESETS:
+        for name, size in GPU_PRESETS.items():
+            others = {setting: size[setting] for setting in size.keys() - {"rnn_size", *fixed}}
+            networks[name] = _chosen(replace(model, **others), rnn_size=size["rnn_size"])
     usual = _ACCELERATED if machine.accelerated else _USUAL
     if preset in RECIPES:  # whose network there is only one of
         networks, usual = {preset: model.completed()}, preset
@@ -204,7 +224,8 @@ def largest_fitting(candidates: Sequence[Candidate]) -> Candidate:
 
 def rate_for(width: int, streams: int) -> float:
     """The peak learning rate of so many units and streams, to two figures."""
-    rate = next((rate for units, rate in _RATES if units >= width), _RATES[-1][1])
+    widest, least = _RATES[-1]
+    rate = next((rate for units, rate in _RATES if units >= width), least * widest / width)
     return float(f"{rate * math.sqrt(streams / _RATE_STREAMS):.2g}")
 
 

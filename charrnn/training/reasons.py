@@ -57,9 +57,11 @@ def _why(name: str, training: TrainConfig, choice: Choice, at: Circumstances) ->
         return "as given"
     if at.from_checkpoint and name in _OF_THE_NETWORK:
         return "the checkpoint's"
+    if name == "precision" and at.accelerated:
+        return "the faster of float16 and bfloat16 on this GPU, by a trial"
     if name == "precision":
         fast = "has bfloat16 in hardware" if at.bfloat16 else "has no bfloat16 in hardware"
-        return f"the {'GPU' if at.accelerated else 'processor'} {fast}"
+        return f"the processor {fast}"
     if choice.preset in RECIPES:
         return f"the recipe of {choice.preset}"
     match name:

@@ -23,7 +23,7 @@ from charrnn.shell import as_typed
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import findable, path_or_stdin, place_of
 from charrnn.training.fallback import Fallback
-from charrnn.training.presets import PRESETS
+from charrnn.training.presets import WIDTHS
 from charrnn.training.recipes import RECIPES
 from charrnn.training.same_text import require_same_text, typed_reading
 
@@ -235,7 +235,7 @@ class Resumption:
             recipes = {**recipe.training, **(recipe.model if own_network else {})}
             return all(name in self.given or had[name] == value for name, value in recipes.items())
         named = preset not in (None, "auto") and "rnn_size" not in self.given and own_network
-        return not named or PRESETS.get(preset or "") == header.model.rnn_size
+        return not named or WIDTHS.get(preset or "") == header.model.rnn_size
 
     def _same_beginning(self, name: str) -> bool:
         """Whether weights were taken from the checkpoint or run that is given, if any is."""

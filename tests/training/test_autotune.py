@@ -40,7 +40,7 @@ class Clock:
 def test_what_watching_takes_is_told_by_a_part(copies: int, monkeypatch: pytest.MonkeyPatch) -> None:
     training, clock = make(TEXT * copies, val_frac=0.5, sample_length=250), Clock()
     clock.of(monkeypatch)
-    monkeypatch.setattr(autotune, "_WRITING_SECONDS", 0.0)
+    monkeypatch.setattr(autotune, "WRITING_SECONDS", 0.0)
     write = training.evaluator.sample_writer.text
 
     def text(weights: Any, length: int) -> str:
@@ -60,7 +60,7 @@ def test_writing_takes_time_for_each_parameter() -> None:
     training = make(val_frac=0.0, sample_length=0)
     cost = autotune.watching_cost(training)
     assert cost.evaluation == 0.0
-    assert cost.snapshot >= training.parameters * autotune._WRITING_SECONDS
+    assert cost.snapshot >= training.parameters * autotune.WRITING_SECONDS
 
 
 def test_a_trial_that_left_no_numbers_is_no_error_here() -> None:

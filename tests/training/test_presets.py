@@ -38,6 +38,7 @@ def pick(
     vocabulary: int = 65,
     rotatable: bool = True,
     watching: Cost | None = None,
+    fixed: tuple[str, ...] = (),
     **typed: Any,
 ) -> Choice:
     def measured(model: ModelConfig, training: TrainConfig) -> Speed:
@@ -46,7 +47,7 @@ def pick(
 
     size = TextSize(training=text, held_out=held_out, vocabulary=vocabulary, rotatable=rotatable)
     machine = Machine(accelerated, measured)
-    return resolve(name, ModelConfig.pick(typed), TrainConfig.pick(typed), size, machine)
+    return resolve(name, ModelConfig.pick(typed), TrainConfig.pick(typed), size, machine, fixed)
 
 
 def test_nothing_is_left_to_choose() -> None:
@@ -85,7 +86,7 @@ def test_what_was_typed_stands(budget: dict[str, Any]) -> None:
 
 
 def test_an_unknown_name() -> None:
-    names = "auto, quick, small, medium, large, char-rnn, torch-rnn"
+    names = "auto, quick, small, medium, large, xlarge, xxlarge, char-rnn, torch-rnn"
     with pytest.raises(UsageError, match=f"--preset huge: choose one of {names}"):
         pick("huge")
 
@@ -133,6 +134,33 @@ def test_what_speaks_against_a_size_by_hand() -> None:
 def test_a_number_of_iterations_goes_by_the_machine() -> None:
     assert pick(iterations=2000).preset == "small"
     assert pick(iterations=2000, accelerated=True, text=10**7).preset == "large"
+
+
+def test_a_gpu_has_larger_ones_to_choose_from() -> None:
+    """With time enough; a CPU does not, unless they are named."""
+    long: dict[str, Any] = {"time": 1e5, "speed": 5e6, "text": 10**10}
+    assert pick(**long).preset == "large"
+    assert pick(**long | {"time": 1.0}, accelerated=True).preset == "medium"
+    chosen = settings(pick(**long, accelerated=True))
+    assert (chosen["num_layers"], chosen["rnn_size"], chosen["embedding_size"]) == (3, 2048, 128)
+    assert pick(**long | {"text": 4_000_000}, accelerated=True).preset == "large"  # it has too few characters for more
+    presets = [candidate.preset for candidate in pick(**long, accelerated=True).candidates]
+    assert presets == ["quick", "small", "medium", "large", "xlarge", "xxlarge"]
+    named = settings(pick("xlarge", iterations=9))
+    assert (named["num_layers"], named["rnn_size"], named["embedding_size"]) == (2, 1024, 128)
+    assert named["optimizer"] == "adamw"
+
+
+def test_a_size_for_gpus_leaves_what_was_said() -> None:
+    """Be it the default: then its name is among what is fixed."""
+    said = settings(pick("xxlarge", iterations=9, num_layers=2, fixed=("num_layers",)))
+    assert (said["num_layers"], said["rnn_size"], said["embedding_size"]) == (2, 2048, 128)
+    other = settings(pick("xxlarge", iterations=9, rnn_size=700, fixed=("rnn_size",)))
+    assert (other["num_layers"], other["rnn_size"], other["embedding_size"]) == (3, 700, 128)
+
+
+def test_rates_beyond_what_was_measured_go_by_the_inverse_of_the_width() -> None:
+    assert [rate_for(width, 32) for width in (512, 1024, 2048)] == [0.0085, 0.0043, 0.0021]
 
 
 @pytest.mark.parametrize("name", ["dropout", "input_dropout", "recurrent_dropout", "weight_decay", "rotate"])
