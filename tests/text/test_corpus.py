@@ -508,3 +508,27 @@ def test_a_source_is_read_as_often_as_it_is_asked_for() -> None:
     assert corpus.read([source]).origin["texts"] == ["-"]
     with pytest.raises(CorpusError, match=r"^standard input: is not ascii: byte 0"):
         corpus.read([source], ReadConfig(encoding="ascii"))
+
+
+@pytest.mark.usefixtures("on_disk")
+@pytest.mark.parametrize("documents", [{}, {"documents": True, "document_separator": "\n\n"}], ids=["joined", "apart"])
+@pytest.mark.parametrize(
+    "val_text", ["one \u265e document", "\u265etwo\u265e\n\ndocuments\u265e", "as it is\n\nand two"]
+)
+def test_a_validation_text_on_disk_is_that_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, documents: dict[str, Any], val_text: str
+) -> None:
+    """A knight at chess is nowhere in the training text, and nothing is near it: it is left out."""
+    text = write(tmp_path, b"some document is here\n\nwith a cat, and two mice\n\n" * 20)
+    other = write(tmp_path, val_text.encode(), "other.txt")
+    from_disk = corpus.read(text, ReadConfig(**documents), val_text=other).validation
+    monkeypatch.undo()
+    from_memory = corpus.read(text, ReadConfig(**documents), val_text=other).validation
+    assert from_disk is not None
+    assert from_memory is not None
+    assert isinstance(from_disk.ids, IdFile)
+    assert from_disk.ids[0 : len(from_disk)].tolist() == from_memory.ids.tolist()
+    assert from_disk.text == from_memory.text == val_text.replace("\u265e", "")
+    places = [None if one.boundaries is None else one.boundaries.tolist() for one in (from_disk, from_memory)]
+    assert places[0] == places[1]
+    assert (places[0] is None) == (not documents)
