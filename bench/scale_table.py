@@ -50,7 +50,7 @@ def circumstances(
         gradients=4 * parameters,
         iterations=epoch,
         epoch=epoch,
-        memory=cost_model.weight_bytes(model, training, VOCABULARY, divided=devices.count > 1)
+        memory=cost_model.weight_bytes(model, training, VOCABULARY)
         + cost_model.window_bytes(model, training, VOCABULARY, rows)
         + CONTEXT,
         memory_there=card.memory,

@@ -109,6 +109,25 @@ def resolve(
         UsageError, CorpusError: As Trainer does.
     """
     split = corpus.split(training.val_frac, training.val_max, training.val_at)
+    text = TextSize(
+        training=split.training_size,
+        held_out=split.held_out_size,
+        vocabulary=len(corpus.vocabulary),
+        rotatable=not (corpus.apart or training.stateless),
+    )
+    machine = machine or machine_here(corpus, device, ranks)
+    return presets.resolve(preset, model, training, text, machine, fixed)
+
+
+def machine_here(corpus: Corpus, device: str, ranks: Ranks = ALONE, processes: int | None = None) -> Machine:
+    """What the rules ask of this machine.
+
+    Args:
+        corpus: A network is trained on it for a moment where its speed is asked for.
+        device: One of auto, cpu, cuda and mps.
+        ranks: The processes that train together now.
+        processes: Among which streams are to be divided; None: among those ranks.
+    """
     where = choose_device(device)
 
     def speed(model: ModelConfig, training: TrainConfig) -> Speed:
@@ -117,11 +136,4 @@ def resolve(
         characters = training.batch_size * training.effective_shift / seconds
         return ranks.from_first(lambda: Speed(characters, watching_cost(trial)))
 
-    text = TextSize(
-        training=split.training_size,
-        held_out=split.held_out_size,
-        vocabulary=len(corpus.vocabulary),
-        rotatable=not (corpus.apart or training.stateless),
-    )
-    machine = machine or Machine(where.type != "cpu", speed, ranks.size)
-    return presets.resolve(preset, model, training, text, machine, fixed)
+    return Machine(where.type != "cpu", speed, processes or ranks.size)

@@ -16,7 +16,7 @@ from charrnn.config import ModelConfig, TrainConfig
 from charrnn.training.cards import ATTAINED, STEP, Card
 
 _FLOAT = 4  # bytes
-_EVALUATED = 32  # streams that held-out text is read in (`validation.held_out_loss`)
+EVALUATED = 32  # streams that held-out text is read in (`validation.held_out_loss`)
 # Between processes of one machine over gloo: `torch.distributed.all_reduce` of two, on two cores (bench/plan_check.py).
 PROCESS_BANDWIDTH, PROCESS_LATENCY = 0.7e9, 150e-6  # bytes a second, seconds
 CARD_LATENCY, NODE_LATENCY = 10e-6, 20e-6  # seconds of a message within a node, and between nodes; assumed
@@ -141,8 +141,8 @@ def evaluation_seconds(
     model: ModelConfig, vocabulary_size: int, characters: int, devices: int, card: Card, flops: float
 ) -> float:
     """Seconds of reading the held-out text on GPUs: its streams are divided over the devices, its length is not."""
-    rows = math.ceil(_EVALUATED / devices)
-    steps = characters / _EVALUATED
+    rows = math.ceil(EVALUATED / devices)
+    steps = characters / EVALUATED
     recurrent = model.num_layers * model.gates * model.rnn_size**2
     at_once = 2 * (multiplied_weights(model, vocabulary_size) - recurrent)
     return steps * (at_once * rows / flops + model.num_layers * step_seconds(model, rows, card, flops))
@@ -182,13 +182,12 @@ def reading_seconds(measured: float, here: int, characters: int) -> float:
     return measured + max(0, characters - here) / rate
 
 
-def weight_bytes(model: ModelConfig, training: TrainConfig, vocabulary_size: int, *, divided: bool) -> int:
+def weight_bytes(model: ModelConfig, training: TrainConfig, vocabulary_size: int) -> int:
     """Bytes of memory for each device's weights and what there is one of for each.
 
-    The gradient, the optimizer's moments, the average if there is one, and where gradients are added up over devices,
-    the buffers in which they are.
+    The gradient, which lies where it is added up over devices; the optimizer's moments; the average if there is one.
     """
-    kept = 2 + (training.average > 0) + divided
+    kept = 2 + (training.average > 0)
     return _FLOAT * (kept * model.parameters(vocabulary_size) + moments(model, training, vocabulary_size))
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from charrnn import memory
 from charrnn.config import ClusterConfig, ModelConfig, TrainConfig
-from charrnn.errors import UsageError
-from charrnn.formatting import plural, size
+from charrnn.formatting import size
+from charrnn.text.corpus import Corpus
 from charrnn.training import cost_model
+from charrnn.training.autotune import machine_here
 from charrnn.training.cards import ATTAINED, CARDS, CONTEXT, STEP
 from charrnn.training.cost_model import Devices, IterationCost
 from charrnn.training.plan_trial import MachineFacts
@@ -34,16 +35,6 @@ class Estimate:
         devices = Devices(nodes=cluster.nodes, per_node=cluster.per_node, card=card)
         return cls(devices=devices, measured=card is None or not on_cpu, shared=card is None, cluster=cluster)
 
-    def require_even(self, streams: int) -> None:
-        """Raises UsageError where streams cannot be divided among the devices evenly."""
-        count = self.devices.count
-        if rest := streams % count:
-            fits = [f"{number:,}" for number in (streams - rest, streams + count - rest) if number]
-            raise UsageError(
-                f"--batch-size {streams}: {count:,} processes cannot divide {plural(streams, 'stream')} evenly.",
-                f"Give --batch-size {' or '.join(fits)}, or another number of processes.",
-            )
-
     def trial(self, trainer: Trainer) -> Trainer:
         """A training of the streams that are computed by what is here: those of a node's CPU, or of one GPU."""
         parts = self.devices.nodes if self.shared else self.devices.count
@@ -57,16 +48,17 @@ class Estimate:
         """Processes that share what the trial had for itself."""
         return self.devices.per_node if self.shared else 1
 
-    def machine(self, vocabulary_size: int) -> Machine | None:
-        """What a preset is chosen for, by formulas; None: the machine here."""
+    def machine(self, corpus: Corpus, device: str) -> Machine:
+        """What a preset is chosen for: the machine here, or a GPU by formulas."""
         if self.measured:
-            return None
+            return machine_here(corpus, device, processes=self.devices.count)
+        characters = len(corpus.vocabulary)
 
         def speed(model: ModelConfig, training: TrainConfig) -> Speed:
-            seconds = self._by_formula(model, training, vocabulary_size).seconds
+            seconds = self._by_formula(model, training, characters).seconds
             return Speed(training.batch_size * training.effective_shift / seconds, Cost(evaluation=0.0, snapshot=0.0))
 
-        return Machine(True, speed)
+        return Machine(True, speed, self.devices.count)
 
     def iteration(self, trainer: Trainer, machine: MachineFacts) -> IterationCost:
         """What an iteration is made of.
@@ -115,7 +107,7 @@ class Estimate:
         """Seconds of an evaluation, which is divided over the devices, and of a snapshot, which the first one makes."""
         evaluation = machine.seconds_per_evaluation - machine.seconds_per_mixing
         if self.measured:
-            evaluation /= self.devices.nodes if self.shared else self.devices.count
+            evaluation /= min(cost_model.EVALUATED, self.devices.nodes if self.shared else self.devices.count)
         elif self.devices.card is not None:
             flops, count = self._flops(trainer.config), self.devices.count
             evaluation = cost_model.evaluation_seconds(
@@ -130,8 +122,7 @@ class Estimate:
         several has its part.
         """
         model, training, characters = trainer.model.config, trainer.config, len(trainer.vocabulary)
-        divided = self.devices.count > 1
-        weights = cost_model.weight_bytes(model, training, characters, divided=divided)
+        weights = cost_model.weight_bytes(model, training, characters)
         if not self.measured:
             rows = self.devices.rows(training.batch_size)
             return weights + cost_model.window_bytes(model, training, characters, rows) + CONTEXT

@@ -33,6 +33,7 @@ from charrnn.training.estimate import Estimate
 from charrnn.training.limits import Limit
 from charrnn.training.plan_trial import MachineFacts, measured
 from charrnn.training.presets import NEVER_SHOWN, Candidate, options
+from charrnn.training.rank_place import Place
 from charrnn.training.reasons import Circumstances, Reason, reasons
 from charrnn.training.time_budget import iterations_within, watching_seconds
 from charrnn.training.trainer import Trainer
@@ -129,8 +130,8 @@ def plan(
         corpus = of_length(corpus, cluster.characters)
     before = peak_memory()
     estimate = Estimate.of(cluster, on_cpu=choose_device(device).type == "cpu")
-    trainer, choice, _ = beginning.begin(corpus, device, estimate.machine(len(corpus.vocabulary)))
-    estimate.require_even(trainer.config.batch_size)
+    trainer, choice, _ = beginning.begin(corpus, device, estimate.machine(corpus, device))
+    Place(size=estimate.devices.count).rows(trainer.config.batch_size)  # or it is refused
     machine = measured(estimate.trial(trainer), before, trains=estimate.measured)
     iteration, cost = estimate.iteration(trainer, machine), estimate.watching(trainer, machine)
     training, begun = _training(trainer, machine, iteration, cost)

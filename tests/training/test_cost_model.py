@@ -68,8 +68,8 @@ def test_a_ring_by_hand() -> None:
 def test_memory_by_hand() -> None:
     parameters = SMALL.parameters(11)
     kept = {"optimizer": "adamw"}
-    assert cost_model.weight_bytes(SMALL, training(**kept), 11, divided=False) == 4 * 4 * parameters
-    assert cost_model.weight_bytes(SMALL, training(**kept, average=0.9), 11, divided=True) == 6 * 4 * parameters
+    assert cost_model.weight_bytes(SMALL, training(**kept), 11) == 4 * 4 * parameters
+    assert cost_model.weight_bytes(SMALL, training(**kept, average=0.9), 11) == 5 * 4 * parameters
     muon = cost_model.moments(SMALL, training(optimizer="muon"), 11)
     assert muon == 2 * parameters - (RECURRENT + 96 + 256)  # one of each recurrent layer's matrices
     assert cost_model.moments(SMALL, training(optimizer="sgd", momentum=0.0), 11) == 0
@@ -127,7 +127,7 @@ def test_memory_grows_with_everything(width: int, layers: int, streams: int, len
     def taken(width: int, layers: int, streams: int, length: int) -> int:
         model = ModelConfig(rnn_size=width, num_layers=layers, dropout=0.0)
         config = training(seq_length=length)
-        weights = cost_model.weight_bytes(model, config, 90, divided=False)
+        weights = cost_model.weight_bytes(model, config, 90)
         return weights + cost_model.window_bytes(model, config, 90, streams)
 
     sizes = (width, layers, streams, length)
