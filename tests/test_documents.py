@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -151,11 +154,37 @@ def test_output_that_is_shown_is_what_comes(block: Block, desk: Path) -> None:
             assert any(re.sub(r"[\d,.]+", "#", other).startswith(shape[:14]) for other in printed), (line, printed)
 
 
+SCRIPTS = [pytest.param(block.text, id=f"{block.document}:{block.line}") for block in blocks("bash")]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_script_is_one_that_bash_reads(script: str) -> None:
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+def test_a_loop_over_settings_runs_and_is_compared(desk: Path) -> None:
+    [loop] = [block.text for block in blocks("bash") if block.text.startswith("for ")]
+    (desk / "charrnn").write_text(
+        f'#!/bin/sh\n[ "$1" = train ] && set -- "$@" {shlex.join(TINY + SMALL)}\n'
+        f'exec {shlex.quote(sys.executable)} -m charrnn "$@"\n'
+    )
+    (desk / "charrnn").chmod(0o755)
+    path = os.pathsep.join([str(desk), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-e"], input=loop, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert len(list((desk / "checkpoints").glob("dropout-*"))) == 2
+    table = done.stdout[done.stdout.index("Settings that differ") :]
+    assert re.search(r"^dropout +0\.0 +0\.2$", table, re.MULTILINE)
+
+
 @pytest.mark.parametrize("document", sorted({block.document for block in blocks("python")}))
 def test_every_python_block_runs(document: str, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {}
     for block in blocks("python"):
         if block.document == document:
+            if "from ray import" in block.text:
+                pytest.importorskip("ray")
             quick = re.sub(r"iterations=\d+", "iterations=4, rnn_size=6, batch_size=2, seq_length=8", block.text)
             exec(compile(quick.replace("snapshot_at=(100,)", "snapshot_at=(2,)"), document, "exec"), names)
     assert capsys.readouterr().out
