@@ -40,6 +40,14 @@ def _add_product(base: Tensor, rows: Tensor, matrix: Tensor, out: Tensor) -> Ten
     return torch.add(base, torch.mm(rows.to(matrix.dtype), matrix), out=out)
 
 
+def _multiply(a: Tensor, b: Tensor, out: Tensor) -> None:
+    """Write a * b to out, whose data type may be another."""
+    if a.dtype == out.dtype:
+        torch.mul(a, b, out=out)
+    else:
+        out.copy_(a * b)
+
+
 def _gru_steps(gates: Tensor, states: Tensor, u: Tensor) -> None:
     """The loop of `_GRU`.
 
@@ -74,16 +82,20 @@ def _gru_steps_back(gates: Tensor, states: Tensor, u: Tensor, of_outputs: Tensor
     length, width = gates.size(0), u.size(1)
     recurrent, delta, above = deltas.flatten(2)[:, :, width:].unbind(), deltas.unbind(), of_outputs.unbind()
     zero = torch.zeros_like(g)
+    coefficients = gates.new_empty((min(at_once, length), g.size(0), 4, width))
+    coefficient = coefficients.unbind()
     for stop in range(length, 0, -at_once):
         start = max(0, stop - at_once)
         n, r, z, m = gates[start:stop].chunk(4, 2)
-        not_z = 1 - z
-        of_n = torch.ops.aten.tanh_backward(not_z, n)
-        of_r = torch.ops.aten.sigmoid_backward(of_n * m, r)
-        of_z = torch.ops.aten.sigmoid_backward(states[start:stop] - n, z)
-        coefficients, carried = torch.stack((of_n, of_r, of_z, of_n * r), 2).unbind(), z.unbind()
+        of_n, of_r, of_z, of_m = coefficients[: stop - start].unbind(2)
+        scratch = 1 - z
+        torch.ops.aten.tanh_backward(scratch, n, grad_input=of_n)
+        torch.mul(of_n, r, out=of_m)
+        torch.ops.aten.sigmoid_backward(torch.mul(of_n, m, out=scratch), r, grad_input=of_r)
+        torch.ops.aten.sigmoid_backward(torch.sub(states[start:stop], n, out=scratch), z, grad_input=of_z)
+        carried = z.unbind()
         for t in range(stop - 1, start - 1, -1):
-            torch.mul(coefficients[t - start], g.unsqueeze(1), out=delta[t])
+            _multiply(coefficient[t - start], g.unsqueeze(1), delta[t])
             torch.addcmul(above[t - 1] if t else zero, g, carried[t - start], out=g)
             _add_product(g, recurrent[t], u, g)
 
@@ -110,7 +122,7 @@ def _rnn_steps_back(coefficients: Tensor, u: Tensor, of_outputs: Tensor, g: Tens
     coefficient, delta, above = coefficients.unbind(), deltas.unbind(), of_outputs.unbind()
     zero = torch.zeros_like(g)
     for t in range(len(delta) - 1, -1, -1):
-        torch.mul(coefficient[t], g, out=delta[t])
+        _multiply(coefficient[t], g, delta[t])
         _add_product(above[t - 1] if t else zero, delta[t], u, g)
 
 
@@ -142,7 +154,7 @@ class _GRU(torch.autograd.Function):
         flat = gates.flatten(0, 1)
         bias = b_ih.roll(width)
         bias[width:] += b_hh[: 2 * width]
-        _add_product(bias, inputs, w_ih.roll(width, 0).t().to(dtype), flat[:, : 3 * width])
+        _of_the_inputs(bias, inputs, w_ih.roll(width, 0), flat[:, : 3 * width])
         flat[:, 3 * width :] = b_hh[2 * width :]
         _compiled(_gru_steps)(gates, states, _of_a_step(w_hh.t(), dtype, start))
         ctx.save_for_backward(inputs, states, gates, w_ih, w_hh)
@@ -186,7 +198,7 @@ class _RNN(torch.autograd.Function):
         inputs = x.to(dtype).flatten(0, 1)
         states = w_hh.new_empty(len(x) + 1, *start.shape)
         states[0] = start
-        _add_product(b_ih + b_hh, inputs, w_ih.t().to(dtype), states[1:].flatten(0, 1))
+        _of_the_inputs(b_ih + b_hh, inputs, w_ih, states[1:].flatten(0, 1))
         _compiled(_rnn_steps)(states, _of_a_step(w_hh.t(), dtype, start), tanh)
         ctx.save_for_backward(inputs, states, w_ih, w_hh)
         ctx.dtype, ctx.shape, ctx.tanh = x.dtype, x.shape, tanh
@@ -239,6 +251,14 @@ def _script(loop: Callable[..., None]) -> Callable[..., None]:
             return torch.jit.script(loop)  # type: ignore[no-any-return]
         except (AttributeError, RuntimeError):
             return loop
+
+
+def _of_the_inputs(bias: Tensor, inputs: Tensor, w_ih: Tensor, out: Tensor) -> None:
+    """Write to out (T * B, G) what the inputs (T * B, X) and biases of all steps add, in the inputs' data type."""
+    if inputs.dtype == out.dtype:
+        torch.addmm(bias, inputs, w_ih.t(), out=out)
+    else:
+        out.copy_(torch.addmm(bias.to(inputs.dtype), inputs, w_ih.to(inputs.dtype).t()))
 
 
 def _of_a_step(matrix: Tensor, dtype: torch.dtype, state: Tensor) -> Tensor:
