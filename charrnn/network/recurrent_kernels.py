@@ -76,24 +76,25 @@ def _gru_steps_back(gates: Tensor, states: Tensor, u: Tensor, of_outputs: Tensor
         u: (3 H, H), the recurrent matrices of r, z and m.
         of_outputs: (T, B, H), what reaches each output from above.
         g: (B, H), what reaches the last state; becomes the gradient of the first.
-        deltas: (T, B, 4, H), becomes the gradients of the four gates before their activations.
+        deltas: (T, B, 4, H), becomes the gradients of the four gates before their activations; may be the gates.
     """
     at_once = 8  # steps: at 16 rows of 256 units their coefficients are half a megabyte, and remain in a core's cache
     length, width = gates.size(0), u.size(1)
     recurrent, delta, above = deltas.flatten(2)[:, :, width:].unbind(), deltas.unbind(), of_outputs.unbind()
     zero = torch.zeros_like(g)
-    coefficients = gates.new_empty((min(at_once, length), g.size(0), 4, width))
-    coefficient = coefficients.unbind()
+    kept = gates.new_empty((min(at_once, length), g.size(0), 5, width))  # the coefficients, and z: deltas may be gates
+    coefficient, carried = kept[:, :, :4].unbind(), kept[:, :, 4].unbind()
+    scratches, one = torch.empty_like(kept[:, :, 0]), torch.ones_like(g[0, 0])
     for stop in range(length, 0, -at_once):
         start = max(0, stop - at_once)
         n, r, z, m = gates[start:stop].chunk(4, 2)
-        of_n, of_r, of_z, of_m = coefficients[: stop - start].unbind(2)
-        scratch = 1 - z
-        torch.ops.aten.tanh_backward(scratch, n, grad_input=of_n)
+        of_n, of_r, of_z, of_m, z_too = kept[: stop - start].unbind(2)
+        scratch = scratches[: stop - start]
+        z_too.copy_(z)
+        torch.ops.aten.tanh_backward(torch.sub(one, z, out=scratch), n, grad_input=of_n)
         torch.mul(of_n, r, out=of_m)
         torch.ops.aten.sigmoid_backward(torch.mul(of_n, m, out=scratch), r, grad_input=of_r)
         torch.ops.aten.sigmoid_backward(torch.sub(states[start:stop], n, out=scratch), z, grad_input=of_z)
-        carried = z.unbind()
         for t in range(stop - 1, start - 1, -1):
             _multiply(coefficient[t - start], g.unsqueeze(1), delta[t])
             torch.addcmul(above[t - 1] if t else zero, g, carried[t - start], out=g)
@@ -118,7 +119,7 @@ def _rnn_steps(states: Tensor, u: Tensor, tanh: bool) -> None:
 
 
 def _rnn_steps_back(coefficients: Tensor, u: Tensor, of_outputs: Tensor, g: Tensor, deltas: Tensor) -> None:
-    """The loop of `_RNN` backwards: `coefficients` (T, B, H) and `deltas` for one gate, the rest as for a GRU."""
+    """The loop of `_RNN` backwards: `coefficients` and `deltas` (T, B, H), for one gate, the rest as for a GRU."""
     coefficient, delta, above = coefficients.unbind(), deltas.unbind(), of_outputs.unbind()
     zero = torch.zeros_like(g)
     for t in range(len(delta) - 1, -1, -1):
@@ -168,7 +169,9 @@ class _GRU(torch.autograd.Function):
         width = states.shape[-1]
         g = of_outputs[-1] + of_end[0]
         u = _of_a_step(w_hh, inputs.dtype, g)
-        deltas = u.new_empty(*of_outputs.shape[:2], 4, width)
+        # What is computed from the gates takes their place, unless the graph is kept for another time.
+        again = torch._C._autograd._get_current_graph_task_keep_graph() or u.dtype != gates.dtype
+        deltas = (u.new_empty(gates.shape) if again else gates.detach()).unflatten(2, (4, width))
         _compiled(_gru_steps_back)(gates, states, u, of_outputs, g, deltas)
         flat = deltas.view(-1, 4 * width).to(inputs.dtype)
         biases = _sums(flat, w_hh)
@@ -209,10 +212,11 @@ class _RNN(torch.autograd.Function):
     def backward(ctx: Any, of_outputs: Tensor, of_end: Tensor) -> tuple[Tensor | None, ...]:
         inputs, states, w_ih, w_hh = ctx.saved_tensors
         outputs = states[1:]
-        coefficients = 1 - outputs * outputs if ctx.tanh else (outputs > 0).to(outputs.dtype)
+        one = outputs.new_ones(())
+        coefficients = torch.addcmul(one, outputs, outputs, value=-1) if ctx.tanh else (outputs > 0).to(outputs.dtype)
         g = of_outputs[-1] + of_end[0]
         u = _of_a_step(w_hh, inputs.dtype, g)
-        deltas = u.new_empty(outputs.shape)
+        deltas = coefficients if u.dtype == coefficients.dtype else u.new_empty(outputs.shape)
         _compiled(_rnn_steps_back)(coefficients, u, of_outputs, g, deltas)
         flat = deltas.flatten(0, 1).to(inputs.dtype)
         of_bias = _sums(flat, w_hh)

@@ -123,6 +123,20 @@ def test_threads_at_once_compute_what_each_does_alone(name: str) -> None:
 
 
 @each_kernel
+def test_a_graph_that_is_kept_can_be_used_again(name: str) -> None:
+    """And one that is not gives the same, though its numbers are overwritten."""
+    kernel, module, x, state = problem(name, 19, torch.float32)
+    inputs = [x, state, *module.parameters()]
+    y, _ = kernel(x, state, inputs[2:])
+    kept = [torch.autograd.grad(y.sum(), inputs, retain_graph=True) for _ in range(2)]
+    last = torch.autograd.grad(y.sum(), inputs)
+    for found in kept:
+        assert all(torch.equal(a, b) for a, b in zip(found, last, strict=True))
+    with pytest.raises(RuntimeError):
+        torch.autograd.grad(y.sum(), inputs)
+
+
+@each_kernel
 def test_without_gradients_the_outputs_are_the_same(name: str) -> None:
     kernel, module, x, state = problem(name, 19)
     weights = list(module.parameters())
