@@ -52,7 +52,7 @@ def compare(torch: Any, width: int, batch: int, dtype: Any, count: int, rounds: 
 
     rng = np.random.default_rng(0)
     ids = rng.integers(0, V, (batch, LENGTH + 1))
-    window = Window(ids[:, :-1], ids[:, 1:], np.ones(batch, dtype=np.bool_))
+    window = Window(ids[:, :-1], ids[:, 1:], np.ones(batch, dtype=np.bool_), batch * LENGTH)
     passes: dict[str, DataParallel] = {}
     for name in ("lstm", "gru", "gru module", "tanh", "tanh module", "relu", "relu module"):
         cell = name.split()[0]
