@@ -50,8 +50,9 @@ def record(
     Args:
         trainer: Is trained to its end.
         run: Where snapshots, samples, metrics and the resume file are written.
-        stop: Asked after every iteration, and within a long sample, whether to end there.
-        save: Asked after every iteration whether to replace the resume file.
+        stop: Asked after every iteration, or where several are read together after these, and within a long sample,
+            whether to end there.
+        save: Asked as often whether to replace the resume file.
         warn: Is told what cannot be written.
         lock: That on the run, which is released in the end; None: it is taken now.
 

@@ -32,7 +32,7 @@ class _Made:
     iteration: int
     rate: float
     characters: int
-    measured: tuple[Tensor, Tensor, Tensor]  # its loss, the gradient's norm, whether that was clipped
+    measured: tuple[Tensor, Tensor, Tensor]  # its loss, the gradient's norm, 1 where that was clipped
 
 
 def read_every(trainer: Trainer) -> int:
@@ -92,7 +92,7 @@ def _make(trainer: Trainer, iteration: int, gate: Gate) -> _Made:
     if trainer.average:
         trainer.average.update(trainer.model, iteration, gate)
     trainer.state = gate.state(backward.state, trainer.state)
-    return _Made(iteration, rate, window.count, (backward.loss, update.norm, update.clipped))
+    return _Made(iteration, rate, window.count, (backward.loss, update.norm, update.clipped.to(update.norm.dtype)))
 
 
 def _counted(trainer: Trainer, made: _Made, loss: float, norm: float, *, clipped: bool, seconds: float) -> Progress:

@@ -24,7 +24,7 @@ SETTINGS: dict[str, Any] = {"model": "gru", "precision": "float16", "iterations"
 @pytest.mark.parametrize("device", [None, CPU])
 def test_the_scale_is_that_of_torch(monkeypatch: pytest.MonkeyPatch, device: torch.device | None) -> None:
     monkeypatch.setattr("charrnn.training.loss_scale._INTERVAL", 3)
-    scaler = torch.amp.GradScaler("cpu", growth_interval=3)
+    scaler = torch.amp.GradScaler("cpu", growth_interval=3)  # the oracle
     weight = torch.nn.Parameter(torch.ones(1))
     optimizer = torch.optim.SGD([weight], lr=0.0)
     ours, gate = LossScale(CPU), Gate(device)
@@ -63,7 +63,7 @@ def scaled(scale: float, read_every: int, **settings: Any) -> Trainer:
     return training
 
 
-@pytest.mark.parametrize("optimizer", ["muon", "adamw", "sgd", "rmsprop"])
+@pytest.mark.parametrize("optimizer", ["muon", "sgd", "rmsprop"])
 def test_what_overflows_is_left_out_and_the_rest_is_learnt(optimizer: str, tmp_path: Path) -> None:
     """However it is read; and resumed from within."""
     training, blocks = (scaled(2.0**40, read, optimizer=optimizer) for read in (1, 1 if optimizer == "rmsprop" else 7))
