@@ -17,7 +17,7 @@ from charrnn.errors import CharrnnError, RankError
 from charrnn.training.rank_place import Place
 from charrnn.training.ranks import Ranks
 
-_TURN = 5.0  # seconds in which the first rank tells what all have met with
+_TURN = 3.0  # seconds in which the first rank tells what all have met with
 _POLL = 0.05
 
 

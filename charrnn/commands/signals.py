@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-_TOGETHER = 0.5  # seconds in which signals count as one: a terminal and a program that passes them on both send them
+# Seconds in which signals count as one: a terminal and a program that passes them on, as torchrun is, both send them.
+_TOGETHER = 2.0 if "TORCHELASTIC_RUN_ID" in os.environ else 0.5
 _STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 

@@ -225,6 +225,8 @@ class Display:
             self._say(f"\nstopped at once by {at_once_by} after iteration {at:,}{of}; iteration {saved:,} is kept.")
         option = " --tensorboard" if tensorboard.directory(self.run).exists() else ""
         self._say(f"go on with: {resume_command(self.run)}{option}", copied=True)
+        if (count := self.training.ranks.size) > 1:
+            self._say(f"started by torchrun with {count} ranks again, it goes on as if it had never stopped")
 
     def finished(self) -> None:
         """After the last iteration: where things are and what to type next."""

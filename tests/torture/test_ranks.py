@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -184,8 +185,8 @@ def test_a_port_in_use_and_a_store_that_is_not_there_are_told(server: Server) ->
     assert "rank 0, which has not arrived or is gone, cannot be reached" in second.err
 
 
-def test_a_rank_that_stops_answering_is_given_up(server: Server, two: Run) -> None:
-    for stopped, other in ((1, 0), (0, 1)):
+def test_a_rank_that_stops_answering_is_given_up(server: Server, two: Run, rounds: Callable[[int, int], int]) -> None:
+    for stopped, other in ((0, 1), (1, 0))[: rounds(1, 2)]:
         ranks = start(server, *ENDLESS, "--name", f"silent-{stopped}", "--rank-timeout", "3")
         ranks[0].until(run_of(server, f"silent-{stopped}").snapshot_path(20).exists)
         ranks[stopped].send_signal(signal.SIGSTOP)
@@ -210,8 +211,7 @@ def test_other_verbs_are_done_once(server: Server, two: Run) -> None:
 def test_torchrun_starts_killed_ranks_again_and_they_go_on_exactly(server: Server, two: Run, tmp_path: Path) -> None:
     """A real torchrun: elastic restart after a SIGKILL, to the very tensors of a training that was never killed."""
     torchrun = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts", "1")
-    where = ("--checkpoint-dir", str(tmp_path), "--name", "elastic")
-    train = (sys.executable, "-m", "torch.distributed.run", *torchrun[3:], "-m", "charrnn", *TRAIN, *where)
+    train = (*torchrun, "-m", "charrnn", *TRAIN, "--checkpoint-dir", str(tmp_path), "--name", "elastic")
     with (tmp_path / "err").open("w") as err:
         process = subprocess.Popen(
             train, cwd=server.where, env=ENVIRONMENT | {"PYTHONWARNINGS": ""}, stdout=err, stderr=err
