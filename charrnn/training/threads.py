@@ -12,6 +12,7 @@ from pathlib import Path
 from charrnn import control_groups
 from charrnn.errors import UsageError
 from charrnn.formatting import plural
+from charrnn.training.rank_place import Place
 
 # libgomp's idle threads spin. Without a bound, two trainings on the same cores starve each other; put to sleep at
 # once, a single training loses its cores' clock between kernels. A bounded spin is in between: see bench/threads.py.
@@ -61,15 +62,9 @@ def available() -> int:
     return cores() if share is None else max(1, min(cores(), int(share)))
 
 
-def ranks() -> int:
-    """Processes that torchrun has started on this machine to train together; 1 without it."""
-    said = os.environ.get("LOCAL_WORLD_SIZE", "")
-    return max(1, int(said)) if said.isdecimal() else 1
-
-
 def default() -> int:
     """Threads where none are asked for: as OMP_NUM_THREADS says, or one for each core, which ranks share."""
-    return _of_environment() or max(1, available() // ranks())
+    return _of_environment() or max(1, available() // Place.of().local_size)
 
 
 def prepare(threads: int | None = None) -> int:
@@ -106,14 +101,15 @@ def remarks(threads: int | None) -> list[str]:
     Args:
         threads: As for `prepare`, before which it is called.
     """
-    if os.environ.get("LOCAL_RANK", "0") != "0":
+    place = Place.of()
+    if place.local_rank != 0:
         return []
     notes, share, usable = [], quota(), available()
     if usable < cores() and share is not None and not threads and not _of_environment():
         lasts = f"The CPU quota of this container or job lasts for {share:g} of {plural(cores(), 'core')}"
         notes.append(f"{lasts}: {plural(default(), 'thread')} (--threads N takes another number).")
-    if ranks() > usable:
-        waiting = f"{ranks()} ranks on {plural(usable, 'core')} of this machine wait for each other"
+    if place.local_size > usable:
+        waiting = f"{place.local_size} ranks on {plural(usable, 'core')} of this machine wait for each other"
         notes.append(f"{waiting}: on CPUs more than {usable} are only slower (--nproc-per-node {usable}).")
     return notes
 
@@ -122,7 +118,7 @@ def _of_environment() -> int:
     """OMP_NUM_THREADS as the user has set it; 0 if it is no number, or the 1 that torchrun sets for several ranks."""
     said = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()[:9]  # a list is for nested regions
     count = int(said) if said.isdecimal() else 0
-    return 0 if count == 1 and ranks() > 1 else count
+    return 0 if count == 1 and Place.of().local_size > 1 else count
 
 
 def _require_startable(count: int, said: str) -> None:

@@ -15,7 +15,15 @@ from charrnn.training import threads
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NAMES = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
-RANKS = ("LOCAL_RANK", "LOCAL_WORLD_SIZE")
+RANKS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+def rank(number: int, size: int) -> dict[str, str]:
+    """What torchrun tells a rank of several on this machine."""
+    numbers = dict(zip(RANKS, map(str, (number, size, number, size)), strict=False))
+    return numbers | {"MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+
+
 SCRIPT = """
 import json, os
 from charrnn.training import threads
@@ -57,7 +65,7 @@ def test_the_users_number_of_threads_stays(value: str) -> None:
     assert environment["OMP_NUM_THREADS"] == value
 
 
-@pytest.mark.parametrize(("asked", "theirs"), [(5, {"OMP_NUM_THREADS": "3"}), (1, {"LOCAL_WORLD_SIZE": "2"})])
+@pytest.mark.parametrize(("asked", "theirs"), [(5, {"OMP_NUM_THREADS": "3"}), (1, rank(0, 2))])
 def test_an_explicit_number_wins(asked: int, theirs: dict[str, str]) -> None:
     chosen, _, environment = prepared(asked, **theirs)
     assert chosen == asked
@@ -216,30 +224,29 @@ def test_fewer_threads_than_cores_are_told(machine: Callable[..., None]) -> None
 @pytest.mark.parametrize(
     ("ranks", "theirs", "expected"),
     [
-        ("2", "1", 4),  # torchrun's 1 is nobody's wish
-        ("3", "1", 2),
-        ("16", "1", 1),
-        ("2", "3", 3),
-        ("1", "1", 1),  # torchrun leaves it to a single process
-        ("none", "", 8),
+        (2, "1", 4),  # torchrun's 1 is nobody's wish
+        (3, "1", 2),
+        (16, "1", 1),
+        (2, "3", 3),
+        (1, "1", 1),  # torchrun leaves it to a single process
     ],
 )
 def test_ranks_share_the_cores_of_their_machine(
-    machine: Callable[..., None], ranks: str, theirs: str, expected: int
+    machine: Callable[..., None], ranks: int, theirs: str, expected: int
 ) -> None:
-    machine(8, LOCAL_WORLD_SIZE=ranks, OMP_NUM_THREADS=theirs)
+    machine(8, **rank(0, ranks), OMP_NUM_THREADS=theirs)
     assert threads.default() == expected
 
 
 def test_more_ranks_than_cores_are_told_once_with_the_numbers(machine: Callable[..., None]) -> None:
-    machine(2, LOCAL_WORLD_SIZE="2", LOCAL_RANK="0")
+    machine(2, **rank(0, 2))
     assert threads.remarks(None) == []
-    machine(2, LOCAL_WORLD_SIZE="3", LOCAL_RANK="0")
+    machine(2, **rank(0, 3))
     assert threads.remarks(1) == [
         "3 ranks on 2 cores of this machine wait for each other: on CPUs more than 2 are only slower "
         "(--nproc-per-node 2)."
     ]
-    machine(2, LOCAL_WORLD_SIZE="3", LOCAL_RANK="1")
+    machine(2, **rank(1, 3))
     assert threads.remarks(1) == []
 
 
