@@ -74,7 +74,7 @@ demo: $(stamp)  ## train on the bundled novel, compare the snapshots, sample
 	@$(bin)/charrnn sample $(demo_run) --temperature 1.0 --length 600 --seed 1; echo
 
 bench: $(stamp)  ## run the measurements in bench/ that need no other text
-	set -e; for bench in corpus encoding learning loop ngrams sampling threads; do \
+	set -e; for bench in cells corpus encoding learning loop ngrams sampling threads; do \
 	  echo "== bench/$$bench.py"; $(bin)/python bench/$$bench.py; done
 
 gpu:  ## check and measure training on an NVIDIA GPU, in an environment that takes this machine's torch if it has one

@@ -28,8 +28,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# From this many multiplications a product of one step is faster in bfloat16, on a CPU that has it: below, to call it
-# costs more than it (bench/cells.py).
+# From this many multiplications a product of one step is faster in bfloat16, on a CPU that has it: below, the call
+# takes longer than they do.
 LEAST = 1 << 22
 
 
