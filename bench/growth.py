@@ -256,13 +256,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--axes", nargs="+", choices=list(AXES), default=list(AXES))
     parser.add_argument("--quick", action="store_true", help="small sizes, one round")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of turns")
     parser.add_argument("--picture", type=Path, help=".svg to write")
     parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         child(arguments.child)
         return
-    rounds, iterations = (1, 2 * _WARM) if arguments.quick else (ROUNDS, _RANK_ITERATIONS)
+    rounds, iterations = (1, 2 * _WARM) if arguments.quick else (arguments.rounds, _RANK_ITERATIONS)
     panels = []
     for axis in arguments.axes:
         sizes = QUICK[axis] if arguments.quick else AXES[axis][1]
