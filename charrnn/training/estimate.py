@@ -64,15 +64,14 @@ class Estimate:
         """What an iteration is made of.
 
         Processes that share a node's CPU divide its streams as the trial's threads did; but each makes the whole
-        update, with its part of the threads.
+        update, with its part of the threads (`MachineFacts.seconds_per_own_update`).
         """
         model, training, characters = trainer.model.config, trainer.config, len(trainer.vocabulary)
         if not self.measured:
             return self._by_formula(model, training, characters)
-        update = min(machine.seconds_per_update, machine.seconds_per_iteration)
         return IterationCost(
-            backward=machine.seconds_per_iteration - update,
-            update=update * self.sharing,
+            backward=max(0.0, machine.seconds_per_iteration - machine.seconds_per_update),
+            update=machine.seconds_per_own_update,
             all_reduce=self._all_reduce(trainer.parameters),
         )
 

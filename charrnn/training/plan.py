@@ -132,7 +132,7 @@ def plan(
     estimate = Estimate.of(cluster, on_cpu=choose_device(device).type == "cpu")
     trainer, choice, _ = beginning.begin(corpus, device, estimate.machine(corpus, device))
     Place(size=estimate.devices.count).rows(trainer.config.batch_size)  # or it is refused
-    machine = measured(estimate.trial(trainer), before, trains=estimate.measured)
+    machine = measured(estimate.trial(trainer), before, sharing=estimate.sharing, trains=estimate.measured)
     iteration, cost = estimate.iteration(trainer, machine), estimate.watching(trainer, machine)
     training, begun = _training(trainer, machine, iteration, cost)
     evaluations, snapshots = _watching(training, cost)

@@ -16,6 +16,7 @@ from charrnn.training.autotune import WRITING_SECONDS, evaluation_seconds, sampl
 from charrnn.training.cost_model import operations
 from charrnn.training.devices import has_bfloat16, peak_device_memory, peak_memory
 from charrnn.training.held_out_counts import HeldOutCounts
+from charrnn.training.optimizer import Optimizer
 from charrnn.training.resume import resume_point
 from charrnn.training.trainer import Trainer
 from charrnn.training.validation import counted_spans
@@ -38,6 +39,7 @@ class MachineFacts:
     streams: int  # that this was measured with
     seconds_per_iteration: float
     seconds_per_update: float  # of these, the optimizer's
+    seconds_per_own_update: float  # the same with the threads of one process, where several are to share them
     seconds_per_evaluation: float  # of all held-out text
     seconds_per_mixing: float  # of these, mixing counts in, which is not divided over devices
     seconds_per_snapshot: float  # beside the evaluation
@@ -49,11 +51,12 @@ class MachineFacts:
     device_memory: int | None  # bytes of a GPU's own
 
 
-def measured(trainer: Trainer, before: int | None, *, trains: bool = True) -> MachineFacts:
+def measured(trainer: Trainer, before: int | None, *, sharing: int = 1, trains: bool = True) -> MachineFacts:
     """What a trial tells of the machine.
 
     Args:
         trainer: Is trained for some iterations.
+        sharing: Processes that are to share the threads that it has.
         before: Bytes of memory that the process had taken at most before `trainer` was made.
         trains: Whether it is this machine that would train: otherwise only what the first process does is measured.
 
@@ -62,7 +65,8 @@ def measured(trainer: Trainer, before: int | None, *, trains: bool = True) -> Ma
     """
     config, on_cpu = trainer.config, trainer.device.type == "cpu"
     seconds = seconds_per_iteration(trainer, _TRIAL_SECONDS) if trains else 0.0
-    update = _update_seconds(trainer) if trains else 0.0
+    update = _update_seconds(trainer, 1) if trains else 0.0
+    own = _update_seconds(trainer, sharing) if trains and sharing > 1 else update
     evaluation = evaluation_seconds(trainer) if trains else 0.0
     saving = _saving_seconds(trainer) if trains else WRITING_SECONDS * trainer.parameters
     trained = peak_memory()
@@ -82,6 +86,7 @@ def measured(trainer: Trainer, before: int | None, *, trains: bool = True) -> Ma
         streams=config.batch_size,
         seconds_per_iteration=seconds,
         seconds_per_update=update,
+        seconds_per_own_update=own,
         seconds_per_evaluation=evaluation + mixing,
         seconds_per_mixing=mixing,
         seconds_per_snapshot=sample_seconds(trainer) + saving,
@@ -115,17 +120,22 @@ def peak(trainer: Trainer) -> float:
     return 3 * 2 * _PRODUCT**3 / min(_seconds_of(multiply) for _ in range(5))
 
 
-def _update_seconds(trainer: Trainer) -> float:
-    """Seconds of an update, of gradients that are nothing: the median of some."""
-    optimizer = trainer.optimizer
-    gradients = [torch.zeros_like(parameter) for parameter in optimizer.parameters]
+def _update_seconds(trainer: Trainer, sharing: int) -> float:
+    """Seconds of an update with a part of the threads, of gradients that are nothing: the median of some."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, threads // sharing))
+    try:
+        optimizer = Optimizer(trainer.model, trainer.config, trainer.device)
+        gradients = [torch.zeros_like(parameter) for parameter in optimizer.parameters]
 
-    def update() -> None:
-        optimizer.step(gradients, 0.0)
-        _finish(trainer)
+        def update() -> None:
+            optimizer.step(gradients, 0.0)
+            _finish(trainer)
 
-    update()
-    return float(np.median([_seconds_of(update) for _ in range(_UPDATES)]))
+        update()
+        return float(np.median([_seconds_of(update) for _ in range(_UPDATES)]))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _mix(trainer: Trainer, counts: HeldOutCounts) -> None:
