@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
@@ -11,6 +12,7 @@ from charrnn.config import Cell, ModelConfig, Precision, TrainConfig
 from charrnn.errors import UsageError
 from charrnn.network.torch_model import CharModel
 from charrnn.training.devices import has_bfloat16
+from charrnn.training.memory_needed import require_memory
 
 _CHARACTERS = 100  # of the vocabulary in a trial: about what a text has
 _WARMUP, _MEASURED = 3, 10  # passes
@@ -29,7 +31,7 @@ def choose_precision(model: ModelConfig, training: TrainConfig, device: torch.de
         One that is not auto.
 
     Raises:
-        UsageError: The device cannot multiply in the one that is asked for.
+        UsageError: The device cannot multiply in the one that is asked for, or has no memory for a trial.
     """
     asked = training.precision
     if asked == "auto":
@@ -61,7 +63,12 @@ def multiplies(precision: Precision, device: torch.device, cell: Cell) -> bool:
 def faster(
     model: ModelConfig, training: TrainConfig, device: torch.device, candidates: tuple[Precision, ...]
 ) -> Precision:
-    """Of these, the precision in which a device takes a network forwards and backwards in the least time."""
+    """Of these, the precision in which a device takes a network forwards and backwards in the least time.
+
+    Raises:
+        UsageError: The device has less memory than that takes.
+    """
+    require_memory(model, replace(training, precision=candidates[0]), _CHARACTERS, device)
     seconds = {precision: _seconds(model, training, device, precision) for precision in candidates}
     return min(candidates, key=lambda precision: seconds[precision])
 

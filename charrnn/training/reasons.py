@@ -58,7 +58,7 @@ def _why(name: str, training: TrainConfig, choice: Choice, at: Circumstances) ->
     if at.from_checkpoint and name in _OF_THE_NETWORK:
         return "the checkpoint's"
     if name == "precision" and at.accelerated:
-        return "the faster of float16 and bfloat16 on this GPU, by a trial"
+        return "the faster of float16 and bfloat16 on the GPU, which a trial tells as training begins there"
     if name == "precision":
         fast = "has bfloat16 in hardware" if at.bfloat16 else "has no bfloat16 in hardware"
         return f"the processor {fast}"

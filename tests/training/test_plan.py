@@ -105,6 +105,7 @@ def test_why_the_other_settings_are_so() -> None:
     assert why(time=60.0)["batch_size"] == "with a time budget more streams learn more in it"
     assert why(iterations=9, text=1000)["batch_size"] == "so that each has some windows of a short text"
     assert why(iterations=9, bfloat16=False)["precision"] == "the processor has no bfloat16 in hardware"
+    assert why(iterations=9, accelerated=True)["precision"].startswith("the faster of float16 and bfloat16")
     assert why(iterations=9, given=("precision", "dropout"))["precision"] == "as given"
 
 

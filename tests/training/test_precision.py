@@ -35,6 +35,13 @@ def test_of_two_the_one_that_a_trial_finds_faster() -> None:
     assert precision.faster(training.model.config, training.config, CPU, candidates[1:]) == "float32"
 
 
+def test_a_network_larger_than_any_memory_is_refused_before_its_trial() -> None:
+    training = make(batch_size=2)
+    absurd = replace(training.model.config, rnn_size=65_536, num_layers=100)
+    with pytest.raises(UsageError, match="of memory or more"):
+        precision.faster(absurd, training.config, CPU, ("float32",))
+
+
 def test_float16_where_torch_has_it_and_else_a_line() -> None:
     """Whether it has is the processor's; a training that comes from a GPU goes on with what there is."""
     for name in get_args(Precision)[1:]:
