@@ -4,11 +4,12 @@
     python bench/gpu.py --output gpu.md
 
 First the checks, against the CPU of the same machine where there is something to compare: losses of the same
-iterations; nothing that waits for the device within a block of iterations (torch.cuda.set_sync_debug_mode); a loss that
-is not finite; resuming on the device, bit for bit; moving to the CPU and back; writing many texts. Then speed:
-characters a second of the loop that `charrnn train` runs, of the same with every loss read at once, and of a bare
-nn.LSTM with a window that is on the device already, in every precision, beside the peak of a product of two large
-matrices. What is shared of that are six operations for each weight in a matrix and character.
+iterations; what layers multiply in; nothing that waits for the device within a block of iterations
+(torch.cuda.set_sync_debug_mode); a loss that is not finite; resuming on the device, bit for bit; moving to the CPU and
+back; writing many texts. Then speed: characters a second of the loop that `charrnn train` runs, of the same with every
+loss read at once, and of a bare nn.LSTM with a window that is on the device already, in every precision, beside the
+peak of a product of two large matrices. What is shared of that are six operations for each weight in a matrix and
+character. The bare one is as a notebook has it: on CUDA autocast makes its bfloat16 float16.
 
 Exits with 1 if a check fails. `--device cpu --tiny` runs the same code in seconds where there is no GPU.
 """
@@ -70,7 +71,8 @@ class Bench:
 
         width = 16 if self.tiny else 256
         model = ModelConfig(rnn_size=width, embedding_size=16 if self.tiny else 128, dropout=0.1, recurrent_dropout=0.1)
-        learning: dict[str, Any] = {"batch_size": 8 if self.tiny else 64, "seq_length": 32, "iterations": 1000}
+        size = {"batch_size": 8, "seq_length": 32} if self.tiny else {"batch_size": 64, "seq_length": 64}
+        learning: dict[str, Any] = size | {"iterations": 1000}
         learning |= {"precision": "float32", "optimizer": "adamw", "average": 0.9, "learning_rate": 0.004}
         learning |= {"eval_every": 0, "snapshot_at": (), "sample_length": 0}
         return Trainer(self.text, model, TrainConfig(**learning | settings), device=device or self.device)
@@ -96,6 +98,7 @@ class Bench:
         """Each check's name and what runs it: it returns what it found, or raises Failed."""
         yield "losses are those of the CPU", self.same_losses
         yield "losses in the chosen precision", self.same_losses_in_half
+        yield "layers in the precision that is asked for", self.layers_in_half
         yield "nothing waits for the device", self.no_synchronisation
         yield "what is not finite is not stepped on", self.never_stepped_on
         yield "resumed on the device, bit for bit", self.resumed_exactly
@@ -115,6 +118,19 @@ class Bench:
         apart = float(np.abs(ours[-10:].mean() / theirs[-10:].mean() - 1))
         require(apart < HALF_CLOSE, f"{trainer.config.precision}: {apart:.2g} apart")
         return f"{trainer.config.precision}, {apart:.1g} apart after {LOSSES}"
+
+    def layers_in_half(self) -> str:
+        from charrnn.training.precision import multiplies
+
+        network, found = self.trainer().model, list[str]()
+        ids = self.torch.zeros(2, 3, dtype=self.torch.int64, device=self.device)
+        for precision in PRECISIONS[1:]:
+            if multiplies(precision, self.torch.device(self.device), "lstm"):
+                with self.torch.autocast(self.device, getattr(self.torch, precision)):
+                    _, ((hidden, _), *_) = network(ids, network.zero_state(2))
+                require(str(hidden.dtype) == f"torch.{precision}", f"{precision} is {hidden.dtype}")
+                found.append(precision)
+        return ", ".join(found) or "there is none but float32"
 
     def no_synchronisation(self) -> str:
         from charrnn.training import step_block

@@ -209,6 +209,28 @@ class CharModel(nn.Module):
         if self._cpu_kernel and x.device.type == "cpu":
             y, last = self._cpu_kernel(x, state[0], weights)
             return y, (last,)
+        if x.device.type == "cuda" and torch.is_autocast_enabled("cuda"):
+            return self._run_in(torch.get_autocast_dtype("cuda"), x, state, weights)
+        return self._run_torchs(x, state, weights)
+
+    def _run_in(
+        self, dtype: torch.dtype, x: Tensor, state: tuple[Tensor, ...], weights: list[Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """As `_run`, multiplied in a data type, which is that of the outputs and the state too.
+
+        By itself autocast makes float16 of all that enters cuDNN's layers, whatever it was told (ATen/cudnn/
+        AutocastRNN.cpp): bfloat16 would be float16 without its loss scaling.
+        """
+        chunk = torch.cat([weight.flatten().to(dtype) for weight in weights])  # as cuDNN wants them: it would copy them
+        parts = torch.split(chunk, [weight.numel() for weight in weights])
+        cast = [part.view_as(weight) for part, weight in zip(parts, weights, strict=True)]
+        with torch.autocast(x.device.type, enabled=False):
+            return self._run_torchs(x.to(dtype), tuple(part.to(dtype) for part in state), cast)
+
+    def _run_torchs(
+        self, x: Tensor, state: tuple[Tensor, ...], weights: list[Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """As `_run`, by torch's kernel for the device."""
         start = state if self.config.model == "lstm" else state[0]
         has_biases, depth, dropout, bidirectional, batch_first = True, 1, 0.0, False, False
         y, *end = self._kernel(x, start, weights, has_biases, depth, dropout, self.training, bidirectional, batch_first)

@@ -10,7 +10,7 @@ from charrnn.errors import UsageError
 
 
 def choose_device(name: str) -> torch.device:
-    """The device to train on.
+    """The device to train on, where float32 is float32: on CUDA cuDNN's layers would keep 10 of its 23 bits (TF32).
 
     Args:
         name: One of cpu, cuda and mps; or auto: CUDA where there is one, else the CPU. MPS must be asked for.
@@ -23,12 +23,13 @@ def choose_device(name: str) -> torch.device:
     """
     name = name.lower()
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name not in available:
         raise UsageError(f"--device {name}: there is no such device.", "Choose auto, cpu, cuda or mps.")
     if not available[name]:
         raise UsageError(f"--device {name}: there is none on this machine.", "Use --device auto.")
+    torch.backends.cudnn.allow_tf32 = False
     return torch.device(name)
 
 

@@ -36,7 +36,9 @@ def choose_precision(model: ModelConfig, training: TrainConfig, device: torch.de
     asked = training.precision
     if asked == "auto":
         if device.type == "cuda":
-            return faster(model, training, device, ("float16", "bfloat16"))
+            halves: tuple[Precision, ...] = ("float16", "bfloat16")
+            there = tuple(half for half in halves if multiplies(half, device, model.model))
+            return faster(model, training, device, there or ("float32",))
         return "bfloat16" if has_bfloat16(device) else "float32"
     if not multiplies(asked, device, model.model):
         raise UsageError(f"--precision {asked}: the {_name(device)} cannot train in it.", "Use --precision auto.")
@@ -45,15 +47,15 @@ def choose_precision(model: ModelConfig, training: TrainConfig, device: torch.de
 
 @lru_cache
 def multiplies(precision: Precision, device: torch.device, cell: Cell) -> bool:
-    """Whether a device trains such cells in a precision at all; of a CPU's float16, torch knows once it is asked to."""
-    if precision != "float16" or device.type == "cuda":
+    """Whether a device trains such cells in a precision at all, which torch knows once it is asked to."""
+    if precision == "float32" or (precision == "bfloat16" and device.type != "cuda"):
         return True
-    if device.type != "cpu":  # float16 on MPS was never tried
+    if device.type == "mps":  # float16 was never tried there
         return False
-    network = CharModel(ModelConfig(model=cell, rnn_size=8, embedding_size=8).completed(), _CHARACTERS)
-    ids = torch.zeros(1, 1, dtype=torch.int64)
+    network = CharModel(ModelConfig(model=cell, rnn_size=8, embedding_size=8).completed(), _CHARACTERS).to(device)
+    ids = torch.zeros(1, 1, dtype=torch.int64, device=device)
     try:
-        with torch.autocast("cpu", dtype=torch.float16):
+        with torch.autocast(device.type, dtype=getattr(torch, precision)):
             network.loss(ids, ids, network.zero_state(1))[0].backward()  # type: ignore[no-untyped-call]
     except RuntimeError:
         return False

@@ -19,7 +19,7 @@ def test_everything_runs_on_a_cpu(tmp_path: Path, capsys: pytest.CaptureFixture[
     name, *lines = printed.splitlines()
     assert name.startswith("cpu, ")
     checks = [line for line in lines if line.startswith("- ")]
-    assert len(checks) == 7
+    assert len(checks) == 8
     assert all(": ok: " in line for line in checks)
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| lstm")]
     assert [row[2] for row in rows][:2] == ["float32", "bfloat16"]

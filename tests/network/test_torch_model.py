@@ -145,6 +145,25 @@ def test_forward_agrees_with_torchs_own_stack(cell: Cell, embedding: int) -> Non
         torch.testing.assert_close(torch.stack(parts), end[index] if cell == "lstm" else end, rtol=1e-5, atol=1e-6)
 
 
+@each_kind
+def test_a_layer_multiplied_in_a_data_type_is_that_of_its_own_within_rounding(kind: dict[str, Any]) -> None:
+    """What a GPU does instead of autocast: outputs, state and gradients; in float32 it changes nothing."""
+    model = make(**kind)
+    weights = list(model.layers[1].parameters())
+    x, state = torch.randn(7, 5, 6, generator=seeded(1)), tuple(part.unsqueeze(0) for part in some_state(model, 5)[1])
+
+    def run(dtype: torch.dtype | None) -> list[Tensor]:
+        y, end = model._run_in(dtype, x, state, weights) if dtype else model._run_torchs(x, state, weights)
+        assert {part.dtype for part in (y, *end)} == {dtype or torch.float32}
+        return [y, *end, *torch.autograd.grad(y.float().square().sum(), weights)]
+
+    plain, half = run(None), run(torch.bfloat16)
+    for got, expected in zip(run(torch.float32), plain, strict=True):
+        assert torch.equal(got, expected)
+    for got, expected in zip(half, plain, strict=True):
+        assert 1e-4 < (got - expected).norm() / expected.norm() < 0.02
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 @each_switch
 @each_kind

@@ -14,6 +14,7 @@ from charrnn.training.devices import choose_device
 def test_devices() -> None:
     assert choose_device("cpu") == torch.device("cpu")
     assert choose_device("auto").type in ("cpu", "cuda")
+    assert not torch.backends.cudnn.allow_tf32  # float32 is to be float32
     with pytest.raises(UsageError, match="toaster"):
         choose_device("toaster")
     if not torch.cuda.is_available():
