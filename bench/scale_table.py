@@ -69,7 +69,7 @@ def row(model: ModelConfig, epochs: list[Circumstances], alone: float) -> str:
         model.title,
         str(at.devices.count),
         f"{at.rows:,}",
-        f"{1000 * at.iteration.seconds:,.3g} ms",
+        f"{float(f'{1000 * at.iteration.seconds:.3g}'):,g} ms",
         f"{alone / at.iteration.seconds:.2g}",
         size(at.memory or 0),
         *(duration(each.iterations * each.iteration.seconds + each.evaluation_seconds) for each in epochs),
