@@ -170,7 +170,8 @@ class _GRU(torch.autograd.Function):
         g = of_outputs[-1] + of_end[0]
         u = _of_a_step(w_hh, inputs.dtype, g)
         # What is computed from the gates takes their place, unless the graph is kept for another time.
-        again = torch._C._autograd._get_current_graph_task_keep_graph() or u.dtype != gates.dtype
+        kept = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)  # private
+        again = kept() or u.dtype != gates.dtype
         deltas = (u.new_empty(gates.shape) if again else gates.detach()).unflatten(2, (4, width))
         _compiled(_gru_steps_back)(gates, states, u, of_outputs, g, deltas)
         flat = deltas.view(-1, 4 * width).to(inputs.dtype)
