@@ -12,6 +12,7 @@ from torch import Tensor
 
 from charrnn.network.torch_model import CharModel
 from charrnn.training.data_parallel import pool
+from charrnn.training.ranks import ALONE, Ranks
 
 # Of x, x^3 and x^5 in each step: those that bring singular values of 0.02 to 1 nearest to 1 (Amsel et al., 2025).
 _COEFFICIENTS = ((7.711, -22.1138, 16.2487), (3.2153, -2.4112, 0.5013), (2.2183, -1.594, 0.4107))
@@ -19,6 +20,8 @@ _TINY = torch.finfo(torch.float32).tiny
 # Of an update's elements where the learning rate is 1: somewhat above AdamW's 0.2 (Liu et al., 2025), such that the
 # learning rate that is best for one part is best for the other too (bench/settings.md).
 _RMS = 0.28
+
+Block = tuple[Tensor, Tensor, Tensor]  # of a gate: its weights, momentum and gradient, (rows, columns) each
 
 
 class Muon(torch.optim.Optimizer):
@@ -38,6 +41,7 @@ class Muon(torch.optim.Optimizer):
         weight_decay: float,
         bfloat16: bool = False,
         threads: int = 1,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Begin with no updates made.
 
@@ -49,7 +53,9 @@ class Muon(torch.optim.Optimizer):
             weight_decay: Decoupled.
             bfloat16: Multiply in bfloat16 instead of float32.
             threads: That blocks are divided among, as rows of the batch are (`data_parallel`).
+            ranks: Each orthogonalises some blocks for all.
         """
+        self.ranks = ranks
         self.gates, self.dtype, self.threads = gates, torch.bfloat16 if bfloat16 else torch.float32, threads
         self.found_inf: Tensor | None = (
             None  # (), 1 where nothing is to be updated, as torch's fused optimizers have it
@@ -64,6 +70,9 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """One update, by the matrices' `grad`."""
         assert closure is None
+        if not self.ranks.alone:
+            self._divide()
+            return
         tasks = [
             (group, blocks[number :: self.threads])
             for group in self.param_groups
@@ -79,8 +88,8 @@ class Muon(torch.optim.Optimizer):
         for _ in self._pool.map(self._update, tasks):
             pass
 
-    def _blocks(self, matrices: list[Tensor]) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Of each gate: its weights, momentum and gradient, (rows, columns) each."""
+    def _blocks(self, matrices: list[Tensor]) -> list[Block]:
+        """Those of matrices of one shape."""
         blocks = []
         for matrix in matrices:
             state = self.state[matrix]
@@ -94,21 +103,46 @@ class Muon(torch.optim.Optimizer):
         return blocks
 
     @torch.no_grad()
-    def _update(self, task: tuple[dict[str, Any], list[tuple[Tensor, Tensor, Tensor]]]) -> None:
+    def _update(self, task: tuple[dict[str, Any], list[Block]]) -> None:
         """Some blocks of one shape."""
         group, blocks = task
-        weights, momenta, gradients = map(list, zip(*blocks, strict=True))
-        share, rate, decay = group["momentum"], group["lr"], 1 - group["lr"] * group["weight_decay"]
+        self._apply(group, blocks, orthogonalized(self._ahead(group, blocks), self.dtype))
+
+    @torch.no_grad()
+    def _divide(self) -> None:
+        """All blocks, of which each rank orthogonalises a share and is sent the others': the numbers are the same."""
+        size, rank, width = self.ranks.size, self.ranks.place.rank, self.dtype.itemsize
+        groups = [(group, self._blocks(group["params"])) for group in self.param_groups]
+        own = []
+        for group, blocks in groups:
+            share = -(-len(blocks) // size)
+            ahead = self._ahead(group, blocks)
+            padded = torch.cat((ahead, ahead.new_zeros(size * share - len(blocks), *ahead.shape[1:])))
+            update = orthogonalized(padded[rank * share : (rank + 1) * share], self.dtype)
+            own.append(update.to(self.dtype).contiguous())  # which they were multiplied in: nothing is lost
+        joined = self.ranks.stacked(torch.cat([update.view(torch.uint8).flatten() for update in own]))
+        parts = torch.split(joined, [update.numel() * width for update in own], dim=1)
+        for (group, blocks), update, part in zip(groups, own, parts, strict=True):
+            updates = part.contiguous().view(self.dtype).view(-1, *update.shape[1:])[: len(blocks)]
+            self._apply(group, blocks, updates.float())
+
+    def _ahead(self, group: dict[str, Any], blocks: Sequence[Block]) -> Tensor:
+        """What of some blocks of one shape is orthogonalised, (n, rows, columns); their momenta go on."""
+        _, momenta, gradients = map(list, zip(*blocks, strict=True))
+        share = group["momentum"]
         if self.found_inf is not None:  # a momentum that is taken for its gradient remains what it is
-            closed = self.found_inf > 0
-            gradients = [torch.where(closed, *both) for both in zip(momenta, gradients, strict=True)]
-            decay = torch.where(closed, 1.0, decay)
+            gradients = [torch.where(self.found_inf > 0, *both) for both in zip(momenta, gradients, strict=True)]
         torch._foreach_lerp_(momenta, gradients, 1 - share)
-        ahead = torch._foreach_lerp(gradients, momenta, share)  # Nesterov's
+        return torch.stack(torch._foreach_lerp(gradients, momenta, share))  # Nesterov's
+
+    def _apply(self, group: dict[str, Any], blocks: Sequence[Block], updates: Tensor) -> None:
+        """Decay the weights of some blocks of one shape, and update them by (n, rows, columns)."""
+        weights = [weight for weight, _, _ in blocks]
+        rate, decay = group["lr"], 1 - group["lr"] * group["weight_decay"]
         rows, columns = weights[0].shape
-        updates = orthogonalized(torch.stack(ahead), self.dtype)
         if self.found_inf is not None:
-            updates = torch.where(closed, 0.0, updates)
+            updates = torch.where(self.found_inf > 0, 0.0, updates)
+            decay = torch.where(self.found_inf > 0, 1.0, decay)
         torch._foreach_mul_(weights, decay)
         torch._foreach_add_(weights, list(updates), alpha=-rate * _RMS * math.sqrt(max(rows, columns)))
 

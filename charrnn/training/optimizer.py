@@ -16,6 +16,7 @@ from charrnn.network.torch_model import CharModel
 from charrnn.training.gate import Gate
 from charrnn.training.loss_scale import LossScale
 from charrnn.training.muon import Muon, recurrent_matrices
+from charrnn.training.ranks import ALONE, Ranks
 
 _NOTHING = 1e-6  # that torch's clipping adds to a norm
 _AVERAGE_WARMUP = 10  # at iteration t the average forgets at least 10 / (t + 10): it starts from the first weights
@@ -31,15 +32,16 @@ class Update(NamedTuple):
 class Optimizer:
     """Updates a model's parameters that are not frozen, and holds all that is carried from update to update."""
 
-    def __init__(self, model: CharModel, config: TrainConfig, device: torch.device) -> None:
+    def __init__(self, model: CharModel, config: TrainConfig, device: torch.device, ranks: Ranks = ALONE) -> None:
         """Begin with no updates made.
 
         Args:
             model: Its parameters are updated in place.
             config: The kind of optimizer and its settings, penalties and clipping.
             device: Where the parameters are.
+            ranks: The processes that all make the same updates, and divide what is costly of them.
         """
-        self.config = config
+        self.config, self.ranks = config, ranks
         self.parameters: list[Tensor] = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.clipped = 0  # updates so far whose gradient was clipped; counted by whoever reads that
         self.loss_scale = LossScale(device) if config.precision == "float16" else None
@@ -65,6 +67,7 @@ class Optimizer:
                     weight_decay=config.weight_decay,
                     bfloat16=config.precision == "bfloat16",
                     threads=torch.get_num_threads() if device.type == "cpu" else 1,
+                    ranks=self.ranks,
                 )
                 return [self._adamw(device, besides=recurrent), muon]
             case "adamw":

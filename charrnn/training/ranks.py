@@ -124,12 +124,22 @@ class Ranks:
         if self.alone:
             return rows
         import torch
+
+        stacked = self.stacked(torch.from_numpy(np.ascontiguousarray(rows)))
+        all_rows: Array = stacked.flatten(0, 1).numpy()
+        return all_rows
+
+    def stacked(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The tensors of all ranks, of one shape and where they are: (...) of each, (size, ...) of all."""
+        import torch
         from torch import distributed
 
-        parts = [torch.empty(rows.shape, dtype=torch.from_numpy(rows[:0]).dtype) for _ in range(self.size)]
+        if self.alone:
+            return tensor.unsqueeze(0)
+        parts = [torch.empty_like(tensor) for _ in range(self.size)]
         with self.connected():
-            distributed.all_gather(parts, torch.from_numpy(np.ascontiguousarray(rows)))
-        return np.concatenate([part.numpy() for part in parts])
+            distributed.all_gather(parts, tensor)
+        return torch.stack(parts)
 
     def each(self, value: T) -> list[T]:
         """That of every rank."""

@@ -76,7 +76,7 @@ class Trainer:
         own = replace(config, batch_size=self.rows.stop - self.rows.start)
         require_memory(model_config, own, len(self.vocabulary), self.device)
         self.model = _model(model_config, config, len(self.vocabulary)).to(self.device)
-        self.optimizer = Optimizer(self.model, config, self.device)
+        self.optimizer = Optimizer(self.model, config, self.device, ranks)
         self.average = Average(self.model, config.average, self.device) if config.average else None
         self.data_parallel = distributed.data_parallel(self)
         self.schedule = LearningRateSchedule(config, self.horizon, self.streams.per_epoch)

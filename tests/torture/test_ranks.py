@@ -88,6 +88,14 @@ def test_two_ranks_have_the_losses_of_one(server: Server, two: Run) -> None:
     assert two.metrics_path.read_text("utf-8").count("\n") == one.metrics_path.read_text("utf-8").count("\n")
 
 
+def test_muon_divided_over_three_ranks_has_the_losses_of_one(server: Server, two: Run) -> None:
+    """Eight blocks of one shape and four of another, which three ranks cannot share evenly."""
+    muon = ("train", "ships.txt", *SETTINGS, "--batch-size", "6", "--optimizer", "muon", "--iterations", "20")
+    assert ended(*start(server, *muon, "--name", "muon-three", size=3)) == [0] * 3
+    server.run(*muon, "--name", "muon-one")
+    np.testing.assert_allclose(losses(run_of(server, "muon-three")), losses(run_of(server, "muon-one")), rtol=1e-3)
+
+
 def test_documents_apart_have_the_losses_of_one_rank_though_some_rows_are_over(server: Server, two: Run) -> None:
     apart = ("train", "papers", "--documents", *SETTINGS, "--iterations", "30", "--val-frac", "0.2")
     assert ended(*start(server, *apart, "--name", "apart-two", size=4)) == [0] * 4
