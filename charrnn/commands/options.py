@@ -40,7 +40,7 @@ TrainingThreads = Annotated[
         panel=PLACE,
         low=1,
         high=_MOST_THREADS,
-        default="all cores",
+        default="all cores that a CPU quota lasts for; ranks share them",
     ),
 ]
 SamplingThreads = Annotated[
