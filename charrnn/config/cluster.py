@@ -80,6 +80,11 @@ class ClusterConfig(Config):
             self.gpus == 0 or self.nproc_per_node == 1,
             "--gpus and --nproc-per-node contradict each other: with GPUs there is a process for each.",
         )
+        count = self.nodes * self.per_node
+        require(
+            count <= _MOST_DEVICES,
+            f"--nodes {self.nodes}: {count:,} processes, where {_MOST_DEVICES:,} can be planned.",
+        )
 
     @property
     def per_node(self) -> int:

@@ -77,7 +77,8 @@ def _machine(plan: Plan) -> dict[str, str]:
     machine, devices = plan.machine, plan.devices
     here = machine.device if machine.threads is None else plural(machine.threads, "CPU thread")
     hardware = "bfloat16 in hardware" if machine.bfloat16 else "no bfloat16 in hardware"
-    products = "" if machine.precision == ("bfloat16" if machine.bfloat16 else "float32") else f" ({machine.precision})"
+    usual = "bfloat16" if machine.bfloat16 else "float32"
+    products = f" ({machine.precision})" if plan.measured and machine.precision != usual else ""
     facts = {"machine": f"{here}, {hardware}{products}"}
     if devices.count > 1 or not plan.measured:
         what = plural(devices.count, "GPU") if devices.card else f"{devices.count:,} processes"
@@ -98,9 +99,10 @@ def _speed(plan: Plan, units: str) -> dict[str, str]:
         "adding up gradients": iteration.all_reduce,
     }
     made_of = ", ".join(f"{1000 * seconds:,.2g} {name}" for name, seconds in parts.items() if seconds)
+    precision = "float16 or bfloat16" if training.precision == "auto" else training.precision
     share = f", {machine.share_of_peak:.0%} of what large products attain" if plan.measured else " by formulas"
     return {
-        "speed": f"{speed:,.0f} {units} a second with this network, in {training.precision}{share}",
+        "speed": f"{speed:,.0f} {units} a second with this network, in {precision}{share}",
         "iteration": f"{1000 * iteration.seconds:,.3g} ms: {made_of}",
     }
 

@@ -130,11 +130,13 @@ def plan(
         corpus = of_length(corpus, cluster.characters)
     before = peak_memory()
     estimate = Estimate.of(cluster, on_cpu=choose_device(device).type == "cpu")
-    trainer, choice, _ = beginning.begin(corpus, device, estimate.machine(corpus, device))
+    trainer, choice, _ = _begun_here(beginning, estimate).begin(corpus, device, estimate.machine(corpus, device))
     Place(size=estimate.devices.count).rows(trainer.config.batch_size)  # or it is refused
     machine = measured(estimate.trial(trainer), before, sharing=estimate.sharing, trains=estimate.measured)
     iteration, cost = estimate.iteration(trainer, machine), estimate.watching(trainer, machine)
     training, begun = _training(trainer, machine, iteration, cost)
+    if not estimate.measured:
+        training = replace(training, precision=beginning.training.precision)
     evaluations, snapshots = _watching(training, cost)
     epochs = training.iterations / trainer.streams.per_epoch
     start_seconds = start.importing + reading
@@ -181,6 +183,13 @@ def plan(
         assumptions=tuple(estimate.assumptions(trainer)),
         command=_command(texts, given, beginning.start, model, training, estimate.devices),
     )
+
+
+def _begun_here(beginning: Beginning, estimate: Estimate) -> Beginning:
+    """A training that is begun on this machine for its sizes: of a GPU that is not here, in one of its two bytes."""
+    if estimate.measured or beginning.training.precision != "auto":
+        return beginning
+    return replace(beginning, training=replace(beginning.training, precision="bfloat16"))
 
 
 def _training(

@@ -173,7 +173,7 @@ def test_it_fits_the_terminal(desk: Path, columns: int, cluster: tuple[str, ...]
     words = " ".join(text.split())
     for said in ("ships.txt: ", "bfloat16 in hardware", says, "chosen", "too large: text"):
         assert said in words
-    assert ("Assumed" in words) == bool(cluster)
+    assert ("Assumed" in words) == ("in float16 or bfloat16 by formulas" in words) == bool(cluster)
     command = text[text.rindex(begins[0] + " ") :].replace("\\\n", "")
     assert shlex.split(command)[:5] == begins
 
@@ -196,6 +196,7 @@ def test_a_cluster_that_is_not_here_is_planned_by_formulas_and_says_what_it_assu
     desk: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     line = CommandLine(monkeypatch, capfdbinary)
+    monkeypatch.setattr("charrnn.training.precision.has_bfloat16", lambda _: False)  # what is here decides nothing
     cluster = ("--gpus", "8", "--nodes", "2", "--network", "200Gbit/s", "--batch-size", "64", "--characters", "1e12")
     fast = ("--no-ngrams", "--sample-length", "0", "--threads", "1")  # nothing else is read of so much text
     done = line("plan", "ships.txt", "--preset", "quick", *cluster, *fast, "--iterations", "1000", "--json")
@@ -212,6 +213,8 @@ def test_a_cluster_that_is_not_here_is_planned_by_formulas_and_says_what_it_assu
     assert plan["command"].startswith("torchrun --nnodes 2 --rdzv-backend c10d --rdzv-endpoint HOST:29400 --nproc-per-")
     assert " -m charrnn train ships.txt --iterations 1000 " in plan["command"]
     assert "--characters" not in plan["command"]
+    assert (plan["training"]["precision"], plan["machine"]["precision"]) == ("auto", "bfloat16")  # either of two bytes
+    assert " --precision auto " in plan["command"]
     assert sorted(path.name for path in desk.iterdir()) == ["ships.txt"]
 
 
@@ -236,4 +239,5 @@ def test_processes_of_a_cpu_share_what_was_measured(
     contradiction = line("plan", "ships.txt", "--gpus", "2", "--nproc-per-node", "2")
     assert contradiction.returncode == 2
     assert b"contradict each other" in contradiction.stderr
+    assert b"10,000,000,000 processes" in line("plan", "ships.txt", "--gpus", "100000", "--nodes", "100000").stderr
     assert b"25GB/s or 200Gbit/s" in line("plan", "ships.txt", "--network", "fast").stderr
