@@ -62,6 +62,10 @@ def together(patience: float, threads: int | None) -> Iterator[Ranks]:
         yield Ranks(place)
         return
     _import_torch(threads)
+    import torch
+
+    if not torch.distributed.is_available():
+        raise RankError("torch: this build of it has no torch.distributed.", "Install another, or leave torchrun out.")
     from charrnn.training.arrival import arrive
 
     ranks = arrive(place, patience)
