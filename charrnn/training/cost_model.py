@@ -64,8 +64,8 @@ class IterationCost:
     """Seconds of an iteration, by what they go into."""
 
     backward: float  # through a device's rows, forwards and backwards
-    update: float  # of the optimizer, which every device makes whole
-    all_reduce: float  # of gradients
+    update: float  # of the optimizer
+    all_reduce: float  # of gradients, and of what else is exchanged
 
     @property
     def seconds(self) -> float:
@@ -163,6 +163,24 @@ def all_reduce_seconds(size: int, devices: Devices, network: float) -> float:
     if count == 1:
         return 0.0
     return 2 * (count - 1) / count * size / devices.bandwidth(network) + 2 * devices.latency * math.log2(count)
+
+
+def exchange_seconds(
+    model: ModelConfig, training: TrainConfig, vocabulary_size: int, devices: Devices, network: float
+) -> float:
+    """Seconds in which N devices tell each other what an iteration needs.
+
+    All gradients are added up. Muon's matrices, which each device orthogonalises a share of, are then gathered in the
+    precision of products: (N - 1) / N * size / bandwidth + latency log2 N.
+    """
+    count, parameters = devices.count, model.parameters(vocabulary_size)
+    seconds = all_reduce_seconds(_FLOAT * parameters, devices, network)
+    if count > 1 and training.optimizer == "muon":
+        size = (2 * parameters - moments(model, training, vocabulary_size)) * (
+            4 if training.precision == "float32" else 2
+        )
+        seconds += (count - 1) / count * size / devices.bandwidth(network) + devices.latency * math.log2(count)
+    return seconds
 
 
 def attained_flops(card: Card, *, half: bool, flops: float | None = None) -> float:

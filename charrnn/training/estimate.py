@@ -64,19 +64,20 @@ class Estimate:
         """What an iteration is made of.
 
         Processes that share a node's CPU divide its streams as the trial's threads did; but each makes the whole
-        update, with its part of the threads (`MachineFacts.seconds_per_own_update`).
+        update, with its part of the threads (`MachineFacts.seconds_per_own_update`); of Muon's, which costs by far the
+        most, each makes a share.
         """
         model, training, characters = trainer.model.config, trainer.config, len(trainer.vocabulary)
         if not self.measured:
             return self._by_formula(model, training, characters)
         return IterationCost(
             backward=max(0.0, machine.seconds_per_iteration - machine.seconds_per_update),
-            update=machine.seconds_per_own_update,
-            all_reduce=self._all_reduce(trainer.parameters),
+            update=machine.seconds_per_own_update / (self.devices.count if training.optimizer == "muon" else 1),
+            all_reduce=self._exchange(model, training, characters),
         )
 
-    def _all_reduce(self, parameters: int) -> float:
-        return cost_model.all_reduce_seconds(4 * parameters, self.devices, self.cluster.network)
+    def _exchange(self, model: ModelConfig, training: TrainConfig, characters: int) -> float:
+        return cost_model.exchange_seconds(model, training, characters, self.devices, self.cluster.network)
 
     def _by_formula(self, model: ModelConfig, training: TrainConfig, characters: int) -> IterationCost:
         assert self.devices.card is not None
@@ -85,7 +86,7 @@ class Estimate:
         return IterationCost(
             backward=cost_model.backward_seconds(model, training, characters, rows, card, flops),
             update=cost_model.update_seconds(parameters, card),
-            all_reduce=self._all_reduce(parameters),
+            all_reduce=self._exchange(model, training, characters),
         )
 
     def _flops(self, training: TrainConfig) -> float:

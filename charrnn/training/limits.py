@@ -83,7 +83,7 @@ def _brakes(at: Circumstances) -> Iterator[Limit]:
         "evaluation": "reading the held-out text: --eval-every with more iterations, or a smaller --val-max.",
         "snapshots": "samples and files of snapshots: fewer of them, or a shorter --sample-length.",
         "start": "reading the text and starting; a text that was read before lies in the cache.",
-        "update": "the optimizer's update, which every device makes whole: more characters an iteration, or adamw.",
+        "update": "the optimizer's update: more characters an iteration (--batch-size, --seq-length), or adamw.",
         "rows": f"waiting for weights and kernels, with {few}: more streams (--batch-size) cost next to no time.",
     }
     for name, share in shares.items():

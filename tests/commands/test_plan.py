@@ -205,7 +205,8 @@ def test_a_cluster_that_is_not_here_is_planned_by_formulas_and_says_what_it_assu
     assert (plan["text"]["length"], plan["text"]["held_out"]) == (10**12, 10**6)
     assert (plan["devices"]["nodes"], plan["devices"]["per_node"], plan["rows"], plan["measured"]) == (2, 8, 4, False)
     traffic = 2 * 15 / 16 * 4 * plan["parameters"] / 25e9 + 2 * 20e-6 * 4
-    assert plan["iteration"]["all_reduce"] == pytest.approx(traffic)
+    gathered = 15 / 16 * 2 * plan["parameters"] / 25e9 + 20e-6 * 4  # of Muon's matrices, nearly all
+    assert traffic < plan["iteration"]["all_reduce"] < traffic + gathered
     assert plan["epochs"] == pytest.approx(1000 * 64 * 64 / (10**12 - 10**6), rel=1e-3)
     assert {"epoch", "start"} <= {limit["name"] for limit in plan["limits"]}
     assert plan["disk"]["cache"] == 10**12
@@ -229,7 +230,7 @@ def test_processes_of_a_cpu_share_what_was_measured(
     plan = json.loads(done.stdout)
     machine, iteration = plan["machine"], plan["iteration"]
     assert (machine["streams"], plan["rows"], plan["measured"]) == (2, 1, True)  # a node's; a process'
-    assert iteration["update"] == machine["seconds_per_own_update"] > 0
+    assert iteration["update"] == machine["seconds_per_own_update"] / 4 > 0  # Muon's blocks are divided
     backward = max(0.0, machine["seconds_per_iteration"] - machine["seconds_per_update"])
     assert iteration["backward"] == pytest.approx(backward)
     assert plan["assumptions"][-1] == "every node computes as this machine does"

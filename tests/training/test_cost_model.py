@@ -65,6 +65,19 @@ def test_a_ring_by_hand() -> None:
     assert sixteen.rows(64) == 4
 
 
+def test_muons_matrices_are_gathered_too() -> None:
+    two, four = Devices(nodes=1, per_node=2, card=SLOW), Devices(nodes=1, per_node=4, card=SLOW)
+    gradients = cost_model.all_reduce_seconds(4 * SMALL.parameters(11), four, 5.0)
+    assert cost_model.exchange_seconds(SMALL, training(optimizer="adamw"), 11, four, 5.0) == gradients
+    gathered = 3 / 4 * 4 * (RECURRENT + 96 + 256) / 10.0 + 10e-6 * 2
+    assert cost_model.exchange_seconds(SMALL, training(optimizer="muon"), 11, four, 5.0) == gradients + gathered
+    half = training(optimizer="muon", precision="bfloat16")
+    less = cost_model.exchange_seconds(SMALL, half, 11, two, 5.0) - 4 * SMALL.parameters(11) / 10.0 - 2e-5
+    assert less == pytest.approx(1 / 2 * 2 * (RECURRENT + 96 + 256) / 10.0 + 10e-6)
+    alone = Devices(nodes=1, per_node=1, card=SLOW)
+    assert cost_model.exchange_seconds(SMALL, half, 11, alone, 5.0) == 0
+
+
 def test_memory_by_hand() -> None:
     parameters = SMALL.parameters(11)
     kept = {"optimizer": "adamw"}
