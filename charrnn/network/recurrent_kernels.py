@@ -254,7 +254,7 @@ def _script(loop: Callable[..., None]) -> Callable[..., None]:
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             return torch.jit.script(loop)  # type: ignore[no-any-return]
-        except (AttributeError, RuntimeError):
+        except (AttributeError, RuntimeError, OSError):  # OSError: where there is no source to read
             return loop
 
 

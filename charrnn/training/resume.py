@@ -168,7 +168,7 @@ def resumed(
     corpus = replace(corpus, findings=header.findings)
     counted = iterations is not None or max_epochs is not None
     training = replace(header.training, time=None if counted else time or header.training.time, **watching or {})
-    if not multiplies(training.precision, choose_device(device), header.model.model):
+    if not multiplies(training.precision, ranks.device(choose_device(device)), header.model.model):
         training = replace(training, precision="auto")
     trainer = Trainer(corpus, header.model, training, device=device, ranks=ranks)
     if fallen_back:

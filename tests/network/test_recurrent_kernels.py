@@ -92,9 +92,10 @@ def test_torchscript_and_python_compute_the_same_bits(name: str, monkeypatch: py
     assert all(torch.equal(a, b) for one in scripted for a, b in zip(one, plain, strict=True))
 
 
-def test_without_torchscript_python_runs_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [RuntimeError("gone"), OSError("no source")], ids=str)
+def test_without_torchscript_python_runs_the_loop(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def refuse(_: object) -> None:
-        raise RuntimeError("gone")
+        raise error
 
     monkeypatch.setattr(torch.jit, "script", refuse)
     recurrent_kernels._script.cache_clear()
