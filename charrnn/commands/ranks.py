@@ -13,7 +13,7 @@ import typer
 
 from charrnn.commands.notes import tell
 from charrnn.commands.signals import Stopped
-from charrnn.errors import CharrnnError, RankError
+from charrnn.errors import CharrnnError, RankError, UsageError
 from charrnn.training.rank_place import Place
 from charrnn.training.ranks import Ranks
 
@@ -39,7 +39,10 @@ def only_first() -> None:
 
 def tell_failure(failure: CharrnnError) -> None:
     """Say why a command has failed, before its ranks have met: all fail alike, and the first is heard."""
-    place = Place.of()
+    try:
+        place = Place.of()
+    except UsageError:  # which is what is said: of the environment
+        place = Place()
     if not place.first:
         time.sleep(_TURN)  # torchrun ends this process when the first has ended
     tell(failure, prefix=_prefix(f"rank {place.rank}", place))

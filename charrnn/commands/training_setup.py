@@ -202,6 +202,7 @@ def _require_alike(corpus: Corpus, training: TrainConfig, where: Where, ranks: R
         {
             "a text whose digest is": corpus.digest,
             "a text whose vocabulary is": repr(corpus.vocabulary.code_points.tolist()),
+            "a validation text whose digest is": corpus.validation.digest if corpus.validation else "none",
             "the device": device.type + products,
         }
     )

@@ -64,29 +64,38 @@ class RankParallel:
     def backward(self, window: Window, state: LayerStates, iteration: int) -> BackwardPass:
         """As that of `DataParallel`, of this rank's rows and state; loss and gradients are those of all."""
         message = self._share.message
-        for parameter in (*self.parameters, message):
-            parameter.grad = None
-        inputs, targets = (to_device(ids, self.device) for ids in (window.inputs, window.targets))
-        asked = to_device(np.array(self._asked, dtype=np.float32), self.device)
-        masks = DropoutMasks(self.seed, iteration, self.ranks.place.rank * len(window.inputs))
-        scale = self._loss_scale.scale if self._loss_scale else self._one
         with self.ranks.connected(iteration):
-            share, carried = self._connected(inputs, targets, state, window.count, masks, asked, scale)
-            share.backward()
+            if self._distributed is None:
+                self._distributed = self._connect()
+                # From a first pass torch learns in which order gradients come, and lays them out so from then on. How
+                # those of three ranks are rounded goes by it, and one more pass lets all iterations have the same.
+                self._pass(window, state, iteration)
+            carried = self._pass(window, state, iteration)
         assert message.grad is not None
         said = message.grad.clone()
         self._agreed = said[1:]
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         return BackwardPass(said[0], gradients, detached(carried))
 
-    @property
-    def _connected(self) -> DistributedDataParallel:
+    def _connect(self) -> DistributedDataParallel:
         """The network, whose gradients are averaged over the ranks as it computes them."""
-        if self._distributed is None:
-            on = None if self.device.type == "cpu" else [self.device]
-            # There are no buffers, or those of the first rank would be everybody's.
-            self._distributed = DistributedDataParallel(self._share, device_ids=on, gradient_as_bucket_view=True)
-        return self._distributed
+        on = None if self.device.type == "cpu" else [self.device]
+        # There are no buffers, or those of the first rank would be everybody's.
+        return DistributedDataParallel(self._share, device_ids=on, gradient_as_bucket_view=True)
+
+    def _pass(self, window: Window, state: LayerStates, iteration: int) -> LayerStates:
+        """Forwards and backwards: the gradients of all ranks become those of the parameters and of the message."""
+        assert self._distributed is not None
+        for parameter in (*self.parameters, self._share.message):
+            parameter.grad = None
+        inputs, targets = (to_device(ids, self.device) for ids in (window.inputs, window.targets))
+        asked = to_device(np.array(self._asked, dtype=np.float32), self.device)
+        masks = DropoutMasks(self.seed, iteration, self.ranks.place.rank * len(window.inputs))
+        scale = self._loss_scale.scale if self._loss_scale else self._one
+        share, carried = self._distributed(inputs, targets, state, window.count, masks, asked, scale)
+        share.backward()
+        state_after: LayerStates = carried
+        return state_after
 
     def agreed(self, *asked: bool) -> tuple[bool, ...]:
         """What some rank was asked for, before the latest iteration; all say the same.

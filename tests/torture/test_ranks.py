@@ -26,6 +26,7 @@ WATCHING = ("--snapshot-at", "20", "--eval-every", "10", "--sample-length", "30"
 SETTINGS = (*NETWORK, *DROPOUT, *WINDOWS, *WATCHING)
 TRAIN = ("train", "ships.txt", *SETTINGS, "--iterations", "40")
 ENDLESS = ("train", "ships.txt", *SETTINGS, "--iterations", "1000000")
+APART = ("train", "papers", "--documents", *SETTINGS, "--iterations", "30", "--val-frac", "0.2")
 
 
 def free_port() -> str:
@@ -65,14 +66,22 @@ def losses(run: Run) -> list[float]:
 @pytest.fixture(scope="module")
 def two(server: Server) -> Run:
     """A training of two ranks, to its end."""
-    (server.where / "papers").mkdir()
-    for number in range(7):
-        (server.where / "papers" / f"{number}.txt").write_text(SHIPS[number * 300 : number * 340 + 90], "utf-8")
     first, second = start(server, *TRAIN, "--name", "two")
     assert ended(first, second) == [0, 0], first.err + second.err
     assert (second.out, second.err) == ("", "")
     assert first.err.count("trained 40 iterations") == 1
+    assert "other weights" not in first.err
     return run_of(server, "two")
+
+
+@pytest.fixture(scope="module")
+def four(server: Server) -> Run:
+    """One of four, of documents: of so many gradients the order decides how their sum is rounded."""
+    (server.where / "papers").mkdir()
+    for number in range(7):
+        (server.where / "papers" / f"{number}.txt").write_text(SHIPS[number * 300 : number * 340 + 90], "utf-8")
+    assert ended(*start(server, *APART, "--name", "four", size=4)) == [0] * 4
+    return run_of(server, "four")
 
 
 def test_two_ranks_have_the_losses_of_one(server: Server, two: Run) -> None:
@@ -96,25 +105,23 @@ def test_muon_divided_over_three_ranks_has_the_losses_of_one(server: Server, two
     np.testing.assert_allclose(losses(run_of(server, "muon-three")), losses(run_of(server, "muon-one")), rtol=1e-3)
 
 
-def test_documents_apart_have_the_losses_of_one_rank_though_some_rows_are_over(server: Server, two: Run) -> None:
-    apart = ("train", "papers", "--documents", *SETTINGS, "--iterations", "30", "--val-frac", "0.2")
-    assert ended(*start(server, *apart, "--name", "apart-two", size=4)) == [0] * 4
-    server.run(*apart, "--name", "apart-one")
-    np.testing.assert_allclose(losses(run_of(server, "apart-two")), losses(run_of(server, "apart-one")), rtol=1e-4)
+def test_documents_apart_have_the_losses_of_one_rank_though_some_rows_are_over(server: Server, four: Run) -> None:
+    server.run(*APART, "--name", "apart")
+    np.testing.assert_allclose(losses(four), losses(run_of(server, "apart")), rtol=1e-4)
 
 
-def test_a_killed_rank_ends_the_other_which_names_it_and_resuming_is_exact(server: Server, two: Run) -> None:
-    first, second = start(server, *TRAIN, "--name", "killed")
+def test_a_killed_rank_ends_the_others_which_name_it_and_resuming_is_exact(server: Server, four: Run) -> None:
+    first, second, *others = start(server, *APART, "--name", "killed", size=4)
     run = run_of(server, "killed")
     first.until(lambda: run.resume_path.exists() and checkpoint.read_header(run.resume_path).iteration >= 20)
     second.send_signal(signal.SIGKILL)
-    assert ended(first, second) == [1, -signal.SIGKILL], first.err
+    assert ended(first, second, *others) == [1, -signal.SIGKILL, 1, 1], first.err
     assert f"charrnn: rank 1 ({socket.gethostname()}): is gone" in first.err
     assert "Go on from its last save: charrnn train --resume " in first.err
-    assert "Traceback" not in first.err
-    assert ended(*start(server, "train", "--resume", "killed")) == [0, 0]
-    assert tensors(run) == tensors(two)
-    assert losses(run) == losses(two)
+    assert "Traceback" not in "".join(rank.err for rank in (first, *others))
+    assert ended(*start(server, "train", "--resume", "killed", size=4)) == [0] * 4
+    assert tensors(run) == tensors(four)
+    assert losses(run) == losses(four)
 
 
 def test_a_signal_to_one_rank_stops_both_at_one_iteration_and_another_number_goes_on(server: Server, two: Run) -> None:
@@ -145,13 +152,24 @@ def test_sigusr1_to_a_rank_that_does_not_write_saves(server: Server, two: Run) -
 
 
 def test_a_rank_with_another_text_or_setting_is_named(server: Server, two: Run) -> None:
-    (server.where / "other.txt").write_text(SHIPS[:-60], "utf-8")
-    other = ("train", "other.txt", *TRAIN[2:])
-    for odd, said in ((other, "a text whose digest is "), ((*TRAIN, "--dropout", "0.3"), "--dropout 0.3, where ")):
+    (server.where / "held-out.txt").write_text(SHIPS[:900], "utf-8")
+    hosts = {
+        "text": (SHIPS[:-60], SHIPS[:900]),
+        "validation": (SHIPS, SHIPS[:901]),
+    }  # what files of one name have there
+    for host, (text, held_out) in hosts.items():
+        (server.where / host).mkdir()
+        (server.where / host / "ships.txt").write_text(text, "utf-8")
+        (server.where / host / "held-out.txt").write_text(held_out, "utf-8")
+    train = (*TRAIN, "--val-text", "held-out.txt", "--name", "odd")
+    for there, options, said in (
+        (server.within(server.where / "text"), train, "a text whose digest is "),
+        (server.within(server.where / "validation"), train, "a validation text whose digest is "),
+        (server, (*train, "--dropout", "0.3"), "--dropout 0.3, where "),
+    ):
         port = free_port()
-        ranks = [
-            start_rank(server, rank, 3, port, *(odd if rank == 2 else TRAIN), "--name", "odd") for rank in range(3)
-        ]
+        ranks = [start_rank(server, rank, 3, port, *train) for rank in range(2)]
+        ranks += [start_rank(there, 2, 3, port, *options)]
         assert ended(*ranks) == [1, 1, 1]
         assert ranks[0].err.count(f"charrnn: rank 2 ({socket.gethostname()}): {said}") == 1, ranks[0].err
         assert [rank.err for rank in ranks[1:]] == ["", ""]
@@ -207,6 +225,17 @@ def test_standard_input_and_restarts_without_a_name_are_refused(server: Server, 
     first, _ = ranks = start(server, "train", "-", *SETTINGS)
     assert ended(*ranks) == [2, 2]
     assert "charrnn: -: standard input is read once, and there are 2 ranks." in first.err
+    place = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+    restarted = server.start(*TRAIN, environment=place | {"TORCHELASTIC_MAX_RESTARTS": "3"})
+    assert restarted.wait() == 2
+    assert "charrnn: --max-restarts: what torchrun starts again goes on with the run of a name." in restarted.err
+
+
+def test_an_environment_that_cannot_be_is_told_in_a_line(server: Server) -> None:
+    place = {"RANK": "4", "WORLD_SIZE": "4", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+    process = server.start(*TRAIN, environment=place)
+    assert process.wait() == 2
+    assert process.err == "charrnn: RANK 4: with WORLD_SIZE 4 the last is 3. Start it with torchrun.\n"
 
 
 def test_other_verbs_are_done_once(server: Server, two: Run) -> None:
