@@ -122,7 +122,9 @@ def _meet(store: Store, place: Place, patience: float) -> _Meeting:
             store.set("roll", json.dumps([_value(store, f"here/{rank}") for rank in range(place.size)]))
         roll = _value(store, "roll")
         called = json.loads(roll) if roll else []
-        if len(called) == place.size and called[place.rank] == json.dumps(here):
+        if len(called) != place.size or called[place.rank] != json.dumps(here):
+            called = []  # of an earlier start, or there is none
+        else:
             store.set(f"answer/{place.rank}", roll)
             if place.first and not _absent(store, place, roll):
                 store.set("met", roll)
@@ -132,7 +134,8 @@ def _meet(store: Store, place: Place, patience: float) -> _Meeting:
         if given_up := _value(store, f"given up/{own}"):
             raise RankError(given_up)
         if time.monotonic() > deadline + (0 if place.first else _GRACE):
-            error = _not_arrived(_absent(store, place, roll), called, place, patience)
+            absent = _absent(store, place, roll) if called else [0]  # which would have called this one
+            error = _not_arrived(absent, called, place, patience)
             _tell_who_waits(store, called, error)
             raise error
         time.sleep(_POLL)
@@ -147,7 +150,7 @@ def _tell_who_waits(store: Store, called: list[str], error: RankError) -> None:
 
 def _absent(store: Store, place: Place, roll: str) -> list[int]:
     """The ranks that have not answered a roll."""
-    return [rank for rank in range(place.size) if not roll or _value(store, f"answer/{rank}") != roll]
+    return [rank for rank in range(place.size) if _value(store, f"answer/{rank}") != roll]
 
 
 def _value(store: Store, key: str) -> str:
@@ -161,6 +164,7 @@ def _value(store: Store, key: str) -> str:
 def _not_arrived(absent: list[int], called: list[str], place: Place, patience: float) -> RankError:
     names = few([str(rank) for rank in absent], 16)
     hosts = sorted({json.loads(here)[1] for rank, here in enumerate(called) if here and rank not in absent})
+    hosts = hosts or [socket.gethostname()]
     return RankError(
         f"rank {names} of {place.size}: has not arrived in {duration(patience)}; the others are on {few(hosts)}.",
         "Look whether it was started, or give it longer: --rank-timeout.",

@@ -247,7 +247,7 @@ def change_of_machine(trainer: Trainer, header: Header) -> str | None:
         trainer: A training that was resumed.
         header: The resume file's.
     """
-    had = header.made_with
+    had = {"ranks": 1, **header.made_with}  # there were no more, where it does not say
     differing = [
         f"{name} {now} instead of {had[name]}"
         for name, now in machine_of(trainer).items()
@@ -257,7 +257,7 @@ def change_of_machine(trainer: Trainer, header: Header) -> str | None:
         differing.append(f"precision {now} instead of {header.training.precision}")
     if not differing:
         return None
-    divided = had.get("ranks", 1) != trainer.ranks.size
+    divided = had["ranks"] != trainer.ranks.size
     anew = "each stream goes on from its place, and they are divided anew; " if divided else ""
     return f"{anew}with {', '.join(differing)} the weights will not be the same to the last bit"
 

@@ -27,6 +27,8 @@ from charrnn.config import ReadConfig
 from charrnn.errors import CheckpointError, CorpusError, UsageError
 from charrnn.text import corpus
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
+from charrnn.training.rank_place import Place
+from charrnn.training.ranks import Ranks
 from charrnn.training.resume import change_of_machine, resume_point, resumed
 from charrnn.training.trainer import Trainer
 
@@ -407,4 +409,9 @@ def test_what_is_not_as_it_was_and_decides_how_sums_are_rounded_is_said(tmp_path
         f"with torch {now['torch']} instead of 1.0, device cpu instead of cuda, threads {now['threads']} instead of 7 "
         "the weights will not be the same to the last bit"
     )
-    assert change_of_machine(training, dataclasses.replace(header, made_with={})) is None  # of one that did not say
+    older = dataclasses.replace(header, made_with={})  # of one that did not say
+    assert change_of_machine(training, older) is None
+    training.ranks = Ranks(Place(size=2))
+    note = change_of_machine(training, older)
+    assert note is not None
+    assert "divided anew; with ranks 2 instead of 1 the weights" in note
