@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 import warnings
+import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from charrnn.errors import CheckpointError, DivergedError
+from charrnn.formatting import few, plural
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Tensors
 from charrnn.runs.creation import discard, require_new
@@ -71,7 +73,7 @@ def record(
             point = resume_point(trainer)
             ranks.from_first(lambda: _save_first(run, writer, point, new=lock is None))
         saved_at = time.monotonic()
-        recorder = _Recorder(trainer, writer, stop)
+        recorder = _Recorder(trainer, writer, stop, warn)
         try:
             for event in recorder:
                 if isinstance(event, Snapshot):
@@ -148,9 +150,16 @@ def _save_first(run: Run, writer: RunWriter | SilentWriter, point: tuple[Header,
 class _Recorder:
     """A training's events, each written before it is passed on."""
 
-    def __init__(self, trainer: Trainer, writer: RunWriter | SilentWriter, stop: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        writer: RunWriter | SilentWriter,
+        stop: Callable[[], bool],
+        warn: Callable[[str], None],
+    ) -> None:
         """Begin where the training is. A training that is to `stop` writes no long samples to their end."""
-        self.trainer, self.writer = trainer, writer
+        self.trainer, self.writer, self._warn = trainer, writer, warn
+        self._apart = False  # whether ranks have been seen to have different weights
         self._interrupts: list[int] = []
         trainer.evaluator.sample_writer.stop = lambda: stop() or bool(self._interrupts)
         beginning = trainer.ranks.from_first(lambda: not (isinstance(writer, RunWriter) and writer.has_snapshot(0)))
@@ -200,12 +209,29 @@ class _Recorder:
         while self._within:
             self._next()
         try:
-            self.writer.write_resume(*resume_point(self.trainer))
+            point = resume_point(self.trainer)
         except DivergedError as error:
             event = roll_back(self.trainer, error)
             self._go_back(event)
             return event
+        self.writer.write_resume(*point)
+        self._compare(*point)
         return None
+
+    def _compare(self, header: Header, tensors: Tensors) -> None:
+        """Say, once, which ranks have come to other weights than the first, whose are saved."""
+        ranks, digest = self.trainer.ranks, 0
+        if ranks.alone or self._apart:
+            return
+        for name in header.model.shapes(len(header.vocabulary)):
+            digest = zlib.crc32(tensors[name].tobytes(), digest)
+        if odd := ranks.odd(digest):
+            self._apart = True
+            names, made = few([ranks.name(rank) for rank in odd]), plural(header.iteration, "iteration")
+            self._warn(
+                f"{names}: has come to other weights than {ranks.name(0)} in {made}, with a processor of another kind, "
+                "or a fault. Training goes on; those of rank 0 are kept, and resuming will not be exact."
+            )
 
 
 def _last_snapshot(trainer: Trainer, writer: RunWriter | SilentWriter) -> Iterator[Event]:

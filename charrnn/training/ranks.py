@@ -152,6 +152,11 @@ class Ranks:
             distributed.all_gather_object(values, value)
         return values
 
+    def odd(self, value: object) -> list[int]:
+        """The ranks that have another value than the first."""
+        first, *others = self.each(value)
+        return [rank for rank, theirs in enumerate(others, 1) if theirs != first]
+
     def by_hosts(self, make: Callable[[], T]) -> T:
         """What every rank makes for itself, one of each host first: the others find what it has left in a cache."""
         made: list[T] = []

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from charrnn.runs.run import Run
 from charrnn.text import corpus
 from charrnn.training.checkpointing import record
 from charrnn.training.events import Evaluated, Event, Progress, Snapshot
+from charrnn.training.rank_place import Place
+from charrnn.training.ranks import Ranks
 from charrnn.training.resume import resume_point, resumed
 from charrnn.training.trainer import Trainer
 
@@ -540,3 +543,31 @@ def test_a_snapshot_of_weights_that_are_not_numbers_is_not_kept(tmp_path: Path) 
     assert Run(run.path).snapshots == []
     assert checkpoint.load(run.resume_path).header.iteration == 0
     rows_of(run)
+
+
+class Paired(Ranks):
+    """The first of two ranks, whose other computes nothing, and has a number that differs by so much."""
+
+    def __init__(self, difference: int) -> None:
+        super().__init__(Place(size=2))
+        self.difference = difference
+
+    def each(self, value: Any) -> list[Any]:
+        return [value, value + self.difference]
+
+    def from_first(self, make: Callable[[], Any]) -> Any:
+        return make()
+
+    def joined(self, rows: Any) -> Any:
+        return rows
+
+
+def test_a_rank_that_comes_to_other_weights_is_named_once(tmp_path: Path) -> None:
+    for difference, count in ((0, 0), (1, 1)):
+        trainer, said = make(eval_every=0, val_frac=0.0, iterations=12), list[str]()
+        trainer.ranks = Paired(difference)
+        for _ in record(trainer, create_run(tmp_path, None, "text"), warn=said.append):
+            pass
+        assert len(said) == count, said
+        for line in said:  # at the first of three saves
+            assert line.startswith("rank 1: has come to other weights than rank 0 in 1 iteration, ")
