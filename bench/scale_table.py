@@ -101,7 +101,8 @@ def lines(card: Card, streams: int, length: int, network: float) -> Iterator[str
         f"at least. Nodes of eight GPUs, {network / 1e9:g} GB/s between them. {streams:,} streams of {length} "
         f"characters in bfloat16, AdamW, {VOCABULARY} characters in the vocabulary, a million held out and read every "
         f"{EVAL_EVERY:,} iterations. The text lies in the cache; reading and encoding {size(TEXTS[-1])} for the first "
-        f"time takes {hours:.0f} hours at {cost_model.READING / 1e6:g} MB/s, on one core."
+        f"time takes {hours:.0f} hours at {cost_model.READING / 1e6:g} MB/s, on one core. "
+        "What the host does meanwhile, such as reading each stream's window, is not counted."
     )
 
 

@@ -151,7 +151,7 @@ class Estimate:
             yield (
                 f"{card.name}: large products at {flops / 1e12:,.0f} TFLOP/s ({how}), memory at "
                 f"{card.bandwidth / 1e9:,.0f} GB/s (data sheet), {STEP * 1e6:g} us for a step of a layer at least, "
-                f"{size(CONTEXT)} of memory for CUDA. {card.source}"
+                f"{size(CONTEXT)} of memory for CUDA; what the host does meanwhile is not counted. {card.source}"
             )
         if devices.count > 1:
             yield (

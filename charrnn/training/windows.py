@@ -51,13 +51,14 @@ def gather(
     Returns:
         Inputs (R, width), and their targets (R, width), one character ahead.
     """
-    inputs = np.zeros((len(starts), width), dtype=np.int64)
-    targets = np.full_like(inputs, IGNORED)
-    for row, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
+    pieces = np.zeros((len(starts), width + 1), dtype=ids[0:0].dtype)
+    for piece, start, length in zip(pieces, starts.tolist(), lengths.tolist(), strict=True):
         if length > 0:
-            piece = ids[start : start + length + 1]
-            inputs[row, :length] = piece[:-1]
-            targets[row, :length] = piece[1:]
+            piece[: length + 1] = ids[start : start + length + 1]
+    inputs, targets = pieces[:, :-1].astype(np.int64), pieces[:, 1:].astype(np.int64)
+    beyond = np.arange(width) >= lengths[:, None]
+    if beyond.any():
+        inputs[beyond], targets[beyond] = 0, IGNORED
     return inputs, targets
 
 
