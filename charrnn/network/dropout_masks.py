@@ -68,10 +68,11 @@ class DropoutMasks:
         threshold = max(1, round(keep * _HALF))
         if like.device.type == "cpu":
             positions = np.arange(length * pairs, dtype=np.int32).reshape(length, 1, pairs)
-            kept = torch.from_numpy(_hash(positions, *keys).view(np.int16) < threshold - _HALF // 2)
+            bits = torch.from_numpy(_hash(positions, *keys))
         else:
             places = torch.arange(length * pairs, dtype=torch.int32, device=like.device).view(length, 1, pairs)
-            kept = _hash(places, *to_device(keys, like.device)).view(torch.int16) < threshold - _HALF // 2
+            bits = _hash(places, *to_device(keys, like.device))
+        kept = bits.view(torch.int16) <= threshold - _HALF // 2 - 1  # torch would take 32,768 for -32,768
         return kept[..., :width].to(like.dtype).mul_(_HALF / threshold)
 
 

@@ -107,6 +107,11 @@ def test_a_mask_of_all_streams_is_the_same_for_each() -> None:
     assert not torch.equal(masks[0], DropoutMasks(7, 3).of_streams(1, matrix.unsqueeze(1), 0.7).squeeze(1))
 
 
+def test_shares_next_to_none_and_to_all_are_rounded_to_those() -> None:
+    assert DropoutMasks(1).of_streams(0, LIKE, 1 - 1e-6).eq(1).all()  # 65,536 of 65,536 are kept
+    assert 0 < DropoutMasks(1).of_streams(0, torch.empty(500, 8, 500), 1e-9).count_nonzero() < 100  # 1 of 65,536
+
+
 def test_a_mask_is_of_the_precision_of_what_it_is_for() -> None:
     mask = DropoutMasks().of_streams(0, torch.empty(2, 3, 4, dtype=torch.bfloat16), 0.5)
     assert mask.dtype == torch.bfloat16
