@@ -316,9 +316,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     from charrnn.errors import CharrnnError
     from charrnn.training import threads
+
+    threads.prepare()  # before torch is imported: it sets what cuBLAS needs to be exact
     from charrnn.training.devices import choose_device
 
-    threads.prepare()
     try:
         choose_device(arguments.device)
     except CharrnnError as error:

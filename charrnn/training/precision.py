@@ -48,13 +48,13 @@ def choose_precision(model: ModelConfig, training: TrainConfig, device: torch.de
 @lru_cache
 def multiplies(precision: Precision, device: torch.device, cell: Cell) -> bool:
     """Whether a device trains such cells in a precision at all, which torch knows once it is asked to."""
-    if precision == "float32" or (precision == "bfloat16" and device.type != "cuda"):
+    if precision == "float32":
         return True
-    if device.type == "mps":  # float16 was never tried there
+    if precision == "float16" and device.type == "mps":  # was never tried there
         return False
-    network = CharModel(ModelConfig(model=cell, rnn_size=8, embedding_size=8).completed(), _CHARACTERS).to(device)
-    ids = torch.zeros(1, 1, dtype=torch.int64, device=device)
     try:
+        network = CharModel(ModelConfig(model=cell, rnn_size=8, embedding_size=8).completed(), _CHARACTERS).to(device)
+        ids = torch.zeros(1, 1, dtype=torch.int64, device=device)
         with torch.autocast(device.type, dtype=getattr(torch, precision)):
             network.loss(ids, ids, network.zero_state(1))[0].backward()  # type: ignore[no-untyped-call]
     except RuntimeError:

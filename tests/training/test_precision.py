@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import pytest
 import torch
@@ -44,8 +44,11 @@ def test_a_network_larger_than_any_memory_is_refused_before_its_trial() -> None:
 
 def test_float16_where_torch_has_it_and_else_a_line() -> None:
     """Whether it has is the processor's; a training that comes from a GPU goes on with what there is."""
-    for name in get_args(Precision)[1:]:
-        assert precision.multiplies(name, torch.device("mps"), "lstm") is (name != "float16")
+    elsewhere = torch.device("mps")
+    assert precision.multiplies("float32", elsewhere, "lstm")
+    assert not precision.multiplies("float16", elsewhere, "lstm")  # which was never tried
+    assert torch.backends.mps.is_available() or not precision.multiplies("bfloat16", elsewhere, "lstm")
+    assert precision.multiplies("bfloat16", CPU, "lstm")
     if precision.multiplies("float16", CPU, "lstm"):
         finish(make(precision="float16", iterations=2))
     else:
