@@ -36,8 +36,8 @@ def arrive(place: Place, patience: float) -> Ranks:
         The ranks; of a process that is the only one, they are it alone.
 
     Raises:
-        RankError: Some rank has not come in that time; or the store cannot be served, or reached; or the ranks have
-            several versions of charrnn or torch.
+        RankError: Some rank has not come or connected in that time; or the store cannot be served, or reached; or the
+            ranks have several versions of charrnn or torch.
     """
     if place.alone:
         return Ranks(place)
@@ -56,13 +56,15 @@ def arrive(place: Place, patience: float) -> Ranks:
             store=PrefixStore(f"{meeting.name}/group", store),
             rank=place.rank,
             world_size=place.size,
-            timeout=_LONGEST,
+            timeout=timedelta(seconds=patience),
         )
         distributed.barrier()  # a rank that is connected and fails at once leaves nobody connecting
+        distributed.distributed_c10d._set_pg_timeout(_LONGEST)
     except RuntimeError as error:
         raise RankError(
             f"the ranks: cannot connect to each other ({_first_line(error)}).",
-            "Hosts must reach each other by name; GLOO_SOCKET_IFNAME and NCCL_SOCKET_IFNAME choose the network.",
+            "Look whether one has ended. Hosts must reach each other by name: GLOO_SOCKET_IFNAME and "
+            "NCCL_SOCKET_IFNAME choose the network.",
         ) from None
     return Ranks(place, Watch(watched, place, meeting.hosts, patience))
 

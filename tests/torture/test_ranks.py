@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,10 +36,10 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def start_rank(server: Server, rank: int, size: int, port: str, *arguments: str) -> Process:
+def start_rank(server: Server, rank: int, size: int, port: str, *arguments: str, **hook: Any) -> Process:
     place = {"RANK": rank, "WORLD_SIZE": size, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": size, "MASTER_PORT": port}
     environment = {name: str(value) for name, value in place.items()} | {"MASTER_ADDR": "127.0.0.1"}
-    return server.start(*arguments, environment=environment)
+    return server.start(*arguments, environment=environment, hook=hook or None)
 
 
 def start(server: Server, *arguments: str, size: int = 2) -> list[Process]:
@@ -196,6 +197,14 @@ def test_a_rank_that_never_arrives_is_named(server: Server) -> None:
     assert ended(first, third) == [1, 1]
     assert "charrnn: rank 1 of 3: has not arrived in 2 s" in first.err
     assert third.err == "" or "rank 2: rank 1 of 3: has not arrived" in third.err
+
+
+def test_a_rank_that_ends_while_they_connect_is_not_waited_for_longer(server: Server) -> None:
+    port, train = free_port(), (*TRAIN, "--rank-timeout", "2")
+    first = start_rank(server, 0, 2, port, *train)
+    second = start_rank(server, 1, 2, port, *train, call="torch.distributed:init_process_group", at=1, kill="before")
+    assert ended(first, second) == [1, -signal.SIGKILL]
+    assert "charrnn: the ranks: cannot connect to each other (" in first.err
 
 
 def test_a_port_in_use_and_a_store_that_is_not_there_are_told(server: Server) -> None:
