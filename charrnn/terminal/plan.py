@@ -8,7 +8,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.table import Table
 
-from charrnn.formatting import duration, few, plural, size
+from charrnn.formatting import duration, few, plural, size, visible_line
 from charrnn.shell import as_typed, folded_command
 from charrnn.terminal.console import open_table, plain, show_table
 from charrnn.terminal.training_lines import network_line, text_line, window_line
@@ -57,7 +57,7 @@ def _facts(plan: Plan, corpus: Corpus) -> dict[str, str]:
     watching = f"{plan.watching_seconds:.1f} s" if plan.watching_seconds < 10 else duration(plan.watching_seconds)
     beside = ", its counts with it" if training.ngrams and plan.text.held_out else ""
     return {
-        "text": text_line(corpus, corpus.split(training.val_frac, training.val_max, training.val_at)),
+        "text": _text(plan, corpus),
         **_machine(plan),
         "preset": plan.preset,
         "network": f"{network_line(plan.model)}: {plan.parameters:,} parameters",
@@ -70,6 +70,15 @@ def _facts(plan: Plan, corpus: Corpus) -> dict[str, str]:
         "memory": _memory(plan),
         "disk": _disk(plan),
     }
+
+
+def _text(plan: Plan, corpus: Corpus) -> str:
+    """The text that was read, or the one like it, longer or shorter, that is planned for."""
+    training, text = plan.training, plan.text
+    if text.length == corpus.characters:
+        return text_line(corpus, corpus.split(training.val_frac, training.val_max, training.val_at))
+    like = f"like the {corpus.characters:,} of {visible_line(corpus.name)}, {text.distinct:,} distinct"
+    return f"{text.length:,} {corpus.vocabulary.unit.many} {like}; {text.held_out:,} held out"
 
 
 def _machine(plan: Plan) -> dict[str, str]:

@@ -60,7 +60,8 @@ def _walls(at: Circumstances) -> Iterator[Limit]:
         yield Limit(
             name="disk",
             share=at.disk / max(1, at.disk_free),
-            what=f"{size(at.disk)} are written and {size(at.disk_free)} are free: --keep last:5,best keeps less.",
+            what=f"{size(at.disk)} are written and {size(at.disk_free)} are free: --keep last:5,best keeps fewer "
+            "snapshots, and CHARRNN_CACHE_DIR moves the encoded text.",
         )
 
 
