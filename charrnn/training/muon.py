@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -60,7 +59,6 @@ class Muon(torch.optim.Optimizer):
         self.found_inf: Tensor | None = (
             None  # (), 1 where nothing is to be updated, as torch's fused optimizers have it
         )
-        self._pool: ThreadPoolExecutor | None = None
         of_shape: dict[torch.Size, list[Tensor]] = {}
         for matrix in matrices:
             of_shape.setdefault(matrix.shape, []).append(matrix)
@@ -83,9 +81,7 @@ class Muon(torch.optim.Optimizer):
             for task in tasks:
                 self._update(task)
             return
-        if self._pool is None:
-            self._pool = pool(self.threads)
-        for _ in self._pool.map(self._update, tasks):
+        for _ in pool(self.threads).map(self._update, tasks):
             pass
 
     def _blocks(self, matrices: list[Tensor]) -> list[Block]:

@@ -154,13 +154,12 @@ def _nats(
     was_training = model.training
     model.eval()
     try:
-        with data_parallel.pool(threads) as pool:
-            losses = np.zeros(count)
-            for all_ranks in _groups(np.where(size > rows.lead, size, 0), streams):
-                group = all_ranks[place.rank :: place.size]
-                parts = [group[number::threads] for number in range(min(threads, len(group)))]
-                list(pool.map(lambda part: _read(model, ids, rows[part], losses), parts))
-            return losses
+        losses, pool = np.zeros(count), data_parallel.pool(threads)
+        for all_ranks in _groups(np.where(size > rows.lead, size, 0), streams):
+            group = all_ranks[place.rank :: place.size]
+            parts = [group[number::threads] for number in range(min(threads, len(group)))]
+            list(pool.map(lambda part: _read(model, ids, rows[part], losses), parts))
+        return losses
     finally:
         model.train(was_training)
 

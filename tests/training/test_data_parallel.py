@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from helpers.trainings import CELLS, TEXT, assert_same, finish, make
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.network.torch_model import CharModel
 from charrnn.text import corpus
-from charrnn.training.data_parallel import DataParallel
+from charrnn.training.data_parallel import DataParallel, pool
 from charrnn.training.trainer import Trainer
 from charrnn.training.windows import IGNORED, Window
 
@@ -109,3 +112,31 @@ def test_in_bfloat16_a_training_on_threads_is_the_same_each_time(cell: str) -> N
     first, *others = [finish(make(TEXT[:900], model=cell, num_layers=1, **settings)) for _ in range(3)]
     for again in others:
         assert_same(again, first)
+
+
+def test_rows_and_evaluations_share_their_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what a thread keeps of memory is there once."""
+    torch.set_num_threads(3)
+    training, used = make(batch_size=3), set[int]()
+    forward = training.model.forward
+
+    def watched(*arguments: Any, **more: Any) -> Any:
+        used.add(threading.get_ident())
+        return forward(*arguments, **more)
+
+    monkeypatch.setattr(training.model, "forward", watched)
+    for _ in range(5):
+        training.step()
+        training.evaluator.forget()
+        training.evaluator.evaluate()
+    assert 1 <= len(used) <= 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    assert list(pool(2).map(abs, [-1, -2])) == [1, 2]
+    child = os.fork()
+    if not child:
+        signal.alarm(60)
+        os._exit(list(pool(2).map(abs, [-3, -4])) != [3, 4])
+    assert os.waitpid(child, 0)[1] == 0
