@@ -83,6 +83,9 @@ def together(patience: float, threads: int | None) -> Iterator[Ranks]:
         if place.first:
             raise
         raise SystemExit(stopped.code) from None
+    finally:
+        with suppress(RuntimeError):  # the store is gone
+            ranks.watch.close()
     ranks.close()
 
 
@@ -104,8 +107,10 @@ def _tell(ranks: Ranks, error: CharrnnError) -> None:
     """Say why this rank ends, unless another has said the same; or why all do, and this is only what follows."""
     place, watch, line = ranks.place, ranks.watch, str(error)
     assert watch is not None
+    follows = isinstance(error, RankError) and watch.failed
+    if follows and watch.heard:
+        return
     with suppress(RuntimeError):  # the store is gone
-        follows = isinstance(error, RankError) and watch.lost_at is not None
         deadline = time.monotonic() + _TURN
         said = watch.told()
         while said is None and not place.first and time.monotonic() < deadline:

@@ -39,7 +39,7 @@ class Watch:
         self.place, self.hosts, self.patience = place, hosts, patience
         self.on_silence: Callable[[RankError], None] = lambda error: None  # called from a thread; may end the process
         self.iteration = 0  # that this rank is at; the others know it a moment later
-        self.lost_at: float | None = None  # when a collective failed
+        self.failed = self.heard = False  # whether a collective has; and whether a rank has said why
         self._store, self._lock = store, threading.Lock()
         self._ended, self._count = threading.Event(), 0
         self._beats: dict[int, bytes] = {}  # of those that this rank looks after
@@ -93,9 +93,10 @@ class Watch:
 
     def lost(self) -> RankError:
         """The error for a collective that failed: who is gone, as the store knows it."""
-        self.lost_at = time.monotonic()
+        self.failed = True
         try:
             if said := self.told():
+                self.heard = True
                 return RankError(said)
             before = self._values("beat", range(self.place.size))
             time.sleep(4 * BEAT)
@@ -163,7 +164,9 @@ class Watch:
             time.sleep(BEAT / 10)
 
     def close(self) -> None:
-        """Count no longer: this rank leaves."""
+        """Count no longer: this rank leaves. Threads that use the store while Python ends would abort the process."""
+        if self._ended.is_set():
+            return
         self._ended.set()
         for thread in self._threads:
             thread.join(4 * BEAT)
