@@ -28,7 +28,7 @@ def test_least_bytes_by_hand() -> None:
 )
 def test_a_network_larger_than_any_memory_is_refused_before_it_is_made(absurd: dict[str, object]) -> None:
     model = ModelConfig.pick({"num_layers": 100, **absurd})
-    with pytest.raises(UsageError, match=r"takes \d+ GB of memory or more, and .* free\. Choose a smaller --rnn-size"):
+    with pytest.raises(UsageError, match=r"takes [\d.]+ [GT]B of memory or more, and .* free\. Choose a smaller --rnn"):
         Trainer(corpus.from_text(tiny.TEXT * 50), model, TrainConfig(batch_size=2), device="cpu")
 
 
