@@ -79,7 +79,7 @@ bench: $(stamp)  ## run the measurements in bench/ that need no other text
 
 gpu:  ## check and measure training on an NVIDIA GPU, in an environment that takes this machine's torch if it has one
 	test -x $(on_gpu)/bin/charrnn || $(PYTHON) -m venv --system-site-packages $(on_gpu)
-	$(on_gpu)/bin/python -m pip install --quiet -e .
+	$(on_gpu)/bin/pip install --quiet -e .
 	$(on_gpu)/bin/python bench/gpu.py --output gpu.md
 
 wheel: $(stamp)  ## build the sdist, and from it the wheel, into dist/

@@ -90,7 +90,6 @@ def _learning_state(header: Header, tensors: Tensors, numbers: Mapping[str, Any]
         "model": {name: tensors[name] for name in header.model.shapes(len(header.vocabulary))},
         "optimizer": {"moments": named_after("optimizer", tensors), "clipped": numbers["clipped"]},
         "average": named_after("average", tensors),
-        "loss_scale": numbers.get("loss_scale", {}),
         "state": named_after("state", tensors),
         # Older files do not have what may be missing.
         "schedule": best | {"lowered": numbers["lowered"], "rollbacks": numbers.get("rollbacks", 0)},
@@ -98,6 +97,7 @@ def _learning_state(header: Header, tensors: Tensors, numbers: Mapping[str, Any]
         **{name: numbers[name] for name in _COUNTS},
         "train_loss": numbers["train_loss" if "train_loss" in numbers else "smoothed_loss"],
         "unlogged": numbers.get("unlogged", {"largest": 0.0, "clipped": 0}),
+        **({"loss_scale": numbers.get("loss_scale", {})} if header.training.precision == "float16" else {}),
     }
 
 

@@ -224,7 +224,7 @@ def test_words_after_two_dashes_are_no_options(line: CommandLine) -> None:
 
 # Pages of report and score, where others mean their directory, and the files that pages replace by force, where others
 # mean that nothing is asked; units of losses, where others mean those of a layer.
-_OWN_ELSEWHERE = {"output", "html", "force", "units"}
+_OWN_ELSEWHERE = {"output", "html", "force", "units", "characters"}
 
 
 def test_another_programs_name_means_one_thing_in_a_verb() -> None:
