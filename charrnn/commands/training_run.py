@@ -61,7 +61,8 @@ def follow(begun: Begun, save: Callable[[], bool], *, tensorboard: bool = False)
         display.diverged()
         raise
     except RankError as error:
-        advice = f"{error.advice} Go on from its last save: {resume_command(run)}"
+        launcher = "torchrun ... -m " if training.ranks.place.served else ""  # as many ranks go on to the same bits
+        advice = f"{error.advice} Go on from its last save: {launcher}{resume_command(run)}"
         raise RankError(error.what, advice.lstrip()) from None
     except Stopped as stopped:
         if recorded is not None:

@@ -123,7 +123,7 @@ def lose_one(network: Network, folder: Path) -> Path:
         second.lose()
         assert first.end() == 1
     assert "charrnn: rank 1 (" in first.said
-    assert "Go on from its last save: " in first.said
+    assert "Go on from its last save: torchrun ... -m charrnn train --resume " in first.said
     assert "charrnn: " not in second.said  # rank 0 tells
     return run
 
