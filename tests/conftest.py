@@ -66,19 +66,16 @@ def browser() -> Iterator[Any]:
         yield browser
 
 
-_FIGURES = pytest.StashKey[list[str]]()
+_FIGURE = "figure"  # the property of a test that has measured something
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--thorough", action="store_true", help="as many rounds as docs/reliability.md tells of")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_FIGURES] = []
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if figures := config.stash[_FIGURES]:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    told = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
+    if figures := [line for report in told for name, line in report.user_properties if name == _FIGURE]:
         terminalreporter.section("figures")
         for line in figures:
             terminalreporter.write_line(line)
@@ -91,7 +88,7 @@ def rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     return lambda few, many: many if thorough else few
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def tell_figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Add a line to what is measured, which is shown after the tests."""
-    return request.config.stash[_FIGURES].append
+    return lambda line: request.node.user_properties.append((_FIGURE, line))
