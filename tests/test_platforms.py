@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,11 @@ TEXT = "".join(f"{n} sheep went over the stile, said Ann; {n * n} came back.\r\n
 @pytest.mark.parametrize(
     ("system", "lacks"), [("win32", ["fork", "flock", "SIGHUP"]), ("darwin", ["sched_getaffinity"])]
 )
-def test_no_name_is_used_that_a_system_lacks(system: str, lacks: list[str], tmp_path: Path) -> None:
+def test_no_name_is_used_that_a_system_lacks(
+    system: str, lacks: list[str], tmp_path: Path, rounds: Callable[[int, int], int]
+) -> None:
+    if system == "darwin" and not rounds(0, 1):
+        pytest.skip("takes as long as the other: with --thorough")
     (tmp_path / "unguarded.py").write_text(
         "import fcntl, os, signal, sys\n"
         "os.fork(), fcntl.flock(0, 0), signal.SIGHUP, os.sched_getaffinity(0)\n"
