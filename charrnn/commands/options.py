@@ -31,6 +31,9 @@ JsonLines = Annotated[
 LossUnits = Annotated[
     Units, Option("Tell losses in bits, nats or as perplexities, per character or byte; --json has them all.")
 ]
+TextEncoding = Annotated[
+    str, Option("Of the text: any that Python knows; auto is UTF-8, or a guess where it is not.", escapes=False)
+]
 TextLength = Annotated[int, Option("Compare several runs on so many held-out characters, at most; 0: do not.", low=0)]
 TrainingThreads = Annotated[
     int | None,

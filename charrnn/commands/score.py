@@ -19,6 +19,7 @@ from charrnn.commands.options import (
     Json,
     LossUnits,
     SamplingThreads,
+    TextEncoding,
     Typed,
     print_json,
     use_threads,
@@ -72,9 +73,7 @@ def score(
     force: Force = False,
     units: LossUnits = "bits",
     as_json: Json = False,
-    encoding: Annotated[
-        str, typer.Option(help="Of the text: any that Python knows; auto is UTF-8, or a guess where it is not.")
-    ] = "auto",
+    encoding: TextEncoding = "auto",
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
     threads: SamplingThreads = 1,
     typed_options: Typed,

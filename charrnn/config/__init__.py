@@ -5,6 +5,7 @@ May import: errors, formatting, files. Never typer, torch or NumPy.
 
 from charrnn.config.cluster import CardName as CardName
 from charrnn.config.cluster import ClusterConfig as ClusterConfig
+from charrnn.config.inspection import InspectConfig as InspectConfig
 from charrnn.config.measuring import COLD_WINDOW as COLD_WINDOW
 from charrnn.config.measuring import COMPARED_LENGTH as COMPARED_LENGTH
 from charrnn.config.network import GATES as GATES

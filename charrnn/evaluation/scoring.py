@@ -31,7 +31,8 @@ from charrnn.network.engine import Engine, RecurrentStack
 from charrnn.ngrams.mixing import Mixture
 from charrnn.sampling.chain import log_softmax
 from charrnn.text.graphemes import clustered
-from charrnn.text.vocabulary import Vocabulary, to_code_points, utf8_size
+from charrnn.text.model_input import model_input
+from charrnn.text.vocabulary import Vocabulary, utf8_size
 
 UNSEEN_BITS = math.log2(0x110000)  # some 20.09, as if any of Unicode's code points could have come
 # A long text is read in rows side by side, in a third of the time. Each begins with a zero state and a warm-up, as in
@@ -117,7 +118,8 @@ def score(
             f"{'is' if lead == 1 else f'{lead:,} are'} only read.",
             "Give a longer text.",
         )
-    ids, sizes, unseen = _encoded(vocabulary, text)
+    read = model_input(vocabulary, text)
+    ids, sizes, unseen = read.ids, read.sizes, read.unseen
     first_id = int(sizes[:lead].sum())
     if vocabulary.boundary_id is not None:
         ids, unseen, first_id = np.insert(ids, 0, vocabulary.boundary_id), np.insert(unseen, 0, False), first_id + 1
@@ -157,18 +159,18 @@ def score_each(
     """
     begin = vocabulary.boundary_id
     begin_ids = vocabulary.encode(vocabulary.default_prime)[-1:].astype(np.intp) if begin is None else np.array([begin])
-    encoded = [_encoded(vocabulary, text) for text in texts]
-    starts = np.cumsum([0, *(1 + len(ids) for ids, _, _ in encoded)])
+    encoded = [model_input(vocabulary, text) for text in texts]
+    starts = np.cumsum([0, *(1 + len(read.ids) for read in encoded)])
     sizes = np.diff(starts) - 1
     plan: list[_Rows] = []
     for size in np.unique(sizes[sizes > 0]).tolist():  # texts of one length are read side by side
         rows = starts[:-1][sizes == size]
         plan += [(rows[at : at + _ROWS], size) for at in range(0, len(rows), _ROWS)]
-    joined = np.concatenate([part for ids, _, _ in encoded for part in (begin_ids, ids)]) if texts else begin_ids
+    joined = np.concatenate([part for read in encoded for part in (begin_ids, read.ids)]) if texts else begin_ids
     surprise = _bits(engine, mixture, joined, plan, progress)
     return [
-        _charged(vocabulary, text, 0, surprise[:, start + 1 : stop], unseen, character_sizes)
-        for text, start, stop, (_, character_sizes, unseen) in zip(texts, starts, starts[1:], encoded, strict=False)
+        _charged(vocabulary, text, 0, surprise[:, start + 1 : stop], read.unseen, read.sizes)
+        for text, start, stop, read in zip(texts, starts, starts[1:], encoded, strict=False)
     ]
 
 
@@ -200,31 +202,6 @@ def _by_character(values: NDArray[Any], sizes: NDArray[np.intp]) -> NDArray[np.f
     if len(values):
         sums[sizes > 0] = np.add.reduceat(values.astype(np.float64), begins[sizes > 0])
     return sums
-
-
-def _encoded(vocabulary: Vocabulary, text: str) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
-    """The ids (n,) that are read, how many for each character (len(text),), and which ids are read for unseen ones."""
-    if vocabulary.of_bytes:
-        ids = vocabulary.encode(text).astype(np.intp)
-        sizes = np.array([len(character.encode("utf-8", "surrogateescape")) for character in text], dtype=np.intp)
-        return ids, sizes, np.zeros(len(ids), dtype=np.bool_)
-    form = vocabulary.form_of(text)
-    distinct, where = np.unique(to_code_points(form.text), return_inverse=True)
-    input_ids = np.array([_read_as(vocabulary, chr(point)) for point in distinct.tolist()], dtype=np.intp)
-    unseen = ~np.isin(distinct, vocabulary.code_points) & (input_ids != vocabulary.boundary_id)
-    return input_ids[where], form.sizes(), unseen[where]
-
-
-def _read_as(vocabulary: Vocabulary, character: str) -> int:
-    """The id of what is read for a character."""
-    if character not in vocabulary:
-        if vocabulary.unknown_id is not None:
-            return vocabulary.unknown_id
-        nearest = vocabulary.nearest(character)
-        if nearest is None:
-            return vocabulary.most_frequent
-        character = nearest[0]
-    return int(vocabulary.encode(character)[0])
 
 
 def _carried(inputs: int) -> Iterator[_Rows]:

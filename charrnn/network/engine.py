@@ -181,12 +181,12 @@ class RecurrentStack:
         else:
             buffers = [numpy_cells.joint_buffers(hidden, 1, batch)[0] for _ in range(config.num_layers)]
             self.top = np.ones((engine.head.shape[1], *batch), dtype=np.float32)
-        cells = [
+        self.cells: list[numpy_cells.Cell] = [  # from the lowest layer up
             numpy_cells.make_cell(config, weights, buffer)
             for weights, buffer in zip(engine.layer_weights, buffers, strict=True)
         ]
         layers: list[Layer] = []
-        for cell in cells:
+        for cell in self.cells:
             layers.append(cell)
             if config.layer_norm:
                 layers.append(numpy_cells.make_layer_norm(hidden, batch))
@@ -197,13 +197,13 @@ class RecurrentStack:
         self._plan: list[tuple[Callable[[Array | None], None], Array, Array | None, Array | None]] = []
         residual: Array | None = None
         for layer, following in zip(layers, [*(above.x for above in layers[1:]), self.top[:-1]], strict=True):
-            if layer not in cells:
+            if layer not in self.cells:
                 layer.y = following
-            destination = following if layer in cells and not adjoining else None
+            destination = following if layer in self.cells and not adjoining else None
             self._plan.append((layer.step, layer.y, destination, residual))
             if destination is not None and config.residual:
                 residual = destination
-        self._state = [part for cell in cells for part in cell.state]
+        self._state = [part for cell in self.cells for part in cell.state]
         self._to_logits, self._logits_shape = engine.head.product(batch), (engine.head.shape[0], *batch)
 
     def set_state(self, layers: Array) -> None:

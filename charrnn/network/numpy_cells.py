@@ -27,6 +27,12 @@ from charrnn.network.numpy_products import Matrix
 Array = NDArray[np.float32]
 BatchShape = tuple[int, ...]  # what follows H in the shape of every buffer: () for one sequence, (B,) for a batch
 
+PARTS: dict[str, tuple[str, ...]] = {  # of what each kind of cell makes on the way to its h (`Cell.made`)
+    "lstm": ("input", "forget", "output", "candidate", "c"),
+    "gru": ("reset", "update", "candidate"),
+    "rnn": (),
+}
+
 _HALF = np.array(0.5, dtype=np.float32)  # NumPy needs half a microsecond to make an array of a Python number
 _ZERO = np.array(0, dtype=np.float32)
 _EPSILON = 1e-5  # of torch's LayerNorm
@@ -45,7 +51,10 @@ class Layer(Protocol):
 class Cell(Layer, Protocol):
     """A recurrent layer: its output is its h."""
 
+    h: Array  # (H, *batch)
     state: tuple[Array, ...]  # what it carries to the next character, each (H, *batch): (h,), or (h, c) for an LSTM
+    # After a step, what it made of x and h: (n * H, *batch), the n parts that PARTS names, one below the other.
+    made: Array
 
 
 def joint_buffers(hidden: int, layers: int, batch: BatchShape) -> list[Array]:
@@ -87,7 +96,7 @@ class LSTMCell:
         self.i_f, self.g_c, self.c = buffer[: 2 * hidden], buffer[3 * hidden :], buffer[4 * hidden :]
         self.products = np.empty_like(self.i_f)
         self.ig, self.fc = self.products[:hidden], self.products[hidden:]
-        self.y = self.h
+        self.y, self.made = self.h, buffer
         self.state: tuple[Array, ...] = (self.h, self.c)
 
     def step(self, wx: Array | None) -> None:
@@ -126,7 +135,7 @@ class GRUCell:
         self.z, self.n = self.gates[hidden : 2 * hidden], self.gates[2 * hidden :]
         self.wx = np.empty_like(self.gates)
         self.n_start = 2 * hidden
-        self.y = self.h
+        self.y, self.made = self.h, self.gates
         self.state: tuple[Array, ...] = (self.h,)
 
     def step(self, wx: Array | None) -> None:
@@ -159,7 +168,7 @@ class RNNCell:
         self.x, self.h = joint[:hidden], joint[hidden + 1 : -1]
         self.inputs = joint[:-1][-weights.shape[1] :]
         self.sums = np.empty_like(self.h)
-        self.y = self.h
+        self.y, self.made = self.h, self.h[:0]
         self.state: tuple[Array, ...] = (self.h,)
 
     def step(self, wx: Array | None) -> None:

@@ -1,0 +1,139 @@
+"""A checkpoint and a text, as every verb of `charrnn inspect` takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from charrnn.commands import later_states
+from charrnn.commands.completion import models, texts
+from charrnn.commands.notes import tell, tell_skipped
+from charrnn.commands.scored_text import ScoredText
+from charrnn.config import InspectConfig
+from charrnn.errors import CharrnnError, CorpusError, UsageError
+from charrnn.formatting import plural
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from charrnn.network.engine import Engine
+    from charrnn.runs.checkpoint import Checkpoint
+    from charrnn.text.model_input import ModelInput
+
+InspectedCheckpoint = Annotated[
+    Path, typer.Argument(metavar="CHECKPOINT|RUN", help="A run stands for its best snapshot.", autocompletion=models)
+]
+InspectedPath = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TEXT",
+        show_default="what was held out of its own",
+        help="A file, a folder, - for standard input, or a name that `charrnn corpora` lists.",
+        autocompletion=texts,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InspectedText:
+    """A text as a model reads it.
+
+    Attributes:
+        name: What it is called.
+        text: The characters that are looked at.
+        read: What is read for them.
+        lead: (n,), 0 or 1 id that is read before them: the boundary of documents, of a model that has learnt it.
+        total: How many characters the whole text has.
+    """
+
+    name: str
+    text: str
+    read: ModelInput
+    lead: NDArray[np.intp]
+    total: int
+
+    @property
+    def ids(self) -> NDArray[np.intp]:
+        """All that is read, (len(lead) + n,)."""
+        return np.concatenate([self.lead, self.read.ids])
+
+    @property
+    def shown_size(self) -> str:
+        """How much is read, in words: `the first 100,000 of 3,196,213 characters`."""
+        if len(self.text) == self.total:
+            return plural(self.total, "character")
+        return f"the first {len(self.text):,} of {self.total:,} characters"
+
+
+def open_checkpoint(named: Path, root: Path) -> tuple[Checkpoint, Engine]:
+    """A checkpoint and its engine. Raises RunError, CheckpointError, UsageError."""
+    from charrnn.network.engine import Engine
+    from charrnn.runs.find import load_found
+
+    loaded = load_found(named, root, tell_skipped)
+    if loaded.path is not None:
+        later_states.tell_of_found(named, loaded.path, root)
+    return loaded, Engine(loaded.header.model, loaded.weights)
+
+
+def inspected_text(
+    loaded: Checkpoint, named: str | None, config: InspectConfig, encoding: str, root: Path
+) -> InspectedText:
+    """The text that was named, as a checkpoint reads it; or what was held out of its own.
+
+    What of it is read in another form, is unseen or not read at all is told on standard error.
+
+    Raises:
+        CorpusError: It cannot be read, or is too short.
+        UsageError: None was named, and the checkpoint's own is not where it was.
+    """
+    from charrnn.text.model_input import model_input
+
+    vocabulary = loaded.header.vocabulary
+    name, whole, total = _held_out(loaded, config) if named is None else _named(loaded, named, config, encoding, root)
+    text = whole[: config.characters]
+    if len(text) < 2:
+        raise CorpusError(f"{name}: {plural(len(text), 'character')} is too little to look at.", "Name a longer text.")
+    read = model_input(vocabulary, text)
+    lead = [] if vocabulary.boundary_id is None else [vocabulary.boundary_id]
+    if unseen := int(read.unseen.sum()):
+        share = unseen / len(read.ids)
+        tell(f"{name}: {unseen:,} of {plural(len(text), 'character')} ({share:.1%}) the model has never seen")
+    inspected = InspectedText(name, text, read, np.array(lead, dtype=np.intp), total)
+    if len(text) < total:
+        tell(f"{name}: {inspected.shown_size} are read; --characters N reads more")
+    return inspected
+
+
+def _named(loaded: Checkpoint, named: str, config: InspectConfig, encoding: str, root: Path) -> tuple[str, str, int]:
+    """Name, text and size of the text that was named."""
+    scored = ScoredText([named], encoding, root)
+    source = scored.as_read(scored.reading(loaded.header.reading))
+    part = source.vocabulary.decode(source.ids[: config.characters])
+    return source.name, scored.in_known_form(part, str(loaded.path), loaded), len(source)
+
+
+def _held_out(loaded: Checkpoint, config: InspectConfig) -> tuple[str, str, int]:
+    """Name, text and size of the longest part that was held out of a checkpoint's own text."""
+    from charrnn.runs.training_text import find_training_text
+
+    missing = UsageError(f"{loaded.path}: the text that it was trained on is not there any more.", "Name a text.")
+    try:
+        source = find_training_text(loaded.path, loaded.header)
+    except CharrnnError:
+        raise missing from None
+    if not source.same:
+        raise missing
+    measured = source.corpus.measured
+    spans = source.split.held_out
+    if measured.boundaries is not None:
+        spans = tuple(measured.without_boundaries(spans))
+    if not spans:
+        raise UsageError(f"{loaded.path}: nothing was held out of its text.", "Name a text.")
+    _, start, stop = max(spans, key=lambda span: span.size)
+    text = measured.vocabulary.decode(measured.ids[start : min(stop, start + config.characters)])
+    return f"{measured.name}, held out", text, stop - start

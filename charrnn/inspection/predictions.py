@@ -1,0 +1,83 @@
+"""What a model thought would come: the likeliest next characters at every place of a text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.inspection.activations import read
+from charrnn.network.engine import Engine
+from charrnn.network.numpy_cells import Array
+from charrnn.text.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """The likeliest ids after each of T ids that were read.
+
+    Attributes:
+        characters: What each of the vocabulary's ids stands for.
+        ids: (T,), what was read.
+        likeliest: (T, k), the ids that were likeliest to come next, the likeliest first.
+        probabilities: (T, k), theirs.
+        following: (T - 1,), the probability that the id had which did come next.
+    """
+
+    characters: tuple[str, ...]
+    ids: NDArray[np.intp]
+    likeliest: NDArray[np.intp]
+    probabilities: Array
+    following: Array
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, ready for JSON."""
+        return {
+            "places": [
+                {
+                    "character": self.characters[index],
+                    "probability": None if place == 0 else float(self.following[place - 1]),
+                    "next": [
+                        {"character": self.characters[likely], "probability": float(probability)}
+                        for likely, probability in zip(likeliest, probabilities, strict=True)
+                    ],
+                }
+                for place, (index, likeliest, probabilities) in enumerate(
+                    zip(self.ids.tolist(), self.likeliest.tolist(), self.probabilities.tolist(), strict=True)
+                )
+            ]
+        }
+
+
+def predictions(engine: Engine, vocabulary: Vocabulary, ids: NDArray[np.intp], count: int = 5) -> Predictions:
+    """Predict every next character of a text.
+
+    Args:
+        engine: The network.
+        vocabulary: Its characters.
+        ids: The text, (T,).
+        count: How many of the likeliest to keep at each place.
+
+    Returns:
+        The predictions.
+
+    Raises:
+        DivergedError: The outputs of the model are not numbers.
+    """
+    likeliest, probabilities, following, before = [], [], [], np.zeros((0, len(vocabulary)), dtype=np.float32)
+    for part in read(engine, ids):
+        order = np.argsort(-part.log_probs, axis=1, kind="stable")[:, :count]
+        likeliest.append(order)
+        probabilities.append(np.exp(np.take_along_axis(part.log_probs, order, axis=1)))
+        rows = np.concatenate([before, part.log_probs[:-1]])
+        following.append(np.exp(rows[np.arange(len(rows)), part.ids[-len(rows) :] if len(rows) else part.ids[:0]]))
+        before = part.log_probs[-1:]
+    return Predictions(
+        tuple(vocabulary.characters),
+        ids,
+        np.concatenate(likeliest),
+        np.concatenate(probabilities),
+        np.concatenate(following),
+    )
