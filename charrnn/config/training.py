@@ -85,6 +85,14 @@ class DataConfig(HeldOutConfig):
         int | None,
         Option("How far the next window starts after this one.", panel=WINDOWS, low=1, default="seq-length"),
     ] = None
+    backward: Annotated[
+        bool,
+        Option(
+            "Read the text from its end: the model then writes what leads up to an ending (sample --ending).",
+            panel=WINDOWS,
+            default="no; of --init-from, as that was read",
+        ),
+    ] = False
     stateless: Annotated[
         bool, Option("Start every window from a zero state, in shuffled order.", panel=WINDOWS, switch=True)
     ] = False

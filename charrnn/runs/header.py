@@ -28,16 +28,22 @@ class Sample:
     """A text the model wrote, and all that is needed to write it again."""
 
     prime: str
-    text: str  # what follows the prime
+    text: str  # what follows the prime, or comes before it
     seed: int
     temperature: float
     known_words: float | None  # share of its words that occur in the training text; None where there are none
     known_trigrams: float | None = None  # the same of three characters in a row, where words cannot be told
+    backward: bool = False  # whether the text is what comes before the prime: that of a model that reads from the end
+
+    @property
+    def whole(self) -> str:
+        """The prime and the text, as people read them."""
+        return self.text + self.prime if self.backward else self.prime + self.text
 
     @property
     def shown(self) -> str:
-        r"""The prime and the text as people see them: a byte that is no character as \x9b, no blank lines around."""
-        return hex_bytes(self.prime + self.text).strip("\n")
+        r"""The same as people see it: a byte that is no character as \x9b, no blank lines around."""
+        return hex_bytes(self.whole).strip("\n")
 
     @property
     def code_block(self) -> str:
@@ -67,6 +73,15 @@ class Header:
     made_with: Mapping[str, Any] = field(default_factory=dict)  # charrnn, torch, device, threads
     progress: Mapping[str, Any] = field(default_factory=dict)  # what a resume needs beside tensors
 
+    def __post_init__(self) -> None:
+        """Give the vocabulary the direction of the training, so that whoever encodes for the model has it."""
+        object.__setattr__(self, "vocabulary", self.vocabulary.in_direction(backward=self.backward))
+
+    @property
+    def backward(self) -> bool:
+        """Whether the model reads a text from its end, and so writes what leads up to one."""
+        return self.training.backward
+
     @property
     def mixed_loss(self) -> float | None:
         """The held-out loss of network and counts together; None without counts."""
@@ -83,7 +98,8 @@ class Header:
         unit = self.vocabulary.unit
         known = "all bytes" if self.vocabulary.of_bytes else f"{len(self.vocabulary):,} characters"
         loss = "" if self.held_out_loss is None else f", held out {bits(self.held_out_loss):.3f} {unit.short}"
-        return f"{self.model.title}, {known}, iteration {self.iteration:,}{loss}"
+        direction = ", backward" if self.backward else ""
+        return f"{self.model.title}{direction}, {known}, iteration {self.iteration:,}{loss}"
 
     def __repr__(self) -> str:
         return f"<Header of a {self.kind}: {self.summary}>"

@@ -44,7 +44,7 @@ _sample = record(
         "temperature": number(),
         "known_words": optional(number(high=1)),
     },
-    {"known_trigrams": optional(number(high=1))},
+    {"known_trigrams": optional(number(high=1)), "backward": flag},
 )
 
 _mixing = record(

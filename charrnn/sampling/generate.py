@@ -33,9 +33,10 @@ class Character(NamedTuple):
     bits: float
 
 
-def text_of(characters: Iterable[Character]) -> str:
-    """The text that characters are together."""
-    return "".join(character.text for character in characters)
+def text_of(characters: Iterable[Character], vocabulary: Vocabulary | None = None) -> str:
+    """The text that characters are together, as people read it; a vocabulary says whether they come from its end."""
+    texts = (character.text for character in characters)
+    return vocabulary.joined(texts) if vocabulary else "".join(texts)
 
 
 # Why a text ended: so long, a string, its unit, its document; or every character was ruled out.

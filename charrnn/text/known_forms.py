@@ -18,7 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.errors import VocabularyError
 from charrnn.formatting import few
+from charrnn.text.code_points import describe
 from charrnn.text.graphemes import LONGEST
 from charrnn.text.typography import SEQUENCES, equivalents
 
@@ -27,6 +29,7 @@ _CONTEXT = 16  # characters on either side that say to which side a quote belong
 _JAMO = "\u1160-\u11ff\ud7b0-\ud7ff"  # the vowels and finals of decomposed Hangul: they follow as marks do
 _LIGATURES = dict(zip("æœßÆŒẞþÞðı", ("ae", "oe", "ss", "AE", "OE", "SS", "th", "Th", "d", "i"), strict=True))
 _NOTED = 6  # replacements that a note names
+_NAMED = 8  # unseen characters that an error names
 
 
 Substitute = Callable[[str], str]
@@ -263,3 +266,22 @@ def _without(character: str) -> str | None:
 def _ligature(character: str) -> list[str]:
     """The letters of one that is written for two."""
     return [_LIGATURES[character]] if character in _LIGATURES else []
+
+
+def unseen_error(unseen: Sequence[str], nearest: Callable[[str], str | None], *, rare: bool = False) -> VocabularyError:
+    """The error to raise for characters that a vocabulary does not have, with those that look like them.
+
+    Args:
+        unseen: The characters.
+        nearest: The one that looks like another, if one does.
+        rare: Whether they may have been in its text, and too rare to be in it.
+    """
+    named = {character: nearest(character) for character in unseen[:_NAMED]}
+    parts = [describe(character) + (f", nearest {other!r}" if other else "") for character, other in named.items()]
+    others = f" and {len(unseen) - _NAMED} more" if len(unseen) > _NAMED else ""
+    if rare:
+        were_rare = "were rare in its text (--min-count) or not in it"
+        return VocabularyError(
+            f"the model has no characters of its own for {'; '.join(parts)}{others}: they {were_rare}."
+        )
+    return VocabularyError(f"the model has never seen {'; '.join(parts)}{others}.")

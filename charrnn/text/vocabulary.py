@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
@@ -26,7 +25,8 @@ from charrnn.text.code_points import (
     to_text,
     utf8_size,
 )
-from charrnn.text.known_forms import UNKNOWN, KnownCharacters, KnownForm
+from charrnn.text.decoding import byte_decoder
+from charrnn.text.known_forms import UNKNOWN, KnownCharacters, KnownForm, unseen_error
 
 __all__ = ["UNKNOWN", "CodePoints", "Ids", "Vocabulary", "describe", "smallest", "to_code_points", "to_text"]
 __all__ += ["utf8_size"]
@@ -46,6 +46,9 @@ class Vocabulary:
     With `boundary` the very last id stands for where a document ends and another begins. Where documents are lines, the
     newline between two of them is read as that.
 
+    With `backward` ids come from the end of a text, as a model of that direction reads and writes it. Text is turned
+    round where it becomes ids, and ids where they become text, here and nowhere else. It is an equal vocabulary.
+
     >>> vocabulary = Vocabulary.of(to_code_points("banana"))
     >>> vocabulary.characters, vocabulary.encode("nab").tolist(), vocabulary.decode(np.array([2, 0, 1]))
     (('a', 'b', 'n'), [2, 0, 1], 'nab')
@@ -56,6 +59,7 @@ class Vocabulary:
     unknown: bool = False
     of_bytes: bool = False
     boundary: str | None = None  # how the boundary symbol looks between two documents; None: there is no such symbol
+    backward: bool = False  # whether ids come from the end of a text
 
     def __post_init__(self) -> None:
         points = self.code_points
@@ -142,6 +146,10 @@ class Vocabulary:
         """The smallest unsigned integer that holds every id."""
         return smallest(len(self))
 
+    def in_direction(self, *, backward: bool) -> Vocabulary:
+        """The same, of a model that reads from the beginning of a text or from its end."""
+        return self if backward == self.backward else replace(self, backward=backward)
+
     @cached_property
     def characters(self) -> Sequence[str]:
         """The text of every id, in order; the boundary's is "".
@@ -159,18 +167,17 @@ class Vocabulary:
     def decoder(self) -> Callable[[int, bool], str]:
         """What makes text of ids one by one, called with an id and whether it is the last.
 
-        Of bytes it gives "" until a character is whole.
+        Of bytes it gives "" until a character is whole. What it gives one after another is a text as `joined` joins it.
         """
         between, boundary = self.boundary or "", self.boundary_id
         if not self.of_bytes:
             return lambda index, last: between if index == boundary else self.characters[index]
-        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        decode = byte_decoder(backward=self.backward)
+        return lambda index, last: decode(between.encode() if index == boundary else index.to_bytes(), last)
 
-        def decode(index: int, last: bool) -> str:
-            data = between.encode() if index == boundary else index.to_bytes()
-            return decoder.decode(data, last)
-
-        return decode
+    def joined(self, texts: Iterable[str]) -> str:
+        """The text of what was written one after another, each a character or more as people read them."""
+        return "".join(list(texts)[::-1] if self.backward else texts)
 
     @property
     def unit(self) -> Unit:
@@ -222,7 +229,7 @@ class Vocabulary:
         known = inside & (ids >= 0)
         if not bool(known.all()):
             unseen = [chr(point) for point in np.unique(code_points[~known]).tolist()]
-            raise self._unseen_error(unseen)
+            raise unseen_error(unseen, self.nearest, rare=self.unknown)
         return cast("Ids", ids.astype(self.dtype))
 
     def encode(self, text: str) -> Ids:
@@ -233,21 +240,24 @@ class Vocabulary:
                 it as a character.
 
         Returns:
-            Its ids, (n,) of `dtype`.
+            Its ids, (n,) of `dtype`, in the order in which the model reads them.
 
         Raises:
             VocabularyError: There are unseen characters in it. Names these.
         """
-        if not self.of_bytes:
-            return self.encode_points(to_code_points(text))
+        ids = self._bytes_of(text) if self.of_bytes else self.encode_points(to_code_points(text))
+        return ids[::-1] if self.backward else ids
+
+    def _bytes_of(self, text: str) -> Ids:
+        """The ids of text that is bytes, as they lie in it. Raises VocabularyError."""
         try:
             ids: Ids = np.frombuffer(to_bytes(text), dtype=np.uint8)
-            return np.where(ids == ord("\n"), np.uint16(len(self) - 1), ids) if self.boundary == "\n" else ids
         except UnicodeEncodeError as error:
-            raise self._unseen_error([text[error.start]]) from None
+            raise unseen_error([text[error.start]], self.nearest) from None
+        return np.where(ids == ord("\n"), np.uint16(len(self) - 1), ids) if self.boundary == "\n" else ids
 
     def encode_beginning(self, text: str) -> list[int]:
-        """The ids that a text begins with: the boundary, as documents do, or else the default prime where it is empty.
+        """The ids of what is read first: the boundary, as of documents, or else the default prime where it is empty.
 
         Raises:
             VocabularyError: There are unseen characters in it. Names these.
@@ -257,9 +267,13 @@ class Vocabulary:
 
     def decode(self, ids: NDArray[np.integer]) -> str:
         """Decode ids, (n,) of any integer type, to text; a boundary is what stands between two documents."""
+        return self._in_order(ids[::-1] if self.backward else ids)
+
+    def _in_order(self, ids: NDArray[np.integer]) -> str:
+        """The text of ids that lie as it does."""
         if self.boundary is not None and (at := np.flatnonzero(ids == self.boundary_id)).size:
             documents = np.split(ids, np.stack([at, at + 1], axis=1).ravel())[::2]
-            return self.boundary.join(map(self.decode, documents))
+            return self.boundary.join(map(self._in_order, documents))
         if self.of_bytes:
             return text_of_bytes(ids.astype(np.uint8).tobytes())
         return to_text(np.append(self.code_points, np.uint32(ord(UNKNOWN)))[ids])
@@ -303,17 +317,3 @@ class Vocabulary:
         return KnownCharacters(
             (*self.characters[: len(self.code_points) + self.unknown], *("\n" * (self.boundary == "\n")))
         )
-
-    def _unseen_error(self, unseen: Sequence[str]) -> VocabularyError:
-        """The error to raise for characters that the vocabulary does not have, with those that look like them."""
-        nearest = {character: self.nearest(character) for character in unseen[:8]}
-        parts = [
-            describe(character) + (f", nearest {other!r}" if other else "") for character, other in nearest.items()
-        ]
-        others = f" and {len(unseen) - 8} more" if len(unseen) > 8 else ""
-        if self.unknown:
-            rare = "were rare in its text (--min-count) or not in it"
-            return VocabularyError(
-                f"the model has no characters of its own for {'; '.join(parts)}{others}: they {rare}."
-            )
-        return VocabularyError(f"the model has never seen {'; '.join(parts)}{others}.")

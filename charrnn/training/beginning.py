@@ -66,6 +66,8 @@ class Beginning:
             kept = set(theirs.model.__dataclass_fields__) if start.init_from is not None else set(_EMBEDDING)
             fixed |= kept
             model = replace(model, **{name: getattr(theirs.model, name) for name in kept - given.keys()})
+            if start.init_from is not None and "backward" not in given:
+                training = replace(training, backward=theirs.backward)
             told = {name: getattr(theirs.reading, name) for name in _TOLD_APART_BY if name not in given}
             reading = replace(reading, **told)
         return cls(start=start, model=model, training=training, reading=reading, before=before, fixed=fixed)
@@ -120,4 +122,13 @@ class Beginning:
             weights,
             {"what": what, "path": str(before.path), "sha256": before.digest, "iteration": before.header.iteration},
         )
-        return f"{what} from {before.path}: {matched.describe()}"
+        direction = _direction(trainer.config.backward, before.header.backward) if not embedding_only else ""
+        return f"{what} from {before.path}: {matched.describe()}{direction}"
+
+
+def _direction(backward: bool, before: bool) -> str:
+    """What is to be said where weights come from the other direction."""
+    if backward == before:
+        return ""
+    was, now = ("backward", "forward") if before else ("forward", "backward")
+    return f"; it was trained {was}: {now}, what it knows of the order of characters is learnt anew"

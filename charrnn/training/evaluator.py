@@ -30,7 +30,7 @@ class Evaluator:
             sample_writer: Writes the samples of its snapshots.
         """
         self.trainer, self.sample_writer = trainer, sample_writer
-        self.counts = HeldOutCounts(trainer.corpus, trainer.split) if trainer.has_counts else None
+        self.counts = HeldOutCounts(*trainer.read) if trainer.has_counts else None
         self.held_out_loss: float | None = None  # the network's
         self.mixing: Mixing | None = None  # of the counts with it
         self._held_out_at = -1  # the iteration that those are of
@@ -58,8 +58,8 @@ class Evaluator:
             started = trainer.budget.clock()
             self.forget()
             if trainer.held_out:
-                ids, ranks = trainer.corpus.measured.ids, trainer.ranks
-                nats = held_out_nats(trainer.evaluated_model, ids, trainer.split.held_out, ranks=ranks)
+                (corpus, split), ranks = trainer.read, trainer.ranks
+                nats = held_out_nats(trainer.evaluated_model, corpus.measured.ids, split.held_out, ranks=ranks)
                 loss = float(nats.mean())
                 self._require_finite("held-out loss", loss)
                 if counts := self.counts:

@@ -140,7 +140,7 @@ def _update_seconds(trainer: Trainer, sharing: int) -> float:
 
 def _mix(trainer: Trainer, counts: HeldOutCounts) -> None:
     """Mix the counts with a network that knows nothing."""
-    size = sum(span.size for span in counted_spans(trainer.split.held_out))
+    size = sum(span.size for span in counted_spans(trainer.read.split.held_out))
     counts.mixing(np.full(size, np.log(len(trainer.vocabulary))))
 
 

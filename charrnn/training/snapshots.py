@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -100,6 +101,7 @@ class SampleWriter:
             VocabularyError: The prime has a character that is not in the text.
         """
         self.corpus, self.split, self.model, self.training = corpus, split, model, training
+        self.vocabulary = corpus.vocabulary.in_direction(backward=training.backward)
         self.stop: Callable[[], bool] = lambda: False  # whether a long sample is to end here
         try:  # before training begins
             self._prime = corpus.vocabulary.form_of(training.sample_prime or "").text or corpus.vocabulary.default_prime
@@ -125,15 +127,16 @@ class SampleWriter:
         if not training.sample_length:
             return None
         text = self.text(weights, training.sample_length)
-        known = self._lexicon.shares(self._prime + text)
-        return Sample(
+        sample = Sample(
             prime=self._prime,
             text=text,
             seed=training.seed,
             temperature=training.sample_temperature,
-            known_words=known.words,
-            known_trigrams=known.trigrams,
+            known_words=None,
+            backward=training.backward,
         )
+        known = self._lexicon.shares(sample.whole)
+        return replace(sample, known_words=known.words, known_trigrams=known.trigrams)
 
     def prepare(self) -> None:
         """Read the words of the training text, if samples are wanted; else the first sample does."""
@@ -141,11 +144,11 @@ class SampleWriter:
             _ = self._lexicon
 
     def text(self, weights: Mapping[str, NDArray[Any]], length: int) -> str:
-        """What the model writes after the prime: so many characters, fewer if it is to stop.
+        """What the model writes after the prime, or before it: so many characters, fewer if it is to stop.
 
         Raises DivergedError as `write` does.
         """
-        training, vocabulary = self.training, self.corpus.vocabulary
+        training, vocabulary = self.training, self.vocabulary
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a DivergedError
             characters = generate(
                 Engine(self.model, weights),
@@ -155,7 +158,7 @@ class SampleWriter:
                 chain.make_chain(training.sample_temperature),
                 np.random.default_rng(training.seed),
             )
-            return text_of(self._until_stopped(characters))
+            return text_of(self._until_stopped(characters), vocabulary)
 
     def _until_stopped(self, characters: Iterable[Character]) -> Iterator[Character]:
         """The characters, until there are enough to look at and the training is to stop."""

@@ -13,6 +13,7 @@ from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergedError, UsageError
 from charrnn.network.torch_model import CharModel, LayerStates
 from charrnn.text.corpus import Corpus
+from charrnn.text.direction import as_read
 from charrnn.training import distributed, divergence, step_block
 from charrnn.training.devices import choose_device
 from charrnn.training.evaluator import Evaluator
@@ -68,10 +69,12 @@ class Trainer:
         config = replace(config, precision=precision)
         self._config, self.horizon = config, Horizon.of(config)
         self.budget = TimeBudget(config, self.horizon, spent=spent, clock=clock)
-        self.corpus, self.vocabulary, self.ids = corpus, corpus.vocabulary, corpus.ids
+        self.corpus, self.vocabulary = corpus, corpus.vocabulary.in_direction(backward=config.backward)
         self.split = corpus.split(config.val_frac, config.val_max, config.val_at)
+        self.read = as_read(corpus, self.split, backward=config.backward)  # what the network sees of both
+        self.ids = self.read.corpus.ids
         self.rows = ranks.rows(config.batch_size)  # of the streams, those that this process computes
-        self.streams = streams_of(corpus, self.split, config, self.rows)
+        self.streams = streams_of(*self.read, config, self.rows)
         sample_writer = SampleWriter(corpus, self.split, model_config, config)
         own = replace(config, batch_size=self.rows.stop - self.rows.start)
         require_memory(model_config, own, len(self.vocabulary), self.device)
