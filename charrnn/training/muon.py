@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from itertools import chain, islice
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch import Tensor
 from charrnn.network.torch_model import CharModel
 from charrnn.training.data_parallel import pool
 from charrnn.training.ranks import ALONE, Ranks
+from charrnn.training.update_rules import UpdateRule
 
 # Of x, x^3 and x^5 in each step: those that bring singular values of 0.02 to 1 nearest to 1 (Amsel et al., 2025).
 _COEFFICIENTS = ((7.711, -22.1138, 16.2487), (3.2153, -2.4112, 0.5013), (2.2183, -1.594, 0.4107))
@@ -23,19 +24,20 @@ _RMS = 0.28
 Block = tuple[Tensor, Tensor, Tensor]  # of a gate: its weights, momentum and gradient, (rows, columns) each
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(UpdateRule):
     """Updates matrices by their momentum with all its singular values made equal, each gate's block by itself.
 
     A gate's block is a map of its own, from one space to another; stacked with the others' it is not, and the
     singular values of the whole say little. Blocks of one shape are orthogonalised in one batched product.
     """
 
+    kinds = ("momentum",)
+
     def __init__(
         self,
         matrices: Sequence[Tensor],
         *,
         gates: int,
-        rate: float,
         momentum: float,
         weight_decay: float,
         bfloat16: bool = False,
@@ -47,98 +49,85 @@ class Muon(torch.optim.Optimizer):
         Args:
             matrices: (gates * rows, columns) each.
             gates: Blocks in each of them, one below the other.
-            rate: The learning rate.
             momentum: The share of the momentum that an iteration leaves; of Nesterov's kind.
             weight_decay: Decoupled.
             bfloat16: Multiply in bfloat16 instead of float32.
             threads: That blocks are divided among, as rows of the batch are (`data_parallel`).
             ranks: Each orthogonalises some blocks for all.
         """
-        self.ranks = ranks
-        self.gates, self.dtype, self.threads = gates, torch.bfloat16 if bfloat16 else torch.float32, threads
-        self.found_inf: Tensor | None = (
-            None  # (), 1 where nothing is to be updated, as torch's fused optimizers have it
-        )
         of_shape: dict[torch.Size, list[Tensor]] = {}
         for matrix in matrices:
             of_shape.setdefault(matrix.shape, []).append(matrix)
-        settings = {"lr": rate, "momentum": momentum, "weight_decay": weight_decay}
-        super().__init__([{"params": same} for same in of_shape.values()], settings)
+        super().__init__([matrix for same in of_shape.values() for matrix in same])
+        self._counts = list(map(len, of_shape.values()))  # of matrices of each shape
+        self.ranks = ranks
+        self.gates, self.dtype, self.threads = gates, torch.bfloat16 if bfloat16 else torch.float32, threads
+        self.momentum, self.weight_decay = momentum, weight_decay
 
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One update, by the matrices' `grad`."""
-        assert closure is None
+    def _update(self, rate: float, found_inf: Tensor | None) -> None:
         if not self.ranks.alone:
-            self._divide()
+            self._divide(rate, found_inf)
             return
         tasks = [
-            (group, blocks[number :: self.threads])
-            for group in self.param_groups
-            for blocks in [self._blocks(group["params"])]
+            blocks[number :: self.threads]
+            for blocks in self._blocks()
             for number in range(min(self.threads, len(blocks)))
         ]
+
+        @torch.no_grad()  # which is a thread's own
+        def update(blocks: Sequence[Block]) -> None:
+            updates = orthogonalized(self._ahead(blocks, found_inf), self.dtype)
+            self._apply(blocks, updates, rate, found_inf)
+
         if self.threads == 1:
             for task in tasks:
-                self._update(task)
+                update(task)
             return
-        for _ in pool(self.threads).map(self._update, tasks):
+        for _ in pool(self.threads).map(update, tasks):
             pass
 
-    def _blocks(self, matrices: list[Tensor]) -> list[Block]:
-        """Those of matrices of one shape."""
+    def _blocks(self) -> list[list[Block]]:
+        """Those of the matrices of each shape."""
         blocks = []
-        for matrix in matrices:
-            state = self.state[matrix]
-            if "momentum" not in state:
-                state["momentum"] = torch.zeros_like(matrix)
-            assert matrix.grad is not None
-            parts = (
-                part.view(self.gates, -1, part.shape[1]) for part in (matrix.detach(), state["momentum"], matrix.grad)
-            )
-            blocks += list(zip(*parts, strict=True))
-        return blocks
+        for matrix, gradient, momentum in zip(*self._lists(*self.kinds), strict=True):
+            parts = (part.view(self.gates, -1, part.shape[1]) for part in (matrix.detach(), momentum, gradient))
+            blocks.append(list(zip(*parts, strict=True)))
+        of_matrices = iter(blocks)
+        return [list(chain.from_iterable(islice(of_matrices, count))) for count in self._counts]
 
-    @torch.no_grad()
-    def _update(self, task: tuple[dict[str, Any], list[Block]]) -> None:
-        """Some blocks of one shape."""
-        group, blocks = task
-        self._apply(group, blocks, orthogonalized(self._ahead(group, blocks), self.dtype))
-
-    @torch.no_grad()
-    def _divide(self) -> None:
+    def _divide(self, rate: float, found_inf: Tensor | None) -> None:
         """All blocks, of which each rank orthogonalises a share and is sent the others': the numbers are the same."""
         size, rank, width = self.ranks.size, self.ranks.place.rank, self.dtype.itemsize
-        groups = [(group, self._blocks(group["params"])) for group in self.param_groups]
+        of_shapes = self._blocks()
         own = []
-        for group, blocks in groups:
+        for blocks in of_shapes:
             share = -(-len(blocks) // size)
-            ahead = self._ahead(group, blocks)
+            ahead = self._ahead(blocks, found_inf)
             padded = torch.cat((ahead, ahead.new_zeros(size * share - len(blocks), *ahead.shape[1:])))
             update = orthogonalized(padded[rank * share : (rank + 1) * share], self.dtype)
             own.append(update.to(self.dtype).contiguous())  # which they were multiplied in: nothing is lost
         joined = self.ranks.stacked(torch.cat([update.view(torch.uint8).flatten() for update in own]))
         parts = torch.split(joined, [update.numel() * width for update in own], dim=1)
-        for (group, blocks), update, part in zip(groups, own, parts, strict=True):
+        for blocks, update, part in zip(of_shapes, own, parts, strict=True):
             updates = part.contiguous().view(self.dtype).view(-1, *update.shape[1:])[: len(blocks)]
-            self._apply(group, blocks, updates.float())
+            self._apply(blocks, updates.float(), rate, found_inf)
 
-    def _ahead(self, group: dict[str, Any], blocks: Sequence[Block]) -> Tensor:
+    def _ahead(self, blocks: Sequence[Block], found_inf: Tensor | None) -> Tensor:
         """What of some blocks of one shape is orthogonalised, (n, rows, columns); their momenta go on."""
         _, momenta, gradients = map(list, zip(*blocks, strict=True))
-        share = group["momentum"]
-        if self.found_inf is not None:  # a momentum that is taken for its gradient remains what it is
-            gradients = [torch.where(self.found_inf > 0, *both) for both in zip(momenta, gradients, strict=True)]
-        torch._foreach_lerp_(momenta, gradients, 1 - share)
-        return torch.stack(torch._foreach_lerp(gradients, momenta, share))  # Nesterov's
+        if found_inf is not None:  # a momentum that is taken for its gradient remains what it is
+            gradients = [torch.where(found_inf > 0, *both) for both in zip(momenta, gradients, strict=True)]
+        torch._foreach_lerp_(momenta, gradients, 1 - self.momentum)
+        return torch.stack(torch._foreach_lerp(gradients, momenta, self.momentum))  # Nesterov's
 
-    def _apply(self, group: dict[str, Any], blocks: Sequence[Block], updates: Tensor) -> None:
+    def _apply(self, blocks: Sequence[Block], updates: Tensor, rate: float, found_inf: Tensor | None) -> None:
         """Decay the weights of some blocks of one shape, and update them by (n, rows, columns)."""
         weights = [weight for weight, _, _ in blocks]
-        rate, decay = group["lr"], 1 - group["lr"] * group["weight_decay"]
+        decay: float | Tensor = 1 - rate * self.weight_decay
         rows, columns = weights[0].shape
-        if self.found_inf is not None:
-            updates = torch.where(self.found_inf > 0, 0.0, updates)
-            decay = torch.where(self.found_inf > 0, 1.0, decay)
+        if found_inf is not None:
+            updates = torch.where(found_inf > 0, 0.0, updates)
+            decay = torch.where(found_inf > 0, 1.0, decay)
         torch._foreach_mul_(weights, decay)
         torch._foreach_add_(weights, list(updates), alpha=-rate * _RMS * math.sqrt(max(rows, columns)))
 

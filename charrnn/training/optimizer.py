@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from charrnn.training.gate import Gate
 from charrnn.training.loss_scale import LossScale
 from charrnn.training.muon import Muon, recurrent_matrices
 from charrnn.training.ranks import ALONE, Ranks
+from charrnn.training.update_rules import SGD, AdamW, RMSprop, UpdateRule
 
 _NOTHING = 1e-6  # that torch's clipping adds to a norm
 _AVERAGE_WARMUP = 10  # at iteration t the average forgets at least 10 / (t + 10): it starts from the first weights
@@ -48,49 +49,39 @@ class Optimizer:
         self._matrices = [parameter for parameter in self.parameters if parameter.dim() >= 2]
         # Muon and AdamW decay the weights themselves; for the others the decay is decoupled here.
         self._decay = 0.0 if config.optimizer in ("muon", "adamw") else config.weight_decay
-        self._torch_optimizers = self._create(model, device)
+        self._rules = self._create(model, device)
 
-    def _create(self, model: CharModel, device: torch.device) -> list[torch.optim.Optimizer]:
+    def _create(self, model: CharModel, device: torch.device) -> list[UpdateRule]:
         """Together they update every parameter."""
         config = self.config
-        rate, momentum = config.learning_rate, config.momentum
         match config.optimizer:
             case "muon":  # for the recurrent layers' matrices, and AdamW for all else
                 recurrent = recurrent_matrices(model)
                 if not recurrent:  # they are frozen
-                    return [self._adamw(device)]
+                    return [self._adamw()]
                 muon = Muon(
                     recurrent,
                     gates=model.config.gates,
-                    rate=rate,
-                    momentum=momentum,
+                    momentum=config.momentum,
                     weight_decay=config.weight_decay,
                     bfloat16=config.precision == "bfloat16",
                     threads=torch.get_num_threads() if device.type == "cpu" else 1,
                     ranks=self.ranks,
                 )
-                return [self._adamw(device, besides=recurrent), muon]
+                return [self._adamw(besides=recurrent), muon]
             case "adamw":
-                return [self._adamw(device)]
-            case "rmsprop":  # Tieleman and Hinton, 2012
-                rmsprop = torch.optim.RMSprop(
-                    self.parameters, lr=rate, alpha=config.beta2, momentum=momentum, foreach=True
-                )
-                return [rmsprop]
+                return [self._adamw()]
+            case "rmsprop":
+                return [RMSprop(self.parameters, alpha=config.beta2, momentum=config.momentum)]
             case "sgd":
-                return [torch.optim.SGD(self.parameters, lr=rate, momentum=momentum, fused=True)]
+                return [SGD(self.parameters, momentum=config.momentum)]
 
-    def _adamw(self, device: torch.device, besides: Sequence[Tensor] = ()) -> torch.optim.AdamW:
-        """For all parameters besides these (Loshchilov and Hutter, 2019), with decay on matrices only."""
+    def _adamw(self, besides: Sequence[Tensor] = ()) -> AdamW:
+        """For all parameters besides these, with decay on matrices only."""
         config, left_out = self.config, set(map(id, besides))
         matrices = [matrix for matrix in self._matrices if id(matrix) not in left_out]
         others = [parameter for parameter in self.parameters if parameter.dim() < 2]
-        return torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
-            lr=config.learning_rate,
-            betas=(config.beta1, config.beta2),
-            fused=device.type in ("cpu", "cuda"),
-        )
+        return AdamW(matrices, others, betas=(config.beta1, config.beta2), weight_decay=config.weight_decay)
 
     @property
     def decides_on_device(self) -> bool:
@@ -127,13 +118,8 @@ class Optimizer:
         if self._decay:
             with torch.no_grad():
                 torch._foreach_mul_(self._matrices, gate.number(1 - rate * self._decay, 1.0))
-        for optimizer in self._torch_optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            if isinstance(optimizer, torch.optim.SGD):
-                _begin_momentum(optimizer)
-            optimizer.found_inf = gate.found_inf  # type: ignore[attr-defined]  # as torch's GradScaler has it
-            optimizer.step()
+        for rule in self._rules:
+            rule.step(rate, gate.found_inf)
         return Update(norm, clipped)
 
     def _penalized(self, gradients: Sequence[Tensor]) -> list[Tensor]:
@@ -170,22 +156,20 @@ class Optimizer:
         """A copy of all that is carried: `moments`, arrays named "parameter's number/kind", and `clipped`."""
         return {
             "moments": {
-                f"{first + index}/{kind}": value.detach().cpu().numpy().copy()
-                for first, optimizer in self._numbered()
-                for index, moments in optimizer.state_dict()["state"].items()
-                for kind, value in moments.items()
-                if isinstance(value, Tensor)
+                f"{number}/{kind}": value.detach().cpu().numpy().copy()
+                for number, carried in enumerate(each for rule in self._rules for each in rule.carried)
+                for kind, value in carried.items()
             },
             "clipped": self.clipped,
         }
 
     def moment_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each of the `moments` that `state_dict` has once an update was made; all are float32."""
+        numbered = enumerate((rule, parameter) for rule in self._rules for parameter in rule.parameters)
         return {
-            f"{first + index}/{kind}": () if kind == "step" else tuple(parameter.shape)
-            for first, optimizer in self._numbered()
-            for index, parameter in enumerate(each for group in optimizer.param_groups for each in group["params"])
-            for kind in _moments_of(optimizer)
+            f"{number}/{kind}": () if kind == "step" else tuple(parameter.shape)
+            for number, (rule, parameter) in numbered
+            for kind in rule.kinds
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -194,40 +178,10 @@ class Optimizer:
         for name, value in state["moments"].items():
             number, kind = name.split("/")
             moments.setdefault(int(number), {})[kind] = torch.from_numpy(np.array(value))
-        for first, optimizer in self._numbered():
-            whole = optimizer.state_dict()
-            indices = (index for group in whole["param_groups"] for index in group["params"])
-            whole["state"] = {index: moments[first + index] for index in indices if first + index in moments}
-            optimizer.load_state_dict(whole)
+        numbers = count()
+        for rule in self._rules:
+            rule.load([moments.get(next(numbers), {}) for _ in rule.parameters])
         self.clipped = int(state["clipped"])
-
-    def _numbered(self) -> list[tuple[int, torch.optim.Optimizer]]:
-        """Each optimizer with the number of its first parameter, where they are counted through."""
-        counts = [sum(len(group["params"]) for group in each.param_groups) for each in self._torch_optimizers]
-        return list(zip(accumulate(counts, initial=0), self._torch_optimizers, strict=False))
-
-
-def _begin_momentum(optimizer: torch.optim.SGD) -> None:
-    """Let it begin with zeros: of a first update that is held back on the device torch leaves whatever is in memory."""
-    for group in optimizer.param_groups:
-        for parameter in group["params"] if group["momentum"] else ():
-            state = optimizer.state[parameter]
-            if state.get("momentum_buffer") is None:
-                state["momentum_buffer"] = torch.zeros_like(parameter)
-
-
-def _moments_of(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
-    """The tensors that an optimizer carries of each parameter, by the names that torch has for them."""
-    momentum = bool(optimizer.param_groups[0].get("momentum"))
-    match optimizer:
-        case torch.optim.AdamW():
-            return "step", "exp_avg", "exp_avg_sq"
-        case torch.optim.RMSprop():
-            return "step", "square_avg", *(("momentum_buffer",) if momentum else ())
-        case torch.optim.SGD():
-            return ("momentum_buffer",) if momentum else ()
-        case _:
-            return ("momentum",)
 
 
 @dataclass(slots=True)

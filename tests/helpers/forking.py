@@ -164,9 +164,6 @@ def serving(where: Path) -> Iterator[Server]:
 
 
 def _serve() -> None:
-    import torch
-
-    torch.optim.AdamW([torch.zeros(1)])  # which imports half of torch
     from charrnn.commands.app import app  # noqa: F401
     from charrnn.terminal import progress  # noqa: F401
     from charrnn.training import beginning, checkpointing, resume, resumption  # noqa: F401

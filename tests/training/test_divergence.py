@@ -78,8 +78,9 @@ def hook_held_out(training: Trainer, bad: float) -> None:
 
 def spoil_moments(training: Trainer, bad: float) -> None:
     """Of the second moment an infinite one makes every later update of its weight zero, which no loss shows."""
-    moments = training.optimizer._torch_optimizers[0].state[training.model.head.bias]
-    spoil(moments["exp_avg_sq"], bad)
+    rule = training.optimizer._rules[0]
+    (number,) = (n for n, parameter in enumerate(rule.parameters) if parameter is training.model.head.bias)
+    spoil(rule.carried[number]["exp_avg_sq"], bad)
 
 
 def spoil_counts(training: Trainer, bad: float) -> None:

@@ -224,7 +224,7 @@ def test_nothing_is_asked_on_the_way_through_another_device(model: Any) -> None:
     settings: dict[str, Any] = {"recurrent_dropout": 0.1, "dropout": 0.1, "rnn_size": 16, "embedding_size": 8}
     network = CharModel(ModelConfig(model=model, **settings).completed(), 20).to(nowhere)
     optimizer = Optimizer(network, TrainConfig(l2=0.1, optimizer="muon", precision="float32").completed(), nowhere)
-    optimizer._torch_optimizers = optimizer._torch_optimizers[1:]
+    optimizer._rules = optimizer._rules[1:]
     gate, state = Gate(nowhere), entering(network.zero_state(3), np.array([True, False, True]))
     ids = to_device(np.zeros((3, 8), dtype=np.int64), nowhere)
     loss, carried = network.loss(ids, ids, state, masks=DropoutMasks(1, 2, 0))
