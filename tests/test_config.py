@@ -63,6 +63,37 @@ def test_shapes_of_layer_norm_and_a_tied_head_by_hand() -> None:
     assert list(as_wide.shapes(7))[-2:] == ["layers.1.bias_hh_l0", "head.bias"]
 
 
+def test_shapes_of_both_directions_by_hand() -> None:
+    config = ModelConfig(
+        model="gru", num_layers=2, rnn_size=5, embedding_size=3, layer_norm=True, tied=True, bidirectional=True
+    )
+    assert list(config.shapes(7).items()) == [
+        ("embedding.weight", (8, 3)),
+        ("layers.0.weight_ih_l0", (15, 3)),
+        ("layers.0.weight_hh_l0", (15, 5)),
+        ("layers.0.bias_ih_l0", (15,)),
+        ("layers.0.bias_hh_l0", (15,)),
+        ("layers.0.weight_ih_l0_reverse", (15, 3)),
+        ("layers.0.weight_hh_l0_reverse", (15, 5)),
+        ("layers.0.bias_ih_l0_reverse", (15,)),
+        ("layers.0.bias_hh_l0_reverse", (15,)),
+        ("layers.1.weight_ih_l0", (15, 10)),
+        ("layers.1.weight_hh_l0", (15, 5)),
+        ("layers.1.bias_ih_l0", (15,)),
+        ("layers.1.bias_hh_l0", (15,)),
+        ("layers.1.weight_ih_l0_reverse", (15, 10)),
+        ("layers.1.weight_hh_l0_reverse", (15, 5)),
+        ("layers.1.bias_ih_l0_reverse", (15,)),
+        ("layers.1.bias_hh_l0_reverse", (15,)),
+        ("norms.0.weight", (10,)),
+        ("norms.0.bias", (10,)),
+        ("norms.1.weight", (10,)),
+        ("norms.1.bias", (10,)),
+        ("projection.weight", (3, 10)),
+        ("head.bias", (7,)),
+    ]
+
+
 def test_one_hot_has_no_embedding_and_reads_the_vocabulary() -> None:
     shapes = ModelConfig(model="gru", num_layers=1, rnn_size=5, embedding_size=0).shapes(7)
     assert "embedding.weight" not in shapes

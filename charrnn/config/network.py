@@ -12,6 +12,7 @@ Nonlinearity = Literal["tanh", "relu"]
 MOST_LAYERS, MOST_UNITS = 256, 2**16  # far more than any network has that learns; memory ends before
 
 GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}  # rows of a weight matrix are GATES x rnn_size
+DIRECTIONS = ("", "_reverse")  # what the names of a layer's weights end with, of the direction that it reads in
 PARTS = ("embedding", "layers", "head")  # of the network; norms are the layers', a projection is the head's
 NETWORK = "Network"
 
@@ -68,6 +69,15 @@ class ModelConfig(Config):
         ),
     ] = False
     nonlinearity: Annotated[Nonlinearity, Option("Nonlinearity of a plain rnn cell.", panel=NETWORK)] = "tanh"
+    bidirectional: Annotated[
+        bool,
+        Option(
+            "Bidirectional: layers read in both directions, and learn to give hidden characters back; such a network "
+            "is for `charrnn restore` and writes nothing.",
+            panel=NETWORK,
+            switch=True,
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,13 +93,27 @@ class ModelConfig(Config):
     @property
     def projected(self) -> bool:
         """Whether the last layer's output is projected to the embedding's width: tied, and of another width."""
-        return self.tied and self.embedding_size != self.rnn_size
+        return self.tied and self.embedding_size != self.width
+
+    @property
+    def directions(self) -> int:
+        """In which each layer reads."""
+        return 1 + self.bidirectional
+
+    @property
+    def width(self) -> int:
+        """Of a layer's output: its states of every direction, one after another."""
+        return self.directions * self.rnn_size
+
+    def symbols(self, vocabulary_size: int) -> int:
+        """How many ids there are to read: those of the vocabulary and, bidirectional, one for what is hidden."""
+        return vocabulary_size + self.bidirectional
 
     @property
     def title(self) -> str:
-        """Cell, layers and width in words: `LSTM 2 x 256`."""
+        """Cell, layers and width in words: `LSTM 2 x 256`, `bidirectional LSTM 2 x 256`."""
         cell = self.model.upper() + (" (relu)" if self.nonlinearity == "relu" else "")
-        return f"{cell} {self.num_layers} x {self.rnn_size}"
+        return f"{'bidirectional ' * self.bidirectional}{cell} {self.num_layers} x {self.rnn_size}"
 
     @property
     def gates(self) -> int:
@@ -99,26 +123,28 @@ class ModelConfig(Config):
     def shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
         """Every weight's name and shape, in the order of the file. Names are those of torch's one-layer modules.
 
-        A tied matrix is there once, as the embedding's.
+        A tied matrix is there once, as the embedding's. Those of the direction that reads from the end follow the
+        others of their layer.
         """
-        hidden, rows = self.rnn_size, self.gates * self.rnn_size
+        rows, symbols = self.gates * self.rnn_size, self.symbols(vocabulary_size)
         shapes: dict[str, tuple[int, ...]] = {}
         if self.embedding_size:
-            shapes["embedding.weight"] = (vocabulary_size, self.embedding_size)
-        width = self.embedding_size or vocabulary_size
+            shapes["embedding.weight"] = (symbols, self.embedding_size)
+        below = self.embedding_size or symbols
         for layer in range(self.num_layers):
-            shapes[f"layers.{layer}.weight_ih_l0"] = (rows, width)
-            shapes[f"layers.{layer}.weight_hh_l0"] = (rows, hidden)
-            shapes[f"layers.{layer}.bias_ih_l0"] = (rows,)
-            shapes[f"layers.{layer}.bias_hh_l0"] = (rows,)
-            width = hidden
+            for direction in DIRECTIONS[: self.directions]:
+                shapes[f"layers.{layer}.weight_ih_l0{direction}"] = (rows, below)
+                shapes[f"layers.{layer}.weight_hh_l0{direction}"] = (rows, self.rnn_size)
+                shapes[f"layers.{layer}.bias_ih_l0{direction}"] = (rows,)
+                shapes[f"layers.{layer}.bias_hh_l0{direction}"] = (rows,)
+            below = self.width
         if self.layer_norm:
             for layer in range(self.num_layers):
-                shapes[f"norms.{layer}.weight"] = shapes[f"norms.{layer}.bias"] = (hidden,)
+                shapes[f"norms.{layer}.weight"] = shapes[f"norms.{layer}.bias"] = (self.width,)
         if self.projected:
-            shapes["projection.weight"] = (self.embedding_size, hidden)
+            shapes["projection.weight"] = (self.embedding_size, self.width)
         if not self.tied:
-            shapes["head.weight"] = (vocabulary_size, hidden)
+            shapes["head.weight"] = (vocabulary_size, self.width)
         shapes["head.bias"] = (vocabulary_size,)
         return shapes
 

@@ -105,6 +105,15 @@ class DataConfig(HeldOutConfig):
             below=1,
         ),
     ] = 0.02
+    mask_share: Annotated[
+        float,
+        Option(
+            "Masked language modelling: share of a window's characters that a --bidirectional network has to restore.",
+            panel=WINDOWS,
+            low=0.01,
+            below=1,
+        ),
+    ] = 0.15
     rotate: Annotated[
         bool,
         Option(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from charrnn import memory
 from charrnn.config import ModelConfig
-from charrnn.errors import UsageError
+from charrnn.errors import CheckpointError, UsageError
 from charrnn.network import numpy_cells, numpy_weights
 from charrnn.network.numpy_cells import Array, BatchShape, Layer
 from charrnn.network.numpy_products import Matrix, TiledMatrix, WholeMatrix
@@ -82,6 +82,16 @@ class DrawingDecoder(BatchDecoder, Protocol):
         ...
 
 
+def require_causal(model: ModelConfig) -> None:
+    """Raises CheckpointError for a network that does not predict what comes next."""
+    if model.bidirectional:
+        raise CheckpointError(
+            "this network is bidirectional: it sees what comes after a character, which a generator must not, nor who "
+            "predicts the next one.",
+            "Use a forward model, or a forward and a backward one with charrnn fill; charrnn restore is for this one.",
+        )
+
+
 class Engine:
     """A trained network, laid out for one character at a time.
 
@@ -108,7 +118,9 @@ class Engine:
 
         Raises:
             UsageError: They take more memory than there is.
+            CheckpointError: The network is bidirectional.
         """
+        require_causal(model)
         characters = len(weights["head.bias"])
         table = 4 * characters * model.gates * model.rnn_size  # bytes: a file of little may make much of it
         memory.require(table, f"{model.title} of {characters:,} characters", "Use a smaller model.")

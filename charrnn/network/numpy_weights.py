@@ -62,6 +62,7 @@ def output_weights(model: ModelConfig, weights: Weights) -> tuple[Array | None, 
     """
     top, head = model.num_layers - 1, weights["embedding.weight" if model.tied else "head.weight"]
     bias = weights["head.bias"]
+    head = head[: len(bias)]  # a tied one has a row more for what is hidden
     if model.projected:
         return _with_bias(*_after_norm(model, top, weights["projection.weight"], weights)), _with_bias(head, bias)
     head, b_norm = _after_norm(model, top, head, weights)

@@ -1,5 +1,7 @@
 """The network in torch: embedding, a stack of recurrent layers, a linear head. Its state is passed in and out.
 
+A bidirectional one carries none: each layer reads a window from both ends, and the next reads both of its outputs.
+
 The textbooks' additions are switches of `ModelConfig`: residual connections, layer normalisation between layers, one
 matrix for embedding and head, dropout of the input and of every layer's output, weight-drop on the recurrent matrices.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from charrnn.config import ModelConfig
+from charrnn.config.network import DIRECTIONS
 from charrnn.errors import UsageError
 from charrnn.network import recurrent_kernels
 from charrnn.network.device_copy import to_device
@@ -26,7 +30,7 @@ from charrnn.network.dropout_masks import DropoutMasks
 LayerStates = tuple[tuple[Tensor, ...], ...]
 
 # A layer's module, and what the module's forward calls: we call that, to run a layer with a masked matrix as well.
-_CELLS: dict[str, tuple[Callable[[int, int], nn.RNNBase], Callable[..., tuple[Tensor, ...]]]] = {
+_CELLS: dict[str, tuple[Callable[..., nn.RNNBase], Callable[..., tuple[Tensor, ...]]]] = {
     "lstm": (nn.LSTM, torch.lstm),
     "gru": (nn.GRU, torch.gru),
     "tanh": (nn.RNN, torch.rnn_tanh),
@@ -50,15 +54,16 @@ class TiedHead(nn.Module):
     head's, and read as an embedding times sqrt(E) (Vaswani et al., 2017, section 3.4).
     """
 
-    def __init__(self, embedding: nn.Embedding) -> None:
+    def __init__(self, embedding: nn.Embedding, vocabulary_size: int) -> None:
         super().__init__()
         self._embedding = (embedding,)  # within a tuple a module is not registered
-        self.bias = nn.Parameter(torch.zeros(embedding.num_embeddings))
+        self.bias = nn.Parameter(torch.zeros(vocabulary_size))
 
     @property
     def weight(self) -> Tensor:
-        """The embedding's matrix, (V, E)."""
-        return self._embedding[0].weight
+        """The embedding's matrix, (V, E): without the symbol of what is hidden, which is never the answer."""
+        matrix = self._embedding[0].weight
+        return matrix if len(matrix) == len(self.bias) else matrix[: len(self.bias)]
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (..., E) to logits (..., V)."""
@@ -84,28 +89,31 @@ class CharModel(nn.Module):
         self.config, self.vocabulary_size = config, vocabulary_size
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed an accelerator's too
-            width = config.embedding_size or vocabulary_size
+            width = config.embedding_size or config.symbols(vocabulary_size)
             if config.embedding_size:
-                self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
+                self.embedding = nn.Embedding(config.symbols(vocabulary_size), config.embedding_size)
             cell = config.nonlinearity if config.model == "rnn" else config.model
             (module, self._kernel), self._cpu_kernel = _CELLS[cell], _CPU_KERNELS.get(cell)
             layers = []
             for _ in range(config.num_layers):
-                layers.append(module(width, config.rnn_size))
-                width = config.rnn_size
+                layers.append(module(width, config.rnn_size, bidirectional=config.bidirectional))
+                width = config.width
             self.layers = nn.ModuleList(layers)
             if config.layer_norm:
-                self.norms = nn.ModuleList(nn.LayerNorm(config.rnn_size) for _ in layers)
+                self.norms = nn.ModuleList(nn.LayerNorm(config.width) for _ in layers)
             if config.projected:
-                self.projection = nn.Linear(config.rnn_size, config.embedding_size, bias=False)
-            self.head = TiedHead(self.embedding) if config.tied else nn.Linear(config.rnn_size, vocabulary_size)
+                self.projection = nn.Linear(config.width, config.embedding_size, bias=False)
+            if config.tied:
+                self.head: TiedHead | nn.Linear = TiedHead(self.embedding, vocabulary_size)
+            else:
+                self.head = nn.Linear(config.width, vocabulary_size)
         if config.tied:
             with torch.no_grad():  # N(0, 1) would make logits of the order of sqrt(E)
                 self.embedding.weight.mul_(config.embedding_size**-0.5)
         if config.model == "lstm":  # remember at first: forget bias 1 (Jozefowicz et al., 2015)
-            for layer in layers:
+            for layer, direction in product(layers, DIRECTIONS[: config.directions]):
                 with torch.no_grad():
-                    layer.get_parameter("bias_ih_l0")[config.rnn_size : 2 * config.rnn_size] = 1.0
+                    layer.get_parameter(f"bias_ih_l0{direction}")[config.rnn_size : 2 * config.rnn_size] = 1.0
 
     def freeze(self, part: str) -> None:
         """Train a part no longer.
@@ -123,7 +131,12 @@ class CharModel(nn.Module):
                 parameter.requires_grad_(False)
 
     def zero_state(self, batch_size: int) -> LayerStates:
-        """The state at the beginning of a text, of B streams: zeros."""
+        """The state at the beginning of a text, of B streams: zeros; () of what carries none, being bidirectional."""
+        if self.config.bidirectional:
+            return ()
+        return self._zeros(batch_size)
+
+    def _zeros(self, batch_size: int) -> LayerStates:
         zeros = torch.zeros(batch_size, self.config.rnn_size, device=self.head.weight.device)
         return ((zeros,) * (2 if self.config.model == "lstm" else 1),) * self.config.num_layers
 
@@ -143,29 +156,28 @@ class CharModel(nn.Module):
             carry_at: After how many characters to take the state that is handed out; None is all T. Those beyond it are
                 still predicted with everything before them: For overlapping windows.
             masks: Those of dropout while training. Place 0 is the input; then, from the lowest layer up, each has two:
-                its recurrent matrix and its output.
+                its recurrent matrix and its output; and after those, of the other direction, its recurrent matrix.
 
         Returns:
-            Logits (B, T, V), and the state after `carry_at` characters.
+            Logits (B, T, V), and the state after `carry_at` characters. Those of a bidirectional network are of the
+            characters themselves, and it has no state, ().
         """
         config = self.config
         cut = inputs.shape[1] if carry_at is None else carry_at
         x = inputs.t()  # time-major (T, B): the order in which the kernels run
-        x = self.embedding(x) if config.embedding_size else F.one_hot(x, self.vocabulary_size).float()
+        symbols = config.symbols(self.vocabulary_size)
+        x = self.embedding(x) if config.embedding_size else F.one_hot(x, symbols).float()
         if config.tied:
             x = x * config.embedding_size**0.5
         x = self._drop(x, config.input_dropout, masks.of_streams, 0)
         residual = x  # what the next layer's output is added to; layers and head read it through its norm, if any
         carried = []
-        for index, layer in enumerate(self.layers):
-            w_ih, w_hh, *biases = layer.parameters()
-            # DropConnect on the matrix (Merity et al., 2018): one mask serves the whole window.
-            weights = [w_ih, self._drop(w_hh, config.recurrent_dropout, masks.of_all, 2 * index + 1), *biases]
-            y, state_at_cut = self._run(x[:cut], tuple(part.unsqueeze(0) for part in state[index]), weights)
-            carried.append(tuple(part.squeeze(0) for part in state_at_cut))
-            if cut < len(x):
-                y_beyond, _ = self._run(x[cut:], state_at_cut, weights)
-                y = torch.cat((y, y_beyond))
+        for index in range(config.num_layers):
+            if config.bidirectional:
+                y = self._both_ways(x, index, masks)
+            else:
+                y, state_at_cut = self._onwards(x, state[index], index, masks, cut)
+                carried.append(state_at_cut)
             y = self._drop(y, config.dropout, masks.of_streams, 2 * index + 2)
             residual = residual + y if config.residual and index > 0 else y
             x = self.norms[index](residual) if config.layer_norm else residual
@@ -203,6 +215,36 @@ class CharModel(nn.Module):
         if count is not None:
             return F.cross_entropy(flat, wanted, reduction="sum") / count, carried
         return F.cross_entropy(flat, wanted), carried
+
+    def _onwards(
+        self, x: Tensor, state: tuple[Tensor, ...], index: int, masks: DropoutMasks, cut: int
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """A layer over x (T, B, X), from the parts (B, H) of its state: outputs (T, B, H), and the state at the cut."""
+        weights = self._weights_of(index, 0, masks)
+        y, state_at_cut = self._run(x[:cut], tuple(part.unsqueeze(0) for part in state), weights)
+        if cut < len(x):
+            y_beyond, _ = self._run(x[cut:], state_at_cut, weights)
+            y = torch.cat((y, y_beyond))
+        return y, tuple(part.squeeze(0) for part in state_at_cut)
+
+    def _both_ways(self, x: Tensor, index: int, masks: DropoutMasks) -> Tensor:
+        """A layer over x (T, B, X) from its beginning, and from its end: outputs (T, B, 2 H), the former's first.
+
+        Both begin with zeros (Schuster and Paliwal, 1997): no window knows of another.
+        """
+        state = tuple(part.unsqueeze(0) for part in self._zeros(x.shape[1])[index])
+        forwards, _ = self._run(x, state, self._weights_of(index, 0, masks))
+        backwards, _ = self._run(x.flip(0), state, self._weights_of(index, 1, masks))
+        return torch.cat((forwards, backwards.flip(0)), dim=-1)
+
+    def _weights_of(self, index: int, direction: int, masks: DropoutMasks) -> list[Tensor]:
+        """A layer's weights in a direction, its recurrent matrix as it is dropped.
+
+        DropConnect on the matrix (Merity et al., 2018): one mask serves the whole window.
+        """
+        w_ih, w_hh, *biases = list(self.layers[index].parameters())[4 * direction : 4 * direction + 4]
+        place = 2 * index + 1 + direction * 2 * self.config.num_layers
+        return [w_ih, self._drop(w_hh, self.config.recurrent_dropout, masks.of_all, place), *biases]
 
     def _run(self, x: Tensor, state: tuple[Tensor, ...], weights: list[Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over x (T, B, X), from the parts (1, B, H) of its state: its outputs (T, B, H) and the state."""
@@ -258,7 +300,7 @@ def detached(state: LayerStates) -> LayerStates:
 
 def entering(state: LayerStates, continues: NDArray[np.bool_]) -> LayerStates:
     """The state that enters a window: zeros in the rows, of (B,), that do not continue the window before."""
-    if continues.all():
+    if not state or continues.all():
         return state
     keep = to_device(continues, state[0][0].device).unsqueeze(1)
     return tuple(tuple(part.where(keep, part.new_zeros(())) for part in layer) for layer in state)

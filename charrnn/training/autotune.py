@@ -15,7 +15,7 @@ from charrnn.training.presets import Choice, Machine, Speed, TextSize
 from charrnn.training.ranks import ALONE, Ranks
 from charrnn.training.time_budget import WorkClock
 from charrnn.training.trainer import Trainer
-from charrnn.training.validation import characters_read, held_out_loss
+from charrnn.training.validation import characters_read
 from charrnn.training.watching import Cost
 
 _WARMUP_ITERATIONS = 3  # that set memory and threads up
@@ -45,10 +45,10 @@ def watching_cost(trainer: Trainer) -> Cost:
 
 def evaluation_seconds(trainer: Trainer) -> float:
     """What reading the held-out text takes, by a part of it; 0 where there is none."""
-    model, held_out, evaluation = trainer.evaluated_model, trainer.read.split.held_out, 0.0
+    held_out, evaluation = trainer.read.split.held_out, 0.0
     for characters in (_TRIAL_CHARACTERS // 8, _TRIAL_CHARACTERS) if trainer.held_out else ():  # once to warm up
         clock, some = WorkClock(), _first(held_out, characters)
-        held_out_loss(model, trainer.read.corpus.measured.ids, some, warmup=0)
+        trainer.evaluator.nats(some, warmup=0)
         evaluation = clock() * characters_read(held_out) / characters_read(some, warmup=0) / trainer.ranks.size
     return evaluation
 

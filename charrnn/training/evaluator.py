@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from charrnn.errors import DivergedError
 from charrnn.ngrams.mixing import Mixing
 from charrnn.runs.checkpoint import Tensors, ngram_tensors
@@ -13,7 +16,9 @@ from charrnn.training import snapshots
 from charrnn.training.divergence import diverged, finite_state
 from charrnn.training.events import Evaluated, Event, Snapshot
 from charrnn.training.held_out_counts import HeldOutCounts
-from charrnn.training.validation import held_out_nats
+from charrnn.training.masked_validation import masked_nats
+from charrnn.training.ranks import ALONE, Ranks
+from charrnn.training.validation import Spans, held_out_nats
 
 if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
@@ -58,8 +63,8 @@ class Evaluator:
             started = trainer.budget.clock()
             self.forget()
             if trainer.held_out:
-                (corpus, split), ranks = trainer.read, trainer.ranks
-                nats = held_out_nats(trainer.evaluated_model, corpus.measured.ids, split.held_out, ranks=ranks)
+                ranks = trainer.ranks
+                nats = self.nats(trainer.read.split.held_out, ranks=ranks)
                 loss = float(nats.mean())
                 self._require_finite("held-out loss", loss)
                 if counts := self.counts:
@@ -70,6 +75,22 @@ class Evaluator:
             self._held_out_at = trainer.iteration
             self.evaluation_seconds = trainer.budget.clock() - started
         return self.held_out_loss
+
+    def nats(self, spans: Spans, *, warmup: int = 512, ranks: Ranks = ALONE) -> NDArray[np.float64]:
+        """The losses of spans of the measured text: of each character, or of the hidden ones if it is to restore them.
+
+        Args:
+            spans: As for `held_out_nats`.
+            warmup: As there; no matter to a bidirectional network.
+            ranks: As there.
+
+        Returns:
+            Nats, (n,).
+        """
+        corpus, model = self.trainer.read.corpus, self.trainer.evaluated_model
+        if model.config.bidirectional:
+            return masked_nats(model, corpus.measured.ids, spans, boundary=corpus.vocabulary.boundary_id, ranks=ranks)
+        return held_out_nats(model, corpus.measured.ids, spans, warmup=warmup, ranks=ranks)
 
     def forget(self) -> None:
         """Measure anew when next asked, whatever the iteration."""

@@ -28,7 +28,7 @@ def least_bytes(model: ModelConfig, training: TrainConfig, vocabulary_size: int)
     moments = training.optimizer != "sgd" or training.momentum > 0
     kept = 2 + moments + (training.average > 0)
     number = 4 if training.precision == "float32" else 2
-    each = model.num_layers * model.rnn_size * (model.gates + 1) + 2 * vocabulary_size
+    each = model.num_layers * model.width * (model.gates + 1) + 2 * vocabulary_size
     window = training.batch_size * training.seq_length * each
     return 4 * kept * model.parameters(vocabulary_size) + number * window
 

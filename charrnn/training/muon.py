@@ -9,6 +9,7 @@ from itertools import chain, islice
 import torch
 from torch import Tensor
 
+from charrnn.config.network import DIRECTIONS
 from charrnn.network.torch_model import CharModel
 from charrnn.training.data_parallel import pool
 from charrnn.training.ranks import ALONE, Ranks
@@ -163,7 +164,8 @@ def recurrent_matrices(model: CharModel) -> list[Tensor]:
     """
     matrices = []
     for index, layer in enumerate(model.layers):
-        if index or model.config.embedding_size:
-            matrices.append(layer.get_parameter("weight_ih_l0"))
-        matrices.append(layer.get_parameter("weight_hh_l0"))
+        for direction in DIRECTIONS[: model.config.directions]:
+            if index or model.config.embedding_size:
+                matrices.append(layer.get_parameter(f"weight_ih_l0{direction}"))
+            matrices.append(layer.get_parameter(f"weight_hh_l0{direction}"))
     return [matrix for matrix in matrices if matrix.requires_grad]

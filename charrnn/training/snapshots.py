@@ -124,7 +124,7 @@ class SampleWriter:
             DivergedError: The model computes no numbers.
         """
         training = self.training
-        if not training.sample_length:
+        if not training.sample_length or self.model.bidirectional:
             return None
         text = self.text(weights, training.sample_length)
         sample = Sample(

@@ -9,12 +9,15 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.spliced import Spliced
 from charrnn.text.split import Split
 from charrnn.training.document_windows import DocumentStreams
+from charrnn.training.masking import MaskedStreams, Masking
 from charrnn.training.windows import ALL, Streams
 
 PACK = 8  # windows that short documents share; with one, documents of more than half a window would waste the rest
 
 
-def streams_of(corpus: Corpus, split: Split, config: TrainConfig, rows: slice = ALL) -> Streams | DocumentStreams:
+def streams_of(
+    corpus: Corpus, split: Split, config: TrainConfig, rows: slice = ALL, *, masked: bool = False
+) -> Streams | DocumentStreams | MaskedStreams:
     """The training text as windows.
 
     Args:
@@ -22,6 +25,7 @@ def streams_of(corpus: Corpus, split: Split, config: TrainConfig, rows: slice = 
         split: Which spans of it are trained on.
         config: The windows' size and order.
         rows: Those of the streams that windows have.
+        masked: Whether characters are hidden in them, to be given back; else the next ones are to be predicted.
 
     Returns:
         Windows by index: of one text's streams, or of documents kept apart.
@@ -29,6 +33,19 @@ def streams_of(corpus: Corpus, split: Split, config: TrainConfig, rows: slice = 
     Raises:
         CorpusError: The text does not fill one window of every stream.
     """
+    if masked:
+        vocabulary = corpus.vocabulary
+        masking = Masking(
+            share=config.mask_share,
+            seed=config.seed,
+            vocabulary_size=len(vocabulary),
+            boundary=vocabulary.boundary_id,
+        )
+        return MaskedStreams(_streams_of(corpus, split, config, ALL), masking, rows)
+    return _streams_of(corpus, split, config, rows)
+
+
+def _streams_of(corpus: Corpus, split: Split, config: TrainConfig, rows: slice) -> Streams | DocumentStreams:
     shape = (config.batch_size, config.seq_length, config.effective_shift)
     if corpus.apart:
         spans, pack = (split.training, 0) if split.documents is None else (split.documents, PACK * config.seq_length)

@@ -58,11 +58,14 @@ class Trainer:
 
         Raises:
             CorpusError: The text is too short, or has more characters than a checkpoint keeps.
-            UsageError: There is no such device, or what is to be frozen cannot be.
+            UsageError: There is no such device, what is to be frozen cannot be, or a bidirectional network is to read
+                backward.
             VocabularyError: The samples' prime has a character that is not in the text.
         """
         require_room(corpus.vocabulary)
         model_config, config = model_config.completed(), config.completed()
+        if model_config.bidirectional and config.backward:
+            raise UsageError("--bidirectional and --backward contradict each other.", "Give one of them.")
         self.ranks, self.device = ranks, ranks.device(choose_device(device))
         # Resuming must compute as before, so what was chosen for this machine becomes the setting.
         precision = ranks.from_first(lambda: choose_precision(model_config, config, self.device))
@@ -74,7 +77,7 @@ class Trainer:
         self.read = as_read(corpus, self.split, backward=config.backward)  # what the network sees of both
         self.ids = self.read.corpus.ids
         self.rows = ranks.rows(config.batch_size)  # of the streams, those that this process computes
-        self.streams = streams_of(*self.read, config, self.rows)
+        self.streams = streams_of(*self.read, config, self.rows, masked=model_config.bidirectional)
         sample_writer = SampleWriter(corpus, self.split, model_config, config)
         own = replace(config, batch_size=self.rows.stop - self.rows.start)
         require_memory(model_config, own, len(self.vocabulary), self.device)
@@ -107,8 +110,8 @@ class Trainer:
 
     @property
     def has_counts(self) -> bool:
-        """Whether n-grams are counted beside the network: their shares are chosen on held-out text."""
-        return self._config.ngrams and self.held_out > 0
+        """Whether n-grams of next characters are counted beside the network: shares are chosen on held-out text."""
+        return self._config.ngrams and self.held_out > 0 and not self.model.config.bidirectional
 
     @property
     def parameters(self) -> int:

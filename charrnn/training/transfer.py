@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig
+from charrnn.config.network import DIRECTIONS
 from charrnn.errors import UsageError
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.shell import as_typed
 from charrnn.text.vocabulary import Vocabulary, to_text
 
 _ROW_PER_ID = ("embedding.weight", "head.weight", "head.bias")  # a tied head's matrix is the embedding's
-_COLUMN_PER_ID = "layers.0.weight_ih_l0"  # with one-hot input
+_COLUMN_PER_ID = {f"layers.0.weight_ih_l0{direction}" for direction in DIRECTIONS}  # with one-hot input
 _WEIGHTLESS = {"dropout", "input_dropout", "recurrent_dropout"}  # settings that no weight depends on
 _OF_EMBEDDING = {"embedding_size", "tied"}  # settings that the embedding depends on: tied, it is also a head
 _NAMED = 8  # characters shown one by one; the others are counted
@@ -96,6 +97,7 @@ def transferred_weights(
     vocabulary_match = _vocabulary_match(old, vocabulary)
     _check_fit(checkpoint, vocabulary_match, model, embedding_only)
     old_ids, new_ids = match(old, vocabulary)
+    hides = model.bidirectional and checkpoint.header.model.bidirectional  # what stands for the hidden is the last
     weights: Tensors = {}
     for name, shape in model.shapes(len(vocabulary)).items():
         weight = np.array(initial[name], dtype=np.float32)
@@ -104,8 +106,12 @@ def transferred_weights(
             source = checkpoint.tensors[name]
             if name in _ROW_PER_ID:
                 weight[new_ids] = source[old_ids]
-            elif name == _COLUMN_PER_ID and not model.embedding_size:
+                if name == "embedding.weight" and hides:
+                    weight[-1] = source[-1]
+            elif name in _COLUMN_PER_ID and not model.embedding_size:
                 weight[:, new_ids] = source[:, old_ids]
+                if hides:
+                    weight[:, -1] = source[:, -1]
             else:
                 weight[...] = source
         weights[name] = weight
