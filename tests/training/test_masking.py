@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from charrnn.text import corpus
 from charrnn.training.masked_validation import HIDDEN, masked_nats
 from charrnn.training.masking import MaskedStreams, Masking, hidden_places
 from charrnn.training.resume import resume_point, resumed
+from charrnn.training.trainer import Trainer
 from charrnn.training.windows import IGNORED, Streams, Window
 
 MASKING = Masking(share=0.3, seed=7, vocabulary_size=9)
@@ -132,9 +134,8 @@ def test_a_resumed_training_is_one_that_never_stopped(tmp_path: Path) -> None:
 
 def test_it_learns_of_documents_too(tmp_path: Path) -> None:
     source = trainings.documents(tmp_path)
-    config = trainings.TRAIN_CONFIG
-    model = trainings.MODEL_CONFIG.from_dict({**vars(trainings.MODEL_CONFIG), "bidirectional": True})
-    training = trainings.Trainer(source, model.completed(), config.completed(), device="cpu")
+    model = dataclasses.replace(trainings.MODEL_CONFIG, bidirectional=True)
+    training = Trainer(source, model, trainings.TRAIN_CONFIG, device="cpu")
     boundary = source.vocabulary.boundary_id
     for index in range(20):
         assert (training.streams[index].targets != boundary).all()
