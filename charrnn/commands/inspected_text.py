@@ -103,6 +103,9 @@ def inspected_text(
     if unseen := int(read.unseen.sum()):
         share = unseen / len(read.ids)
         tell(f"{name}: {unseen:,} of {plural(len(text), 'character')} ({share:.1%}) the model has never seen")
+    if vocabulary.backward:
+        tell(f"{name}: the model reads from the end, and so it is shown: from its last character to its first")
+        text = text[vocabulary.order]
     inspected = InspectedText(name, text, read, np.array(lead, dtype=np.intp), total)
     if len(text) < total:
         tell(f"{name}: {inspected.shown_size} are read; --characters N reads more")

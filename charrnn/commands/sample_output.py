@@ -95,7 +95,7 @@ def _json_line(
 ) -> str:
     """All there is to know of a text, as a line of JSON."""
     from charrnn.sampling.generate import text_of
-    from charrnn.text.vocabulary import utf8_size
+    from charrnn.text.code_points import utf8_size
 
     text = text_of(characters)
     end = checkpoint.header.vocabulary.boundary_id

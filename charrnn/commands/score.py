@@ -152,7 +152,8 @@ def _shade(score: Score) -> None:
         tell("--color bits: only a terminal has colours; for a page of them: --html FILE")
         return
     tell_shades()
-    output.stream([(score.before, ""), *((cluster, shade(bits)) for cluster, bits in score.by_cluster())])
+    shaded = ((cluster, shade(bits)) for cluster, bits in score.by_cluster())
+    output.stream([(score.before, ""), *shaded, (score.after, "")])
     output.write([("\n", "")])
 
 

@@ -24,9 +24,9 @@ from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.training_text import Read, TrainingText, find_training_text
 from charrnn.text import corpus
+from charrnn.text.code_points import utf8_size
 from charrnn.text.corpus import Corpus
 from charrnn.text.split import HeldOutSpan
-from charrnn.text.vocabulary import utf8_size
 
 _LEAD = 512  # characters read before the first that counts, where there are any
 COUNTED = 20_000_000  # characters of a text, of which n-grams are counted and words collected in seconds, in memory

@@ -11,6 +11,10 @@ symbol's bits as well: the symbol does not say which character it is. What the m
 character, to go on from, is the unknown symbol; without one the nearest character (`Vocabulary.nearest`), and where
 there is none the most frequent.
 
+A model that reads from the end of a text predicts each character from those after it: nothing predicts the last, and a
+lead is what stands at the end. Within `score` and `score_each` all is in the order in which the model reads; what they
+return is in that of the text.
+
 Counts beside the network see what it sees: the same ids, and of those before each as many as it has read since its
 state began. What both together take is charged by the same rules, and stands beside what the network takes.
 """
@@ -30,9 +34,10 @@ from charrnn.formatting import BYTE, Unit, bits, plural
 from charrnn.network.engine import Engine, RecurrentStack
 from charrnn.ngrams.mixing import Mixture
 from charrnn.sampling.chain import log_softmax
+from charrnn.text.code_points import utf8_size
 from charrnn.text.graphemes import clustered
 from charrnn.text.model_input import model_input
-from charrnn.text.vocabulary import Vocabulary, utf8_size
+from charrnn.text.vocabulary import Vocabulary
 
 UNSEEN_BITS = math.log2(0x110000)  # some 20.09, as if any of Unicode's code points could have come
 # A long text is read in rows side by side, in a third of the time. Each begins with a zero state and a warm-up, as in
@@ -50,7 +55,8 @@ class Score:
     text: str  # the characters that were scored
     bits: NDArray[np.float64]  # (len(text),) of each
     unseen: NDArray[np.bool_]  # (len(text),) which the model has never seen
-    before: str = ""  # the characters at the beginning that were only read
+    before: str = ""  # the characters at the beginning that were only read; of a model that reads from the end none
+    after: str = ""  # those at the end, which it only read
     rare_symbol: bool = False  # whether an unseen character costs the bits of the unknown symbol as well
     mixed: Score | None = None  # what network and counts together make of it; None without counts
 
@@ -93,15 +99,16 @@ def score(
         engine: The network.
         vocabulary: Its characters.
         text: Anyone's text, in any characters.
-        lead: How many characters at the beginning are read and not scored; at least 1, since nothing predicts the
-            first, but where documents have a boundary, which is read before the text: there 0. None: as few as can be.
+        lead: How many characters are read first, and not scored: those at the beginning, or at the end. At least 1,
+            which nothing predicts, but where documents have a boundary, which is read before the text: there 0. None:
+            as few as can be.
         window: None carries the state over the whole text, as `training.validation` does. Else the state begins at
             zero with the last character of the lead, and then every so many characters (bytes, of a model of bytes).
         mixture: Counts beside the network; None: it has none.
         progress: Is told what share of the work has been done since it was last told.
 
     Returns:
-        The bits of each character after the lead.
+        The bits of each character but the lead.
 
     Raises:
         CorpusError: The text has nothing to score.
@@ -114,8 +121,8 @@ def score(
     assert window is None or window >= 1
     if len(text) <= lead:
         raise CorpusError(
-            f"a text of {plural(len(text), 'character')} has nothing to score: the first "
-            f"{'is' if lead == 1 else f'{lead:,} are'} only read.",
+            f"a text of {plural(len(text), 'character')} has nothing to score: the "
+            f"{'last' if vocabulary.backward else 'first'} {'is' if lead == 1 else f'{lead:,} are'} only read.",
             "Give a longer text.",
         )
     read = model_input(vocabulary, text)
@@ -142,7 +149,7 @@ def score_each(
     """The bits of every character of several texts, each read on its own and so whatever stands before it.
 
     Each begins with a zero state and what the model begins texts with: the boundary of documents, if it has learnt one,
-    else the end of a line.
+    else the end of a line. A model that reads from the end has that after each text.
 
     Args:
         engine: The network.
@@ -152,7 +159,7 @@ def score_each(
         progress: Is told what share of the work has been done since it was last told.
 
     Returns:
-        What the model makes of each, from its first character on.
+        What the model makes of each, of all its characters.
 
     Raises:
         DivergedError, VocabularyError: As `score` does.
@@ -182,14 +189,23 @@ def _charged(
     unseen: NDArray[np.bool_],
     sizes: NDArray[np.intp],
 ) -> Score:
-    """The score of a text after its lead, from the bits of all that was read for it and what was unseen, (n,).
+    """The score of a text but its lead, from the bits of all that was read for it and what was unseen, (n,).
 
-    The bits are (1, n), those of the network, or with counts (2, n): those of both below them.
+    These come as the model reads, and the sizes, (len(text) - lead,), too. The bits are (1, n), those of the network,
+    or with counts (2, n): those of both below them.
     """
     charged = np.where(unseen, UNSEEN_BITS + (surprise if vocabulary.unknown else 0.0), surprise)
     unseen_of_each = _by_character(unseen, sizes) > 0
+    begin, end = (0, len(text) - lead) if vocabulary.backward else (lead, len(text))
     network, *mixed = (
-        Score(text[lead:], _by_character(row, sizes), unseen_of_each, text[:lead], rare_symbol=vocabulary.unknown)
+        Score(
+            text[begin:end],
+            _by_character(row, sizes)[vocabulary.order],
+            unseen_of_each[vocabulary.order],
+            before=text[:begin],
+            after=text[end:],
+            rare_symbol=vocabulary.unknown,
+        )
         for row in charged
     )
     return replace(network, mixed=mixed[0]) if mixed else network

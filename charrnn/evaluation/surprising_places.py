@@ -48,7 +48,7 @@ def most_surprising(score: Score, count: int) -> list[Place]:
     Returns:
         Those of the most bits, the most first, the earlier of equals; of any word only one.
     """
-    whole, lead = score.before + score.text, len(score.before)
+    whole, lead = score.before + score.text + score.after, len(score.before)
     places: list[Place] = []
     words: list[tuple[int, int]] = []
     for index in map(int, np.argsort(-score.bits, kind="stable")):

@@ -43,5 +43,6 @@ def page(
         whom=f"{scored[0].name}{of}" if len(scored) > 1 else of.strip(" ()"),
         shades=SHADES,
         before=best.before,
+        after=best.after,
         pieces=shaded(best.by_cluster()),
     )

@@ -153,7 +153,7 @@ def remarks(scored: Sequence[ModelScore], window: int | None, units: Units = "bi
     lines += of_counts(scored, "Ranks, shades and places go" if len(scored) > 1 else "Shades and places go")
     lines += of_unknown([model.score for model in scored])
     lines += [model.remark for model in scored if model.remark]
-    if len({model.score.before + model.score.text for model in scored}) > 1:
+    if len({model.score.before + model.score.text + model.score.after for model in scored}) > 1:
         names = (field.name for field in fields(ReadConfig) if field.name != "encoding")  # which is the text's own
         ways = [name for name in names if len({getattr(model.reading, name) for model in scored}) > 1]
         listed = ", ".join("--" + way.replace("_", "-") for way in ways)

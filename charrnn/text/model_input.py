@@ -12,7 +12,11 @@ from charrnn.text.vocabulary import Vocabulary, to_code_points
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelInput:
-    """The ids that are read for a text, and what each stands for."""
+    """The ids that are read for a text, and what each stands for, in the order in which the model reads.
+
+    `Vocabulary.order` turns what is said of the characters, from the end of a text for some models, into that of the
+    text.
+    """
 
     ids: NDArray[np.intp]  # (n,)
     sizes: NDArray[np.intp]  # (len(text),) how many ids are read for each character: of bytes several; it may be none
@@ -38,12 +42,13 @@ def model_input(vocabulary: Vocabulary, text: str) -> ModelInput:
     if vocabulary.of_bytes:
         ids = vocabulary.encode(text).astype(np.intp)
         sizes = np.array([len(character.encode("utf-8", "surrogateescape")) for character in text], dtype=np.intp)
-        return ModelInput(ids, sizes, np.zeros(len(ids), dtype=np.bool_))
+        return ModelInput(ids, sizes[vocabulary.order], np.zeros(len(ids), dtype=np.bool_))
     form = vocabulary.form_of(text)
     distinct, where = np.unique(to_code_points(form.text), return_inverse=True)
     input_ids = np.array([_read_as(vocabulary, chr(point)) for point in distinct.tolist()], dtype=np.intp)
     unseen = ~np.isin(distinct, vocabulary.code_points) & (input_ids != vocabulary.boundary_id)
-    return ModelInput(input_ids[where], form.sizes(), unseen[where])
+    where = where[vocabulary.order]
+    return ModelInput(input_ids[where], form.sizes()[vocabulary.order], unseen[where])
 
 
 def _read_as(vocabulary: Vocabulary, character: str) -> int:

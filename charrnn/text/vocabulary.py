@@ -23,13 +23,11 @@ from charrnn.text.code_points import (
     to_bytes,
     to_code_points,
     to_text,
-    utf8_size,
 )
 from charrnn.text.decoding import byte_decoder
 from charrnn.text.known_forms import UNKNOWN, KnownCharacters, KnownForm, unseen_error
 
 __all__ = ["UNKNOWN", "CodePoints", "Ids", "Vocabulary", "describe", "smallest", "to_code_points", "to_text"]
-__all__ += ["utf8_size"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -107,8 +105,7 @@ class Vocabulary:
                 what = f"--min-count {min_count}: leaves fewer than two characters of this text."
                 raise CorpusError(what, "Lower it.")
             only = f"only the character {describe(chr(int(points[0])))}" if len(points) else "no characters"
-            what = f"the text has {only}; there is nothing to learn."
-            raise CorpusError(what, "Give a text with at least two.")
+            raise CorpusError(f"the text has {only}; there is nothing to learn.", "Give a text with at least two.")
         return cls(frequent, most_frequent=int(np.argmax(counts[frequent])), unknown=len(frequent) < len(points))
 
     @classmethod
@@ -146,6 +143,11 @@ class Vocabulary:
         """The smallest unsigned integer that holds every id."""
         return smallest(len(self))
 
+    @property
+    def order(self) -> slice:
+        """What turns the characters of a text into the order of ids, and back."""
+        return slice(None, None, -1 if self.backward else 1)
+
     def in_direction(self, *, backward: bool) -> Vocabulary:
         """The same, of a model that reads from the beginning of a text or from its end."""
         return self if backward == self.backward else replace(self, backward=backward)
@@ -177,7 +179,7 @@ class Vocabulary:
 
     def joined(self, texts: Iterable[str]) -> str:
         """The text of what was written one after another, each a character or more as people read them."""
-        return "".join(list(texts)[::-1] if self.backward else texts)
+        return "".join(list(texts)[self.order])
 
     @property
     def unit(self) -> Unit:
@@ -245,16 +247,13 @@ class Vocabulary:
         Raises:
             VocabularyError: There are unseen characters in it. Names these.
         """
-        ids = self._bytes_of(text) if self.of_bytes else self.encode_points(to_code_points(text))
-        return ids[::-1] if self.backward else ids
-
-    def _bytes_of(self, text: str) -> Ids:
-        """The ids of text that is bytes, as they lie in it. Raises VocabularyError."""
+        if not self.of_bytes:
+            return self.encode_points(to_code_points(text))[self.order]
         try:
-            ids: Ids = np.frombuffer(to_bytes(text), dtype=np.uint8)
+            ids: Ids = np.frombuffer(to_bytes(text), dtype=np.uint8)[self.order]
+            return np.where(ids == ord("\n"), np.uint16(len(self) - 1), ids) if self.boundary == "\n" else ids
         except UnicodeEncodeError as error:
             raise unseen_error([text[error.start]], self.nearest) from None
-        return np.where(ids == ord("\n"), np.uint16(len(self) - 1), ids) if self.boundary == "\n" else ids
 
     def encode_beginning(self, text: str) -> list[int]:
         """The ids of what is read first: the boundary, as of documents, or else the default prime where it is empty.
@@ -267,7 +266,7 @@ class Vocabulary:
 
     def decode(self, ids: NDArray[np.integer]) -> str:
         """Decode ids, (n,) of any integer type, to text; a boundary is what stands between two documents."""
-        return self._in_order(ids[::-1] if self.backward else ids)
+        return self._in_order(ids[self.order])
 
     def _in_order(self, ids: NDArray[np.integer]) -> str:
         """The text of ids that lie as it does."""

@@ -19,7 +19,7 @@ from charrnn.runs import checkpoint
 from charrnn.runs.header import Sample
 from charrnn.runs.samples import section
 from charrnn.terminal.wrapping import wrapped
-from charrnn.text.vocabulary import describe, utf8_size
+from charrnn.text.code_points import describe, utf8_size
 
 # All of one length, so that a held-out part of bytes begins with a character.
 TEXT = "".join(random.Random(3).choices("абвгдежз", k=2000))

@@ -322,3 +322,42 @@ def test_each_text_alone_is_as_after_a_line_end(vocabulary: Vocabulary) -> None:
         assert one.bits == pytest.approx(alone.bits, abs=1e-5)
         assert one.unseen.tolist() == alone.unseen.tolist()
     assert score_each(model, vocabulary, []) == []
+
+
+# -- from the end ----------------------------------------------------------------------------------------------------
+
+WITH_RARE = Vocabulary.of_counts(np.bincount(to_code_points("aabbéé\n\nc'")), 2)
+OF_DOCUMENTS = corpus.from_text("ab\nba\né", config=ReadConfig(document_separator="\n")).vocabulary
+
+
+@pytest.mark.parametrize(
+    "vocabulary", [VOCABULARY, BYTES, WITH_RARE, OF_DOCUMENTS], ids=["", "bytes", "rare", "documents"]
+)
+@pytest.mark.parametrize(("lead", "window"), [(None, None), (3, None), (2, 4)])
+def test_a_text_from_the_end_is_scored_as_the_text_written_from_its_end(
+    vocabulary: Vocabulary, lead: int | None, window: int | None
+) -> None:
+    text, scorer = "abe\u0301 a’b\nüzzé", engine(network(len(vocabulary)))  # composed, replaced, unseen
+    backward = score(scorer, vocabulary.in_direction(backward=True), text, lead=lead, window=window)
+    least = int(vocabulary.boundary is None) if lead is None else lead
+    assert (backward.before, backward.text, backward.after) == (
+        "",
+        text[: len(text) - least],
+        text[len(text) - least :],
+    )
+    if not vocabulary.of_bytes:
+        known = vocabulary.form_of(text)  # whose parts are not turned round within themselves
+        forward = score(
+            scorer, vocabulary, known.text[::-1], lead=int(known.sizes()[::-1][:least].sum()), window=window
+        )
+        assert np.array_equal(backward.bits[backward.bits > 0], forward.bits[::-1])
+    again = score_each(scorer, vocabulary.in_direction(backward=True), [text, "a"])
+    assert [scored.text for scored in again] == [text, "a"]
+
+
+def test_of_bytes_from_the_end_a_character_costs_those_of_its_bytes() -> None:
+    model, text = network(len(BYTES)), "né €s"
+    ids = np.frombuffer(text.encode()[::-1], dtype=np.uint8)
+    expected = bits_of(model, ids)[::-1]  # of every byte but the last
+    scored = score(engine(model), BYTES.in_direction(backward=True), text)
+    assert scored.bits == pytest.approx([expected[0], expected[1:3].sum(), expected[3], expected[4:7].sum()], abs=1e-4)
