@@ -154,7 +154,7 @@ def gate_statistics(model: ModelConfig, parts: Iterable[Activations]) -> GateSta
         The figures.
     """
     names = _GATES[model.model]
-    low, high = _SIGMOID if model.gated else _THRESHOLDS[model.nonlinearity]
+    low, high = _THRESHOLDS[model.nonlinearity] if model.model == "rnn" else _SIGMOID
     sums = np.zeros((model.num_layers, len(names), 3, model.rnn_size))  # left, right, values
     characters = 0
     for part in parts:
