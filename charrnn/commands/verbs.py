@@ -15,6 +15,7 @@ _MEANT: Mapping[str, str] = {
     "charrnn compare": "diff versus vs",
     "charrnn report": "plot graph html visualize visualise chart page",
     "charrnn score": "eval evaluate test perplexity ppl loss measure bpc",
+    "charrnn restore": "repair mend denoise unmask correct ocr",
     "charrnn runs": "list ls models checkpoints snapshots history status",
     "charrnn inspect": "explain interpret look activations states",
     "charrnn runs show": "show info describe",

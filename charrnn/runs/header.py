@@ -93,11 +93,18 @@ class Header:
         return ("train", self.train_loss), ("held out", self.held_out_loss), ("+ counts", self.mixed_loss)
 
     @property
+    def held_out_words(self) -> str:
+        """The held-out loss in words, "" where it was not measured: `held out 1.523 bpc`; `masked loss, ...`."""
+        if self.held_out_loss is None:
+            return ""
+        masked = "masked loss, " * self.model.bidirectional  # bits of each hidden character, not of the next one
+        return f"{masked}held out {bits(self.held_out_loss):.3f} {self.vocabulary.unit.short}"
+
+    @property
     def summary(self) -> str:
         """What it is in a few words: `LSTM 2 x 256, 87 characters, iteration 2,000, held out 1.523 bits`."""
-        unit = self.vocabulary.unit
         known = "all bytes" if self.vocabulary.of_bytes else f"{len(self.vocabulary):,} characters"
-        loss = "" if self.held_out_loss is None else f", held out {bits(self.held_out_loss):.3f} {unit.short}"
+        loss = f", {words}" if (words := self.held_out_words) else ""
         direction = ", backward" if self.backward else ""
         return f"{self.model.title}{direction}, {known}, iteration {self.iteration:,}{loss}"
 

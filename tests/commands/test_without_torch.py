@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -45,6 +46,7 @@ WORKING = (
     "sample novel-1 -n 5 --device auto",
     "sample novel-1 -n 5 --text novel.txt",
     "score novel-1 novel.txt",
+    "restore both.safetensors Pri#ce",
     "compare novel-1 --length 5",
     "report novel-1 --text-length 0",
     "runs",
@@ -68,6 +70,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, st
     (desk / "novel.txt").write_text(text)
     for name in ("novel-1", "novel-2"):
         tiny.run_on(desk / "checkpoints", name, desk / "novel.txt")
+    tiny.save(desk / "both.safetensors", model=dataclasses.replace(tiny.MODEL, bidirectional=True))
     done = subprocess.run(
         [sys.executable, "-c", PROCESS, *WORKING, *REFUSED], cwd=desk, capture_output=True, text=True, timeout=120
     )

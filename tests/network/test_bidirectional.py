@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from helpers.engines import V, each_kind, random_weights
 
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError
+from charrnn.network.bidirectional import BidirectionalEngine
 from charrnn.network.engine import Engine
 from charrnn.network.torch_model import CharModel
 
@@ -63,3 +65,36 @@ def test_it_writes_nothing() -> None:
     config = ModelConfig(rnn_size=6, bidirectional=True).completed()
     with pytest.raises(CheckpointError, match="bidirectional: it sees what comes"):
         Engine(config, random_weights(config))
+
+
+@each_kind
+@pytest.mark.parametrize("layer_norm", [False, True], ids=["", "norm"])
+@pytest.mark.parametrize(
+    "ends",
+    [{"embedding_size": 0}, {"embedding_size": 5}, {"tied": True, "embedding_size": 5}, {"tied": True}],
+    ids=["one-hot", "embedded", "projected", "tied"],
+)
+@pytest.mark.parametrize(("num_layers", "residual"), [(1, True), (2, False), (3, True)])
+def test_numpy_agrees_with_torch(
+    kind: dict[str, Any], num_layers: int, residual: bool, ends: dict[str, Any], layer_norm: bool
+) -> None:
+    config = ModelConfig(
+        **kind, **{"rnn_size": 9, "embedding_size": 18} | ends,
+        num_layers=num_layers, residual=residual, layer_norm=layer_norm, bidirectional=True,
+    ).completed()  # fmt: skip
+    weights = random_weights(config, scale=0.3)
+    network = CharModel(config, V).eval()
+    network.load_weights(weights)
+    ids = np.random.default_rng(2).integers(V + 1, size=(3, 40))
+    with torch.no_grad():
+        expected, _ = network(torch.from_numpy(ids), ())
+    for single_threaded in (False, True):
+        engine = BidirectionalEngine(config, weights, single_threaded=single_threaded)
+        np.testing.assert_allclose(engine.logits(ids), expected.numpy(), rtol=0, atol=3e-5)
+    assert engine.hidden_id == V
+
+
+def test_a_network_of_one_direction_restores_nothing() -> None:
+    config = ModelConfig(rnn_size=6).completed()
+    with pytest.raises(CheckpointError, match="one direction"):
+        BidirectionalEngine(config, random_weights(config))

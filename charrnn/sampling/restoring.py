@@ -1,0 +1,221 @@
+"""Hidden characters given back by a bidirectional network: the most certain first, and then what they say of others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import UsageError
+from charrnn.network.bidirectional import BidirectionalEngine
+from charrnn.network.pieces import MARGIN, Piece, pieces
+from charrnn.sampling.chain import log_softmax
+from charrnn.text.model_input import model_input
+from charrnn.text.vocabulary import Vocabulary
+
+MARK = "#"
+_BLOCK = 1 << 16  # characters that are in memory at a time
+_REACH = 8  # characters on each side in which only the most certain place is filled at a time
+_ROWS = 32  # pieces that are read side by side
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredPlace:
+    """A character that was given back.
+
+    Attributes:
+        at: Where it stands: how many characters of the text are before it.
+        character: What is likeliest there; of a model of bytes one byte.
+        probability: How likely, from 0 to 1, with what had been given back before it.
+        alternatives: The likeliest characters and their probabilities, this one first.
+    """
+
+    at: int
+    character: str
+    probability: float
+    alternatives: tuple[tuple[str, float], ...]
+
+    @property
+    def bits(self) -> float:
+        """How surprising the character would be there."""
+        return -math.log2(max(self.probability, 1e-300))
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: `{"at": ..., "character": ..., "probability": ..., "alternatives": [[character, probability]]}`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredPart:
+    """Some of a text, its marks replaced, and what was given back in it."""
+
+    text: str
+    places: tuple[RestoredPlace, ...]
+    offsets: tuple[int, ...]  # where in this text each of them stands
+    unseen: int  # characters that the model has never seen, nor anything like them
+
+
+def require_mark(mark: str, vocabulary: Vocabulary) -> None:
+    """Raises UsageError for a mark that is not one character, or of a model of bytes not one byte."""
+    if len(mark) != 1 or (vocabulary.of_bytes and not mark.isascii()):
+        what = "one byte, as its model reads bytes" if vocabulary.of_bytes and len(mark) == 1 else "one character"
+        raise UsageError(f"--mark {mark!r}: a mark is {what}.", "Choose one that does not come in the text, such as #.")
+
+
+def restore(
+    engine: BidirectionalEngine,
+    vocabulary: Vocabulary,
+    texts: Iterable[str],
+    *,
+    mark: str = MARK,
+    alternatives: int = 1,
+    at_once: bool = False,
+    progress: Callable[[int], None] = lambda count: None,
+) -> Iterator[RestoredPart]:
+    """Give back the characters of a text that are marked.
+
+    The most certain of those that lie close together is filled in first, and the others are judged anew with it, until
+    none is left (as in Ghazvininejad et al., 2019, but one at a time). A long text is read in blocks, each knowing what
+    was given back before it, so that memory does not grow with it.
+
+    What the model has in another form is read as that; what it has never seen is read as hidden, and stays as it is.
+    Neither the unknown symbol nor a boundary of documents is ever given back.
+
+    Args:
+        engine: The network.
+        vocabulary: Its characters.
+        texts: The text, in pieces of any size.
+        mark: The character that stands for each that is to be given back.
+        alternatives: How many of the likeliest are told of each place, at least 1.
+        at_once: Fill all in from one reading instead.
+        progress: Is told how many characters more are done.
+
+    Yields:
+        The parts of the text in order, which are the text when joined; of bytes, `Vocabulary.readable` of that.
+
+    Raises:
+        UsageError: The mark is not one character.
+        VocabularyError: A surrogate that no byte stands for, of a model of bytes.
+        DivergedError: The model's outputs are not numbers.
+    """
+    require_mark(mark, vocabulary)
+    never = [index for index in (vocabulary.unknown_id, vocabulary.boundary_id) if index is not None]
+    filler = _Filler(engine, np.array(never, dtype=np.intp), alternatives, at_once)
+    done, before = 0, np.zeros(0, dtype=np.intp)  # `before`: the ids that lead up to a block
+    for block, ahead in _blocks(texts, _BLOCK, MARGIN):
+        ids, starts = _encoded(vocabulary, block + ahead, mark, engine.hidden_id)
+        characters = list(block)
+        marks = [at for at, character in enumerate(characters) if character == mark]
+        lead, stop = len(before), int(starts[len(block)])
+        read = np.concatenate((before, ids))
+        unseen = int(np.count_nonzero(ids[:stop] == engine.hidden_id)) - len(marks)
+        filled = filler.fill(read, lead + starts[marks], (lead, lead + stop))
+        places = list[RestoredPlace]()
+        for at, candidates in zip(marks, filled, strict=True):
+            named = tuple((vocabulary.characters[index], probability) for index, probability in candidates)
+            characters[at] = named[0][0]
+            places.append(RestoredPlace(done + at, *named[0], named))
+        yield RestoredPart("".join(characters), tuple(places), tuple(marks), unseen)
+        progress(len(block))
+        done, before = done + len(block), read[: lead + stop][-MARGIN:]
+
+
+def _blocks(texts: Iterable[str], size: int, ahead: int) -> Iterator[tuple[str, str]]:
+    """A text in blocks of a size, each with so many characters of what comes after it; the last has none."""
+    waiting, length = list[str](), 0
+    for text in texts:
+        waiting.append(text)
+        length += len(text)
+        if length < size + ahead:
+            continue
+        joined, at = "".join(waiting), 0
+        while length - at >= size + ahead:
+            yield joined[at : at + size], joined[at + size : at + size + ahead]
+            at += size
+        waiting, length = [joined[at:]], length - at
+    if length:
+        joined = "".join(waiting)
+        for at in range(0, length, size):
+            yield joined[at : at + size], joined[at + size : at + size + ahead]
+
+
+def _encoded(vocabulary: Vocabulary, text: str, mark: str, hidden_id: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """What is read for a text, (n,), and where in that each of its characters begins, (len(text) + 1,)."""
+    # In its place is read something that is one id, and that joins with no neighbour as an accent would.
+    stand_in = next((one for one in " \n" if one in vocabulary), vocabulary.characters[vocabulary.most_frequent])
+    read = model_input(vocabulary, text.replace(mark, stand_in))
+    starts = np.concatenate(([0], np.cumsum(read.sizes)))
+    ids = read.ids.copy()
+    if vocabulary.unknown_id is None:
+        ids[read.unseen & (ids == vocabulary.most_frequent)] = hidden_id  # for want of anything like it
+    ids[starts[[at for at, character in enumerate(text) if character == mark]]] = hidden_id
+    return ids, starts
+
+
+class _Filler:
+    """Fills in what is hidden in ids."""
+
+    def __init__(self, engine: BidirectionalEngine, never: NDArray[np.intp], alternatives: int, at_once: bool) -> None:
+        self.engine, self.never, self.at_once = engine, never, at_once
+        self.alternatives = min(max(1, alternatives), engine.hidden_id - len(never))
+
+    def fill(
+        self, ids: NDArray[np.intp], places: NDArray[np.intp], judged: tuple[int, int]
+    ) -> list[list[tuple[int, float]]]:
+        """Fill in hidden places.
+
+        Args:
+            ids: (n,), in which the places are replaced.
+            places: (m,), ascending, within what is judged.
+            judged: Where that begins and ends; what lies around it is only read.
+
+        Returns:
+            For each place, the likeliest ids and their probabilities.
+        """
+        found: list[list[tuple[int, float]]] = [[] for _ in places]
+        left = np.arange(len(places))
+        cut = [piece for piece in pieces(0, len(ids), judged[0]) if piece.first < judged[1]]
+        while len(left):
+            log_probs = self._read(ids, places[left], cut)
+            best = log_probs.argmax(axis=1)
+            certain = np.ones(len(left), dtype=np.bool_)
+            if not self.at_once:
+                certain = _most_certain(places[left], log_probs.max(axis=1))
+            order = np.argsort(-log_probs[certain], axis=1, kind="stable")[:, : self.alternatives]
+            for number, row, ranked in zip(left[certain], log_probs[certain], order, strict=True):
+                found[number] = [(int(index), float(np.exp(row[index]))) for index in ranked]
+            ids[places[left[certain]]] = best[certain]
+            left = left[~certain]
+        return found
+
+    def _read(self, ids: NDArray[np.intp], places: NDArray[np.intp], cut: list[Piece]) -> NDArray[np.float64]:
+        """The log-probabilities of what may stand at places, (m, V)."""
+        bounds = np.searchsorted(places, [[piece.first, piece.last] for piece in cut])
+        wanted = [(piece, span) for piece, span in zip(cut, bounds.tolist(), strict=True) if span[0] < span[1]]
+        logits = np.empty((len(places), self.engine.hidden_id), dtype=np.float32)
+        for at in range(0, len(wanted), _ROWS):
+            rows = wanted[at : at + _ROWS]
+            read = self.engine.logits(np.stack([ids[piece.begin : piece.end] for piece, _ in rows]))
+            for row, (piece, (first, last)) in zip(read, rows, strict=True):
+                logits[first:last] = row[places[first:last] - piece.begin]
+        logits[:, self.never] = -np.inf
+        return log_softmax(logits)
+
+
+def _most_certain(places: NDArray[np.intp], certainty: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of some places, (m,) ascending, are more certain than all others in reach; of two alike, the first.
+
+    >>> _most_certain(np.array([1, 2, 3, 40, 41]), np.array([0.5, 0.7, 0.6, 0.9, 0.9])).tolist()
+    [False, True, False, True, False]
+    """
+    most = np.ones(len(places), dtype=np.bool_)
+    for gap in range(1, min(len(places), _REACH + 1)):
+        near = places[gap:] - places[:-gap] <= _REACH
+        later = certainty[gap:] > certainty[:-gap]
+        most[:-gap] &= ~(near & later)
+        most[gap:] &= ~(near & ~later)
+    return most
