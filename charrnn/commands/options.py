@@ -57,6 +57,26 @@ SamplingThreads = Annotated[
     ),
 ]
 
+
+def _held_unit(typed: str) -> Any:
+    """`1.37=0.9`. Raises ValueError."""
+    from charrnn.network.held_units import HeldUnit
+
+    return HeldUnit.parse(typed)
+
+
+SetUnits = Annotated[
+    list[str] | None,
+    Option(
+        "Steering: hold a unit's output at a value, as 1.37=0.9, or an LSTM's cell state, as 1.37.c=2, while reading "
+        "the prompt and writing; may be given several times. The network writes alone, unless --ngrams is typed.",
+        panel="Sampling",
+        names=("--set-unit",),
+        metavar="LAYER.UNIT=VALUE",
+        parse=_held_unit,
+    ),
+]
+
 RUNS = "Runs, by name or path."
 
 Typed = NewType("Typed", dict[str, Any])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -17,6 +17,7 @@ from charrnn.commands.options import (
     Device,
     JsonLines,
     SamplingThreads,
+    SetUnits,
     Typed,
     use_threads,
     with_options,
@@ -40,9 +41,10 @@ from charrnn.errors import UsageError, VocabularyError
 
 if TYPE_CHECKING:
     from charrnn.network.engine import Engine
+    from charrnn.network.held_units import HeldUnit
     from charrnn.runs.checkpoint import Checkpoint
     from charrnn.runs.training_text import TrainingText
-    from charrnn.sampling.request import GeneratedText
+    from charrnn.sampling.request import GeneratedText, Request
     from charrnn.text.known_forms import KnownForm
     from charrnn.text.vocabulary import Vocabulary
 
@@ -67,6 +69,7 @@ def sample(
     bounds: BoundsConfig,
     several: SeveralConfig,
     ngrams: NgramsConfig,
+    set_units: SetUnits = None,
     color: ColorConfig,
     novelty: NoveltyConfig,
     as_json: JsonLines = False,
@@ -94,6 +97,7 @@ def sample(
         finish=bounds.finish,
         seed=random_seed() if sampling.seed is None else sampling.seed,
         count=several.count,
+        set_units=tuple(cast("list[HeldUnit]", set_units or [])),
     )
     prompt = Prompt(sampling.prime, bounds.prime_file)
     skipped: list[str] = []
@@ -112,8 +116,8 @@ def sample(
     )
     implied = {"novelty_length"} if candidates.no_copy else {"novelty_length", "text"}
     searched = novelty.novelty or not typed.keys().isdisjoint(implied)
-    # A training is seen by what the network alone writes.
-    mixed = False if several.every_snapshot and ngrams.ngrams is None else ngrams.ngrams
+    # A training is seen by what the network alone writes, and so is what a unit does.
+    mixed = False if (several.every_snapshot or set_units) and ngrams.ngrams is None else ngrams.ngrams
     source: TrainingText | None = None
     search: NoveltySearch | None = None
     notes, copying = Notes(), CopyReport(candidates.no_copy)
@@ -125,8 +129,13 @@ def sample(
                 source = training_text(model, novelty.text)
                 search = NoveltySearch(source, novelty.novelty_length) if searched else None
                 request = dataclasses.replace(request, no_copy=copying.index(source))
-            texts = request.generate(_engine(model, device), vocabulary, prime.text, model.chosen_mixture(mixed))
-            tell(f"{_origin(model, texts[0])}; {_seeds(texts)}")
+            texts = request.generate(
+                _engine(model, "cpu" if set_units and device == "auto" else device),
+                vocabulary,
+                prime.text,
+                model.chosen_mixture(mixed),
+            )
+            tell(f"{_origin(model, texts[0])}; {_seeds(texts)}{_held(request)}")
             notes.tell(prime.note("the prompt"))
             _tell_stops(request.until, vocabulary, notes)
             for text in texts:
@@ -227,3 +236,8 @@ def _seeds(texts: list[GeneratedText]) -> str:
     """With what seeds texts are written, those of one temperature following each other."""
     first, last = texts[0].seed, texts[-1].seed
     return f"seed {first}" if first == last else f"seeds {first} to {last}"
+
+
+def _held(request: Request) -> str:
+    """Which units are held, after a semicolon; "" if none is."""
+    return f"; held: {', '.join(map(str, request.set_units))}" if request.set_units else ""

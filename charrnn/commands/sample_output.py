@@ -113,6 +113,7 @@ def _json_line(
         "sha256": checkpoint.digest,
         "iteration": checkpoint.header.iteration,
         "ngrams": generated.ngrams,
+        "set_units": {str(held.unit): held.value for held in request.set_units},
         "no_copy": request.no_copy.longest if request.no_copy else None,
     }
     if request.no_copy:

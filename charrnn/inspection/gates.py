@@ -160,9 +160,9 @@ def gate_statistics(model: ModelConfig, parts: Iterable[Activations]) -> GateSta
     for part in parts:
         characters += len(part)
         for of_layer, layer in zip(sums, part.layers, strict=True):
-            for of_gate, name in zip(of_layer, names, strict=True):
+            for at, name in enumerate(names):
                 values: Array = layer.h if name == "h" else layer.gates[name]
-                of_gate += (values < low).sum(0), (values > high).sum(0), values.sum(0, dtype=np.float64)
+                of_layer[at] += (values < low).sum(0), (values > high).sum(0), values.sum(0, dtype=np.float64)
     shares = sums / characters
     gates = [
         GateActivity(layer, name, *figures)

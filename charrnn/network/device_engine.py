@@ -6,14 +6,19 @@ waiting for any of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Self
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig
+from charrnn.errors import UsageError
 from charrnn.network.device_copy import to_device
 from charrnn.network.device_draws import Rules, draw
 from charrnn.network.engine import BatchDecoder, Engine, State
+from charrnn.network.held_units import HeldUnit
 from charrnn.network.numpy_cells import Array
 from charrnn.network.numpy_weights import Weights
 from charrnn.network.torch_model import CharModel
@@ -29,6 +34,11 @@ class DeviceEngine(Engine):
         self.network.load_weights(weights)
         self.network.to(device).eval()
         self.device = device
+
+    def holding(self, units: Mapping[str, float] | Sequence[HeldUnit]) -> Self:
+        """Raises UsageError: the network's own pass on a device takes no orders."""
+        held = ", ".join(map(str, units))
+        raise UsageError(f"--set-unit {held}: held on a CPU, not on {self.device.type}.", "Leave out --device.")
 
     def batch_decoder(self, state: State, size: int) -> BatchDecoder:
         """A batch of `size` sequences on the device, all of them to go on from `state`."""

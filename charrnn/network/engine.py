@@ -7,11 +7,12 @@ torch's modules are made for many characters at once: one at a time they are ten
 
 from __future__ import annotations
 
+import copy
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from charrnn import memory
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.network import numpy_cells, numpy_weights
+from charrnn.network.held_units import HeldUnit, held_units, holding
 from charrnn.network.numpy_cells import Array, BatchShape, Layer
 from charrnn.network.numpy_products import Matrix, TiledMatrix, WholeMatrix
 from charrnn.network.numpy_weights import Weights
@@ -105,6 +107,7 @@ class Engine:
         layer_weights: For each layer, what its cell takes.
         projection: (E, H + 1), or None.
         head: (V, H + 1), or (V, E + 1) after a projection.
+        held: The units that are held at a value after every step; () for none.
     """
 
     def __init__(self, model: ModelConfig, weights: Weights, *, single_threaded: bool = False) -> None:
@@ -134,6 +137,23 @@ class Engine:
         projection, head = numpy_weights.output_weights(model, weights)
         self.projection, self.head = None if projection is None else matrix(projection), matrix(head)
         self.input_rows = list(self.input_table)
+        self.held: tuple[HeldUnit, ...] = ()
+
+    def holding(self, units: Mapping[str, float] | Sequence[HeldUnit]) -> Self:
+        """The same network, which shares its weights, with some units held at a value at every character it reads.
+
+        Args:
+            units: Each with its value: {"1.37": 0.9}.
+
+        Returns:
+            The engine. What was read by another was read without.
+
+        Raises:
+            UsageError: There is no such unit, a value is not a finite number, or a unit is held twice.
+        """
+        engine = copy.copy(self)
+        engine.held = held_units(units, self.config)
+        return engine
 
     def read(self, ids: Iterable[int], after: State | None = None) -> State:
         """Read a text.
@@ -212,11 +232,17 @@ class RecurrentStack:
             if layer not in self.cells:
                 layer.y = following
             destination = following if layer in self.cells and not adjoining else None
-            self._plan.append((layer.step, layer.y, destination, residual))
+            step = layer.step if layer not in self.cells else self._cell_step(self.cells.index(layer))
+            self._plan.append((step, layer.y, destination, residual))
             if destination is not None and config.residual:
                 residual = destination
         self._state = [part for cell in self.cells for part in cell.state]
         self._to_logits, self._logits_shape = engine.head.product(batch), (engine.head.shape[0], *batch)
+
+    def _cell_step(self, layer: int) -> Callable[[Array | None], None]:
+        """The step of a layer's cell, which holds those of its units that are held."""
+        cell, held = self.cells[layer], [held for held in self.engine.held if held.unit.layer == layer + 1]
+        return holding(cell, held) if held else cell.step
 
     def set_state(self, layers: Array) -> None:
         """Go on from `State.layers`; of a batch, every sequence from this one."""

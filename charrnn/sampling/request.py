@@ -11,6 +11,7 @@ import numpy as np
 from charrnn import memory
 from charrnn.errors import UsageError
 from charrnn.network.engine import Engine, State
+from charrnn.network.held_units import HeldUnit
 from charrnn.ngrams.mixing import Mixture
 from charrnn.sampling.chain import make_chain
 from charrnn.sampling.generate import Ending, generate, generate_many
@@ -65,6 +66,7 @@ class Request:
     finish: str | None = None
     seed: int = 0
     count: int | None = None
+    set_units: tuple[HeldUnit, ...] = ()  # of the network, held while it reads the prompt and writes
     no_copy: CopyIndex | None = None  # of the text that is not to be copied, in runs that are longer than it says
 
     def __post_init__(self) -> None:
@@ -103,10 +105,12 @@ class Request:
             A text for each temperature and seed, temperature by temperature.
 
         Raises:
-            UsageError: A value is outside its range, or so many texts take more memory than there is.
+            UsageError: A value is outside its range, there is no unit that is to be held, or so many texts take more
+                memory than there is.
             VocabularyError: The prime has characters that the vocabulary has not.
         """
         self._require_memory(engine)
+        engine = engine.holding(self.set_units) if self.set_units else engine
         seeds = range(self.seed, self.seed + (self.count or 1))
         chains = {
             temperature: make_chain(temperature, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from helpers import engines
+from helpers import engines, formulas
 
 from charrnn.config import ModelConfig
 from charrnn.inspection.activations import join, read
@@ -53,6 +53,25 @@ def test_states_and_predictions_are_those_of_torch(settings: dict[str, object]) 
                 np.testing.assert_allclose(layer.c[t], parts[1], atol=2e-6)
             else:
                 assert layer.c is None
+
+
+@pytest.mark.parametrize("settings", STACKS, ids=str)
+def test_gates_are_those_of_the_formulas(settings: dict[str, object]) -> None:
+    """Of the weights of torch's model, in float64."""
+    config = ModelConfig(**{"rnn_size": H, "embedding_size": 4, **settings}).completed()
+    weights = {name: 3 * value for name, value in CharModel(config, V, seed=4).weights().items()}  # some saturate
+    ids = [index % V for index in engines.ids(15, seed=2)]
+    seen = join(read(Engine(config, weights), ids))
+    expected, log_probs = formulas.read(config, weights, ids)
+    np.testing.assert_allclose(seen.log_probs, log_probs, atol=3e-5)
+    for number, layer in enumerate(seen.layers):
+        names = {"h", *layer.gates, *(["c"] if layer.c is not None else [])}
+        assert names == set(expected[0][number])
+        for name in names:
+            values = {"h": layer.h, "c": layer.c}.get(name, layer.gates.get(name))
+            np.testing.assert_allclose(
+                values, np.array([at[number][name].numpy() for at in expected]), rtol=1e-5, atol=1e-5, err_msg=name
+            )
 
 
 def test_lstm_gates_make_the_state() -> None:
