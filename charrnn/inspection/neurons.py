@@ -1,0 +1,315 @@
+"""Units that track something: for each feature of a text the unit that tells it best, and whether that is chance.
+
+Karpathy, Johnson and Li (2015) found cells of an LSTM that follow quotes, brackets and the length of a line by looking.
+Among thousands of units some follow anything by chance, so here they are found in three steps:
+
+1. A unit is chosen on the first half of the text: that with the greatest effect (`ranks`), high or low.
+2. It is measured on the second half, which had no say in the choice.
+3. Two permutation tests move the feature around the text. On the first half the greatest effect of all units is held
+   against the greatest of all units at each move (Westfall and Young, 1993), so that thousands of units count as such.
+   On the second half the chosen unit, in its direction, is held against itself. The greater p-value of both counts
+   (Berger, 1982), and by Holm's (1979) rule how many features were tried.
+
+So "found" at alpha 0.05 says: of texts that have nothing to do with the states, one in twenty has anything found. It
+does not say that a unit was trained to track: what the last character tells, such as that a word has ended, is to be
+seen in some unit of any random network too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn import memory
+from charrnn.errors import CorpusError
+from charrnn.formatting import plural
+from charrnn.inspection.activations import read
+from charrnn.inspection.features import FEATURES, Counts, Feature, Flags
+from charrnn.inspection.ranks import FEWEST_BLOCKS, SHORTEST_BLOCK, MovedFeatures, blocks_in, effect, holm
+from charrnn.network.engine import Engine
+from charrnn.network.hidden_unit import HiddenUnit
+from charrnn.network.numpy_cells import Array
+
+FEWEST_PLACES = 10  # of a feature in each half, to judge units by it
+_HELD = 400_000_000  # bytes of states at a time; of more units the text is read again
+_AT_ONCE = 64  # units that are ranked at a time
+_ROUNDING = 1e-5  # of effects in float32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracked:
+    """The unit that tells a feature best.
+
+    Attributes:
+        feature: What it tells.
+        unit: Which it is.
+        values: (T,), its values, one for each character.
+        high: Whether it is high where the feature is, or the count is; else it is low there.
+        chosen: Its effect in that direction on the half that it was chosen on.
+        measured: The same on the other half; the effect of flags is 2 AUC - 1, of counts the rank correlation.
+        p: The p-value, corrected for all units and features.
+        found: Whether p is at most alpha.
+    """
+
+    feature: Feature
+    unit: HiddenUnit
+    values: Array
+    high: bool
+    chosen: float
+    measured: float
+    p: float
+    found: bool
+
+    @property
+    def measure(self) -> str:
+        """What `figures` are: `AUC` or `rank correlation`."""
+        return "rank correlation" if self.feature.counted else "AUC"
+
+    @property
+    def figures(self) -> tuple[float, float]:
+        """AUC, or rank correlation, on the half that the unit was chosen on and on the other, in its direction."""
+        if self.feature.counted:
+            return self.chosen, self.measured
+        return (1 + self.chosen) / 2, (1 + self.measured) / 2
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the values, ready for JSON."""
+        chosen, measured = self.figures
+        return {
+            "feature": self.feature.name,
+            "meaning": self.feature.meaning,
+            "unit": str(self.unit),
+            "tracks_by_being": "high" if self.high else "low",
+            "measure": self.measure,
+            "chosen_half": chosen,
+            "measured_half": measured,
+            "p": self.p,
+            "found": self.found,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neurons:
+    """The units that tell the features of a text best.
+
+    Attributes:
+        text: The T characters, in the order that people read them in.
+        tracked: A unit for each feature that the text has, in the order of the features.
+        absent: The features that it has too seldom, each with the number of places in either half.
+        units: How many units were tried: outputs and, of an LSTM, cell states.
+        half: How many characters were chosen on, the first ones, and how many were measured on, the last ones.
+        moves: How many moves of the feature the test compares.
+        alpha: The level at which a unit is found.
+    """
+
+    text: str
+    tracked: tuple[Tracked, ...]
+    absent: tuple[tuple[Feature, int, int], ...]
+    units: int
+    half: int
+    moves: int
+    alpha: float
+
+    @property
+    def found(self) -> tuple[Tracked, ...]:
+        """Those that are no chance, the surest first: by what was measured."""
+        return tuple(sorted((one for one in self.tracked if one.found), key=lambda one: -one.measured))
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the units' values, ready for JSON."""
+        return {
+            "characters": len(self.text),
+            "units": self.units,
+            "half": self.half,
+            "moves": self.moves,
+            "alpha": self.alpha,
+            "features": [tracked.to_dict() for tracked in self.tracked],
+            "absent": [
+                {"feature": feature.name, "meaning": feature.meaning, "places": list(places)}
+                for feature, *places in self.absent
+            ],
+        }
+
+
+@dataclass(slots=True, eq=False)
+class _Best:
+    """The best unit for a feature so far, and the greatest effect of any at each move."""
+
+    null: Array  # (K,)
+    effect: float = 0.0  # rounded, with its sign
+    unit: HiddenUnit | None = None
+    values: Array = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+
+
+def neurons(
+    engine: Engine,
+    text: str,
+    ids: NDArray[np.intp],
+    ends: NDArray[np.intp],
+    *,
+    features: Sequence[Feature] = FEATURES,
+    alpha: float = 0.05,
+) -> Neurons:
+    """Find the units that track features of a text.
+
+    Args:
+        engine: The network.
+        text: T characters, in the order that people read them in.
+        ids: What the network reads, (n,), in its own order.
+        ends: (T,), for each character the place in `ids` at which it is read; of several the last one read. They rise,
+            or, of a network that reads from the end, fall.
+        features: What to look for.
+        alpha: The chance that anything is found where there is nothing, above 0 and below 1.
+
+    Returns:
+        For each feature the best unit, and whether it is found.
+
+    Raises:
+        CorpusError: The text is too short for two halves.
+        UsageError: There is not enough memory.
+        DivergedError: The outputs of the model are not numbers.
+    """
+    backward = bool(ends[0] > ends[-1])
+    return find_tracking(_groups(engine, ids, ends), text, features=features, alpha=alpha, backward=backward)
+
+
+def find_tracking(
+    groups: Iterable[tuple[Sequence[HiddenUnit], Array]],
+    text: str,
+    *,
+    features: Sequence[Feature] = FEATURES,
+    alpha: float = 0.05,
+    backward: bool = False,
+) -> Neurons:
+    """The same of units whose values are at hand, group by group: the units, and their values (U, T).
+
+    `backward` says that the network reads from the end.
+    """
+    moves = blocks_in(len(text) // 2)
+    if not moves:
+        least = 2 * FEWEST_BLOCKS * SHORTEST_BLOCK
+        raise CorpusError(
+            f"{plural(len(text), 'character')}: too few to choose units on one half and measure them on the other.",
+            f"Give a text of at least {least:,}; --unit 1.1 shows a unit on any.",
+        )
+    half = len(text) // 2 // moves * moves
+    first, second = slice(0, half), slice(len(text) - half, len(text))
+    present: list[tuple[Feature, Flags | Counts]] = []
+    absent: list[tuple[Feature, int, int]] = []
+    for feature in features:
+        series = feature.read(text, backward=backward)
+        places = feature.places(series[first]), feature.places(series[second])
+        if min(places) < FEWEST_PLACES:
+            absent.append((feature, *places))
+        else:
+            present.append((feature, series))
+    best, units = _search(groups, [series[first] for _, series in present], moves)
+    p_values = holm([_p_value(one, series[second], moves) for one, (_, series) in zip(best, present, strict=True)])
+    tracked = []
+    for one, (feature, series), p in zip(best, present, p_values.tolist(), strict=True):
+        assert one.unit is not None
+        sign = -1.0 if one.effect < 0 else 1.0
+        chosen, measured = (sign * effect(one.values[part], series[part]) for part in (first, second))
+        tracked.append(Tracked(feature, one.unit, one.values, sign > 0, chosen, measured, p, p <= alpha))
+    return Neurons(text, tuple(tracked), tuple(absent), units, half, moves, alpha)
+
+
+def units_of(engine: Engine) -> list[HiddenUnit]:
+    """All units of a network: layer by layer its outputs and, of an LSTM, then its cell states."""
+    config = engine.config
+    kinds = (False, True) if config.model == "lstm" else (False,)
+    return [
+        HiddenUnit(layer, number, cell)
+        for layer in range(1, config.num_layers + 1)
+        for cell in kinds
+        for number in range(1, config.rnn_size + 1)
+    ]
+
+
+def values_of(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], units: Sequence[HiddenUnit]) -> Array:
+    """The values of some units at every character.
+
+    Args:
+        engine: The network.
+        ids: What it reads, (n,).
+        ends: (T,), as `neurons` has them.
+        units: Which, U of them.
+
+    Returns:
+        (U, T).
+
+    Raises:
+        UsageError: There is no such unit, or not enough memory.
+        DivergedError: The outputs of the model are not numbers.
+    """
+    for unit in units:
+        unit.check(engine.config)
+    every = {unit: column for column, unit in enumerate(units_of(engine))}
+    return _collect(engine, ids, ends, np.array([every[unit] for unit in units], dtype=np.intp))
+
+
+def _collect(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], columns: NDArray[np.intp]) -> Array:
+    """The values (U, T) of those units whose places in `units_of` are given, (U,)."""
+    falling = bool(ends[0] > ends[-1])
+    rising = ends[::-1] if falling else ends
+    memory.require(
+        4 * len(columns) * len(ends), f"the states of {plural(len(ends), 'character')}", "Lower --characters."
+    )
+    values = np.empty((len(columns), len(ends)), dtype=np.float32)
+    start = done = 0
+    for part in read(engine, ids):
+        upto = int(np.searchsorted(rising, start + len(part)))
+        states = [parts for layer in part.layers for parts in (layer.h, layer.c) if parts is not None]
+        here = rising[done:upto] - start
+        values[:, done:upto] = np.concatenate(states, axis=1)[:, columns].T[:, here]
+        start, done = start + len(part), upto
+    return values[:, ::-1] if falling else values
+
+
+def _groups(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp]) -> Iterator[tuple[list[HiddenUnit], Array]]:
+    """All units with their values (U, T), as many at a time as may be held."""
+    units = units_of(engine)
+    size = max(_AT_ONCE, _HELD // (4 * len(ends)))
+    for start in range(0, len(units), size):
+        columns = np.arange(start, min(start + size, len(units)))
+        yield units[start : start + size], _collect(engine, ids, ends, columns)
+
+
+def _search(
+    groups: Iterable[tuple[Sequence[HiddenUnit], Array]], features: Sequence[Flags | Counts], moves: int
+) -> tuple[list[_Best], int]:
+    """For each feature of the first characters the unit with the greatest effect, of equal ones the first.
+
+    Also how many units there are.
+    """
+    best, count = [_Best(np.zeros(moves, dtype=np.float32)) for _ in features], 0
+    if not features:
+        return best, sum(len(units) for units, _ in groups)
+    moved, half = MovedFeatures(features, moves), len(features[0])
+    for units, values in groups:
+        count += len(units)
+        for start in range(0, len(units), _AT_ONCE):
+            effects = moved.effects(values[start : start + _AT_ONCE, :half])
+            greatest = np.abs(effects).max(axis=1)  # (K, F)
+            rounded = np.round(effects[0] / _ROUNDING) * _ROUNDING  # (U, F)
+            for column, (one, at) in enumerate(zip(best, np.abs(rounded).argmax(axis=0).tolist(), strict=True)):
+                np.maximum(one.null, greatest[:, column], out=one.null)
+                here = float(rounded[at, column])
+                if one.unit is None or abs(here) > abs(one.effect):
+                    one.effect, one.unit, one.values = here, units[start + at], values[start + at].copy()
+    return best, count
+
+
+def _p_value(best: _Best, feature: Flags | Counts, moves: int) -> float:
+    """That of the unit which was chosen for a feature: the greater of the first half's and the second half's."""
+    effects = MovedFeatures([feature], moves).effects(best.values[None, -len(feature) :])[:, 0, 0]
+    return max(_share_as_great(best.null), _share_as_great(effects if best.effect >= 0 else -effects))
+
+
+def _share_as_great(effects: Array) -> float:
+    """Of the effects at every move, (K,), the share that is as great as the first, but for rounding."""
+    return float((effects >= effects[0] - _ROUNDING).mean())

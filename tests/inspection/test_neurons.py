@@ -1,0 +1,206 @@
+"""A unit that tracks something is found, as the first, on the half that chose it and the other; and noise is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from charrnn.config import ModelConfig
+from charrnn.errors import CorpusError, UsageError
+from charrnn.inspection import neurons as module
+from charrnn.inspection.features import FEATURES, Feature, capital_to_come, inside_quotes
+from charrnn.inspection.neurons import Neurons, find_tracking, neurons, units_of, values_of
+from charrnn.inspection.ranks import auc, effect
+from charrnn.network.engine import Engine
+from charrnn.network.hidden_unit import HiddenUnit
+from charrnn.text.vocabulary import Vocabulary, to_code_points
+
+PLANTED, WIDTH = 3, 5
+
+
+def quoting(size: int, seed: int = 0) -> str:
+    """Words, of which some are in quotes."""
+    rng = np.random.default_rng(seed)
+    words: list[str] = []
+    while sum(map(len, words)) + len(words) < size:
+        some = ["".join(rng.choice(list("abcde"), rng.integers(1, 8))) for _ in range(rng.integers(2, 9))]
+        said = " ".join(some)
+        words.append(f'"{said}"' if rng.random() < 0.4 else said)
+    return " ".join(words)[:size]
+
+
+def planted(text: str, model: str = "lstm") -> tuple[Engine, Vocabulary]:
+    """A network of random weights, but for one cell of the second layer, which turns to its opposite at a quote.
+
+    At a quote its forget gate shuts, its input gate opens, and its candidate is the opposite of its output.
+    """
+    vocabulary = Vocabulary.of(to_code_points(text))
+    config = ModelConfig(
+        model=model, num_layers=1, rnn_size=WIDTH, embedding_size=0, layer_norm=False, residual=False
+    ).completed()
+    rng = np.random.default_rng(0)
+    weights = {
+        name: (rng.normal(size=shape) * 0.5).astype(np.float32)
+        for name, shape in config.shapes(len(vocabulary)).items()
+    }
+    quote, at = int(vocabulary.encode('"')[0]), PLANTED - 1
+    of_input, of_state = weights["layers.0.weight_ih_l0"], weights["layers.0.weight_hh_l0"]
+    bias = weights["layers.0.bias_ih_l0"]
+    usual, at_quote = {"input": -20, "forget": 20, "candidate": 10, "output": 20}, {"input": 40, "forget": -40}
+    for number, gate in enumerate(("input", "forget", "candidate", "output")):
+        row = number * WIDTH + at
+        of_input[row], of_state[row], weights["layers.0.bias_hh_l0"][row] = 0, 0, 0
+        of_input[row, quote] = at_quote.get(gate, 0)
+        bias[row] = usual[gate]
+    of_state[2 * WIDTH + at, at] = -40
+    return Engine(config, weights), vocabulary
+
+
+def synthetic(states: np.ndarray) -> list[tuple[list[HiddenUnit], np.ndarray]]:
+    """Units of one layer whose values (U, T) are given."""
+    return [([HiddenUnit(1, number + 1) for number in range(len(states))], states.astype(np.float32))]
+
+
+def slow(rng: np.random.Generator, count: int, size: int, memory: int) -> np.ndarray:
+    """Series (count, size) of unit variance in which those are alike that lie less than `memory` apart."""
+    sums = np.cumsum(rng.normal(size=(count, size + memory)), axis=1)
+    return (sums[:, memory:] - sums[:, :-memory]) / np.sqrt(memory)
+
+
+def series(values: np.ndarray, name: str = "made") -> Feature:
+    """A feature that any text has."""
+    return Feature(name, "", lambda text: values, counted=values.dtype != np.bool_)
+
+
+def found(result: Neurons) -> list[str]:
+    return [tracked.feature.name for tracked in result.found]
+
+
+def test_a_planted_cell_is_found_first() -> None:
+    text = quoting(8_000)
+    engine, vocabulary = planted(text)
+    ids = vocabulary.encode(text).astype(np.intp)
+    result = neurons(engine, text, ids, np.arange(len(ids)))
+    best = result.found[0]
+    assert best.feature.name == "inside quotes"
+    assert best.unit == HiddenUnit(1, PLANTED)
+    assert best.high
+    assert best.figures == (1.0, 1.0)
+    assert best.p == pytest.approx(len(result.tracked) / result.moves)  # no move does as well
+    assert np.array_equal(best.values > 0, inside_quotes(text))
+    assert result.units == 2 * WIDTH
+    assert {feature.name for feature, *_ in result.absent} >= {"digit", "bracket depth", "indentation"}
+    cell = values_of(engine, ids, np.arange(len(ids)), [HiddenUnit(1, PLANTED, cell=True)])[0]
+    assert auc(cell, inside_quotes(text)) == 1.0
+    shown = result.to_dict()["features"][0]
+    assert (shown["unit"], shown["measured_half"], shown["tracks_by_being"]) == ("1.3", 1.0, "high")
+
+
+def test_a_network_that_reads_from_the_end_is_held_against_the_text_in_its_order() -> None:
+    text = quoting(8_300, seed=1)
+    text = text[: text.rindex('" ') + 1]  # it ends with a closing quote
+    assert text.count('"') % 2 == 0
+    engine, vocabulary = planted(text)
+    ids = vocabulary.in_direction(backward=True).encode(text).astype(np.intp)
+    ends = np.arange(len(ids))[::-1]
+    result = neurons(engine, text, ids, ends, features=[FEATURES[0]])
+    assert result.tracked[0].unit.number == PLANTED
+    assert result.tracked[0].figures == (1.0, 1.0)
+    forward = values_of(engine, ids, np.arange(len(ids)), [HiddenUnit(1, PLANTED)])
+    assert np.array_equal(values_of(engine, ids, ends, [HiddenUnit(1, PLANTED)]), forward[:, ::-1])
+
+
+def test_a_unit_may_track_by_being_low() -> None:
+    rng = np.random.default_rng(0)
+    states = slow(rng, 4, 8_000, 9)
+    flags = slow(rng, 1, 8_000, 9)[0] > 1
+    states[2] -= 4 * flags
+    [tracked] = find_tracking(synthetic(states), "a" * 8_000, features=[series(flags)]).tracked
+    assert (tracked.unit, tracked.high, tracked.found) == (HiddenUnit(1, 3), False, True)
+    assert tracked.figures[0] == pytest.approx(1 - auc(states[2, :4_000].astype(np.float32), flags[:4_000]))
+    assert tracked.figures[1] == pytest.approx(1 - auc(states[2, 4_000:].astype(np.float32), flags[4_000:]))
+
+
+def test_the_half_that_measures_has_no_say_in_the_choice() -> None:
+    """One unit is the feature on the first half and noise on the other, and one is much like it on both."""
+    rng = np.random.default_rng(0)
+    states = slow(rng, 3, 8_000, 3)
+    counts = np.abs(slow(rng, 1, 8_000, 3)[0] * 3).astype(np.int32)
+    states[0, :4_000] = counts[:4_000]
+    states[1] += counts
+    [tracked] = find_tracking(synthetic(states), "a" * 8_000, features=[series(counts)]).tracked
+    assert tracked.unit == HiddenUnit(1, 1)
+    assert tracked.chosen == pytest.approx(1)
+    assert abs(tracked.measured) < 0.1
+    assert not tracked.found  # though it was the best by far where it was chosen
+    assert effect(states[1, 4_000:], counts[4_000:]) > 0.5
+
+
+def test_noise_is_found_no_oftener_than_alpha_says() -> None:
+    """Slow states and slow features: without regard to that nearly all would be significant."""
+    alarms, naive, times = 0, 0, 40
+    for seed in range(times):
+        rng = np.random.default_rng(seed)
+        states = slow(rng, 20, 8_000, 60)
+        flags = slow(rng, 3, 8_000, 60) > 1
+        result = find_tracking(
+            synthetic(states), "a" * 8_000, features=[series(flags[row], f"{row}") for row in range(len(flags))]
+        )
+        alarms += bool(result.found)
+        shuffled = [auc(states[0], rng.permutation(flags[0])) for _ in range(19)]
+        naive += abs(auc(states[0], flags[0]) - 0.5) > max(abs(np.array(shuffled) - 0.5))
+    assert alarms <= 5  # of 40: at 0.05 more have a chance of 1 %
+    assert naive > times / 2  # as to shuffle the characters would have it
+
+
+def test_a_random_network_foresees_nothing_in_random_text() -> None:
+    features = [Feature("capital to come", "", capital_to_come)]
+    alarms = 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        text = "".join(rng.choice(list('abAB "'), 8_000))
+        engine, vocabulary = planted(text)
+        ids = vocabulary.encode(text).astype(np.intp)
+        alarms += bool(neurons(engine, text, ids, np.arange(len(ids)), features=features).found)
+    assert alarms <= 1
+
+
+def test_units_by_the_group_are_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = quoting(8_000)
+    engine, vocabulary = planted(text)
+    ids = vocabulary.encode(text).astype(np.intp)
+    ends = np.arange(len(ids))
+    whole = neurons(engine, text, ids, ends)
+    monkeypatch.setattr(module, "_AT_ONCE", 3)
+    monkeypatch.setattr(module, "_HELD", 4 * len(text) * 4)
+    assert neurons(engine, text, ids, ends).to_dict() == whole.to_dict()
+
+
+def test_a_state_is_taken_where_a_character_ends() -> None:
+    text = quoting(60)
+    engine, vocabulary = planted(text)
+    ids = vocabulary.encode(text).astype(np.intp)
+    units: Sequence[HiddenUnit] = units_of(engine)
+    every = values_of(engine, ids, np.arange(len(ids)), units)
+    ends = np.array([0, 2, 2, 5, 59])  # one of three ids, one of none
+    assert np.array_equal(values_of(engine, ids, ends, units), every[:, ends])
+    assert [str(unit) for unit in units[WIDTH - 1 : WIDTH + 1]] == ["1.5", "1.1.c"]
+
+
+def test_what_cannot_be_is_said() -> None:
+    text = quoting(8_000)[:7_999]
+    engine, vocabulary = planted(text)
+    ids = vocabulary.encode(text).astype(np.intp)
+    with pytest.raises(CorpusError, match="7,999 characters: too few to choose") as caught:
+        neurons(engine, text, ids, np.arange(len(ids)))
+    assert "at least 8,000" in caught.value.advice
+    with pytest.raises(UsageError, match="units 1 to 5"):
+        values_of(engine, ids, np.arange(len(ids)), [HiddenUnit(1, 6)])
+    with pytest.raises(UsageError, match=r"takes 4\d\d GB of memory"):
+        values_of(engine, ids, np.broadcast_to(np.intp(0), 10**11), [HiddenUnit(1, 1)])
+    nothing = find_tracking(synthetic(np.zeros((2, 8_000))), "a" * 8_000)
+    assert nothing.tracked == ()
+    assert len(nothing.absent) == len(FEATURES)
+    assert nothing.units == 2
