@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
 from charrnn.evaluation.scoring import score
+from charrnn.inspection.inspectable import Inspectable
 from charrnn.network.engine import Engine, State
 from charrnn.ngrams.mixing import Mixture
 from charrnn.runs.checkpoint import Checkpoint
@@ -26,7 +27,7 @@ from charrnn.sampling.request import Request, random_seed
 from charrnn.text.vocabulary import Vocabulary
 
 
-class Model:
+class Model(Inspectable):
     """A trained model, ready to write and to measure. It runs in NumPy; torch is never imported.
 
     Its products stay on the thread that calls, whatever NumPy's BLAS is set to: a server's threads do not wait for each

@@ -24,14 +24,14 @@ from charrnn.network.numpy_cells import Array
 
 Series = NDArray[np.bool_] | NDArray[np.int32]  # flags, or counts
 
-BLOCKS = 1000  # K, how many moves there are at most: 0.001 is the least p-value
-FEWEST_BLOCKS, SHORTEST_BLOCK = 500, 8  # of a text that is just long enough; characters
+BLOCKS, FEWEST_BLOCKS = 1000, 500  # K: the least p-value is 1 / K
+_LONG_BLOCK, SHORTEST_BLOCK = 16, 3  # characters: shorter ones make a test that is as exact, and finds less
 
 
 def blocks_in(size: int) -> int:
     """How many blocks so many characters are cut into, K; 0 if they are too few."""
-    blocks = min(BLOCKS, size // SHORTEST_BLOCK)
-    return blocks if blocks >= FEWEST_BLOCKS else 0
+    blocks = min(BLOCKS, max(FEWEST_BLOCKS, size // _LONG_BLOCK))
+    return blocks if size >= blocks * SHORTEST_BLOCK else 0
 
 
 def centred_ranks(values: ArrayLike) -> Array:

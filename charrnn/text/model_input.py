@@ -22,6 +22,10 @@ class ModelInput:
     sizes: NDArray[np.intp]  # (len(text),) how many ids are read for each character: of bytes several; it may be none
     unseen: NDArray[np.bool_]  # (n,) which ids are read for characters that the model has never seen
 
+    def ends(self, lead: int = 0) -> NDArray[np.intp]:
+        """(len(text),) where among `lead` ids and these each character is read; of several ids where the last is."""
+        return np.maximum(lead + np.cumsum(self.sizes) - 1, 0)
+
 
 def model_input(vocabulary: Vocabulary, text: str) -> ModelInput:
     """What is read for a text, without a boundary of documents.

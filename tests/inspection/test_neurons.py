@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from helpers import tiny
 
 from charrnn.config import ModelConfig
 from charrnn.errors import CorpusError, UsageError
@@ -13,8 +14,10 @@ from charrnn.inspection import neurons as module
 from charrnn.inspection.features import FEATURES, Feature, capital_to_come, inside_quotes
 from charrnn.inspection.neurons import Neurons, find_tracking, neurons, units_of, values_of
 from charrnn.inspection.ranks import auc, effect
+from charrnn.model import Model
 from charrnn.network.engine import Engine
 from charrnn.network.hidden_unit import HiddenUnit
+from charrnn.runs.checkpoint import Checkpoint
 from charrnn.text.vocabulary import Vocabulary, to_code_points
 
 PLANTED, WIDTH = 3, 5
@@ -190,12 +193,12 @@ def test_a_state_is_taken_where_a_character_ends() -> None:
 
 
 def test_what_cannot_be_is_said() -> None:
-    text = quoting(8_000)[:7_999]
+    text = quoting(3_000)[:2_999]
     engine, vocabulary = planted(text)
     ids = vocabulary.encode(text).astype(np.intp)
-    with pytest.raises(CorpusError, match="7,999 characters: too few to choose") as caught:
+    with pytest.raises(CorpusError, match="2,999 characters: too few to choose") as caught:
         neurons(engine, text, ids, np.arange(len(ids)))
-    assert "at least 8,000" in caught.value.advice
+    assert "at least 3,000" in caught.value.advice
     with pytest.raises(UsageError, match="units 1 to 5"):
         values_of(engine, ids, np.arange(len(ids)), [HiddenUnit(1, 6)])
     with pytest.raises(UsageError, match=r"takes 4\d\d GB of memory"):
@@ -204,3 +207,19 @@ def test_what_cannot_be_is_said() -> None:
     assert nothing.tracked == ()
     assert len(nothing.absent) == len(FEATURES)
     assert nothing.units == 2
+
+
+def test_from_python_of_bytes_too() -> None:
+    """A character of several bytes has the value of its last."""
+    text = quoting(3_000).replace("a", "é")
+    vocabulary = Vocabulary.every_byte()
+    header = tiny.header(vocabulary=vocabulary)
+    model = Model(Checkpoint(header, tiny.weights(header)))
+    result = model.neurons(text)
+    assert result.text == text
+    [tracked] = [tracked for tracked in result.tracked if tracked.feature.name == "word ended"]
+    assert tracked.values.shape == (len(text),)
+    engine = Engine(header.model, tiny.weights(header))
+    last = np.cumsum([len(character.encode()) for character in text]) - 1
+    ids = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.intp)
+    np.testing.assert_allclose(tracked.values, values_of(engine, ids, last, [tracked.unit])[0], atol=1e-6)

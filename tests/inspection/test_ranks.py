@@ -57,7 +57,8 @@ def test_effects_at_every_move_are_those_of_the_moved_feature() -> None:
 def test_blocks_are_enough_to_find_anything_or_none() -> None:
     shortest = ranks.FEWEST_BLOCKS * ranks.SHORTEST_BLOCK
     assert blocks_in(shortest - 1) == 0
-    assert blocks_in(shortest) == ranks.FEWEST_BLOCKS
+    assert blocks_in(shortest) == blocks_in(8_000) == ranks.FEWEST_BLOCKS
+    assert blocks_in(12_000) == 750
     assert blocks_in(50_000) == ranks.BLOCKS
     assert 12 / ranks.FEWEST_BLOCKS < 0.05  # of twelve features each can be found
 
