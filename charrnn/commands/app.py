@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from charrnn._version import __version__
-from charrnn.commands import compare, corpora, inspect, plan, ranks, report, restore, runs, sample, score, train
+from charrnn.commands import compare, corpora, fill, inspect, plan, ranks, report, restore, runs, sample, score, train
 from charrnn.commands.arguments import Command, Group
 
 app = typer.Typer(
@@ -41,7 +41,16 @@ def charrnn(
         ranks.only_first()
 
 
-for verb in (train.train, plan.plan, sample.sample, compare.compare, report.report, score.score, restore.restore):
+for verb in (
+    train.train,
+    plan.plan,
+    sample.sample,
+    fill.fill,
+    restore.restore,
+    compare.compare,
+    report.report,
+    score.score,
+):
     app.command(cls=Command)(verb)
 app.add_typer(inspect.inspect_app, name="inspect")
 app.add_typer(runs.runs_app, name="runs")

@@ -21,9 +21,9 @@ _LARGEST = 100_000_000  # bytes, that take hours to be read by a model; a device
 class Prompt:
     """What a sample begins with; a file is read once, and decoded as each model's own text was."""
 
-    def __init__(self, typed: str | None, file: Path | None) -> None:
-        """Raises UsageError, CharrnnError: both are given, or the file cannot be read."""
-        self._typed, self._data, self._name = typed or "", b"", ""
+    def __init__(self, typed: str | None, file: Path | None, *, option: str = "--prompt-file") -> None:
+        """Raises UsageError, CharrnnError: both are given, or the file cannot be read. `option` names the file."""
+        self._typed, self._data, self._name, self._option = typed or "", b"", "", option
         if file is None:
             return
         if typed is not None:
@@ -33,10 +33,10 @@ class Prompt:
             with nullcontext(sys.stdin.buffer) if str(file) == "-" else open(file, "rb") as opened:
                 self._data = opened.read(_LARGEST + 1)
         except OSError as error:
-            what = f"--prompt-file {self._name}: cannot be read ({error.strerror})."
+            what = f"{option} {self._name}: cannot be read ({error.strerror})."
             raise CharrnnError(what, "Name a file that can be.") from None
         if len(self._data) > _LARGEST:
-            raise CharrnnError(f"--prompt-file {self._name}: is larger than {size(_LARGEST)}.", "Give its last pages.")
+            raise CharrnnError(f"{option} {self._name}: is larger than {size(_LARGEST)}.", "Give its last pages.")
 
     def text(self, header: Header) -> str:
         """Its characters for a model: of bytes, the very bytes; else decoded, whatever its encoding.
@@ -58,7 +58,7 @@ class Prompt:
             pieces = list(charsets.decode(sources.of_bytes(self._data, self._name), reading, statistics))
         except CorpusError as error:
             error = sources.without_reading_options(error)
-            raise CharrnnError(f"--prompt-file {error.what}", error.advice) from None
+            raise CharrnnError(f"{self._option} {error.what}", error.advice) from None
         if statistics.remark:
-            tell(f"--prompt-file {self._name}: {statistics.remark}")
+            tell(f"{self._option} {self._name}: {statistics.remark}")
         return "".join(piece.decode("ascii") if isinstance(piece, bytes) else piece for piece in pieces)

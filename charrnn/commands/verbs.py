@@ -12,6 +12,7 @@ _MEANT: Mapping[str, str] = {
     "charrnn sample": "generate gen write predict infer inference text complete completion prompt run chat talk",
     "charrnn train": "learn fit finetune fine-tune resume start new begin continue",
     "charrnn plan": "estimate dry-run dryrun budget autotune tune",
+    "charrnn fill": "infill inpaint gap blank cloze",
     "charrnn compare": "diff versus vs",
     "charrnn report": "plot graph html visualize visualise chart page",
     "charrnn score": "eval evaluate test perplexity ppl loss measure bpc",

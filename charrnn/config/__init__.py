@@ -5,6 +5,7 @@ May import: errors, formatting, files. Never typer, torch or NumPy.
 
 from charrnn.config.cluster import CardName as CardName
 from charrnn.config.cluster import ClusterConfig as ClusterConfig
+from charrnn.config.filling import FillConfig as FillConfig
 from charrnn.config.inspection import InspectConfig as InspectConfig
 from charrnn.config.measuring import COLD_WINDOW as COLD_WINDOW
 from charrnn.config.measuring import COMPARED_LENGTH as COMPARED_LENGTH
@@ -30,10 +31,12 @@ from charrnn.config.run import LENGTHS as LENGTHS
 from charrnn.config.run import PresetName as PresetName
 from charrnn.config.run import RunConfig as RunConfig
 from charrnn.config.run import StartConfig as StartConfig
+from charrnn.config.sampling import TEMPERATURE as TEMPERATURE
 from charrnn.config.sampling import BoundsConfig as BoundsConfig
 from charrnn.config.sampling import CandidatesConfig as CandidatesConfig
 from charrnn.config.sampling import Color as Color
 from charrnn.config.sampling import ColorConfig as ColorConfig
+from charrnn.config.sampling import LikeliestConfig as LikeliestConfig
 from charrnn.config.sampling import NgramsConfig as NgramsConfig
 from charrnn.config.sampling import NoveltyConfig as NoveltyConfig
 from charrnn.config.sampling import SamplingConfig as SamplingConfig

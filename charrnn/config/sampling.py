@@ -17,6 +17,28 @@ SEVERAL = "Several texts"
 SHOWN = "What is shown"
 TEMPERATURE = 0.8  # where none is said
 
+Temperature = Annotated[
+    float | None,
+    Option(
+        "Sampling temperature: higher is wilder, lower safer and more repetitive; 0 is greedy.",
+        panel=SAMPLING,
+        low=0,
+        names=("--temperature", "-t"),
+        default=f"{TEMPERATURE:g}",
+        parse=parsing.temperature,
+    ),
+]
+Seed = Annotated[
+    int | None,
+    Option(
+        "Random seed: the same seed writes the same text.",
+        panel=SAMPLING,
+        low=0,
+        high=LAST_SEED,
+        default="a random one",
+    ),
+]
+
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class SamplingConfig(Config):
@@ -42,17 +64,7 @@ class SamplingConfig(Config):
             default="1000; of documents kept apart, one",
         ),
     ] = None
-    temperature: Annotated[
-        float | None,
-        Option(
-            "Sampling temperature: higher is wilder, lower safer and more repetitive; 0 is greedy.",
-            panel=SAMPLING,
-            low=0,
-            names=("--temperature", "-t"),
-            default=f"{TEMPERATURE:g}",
-            parse=parsing.temperature,
-        ),
-    ] = None
+    temperature: Temperature = None
     temperatures: Annotated[
         tuple[float, ...] | None,
         Option(
@@ -62,16 +74,7 @@ class SamplingConfig(Config):
             parse=parsing.temperatures,
         ),
     ] = None
-    seed: Annotated[
-        int | None,
-        Option(
-            "Random seed: the same seed writes the same text.",
-            panel=SAMPLING,
-            low=0,
-            high=LAST_SEED,
-            default="a random one",
-        ),
-    ] = None
+    seed: Seed = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,10 +91,9 @@ class SamplingConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class CandidatesConfig(Config):
-    """Which characters are drawn from: those that copy are ruled out, then top-k, top-p and min-p, in this order."""
+class LikeliestConfig(Config):
+    """Which of the likeliest characters are drawn from: top-k, top-p and min-p, in this order."""
 
-    greedy: Annotated[bool, Option("Greedy decoding: the same as temperature 0.", panel=SAMPLING, switch=True)] = False
     top_k: Annotated[int | None, Option("Top-k: draw among so many of the likeliest.", panel=SAMPLING, low=1)] = None
     top_p: Annotated[
         float | None,
@@ -105,6 +107,13 @@ class CandidatesConfig(Config):
             "Min-p: draw among those at least this share as likely as the likeliest.", panel=SAMPLING, low=0, high=1
         ),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class CandidatesConfig(LikeliestConfig):
+    """Which characters are drawn from: those that copy are ruled out, then the likeliest of the others chosen."""
+
+    greedy: Annotated[bool, Option("Greedy decoding: the same as temperature 0.", panel=SAMPLING, switch=True)] = False
     no_copy: Annotated[
         int | None,
         Option(
