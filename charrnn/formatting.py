@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args, overload
@@ -224,3 +225,25 @@ def one_line(text: str) -> str:
     r"""`text` as it would be typed in Python: newlines and controls as escapes, a byte that is no character as \x9b."""
     escaped = text.translate({ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"})
     return visible(hex_bytes(escaped))
+
+
+_UNSEEN = {" ": "␣", "\n": "⏎", "\t": "⇥", "\u00a0": "⍽"}
+
+
+def shown_character(character: str) -> str:
+    r"""One character so that it is seen: white space as a sign of its own, a mark on a circle, a byte as \x9b.
+
+    Args:
+        character: One, or none: the end of a document, which has no character.
+
+    >>> [shown_character(character) for character in ("a", " ", "\n", "\u0301", "\x1b", "\udc9b", "")]
+    ['a', '␣', '⏎', '◌́', '␛', '\\x9b', '∎']
+    """
+    if not character:
+        return "∎"
+    if character in _UNSEEN:
+        return _UNSEEN[character]
+    safe = visible(hex_bytes(character))
+    if safe == character and unicodedata.category(character[0]).startswith("M"):
+        return f"◌{character}"
+    return "·" if len(safe) == 1 and unicodedata.category(safe) in ("Zs", "Zl", "Zp", "Cf") else safe

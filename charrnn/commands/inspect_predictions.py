@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from charrnn.commands.inspect_output import Outputs
 from charrnn.commands.inspected_text import InspectedCheckpoint, InspectedPath, inspected_text, open_checkpoint
 from charrnn.commands.notes import tell
-from charrnn.commands.options import CheckpointDir, Json, TextEncoding, print_json, with_options
-from charrnn.config import CHECKPOINT_DIR, InspectConfig, Option
+from charrnn.commands.options import CheckpointDir, TextEncoding, with_options
+from charrnn.config import CHECKPOINT_DIR, InspectConfig, Option, OutputConfig
 
 Count = Annotated[int, Option("Show so many of the likeliest characters.", low=1, high=100)]
 
@@ -19,22 +20,18 @@ def predictions(
     text: InspectedPath = None,
     inspection: InspectConfig = InspectConfig(characters=60),  # noqa: B008  # it is frozen
     count: Count = 5,
+    output: OutputConfig,
     encoding: TextEncoding = "auto",
-    as_json: Json = False,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 ) -> None:
     """Show under each character of a text the likeliest next ones."""
-    from charrnn.inspection.predictions import predictions
+    from charrnn.inspection.predictions import predictions, view
 
+    outputs = Outputs.of(output, checkpoint, text)
     loaded, engine = open_checkpoint(checkpoint, checkpoint_dir)
     inspected = inspected_text(loaded, text, inspection, encoding, checkpoint_dir)
     if loaded.mixes(None):
         tell("the network alone predicts, without the counts beside it")
     predicted = predictions(engine, loaded.header.vocabulary, inspected.ids, count)
-    if as_json:
-        print_json({"text": inspected.name} | predicted.to_dict())
-        return
-    from charrnn.terminal.console import console
-    from charrnn.terminal.predictions import show_predictions
-
-    show_predictions(console(), predicted)
+    title = f"What {checkpoint} expected of {inspected.name}"
+    outputs.show(view(predicted, title), lambda: {"text": inspected.name} | predicted.to_dict())

@@ -7,6 +7,7 @@ from charrnn.config.cluster import CardName as CardName
 from charrnn.config.cluster import ClusterConfig as ClusterConfig
 from charrnn.config.filling import FillConfig as FillConfig
 from charrnn.config.inspection import InspectConfig as InspectConfig
+from charrnn.config.inspection import OutputConfig as OutputConfig
 from charrnn.config.measuring import COLD_WINDOW as COLD_WINDOW
 from charrnn.config.measuring import COMPARED_LENGTH as COMPARED_LENGTH
 from charrnn.config.network import GATES as GATES

@@ -1,4 +1,4 @@
-"""What of a text is looked at, and where."""
+"""What of a text is looked at, and where it is shown."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,3 +13,10 @@ class InspectConfig(Config):
     characters: Annotated[int, Option("Read so many characters of the text, at most, from its beginning.", low=2)] = (
         100_000
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputConfig(Config):
+    """Where what was found is shown, beside the terminal."""
+
+    as_json: Annotated[bool, Option("Write JSON to standard output.", names=("--json",), switch=True)] = False

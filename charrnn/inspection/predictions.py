@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.inspection.activations import read
+from charrnn.inspection.view import PLACES, ColouredText, Colouring, View
 from charrnn.network.engine import Engine
 from charrnn.network.numpy_cells import Array
 from charrnn.text.vocabulary import Vocabulary
@@ -81,3 +82,35 @@ def predictions(engine: Engine, vocabulary: Vocabulary, ids: NDArray[np.intp], c
         np.concatenate(probabilities),
         np.concatenate(following),
     )
+
+
+def view(predicted: Predictions, title: str) -> View:
+    """The text, coloured by how likely each character was, and under each the likeliest next ones.
+
+    Args:
+        predicted: The predictions.
+        title: What stands above them.
+
+    Returns:
+        What is shown.
+    """
+    shown = min(PLACES, len(predicted.ids))
+    chances = np.concatenate([np.full(1, np.nan), predicted.following])[:shown]
+    text = ColouredText(
+        characters=tuple(predicted.characters[index] for index in predicted.ids[:shown].tolist()),
+        colourings=(Colouring(name="probability", values=chances, low=0.0, words="that a character had"),),
+        heads=("Next", "Probability"),
+        chosen=tuple(
+            tuple(
+                (predicted.characters[likely], f"{probability:.0%}")
+                for likely, probability in zip(likeliest, probabilities, strict=True)
+            )
+            for likeliest, probabilities in zip(
+                predicted.likeliest[:shown].tolist(), predicted.probabilities[:shown].tolist(), strict=True
+            )
+        ),
+        below=True,
+        total=len(predicted.ids),
+    )
+    mean = float(predicted.following.mean()) if len(predicted.following) else 0.0
+    return View(title=title, remarks=(f"What came had a probability of {mean:.1%} on average.",), texts=(text,))

@@ -3,43 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from charrnn.formatting import common_unit
-from charrnn.report import svg_chart
+from charrnn.plotting.chart import Chart, chart
+from charrnn.plotting.plot import Line, Plot
 from charrnn.report.collect import RunReport
-from charrnn.report.svg_chart import Line
-from charrnn.runs.history import Curves, Series, ceiling
-
-STYLES = 6  # colours and marks that tell runs apart; beyond that their letters do
+from charrnn.runs.history import Series, ceiling
 
 
-@dataclass(frozen=True, slots=True)
-class LegendEntry:
-    """What there is to say of a chart's line."""
-
-    text: str
-    style: int | None  # the colour and mark of the line; None: of none
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TitledChart:
-    """A chart with its words."""
-
-    chart: svg_chart.Chart
-    name: str
-    unit: str
-    note: str  # how to read it
-    legend: tuple[LegendEntry, ...]
-    tall: bool = False  # the chart that matters most
-
-    @property
-    def description(self) -> str:
-        """The chart in words, for those who do not see it."""
-        return " ".join(entry.text for entry in self.legend)
-
-
-def charts(runs: Sequence[RunReport]) -> list[TitledChart]:
+def charts(runs: Sequence[RunReport]) -> list[Chart]:
     """The charts of runs, as far as anything was measured.
 
     Args:
@@ -48,36 +20,31 @@ def charts(runs: Sequence[RunReport]) -> list[TitledChart]:
     Returns:
         Loss, learning rate and gradient norm.
     """
-    drawn = (_losses(runs), _learning_rates(runs), _gradient_norms(runs))
-    return [chart for chart in drawn if chart]
+    plots = (_losses(runs), _learning_rates(runs), _gradient_norms(runs))
+    return [drawn for plot in plots if (drawn := chart(plot))]
 
 
-def _losses(runs: Sequence[RunReport]) -> TitledChart | None:
+def _losses(runs: Sequence[RunReport]) -> Plot:
     """The losses of the held-out and of the training text, in bits."""
     unit = common_unit(run.unit for run in runs)
     lines: list[Line] = []
     for number, run in enumerate(runs):
-        style, curves = number % STYLES, run.curves
+        curves = run.curves
         best = f"{run.letter} {curves.best[1]:.3f}".strip() if curves.best else ""
-        lines.append(Line(number=style, points=curves.train, dashed=True, label="" if best else run.letter))
-        lines.append(Line(number=style, points=curves.held_out, label=best, best=True))
-        lines.append(Line(number=style, points=curves.mixed, dotted=True, label=f"{run.letter} + counts".strip()))
+        lines.append(Line(number=number, points=curves.train, dashed=True, label="" if best else run.letter))
+        lines.append(_line(runs, number, curves.held_out, _loss_in_words, label=best, best=True))
+        lines.append(Line(number=number, points=curves.mixed, dotted=True, label=f"{run.letter} + counts".strip()))
     top = ceiling([line.points for line in lines])
-    chart = svg_chart.chart(lines, top=top)
-    if chart is None:
-        return None
-    legend = _legend(runs, _loss_in_words)
-    if top is not None:
-        legend += (LegendEntry(f"What lies above {top:.2f} bits, early on, is cut off.", None),)
     note = "Solid: the held-out text, its lowest point ringed. Dashed: the training text, as it was being learnt."
     if any(run.curves.mixed for run in runs):
         note = "Solid: held out, the network, its lowest point ringed. Dotted: network + counts. Dashed: training."
-    return TitledChart(
-        chart=chart,
+    return Plot(
         name="Loss",
-        unit=unit.bits_per if unit else "bits per character, or byte",
+        lines=tuple(lines),
+        up=unit.bits_per if unit else "bits per character, or byte",
         note=note,
-        legend=legend,
+        remarks=() if top is None else (f"What lies above {top:.2f} bits, early on, is cut off.",),
+        top=top,
         tall=True,
     )
 
@@ -104,13 +71,10 @@ def _loss_in_words(run: RunReport) -> str:
     return words + (f"; {last_loss:.3f} at iteration {last_iteration:,}, its last." if last_iteration > at else ".")
 
 
-def _learning_rates(runs: Sequence[RunReport]) -> TitledChart | None:
+def _learning_rates(runs: Sequence[RunReport]) -> Plot:
     """The learning rates."""
-    chart = svg_chart.chart(_lines(runs, lambda curves: curves.learning_rate))
-    if chart is None:
-        return None
-    legend = _legend(runs, _rate_in_words)
-    return TitledChart(chart=chart, name="Learning rate", unit="", note="", legend=legend)
+    lines = [_line(runs, number, run.curves.learning_rate, _rate_in_words) for number, run in enumerate(runs)]
+    return Plot(name="Learning rate", lines=tuple(lines))
 
 
 def _rate_in_words(run: RunReport) -> str:
@@ -122,25 +86,23 @@ def _rate_in_words(run: RunReport) -> str:
     return f"{max(value for _, value in rates):.2g} at its highest, {latest:.2g} at iteration {at:,}."
 
 
-def _gradient_norms(runs: Sequence[RunReport]) -> TitledChart | None:
+def _gradient_norms(runs: Sequence[RunReport]) -> Plot:
     """The norms of the gradients, and where they are clipped."""
     lines: list[Line] = []
     for number, run in enumerate(runs):
-        style, curves = number % STYLES, run.curves
+        curves = run.curves
         if len(runs) == 1 and curves.peak_norm != curves.grad_norm:
-            lines.append(Line(number=style, points=curves.grad_norm, dashed=True))
-        lines.append(Line(number=style, points=curves.peak_norm, label=run.letter))
+            lines.append(Line(number=number, points=curves.grad_norm, dashed=True))
+        lines.append(_line(runs, number, curves.peak_norm, _clipping_in_words))
     clips = sorted({clip for run in runs if (clip := _clip(run))})
-    chart = svg_chart.chart(lines, logarithmic=True, thresholds={clip: f"clipped at {clip:g}" for clip in clips})
-    if chart is None:
-        return None
     dashed = "Solid: the largest since the point before. Dashed: that of the iteration itself."
-    return TitledChart(
-        chart=chart,
+    return Plot(
         name="Gradient norm",
-        unit="before clipping",
+        lines=tuple(lines),
+        up="before clipping",
         note=dashed if len(lines) > len(runs) else "",
-        legend=_legend(runs, _clipping_in_words),
+        log_y=True,
+        thresholds={clip: f"clipped at {clip:g}" for clip in clips},
     )
 
 
@@ -169,17 +131,22 @@ def _clip(run: RunReport) -> float | None:
     return training.grad_clip if training and training.grad_clip and training.grad_clip_mode == "norm" else None
 
 
-def _lines(runs: Sequence[RunReport], series: Callable[[Curves], Series]) -> list[Line]:
-    """One line for each run."""
-    return [
-        Line(number=number % STYLES, points=series(run.curves), label=run.letter) for number, run in enumerate(runs)
-    ]
-
-
-def _legend(runs: Sequence[RunReport], words: Callable[[RunReport], str]) -> tuple[LegendEntry, ...]:
-    """What there is to say of each run. Of several each has its name, its colour and its mark."""
-    if len(runs) == 1:
-        return (LegendEntry(words(runs[0]), None),)
-    return tuple(
-        LegendEntry(f"{run.letter} {run.name}: {words(run)}", number % STYLES) for number, run in enumerate(runs)
+def _line(
+    runs: Sequence[RunReport],
+    number: int,
+    points: Series,
+    words: Callable[[RunReport], str],
+    *,
+    label: str | None = None,
+    best: bool = False,
+) -> Line:
+    """The line that stands for a run, with what there is to say of it. Of several each has its name in the legend."""
+    run = runs[number]
+    return Line(
+        number=number,
+        points=points,
+        name=f"{run.letter} {run.name}" if len(runs) > 1 else "",
+        words=words(run),
+        label=run.letter if label is None else label,
+        best=best,
     )

@@ -17,8 +17,10 @@ from typing import Any
 from markupsafe import Markup
 
 from charrnn.errors import UsageError
+from charrnn.plotting.chart import Chart
+from charrnn.plotting.plot import LegendEntry
 from charrnn.report import html
-from charrnn.report.charts import LegendEntry, TitledChart, charts
+from charrnn.report.charts import charts
 from charrnn.report.collect import MADE_BY, Report
 
 # In pixels. Below a plot are its ticks and the name of the axis; the labels of its ticks are on the left.
@@ -43,7 +45,7 @@ class _LegendLine:
 class _Panel:
     """A chart in its place."""
 
-    chart: TitledChart
+    chart: Chart
     top: int
     height: int  # of the plot
     legend: tuple[_LegendLine, ...]
@@ -85,11 +87,11 @@ def svg(report: Report) -> str:
     return text.lstrip().translate({0xFFFE: "\ufffd", 0xFFFF: "\ufffd"})  # which XML does not have
 
 
-def _panel(chart: TitledChart, top: int) -> _Panel:
+def _panel(chart: Chart, top: int) -> _Panel:
     """A chart in its place, its legend in lines."""
-    height = _TALL if chart.tall else _LOW
+    height = _TALL if chart.plot.tall else _LOW
     lines: list[_LegendLine] = []
-    for entry in chart.legend:
+    for entry in chart.plot.legend:
         lines += _wrapped(entry, _HEAD + height + _AXIS + _LINE * len(lines))
     return _Panel(chart, top, height, tuple(lines))
 

@@ -1,8 +1,7 @@
-"""A training as curves: what its metrics and its snapshots measured, by iteration, and few enough points to draw."""
+"""A training as curves: what its metrics and its snapshots measured, by iteration."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -198,29 +197,7 @@ def _in_bits(series: Series) -> Series:
     return tuple((at, bits(nats)) for at, nats in series)
 
 
-def thinned(series: Series, most: int = 400) -> Series:
-    """Few points of a series that look the same as all: of each stretch the lowest and the highest, and both ends.
-
-    Args:
-        series: (iteration, value) by ascending iteration.
-        most: So many points, at most. No spike is lost.
-
-    Returns:
-        Some of the points, in order.
-    """
-    if len(series) <= most:
-        return series
-    count = max(1, (most - 2) // 2)
-    edges = [1 + math.ceil(number * (len(series) - 2) / count) for number in range(count + 1)]
-    places = {0, len(series) - 1}
-    for start, stop in itertools.pairwise(edges):
-        stretch = range(start, stop)
-        if stretch:
-            places |= {extreme(stretch, key=lambda place: series[place][1]) for extreme in (min, max)}
-    return tuple(series[place] for place in sorted(places))
-
-
-def ceiling(losses: Sequence[Series]) -> float | None:
+def ceiling(losses: Sequence[Sequence[tuple[float, float]]]) -> float | None:
     """What a picture of losses may be cut off above.
 
     Args:

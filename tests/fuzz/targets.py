@@ -41,6 +41,7 @@ from charrnn.config import (
     settings_of,
 )
 from charrnn.network.engine import Engine
+from charrnn.plotting.chart import thinned
 from charrnn.runs import checkpoint, history, samples
 from charrnn.runs.header import Header
 from charrnn.runs.run import Run
@@ -285,7 +286,7 @@ def metrics(data: bytes) -> None:
     assert curves.iterations >= 300
     series = [getattr(curves, field.name) for field in fields(curves) if field.type == "Series"]
     for points in series:
-        assert history.thinned(points, 8) == tuple(sorted(history.thinned(points, 8)))
+        assert thinned(points, 8) == tuple(sorted(thinned(points, 8)))
     _ = curves.explosion, curves.diverged, curves.clipped_share, curves.last_clipped, history.ceiling(series)
 
 

@@ -227,12 +227,12 @@ def test_figures_with_counts_stand_beside_the_networks(tmp_path: Path) -> None:
     assert "+ counts" in parsed.texts("dt")
     loss = parsed.texts("desc")[0]
     assert "lowest 2.500 at iteration 300 (+ counts 2.250)" in loss
-    [chart] = [drawn for drawn in charts.charts(found.runs) if drawn.name == "Loss"]
-    assert "Dotted: network + counts" in chart.note
-    dotted = [line for line in chart.chart.lines if line.dotted]
+    [chart] = [drawn for drawn in charts.charts(found.runs) if drawn.plot.name == "Loss"]
+    assert "Dotted: network + counts" in chart.plot.note
+    dotted = [line for line in chart.lines if line.dotted]
     assert [len(line.points) for line in dotted] == [3, 3]
     assert not any(line.marks for line in dotted)
-    assert {"A + counts", "B + counts"} <= {label.text for label in chart.chart.labels}
+    assert {"A + counts", "B + counts"} <= {label.text for label in chart.labels}
 
 
 def test_runs_on_different_texts_are_not_ranked(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_peaks_between_the_logged_iterations_are_drawn_with_the_line_where_they_
     assert norm == "1 of 500 iterations (0.2%) clipped at 5, the last by iteration 10; the largest was 11.2."
     assert "clipped at 5" in parsed.texts("text")
     [chart] = [
-        drawn.chart for drawn in charts.charts(collected(tmp_path / "novel-1").runs) if drawn.name == "Gradient norm"
+        drawn for drawn in charts.charts(collected(tmp_path / "novel-1").runs) if drawn.plot.name == "Gradient norm"
     ]
     single, peaks = chart.lines
     assert (single.dashed, peaks.dashed) == (True, False)
@@ -297,7 +297,7 @@ def test_peaks_between_the_logged_iterations_are_drawn_with_the_line_where_they_
 def test_runs_that_are_clipped_at_different_norms_have_a_line_each(tmp_path: Path) -> None:
     training = {clip: TrainConfig(iterations=500, val_frac=0.5, grad_clip=clip) for clip in (1.0, 0.5)}
     runs = [telling.run(tmp_path, f"at-{clip}", training=config) for clip, config in training.items()]
-    [chart] = [drawn.chart for drawn in charts.charts(collected(*runs).runs) if drawn.name == "Gradient norm"]
+    [chart] = [drawn for drawn in charts.charts(collected(*runs).runs) if drawn.plot.name == "Gradient norm"]
     assert [threshold.label for threshold in chart.thresholds] == ["clipped at 0.5", "clipped at 1"]
 
 
@@ -378,7 +378,7 @@ def test_fifty_snapshots_and_a_hundred_thousand_lines_are_a_small_page(tmp_path:
     assert found.runs[0].curves.rows == 100_050
     assert len(found.runs[0].snapshots) == 50
     assert len(text.encode()) < 1_000_000
-    [norms] = charts.charts(found.runs)[-1].chart.lines
+    [norms] = charts.charts(found.runs)[-1].lines
     path = norms.path(1000, 1000)
     assert path.count("L") < 400
     assert min(float(part.split()[1]) for part in re.split("[ML]", path)[1:]) == pytest.approx(37, abs=2)

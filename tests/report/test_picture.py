@@ -53,17 +53,17 @@ def test_it_has_the_charts_of_the_page_with_their_words(tmp_path: Path) -> None:
         "Learning rate",
     ]
     for chart in charts(report.runs):
-        for label in chart.chart.labels:
+        for label in chart.labels:
             assert label.text in written
-        for tick in (*chart.chart.up, *chart.chart.across):
+        for tick in (*chart.up, *chart.across):
             assert tick.label in written
         assert chart.description in (root.findtext(f"{SVG}desc") or "")
-        for entry in chart.legend:
+        for entry in chart.plot.legend:
             assert entry.text in " ".join(written)
             assert entry.text in seen
     lines = [path for path in root.iter(f"{SVG}path") if "d" in path.attrib and "run-" in path.get("class", "")]
-    legends = sum(entry.style is not None for chart in charts(report.runs) for entry in chart.legend)
-    assert len(lines) == legends + sum(len(chart.chart.lines) for chart in charts(report.runs))
+    legends = sum(entry.style is not None for chart in charts(report.runs) for entry in chart.plot.legend)
+    assert len(lines) == legends + sum(len(chart.lines) for chart in charts(report.runs))
 
 
 def test_everything_is_inside_the_picture(tmp_path: Path) -> None:

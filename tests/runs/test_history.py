@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 from helpers import telling, tiny
-from hypothesis import given
-from hypothesis import strategies as st
 
 from charrnn.runs import history
-from charrnn.runs.history import ceiling, read, thinned
+from charrnn.runs.history import ceiling, read
 from charrnn.runs.run import Run
 
 
@@ -61,20 +59,6 @@ def test_what_is_no_number_is_left_out(tmp_path: Path) -> None:
     found = with_metrics(tmp_path, [*rows, "[1, 2]\n", "null\n", "NaN\n", "\x00\n"])
     assert found.train == ((7, pytest.approx(1.0)),)
     assert found.grad_norm == ()
-
-
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=2000), st.integers(4, 60))
-def test_thinned_is_few_in_order_and_keeps_the_extremes(values: list[float], most: int) -> None:
-    series = tuple(enumerate(values))
-    kept = thinned(series, most)
-    assert len(kept) <= max(most, 4)
-    assert set(kept) <= set(series)
-    assert list(kept) == sorted(kept)
-    assert (kept[0], kept[-1]) == (series[0], series[-1])
-    assert max(value for _, value in kept) == max(values)
-    assert min(value for _, value in kept) == min(values)
-    if len(series) <= most:
-        assert kept == series
 
 
 def test_early_losses_are_cut_off_where_that_gains_anything() -> None:

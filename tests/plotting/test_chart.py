@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.report import svg_chart
-from charrnn.report.svg_chart import Line, Tick, chart, ticks
-from charrnn.runs import history
+from charrnn.plotting import chart as charting
+from charrnn.plotting.chart import Chart, Tick, thinned, ticks
+from charrnn.plotting.plot import Line, Plot, Point
+
+
+def chart(lines: list[Line], **settings: Any) -> Chart | None:
+    return charting.chart(Plot(name="x", lines=tuple(lines), **settings))
 
 
 @pytest.mark.parametrize(
@@ -56,20 +61,20 @@ def test_a_chart_in_figures() -> None:
 
 def test_a_logarithmic_chart_leaves_out_what_has_no_logarithm() -> None:
     line = Line(number=0, points=((1, 0.0), (2, 0.01), (3, 100.0)), label="A")
-    found = chart([line], logarithmic=True, thresholds={1.0: "one"})
+    found = chart([line], log_y=True, thresholds={1.0: "one"})
     assert found is not None
     assert [tick.label for tick in found.up] == ["0.01", "0.1", "1", "10", "100"]
     assert found.thresholds == (Tick(50.0, "one"),)
     assert len(found.lines[0].marks) == 2
-    assert chart([Line(number=0, points=((1, 0.0),))], logarithmic=True) is None
+    assert chart([Line(number=0, points=((1, 0.0),))], log_y=True) is None
 
 
 def test_the_axis_reaches_to_a_threshold_that_has_a_logarithm() -> None:
     line = Line(number=0, points=((1, 0.1), (2, 0.2)))
-    found = chart([line], logarithmic=True, thresholds={0.0: "nowhere"})
+    found = chart([line], log_y=True, thresholds={0.0: "nowhere"})
     assert found is not None
     assert found.thresholds == ()
-    found = chart([line], logarithmic=True, thresholds={5.0: "five", 0.15: "among them"})
+    found = chart([line], log_y=True, thresholds={5.0: "five", 0.15: "among them"})
     assert found is not None
     five, among = found.thresholds
     assert (five.label, among.label) == ("five", "among them")
@@ -88,7 +93,7 @@ def test_labels_can_be_read() -> None:
     found = chart([*lines, Line(number=0, points=((1, 4.0),))])
     assert found is not None
     heights = sorted(label.text_y for label in found.labels)
-    assert min(high - low for low, high in itertools.pairwise(heights)) >= svg_chart._APART - 0.01
+    assert min(high - low for low, high in itertools.pairwise(heights)) >= charting._APART - 0.01
     assert [label.text for label in sorted(found.labels, key=lambda one: -one.text_y)] == ["0", "1", "2", "3", "4"]
 
 
@@ -103,13 +108,27 @@ def test_many_labels_stay_inside(count: int) -> None:
     assert found is not None
     heights = sorted(label.text_y for label in found.labels)
     assert heights[0] >= 0
-    assert min(high - low for low, high in itertools.pairwise(heights)) >= min(svg_chart._APART, 100 / count) - 0.02
+    assert min(high - low for low, high in itertools.pairwise(heights)) >= min(charting._APART, 100 / count) - 0.02
 
 
 @pytest.mark.parametrize("points", [(), ((0, 2.0),), ((5, 0.0),), ((1, 2.0), (2, 2.0)), ((1, 1e299), (2, 1e-299))])
-def test_charts_of_little_do_not_fail(points: history.Series) -> None:
+def test_charts_of_little_do_not_fail(points: tuple[Point, ...]) -> None:
     for logarithmic in (False, True):
-        found = chart([Line(number=0, points=points, label="A", best=True)], logarithmic=logarithmic)
+        found = chart([Line(number=0, points=points, label="A", best=True)], log_y=logarithmic)
         for line in found.lines if found else ():
             assert "nan" not in line.path(1000, 1000)
             assert "inf" not in line.path(1000, 1000)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=2000), st.integers(4, 60))
+def test_thinned_is_few_in_order_and_keeps_the_extremes(values: list[float], most: int) -> None:
+    series = tuple(enumerate(values))
+    kept = thinned(series, most)
+    assert len(kept) <= max(most, 4)
+    assert set(kept) <= set(series)
+    assert list(kept) == sorted(kept)
+    assert (kept[0], kept[-1]) == (series[0], series[-1])
+    assert max(value for _, value in kept) == max(values)
+    assert min(value for _, value in kept) == min(values)
+    if len(series) <= most:
+        assert kept == series

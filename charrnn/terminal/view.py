@@ -1,0 +1,166 @@
+"""What an analysis shows, on a terminal: in its width, with colours or without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich.console import Console
+
+from charrnn.formatting import plural, shown_character, visible_line
+from charrnn.inspection.view import LEVELS, ColouredText, Colouring, Table, View
+from charrnn.plotting.chart import chart
+from charrnn.terminal import output
+from charrnn.terminal.console import open_table, plain, show_table
+from charrnn.terminal.output import Styled
+from charrnn.terminal.plots import plot_lines
+from charrnn.text.graphemes import clusters, columns
+
+_PLACES = 800  # of a text, at most: more is for a page
+_USUAL = output.USUAL_WIDTH
+_BACK = 16  # columns before the end of a line in which a space ends it
+# Black on a ground (of 256 colours), by level: from blue over none to red.
+_STYLES = (
+    "30;48;5;69",
+    "30;48;5;111",
+    "30;48;5;153",
+    "30;48;5;195",
+    "",
+    *(f"30;48;5;{n}" for n in (230, 222, 215, 203)),
+)
+_BLOCKS, _DIGITS = "▁▂▃▄▅▆▇█", "0123456789"
+
+
+def show_view(out: Console, view: View) -> None:
+    """Show a view: title and remarks, plots, tables, and the texts by their first colouring."""
+    width = out.width if out.is_terminal else _USUAL
+    out.print(plain(visible_line(view.title), "bold"))
+    for remark in view.remarks:
+        out.print(plain(visible_line(remark)))
+    for plot in view.plots:
+        if drawn := chart(plot):
+            out.print()
+            _put(out, plot_lines(drawn, width, ascii_only=not _can_encode(out, "⣿┤")))
+    for table in view.tables:
+        out.print()
+        _show_table(out, table)
+    for text in view.texts:
+        out.print()
+        _show_text(out, text, width)
+
+
+def _show_table(out: Console, table: Table) -> None:
+    """A table under its name."""
+    if table.name:
+        out.print(plain(visible_line(table.name), "bold"))
+    shown = open_table(*table.heads, right=table.figures)
+    for number, row in enumerate(table.rows):
+        shown.add_row(*(plain(visible_line(cell)) for cell in row), style="bold green" if number == table.best else "")
+    show_table(out, shown)
+
+
+def _show_text(out: Console, text: ColouredText, width: int) -> None:
+    """A text by its first colouring: in colour where there is any, else with blocks below it."""
+    if text.name:
+        out.print(plain(visible_line(text.name), "bold"))
+    count = min(len(text.characters), _PLACES)
+    colouring = text.colourings[0] if text.colourings else None
+    styled = out.color_system is not None
+    blocks = _BLOCKS if _can_encode(out, _BLOCKS) else _DIGITS
+    if colouring:
+        out.print(plain(_explained(colouring, "" if styled else blocks)))
+    if text.below and text.heads:
+        out.print(plain(f"Below each character: {visible_line(text.heads[0]).lower()}, the likeliest first."))
+    if count < (total := text.total or len(text.characters)):
+        out.print(plain(f"The first {count:,} of {plural(total, 'character')} are shown."))
+    out.print()
+    cells = _cells(text, count)
+    levels = colouring.levels if colouring else np.zeros(count, dtype=np.int8)
+    marks = _marks(colouring, blocks, count) if colouring and not styled else []
+    for start, stop in _lines(text, cells, width):
+        places = range(start, stop)
+        wide = [max(map(_width, cells[place])) for place in places]
+        rows = [[(cells[place][0], _STYLES[levels[place] + LEVELS]) for place in places]]
+        rows += [[(marks[place], "") for place in places]] if marks else []
+        rows += [[(cells[place][row], "") for place in places] for row in range(1, len(cells[start]))]
+        padded = [
+            [(f"{cell}{' ' * (room - _width(cell))}", style) for (cell, style), room in zip(row, wide, strict=True)]
+            for row in rows
+        ]
+        _put(out, [*padded, *([[]] if len(rows) > 1 else [])])
+
+
+def _explained(colouring: Colouring, blocks: str) -> str:
+    """What the colours, or the blocks, mean."""
+    of = visible_line(": ".join(filter(None, (colouring.name, colouring.words))))
+    if blocks:
+        return f"{of}. Below each character, from {blocks[0]} {colouring.low:g} to {blocks[-1]} {colouring.high:g}."
+    low = f"blue {colouring.low:g}, " if colouring.low < 0 else f"bare {colouring.low:g}, "
+    return f"{of}. Coloured: {low}red {colouring.high:g}."
+
+
+def _cells(text: ColouredText, count: int) -> list[list[str]]:
+    """What stands at each place: its character, and below it the first cells of what is shown of it."""
+    rows = max((len(chosen) for chosen in text.chosen[:count]), default=0) if text.below else 0
+    listed = []
+    for place, character in enumerate(text.characters[:count]):
+        chosen = text.chosen[place] if rows else ()
+        below = [_shown(row[0]) for row in chosen if row]
+        listed.append([" " if character == " " else _shown(character), *below, *[""] * (rows - len(below))])
+    return listed
+
+
+def _shown(text: str) -> str:
+    """A cell's text: one character is seen whatever it is."""
+    return shown_character(text) if len(text) <= 1 else visible_line(text)
+
+
+def _marks(colouring: Colouring, blocks: str, count: int) -> list[str]:
+    """A block for each place, as high as its value."""
+    share = np.clip(
+        (colouring.values[:count].astype(np.float64) - colouring.low) / (colouring.high - colouring.low), 0, 1
+    )
+    return [" " if np.isnan(value) else blocks[min(len(blocks) - 1, int(value * len(blocks)))] for value in share]
+
+
+def _lines(text: ColouredText, cells: Sequence[Sequence[str]], width: int) -> list[tuple[int, int]]:
+    """The lines of a text, from place to place: they end at newlines, after a space, or where they are full."""
+    lines, start, column, space = [], 0, 0, 0
+    for place, stack in enumerate(cells):
+        wide = max(map(_width, stack))
+        if column + wide > width and place > start:
+            stop = (
+                space
+                if space > start and width - sum(max(map(_width, cells[at])) for at in range(start, space)) < _BACK
+                else place
+            )
+            lines.append((start, stop))
+            start, column = stop, sum(max(map(_width, cells[at])) for at in range(stop, place))
+        column += wide
+        if text.characters[place] == " ":
+            space = place + 1
+        if text.characters[place] == "\n":
+            lines.append((start, place + 1))
+            start, column = place + 1, 0
+    return [*lines, (start, len(cells))] if start < len(cells) else lines
+
+
+def _put(out: Console, lines: Sequence[Sequence[Styled]]) -> None:
+    """Lines of pieces as they are: broken already, and safe."""
+    for line in lines:
+        shown = output.styled(line) if out.color_system else "".join(text for text, _ in line).rstrip()
+        out.file.write(f"{shown}\n")
+
+
+def _can_encode(out: Console, characters: str) -> bool:
+    """Whether a stream can be written these."""
+    try:
+        characters.encode(getattr(out.file, "encoding", None) or "utf-8")
+    except UnicodeError:
+        return False
+    return True
+
+
+def _width(text: str) -> int:
+    """The columns that a text takes."""
+    return sum(map(columns, clusters(text)))
