@@ -1,4 +1,4 @@
-"""`charrnn plan` as a person meets it: real processes, which leave nothing behind, and say what training would do."""
+"""`charrnn plan` as a person meets it: it leaves nothing behind, and says what training would do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -38,14 +37,14 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return desk
 
 
-def charrnn(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "charrnn", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, encoding="utf-8", timeout=120, check=False)
+@pytest.fixture
+def line(desk: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> CommandLine:
+    return CommandLine(monkeypatch, capfdbinary)
 
 
-def planned(*arguments: str, stdin: str = "") -> dict[str, Any]:
-    done = charrnn("plan", *arguments, "--json", stdin=stdin)
-    assert done.returncode == 0, done.stderr
+def planned(line: CommandLine, *arguments: str, stdin: str | None = None) -> dict[str, Any]:
+    done = line("plan", *arguments, "--json", stdin=None if stdin is None else stdin.encode())
+    assert done.returncode == 0, done.stderr.decode()
     plan: dict[str, Any] = json.loads(done.stdout)
     return plan
 
@@ -54,9 +53,9 @@ def why(plan: dict[str, Any]) -> dict[str, str]:
     return {reason["setting"]: reason["why"] for reason in plan["reasons"]}
 
 
-def test_the_command_it_names_trains_what_it_says_and_nothing_is_kept(desk: Path) -> None:
+def test_the_command_it_names_trains_what_it_says_and_nothing_is_kept(desk: Path, line: CommandLine) -> None:
     options = shlex.split("--iterations 7 --snapshot-at 3 --layer-norm --seed 4 --lowercase --val-frac 0.2")
-    plan = planned("ships.txt", *SMALL, *options)
+    plan = planned(line, "ships.txt", *SMALL, *options)
     assert sorted(path.name for path in desk.iterdir()) == ["ships.txt"]
     assert plan["text"] == {
         "name": "ships.txt",
@@ -68,10 +67,8 @@ def test_the_command_it_names_trains_what_it_says_and_nothing_is_kept(desk: Path
     }
     assert plan["machine"]["threads"] == 1
     assert plan["snapshots"] == [3, 7]
-    done = subprocess.run(
-        [sys.executable, "-m", *shlex.split(plan["command"])], capture_output=True, encoding="utf-8", check=False
-    )
-    assert done.returncode == 0, done.stderr
+    done = line(*shlex.split(plan["command"])[1:])
+    assert done.returncode == 0, done.stderr.decode()
     header = checkpoint.read_header(desk / "checkpoints" / "ships-1" / "iteration-000007.safetensors")
     made = {"model": header.model, "training": header.training}
     for config, settings in made.items():
@@ -82,13 +79,13 @@ def test_the_command_it_names_trains_what_it_says_and_nothing_is_kept(desk: Path
     assert plan["parameters"] == header.model.parameters(plan["text"]["distinct"])
     tensors = checkpoint.load(desk / "checkpoints" / "ships-1" / "iteration-000007.safetensors").tensors
     assert plan["snapshot_size"] == sum(tensor.nbytes for tensor in tensors.values())
-    alone = planned("ships.txt", *SMALL, *options, "--no-ngrams")
+    alone = planned(line, "ships.txt", *SMALL, *options, "--no-ngrams")
     assert alone["snapshot_size"] == 4 * plan["parameters"]
     assert alone["machine"]["seconds_of_counting"] == 0
 
 
-def test_a_time_is_filled_and_every_setting_has_its_reason(desk: Path) -> None:
-    plan = planned("ships.txt", "--time", "2s", "--threads", "1")
+def test_a_time_is_filled_and_every_setting_has_its_reason(desk: Path, line: CommandLine) -> None:
+    plan = planned(line, "ships.txt", "--time", "2s", "--threads", "1")
     machine, iterations = plan["machine"], plan["training"]["iterations"]
     assert plan["preset"] == "quick"  # for two seconds and so short a text
     assert iterations == 1 or abs(plan["seconds"] - 2) <= machine["seconds_per_iteration"]
@@ -102,18 +99,18 @@ def test_a_time_is_filled_and_every_setting_has_its_reason(desk: Path) -> None:
     assert "--time 2s " in plan["command"]
 
 
-def test_a_recipe_has_its_epochs(desk: Path) -> None:
+def test_a_recipe_has_its_epochs(desk: Path, line: CommandLine) -> None:
     Path("ships.txt").write_text(TEXT[:2800], "utf-8")
-    plan = planned("ships.txt", "--preset", "torch-rnn", "--learning-rate", "0.01")
+    plan = planned(line, "ships.txt", "--preset", "torch-rnn", "--learning-rate", "0.01")
     assert (plan["preset"], plan["training"]["iterations"], plan["epochs"]) == ("torch-rnn", 50, 50.0)
     assert "--max-epochs 50 " in plan["command"]
     assert why(plan)["batch_size"] == "the recipe of torch-rnn"
     assert why(plan)["learning_rate"] == "as given"
 
 
-def test_from_a_checkpoint_and_from_a_pipe(desk: Path) -> None:
-    assert charrnn("train", "ships.txt", *SMALL, "--iterations", "2", "--sample-length", "0").returncode == 0
-    plan = planned("-", "--init-from", "ships-1", "--iterations", "2", "--batch-size", "2", stdin=TEXT)
+def test_from_a_checkpoint_and_from_a_pipe(desk: Path, line: CommandLine) -> None:
+    line.train("ships.txt", *SMALL, "--iterations", "2", "--sample-length", "0")
+    plan = planned(line, "-", "--init-from", "ships-1", "--iterations", "2", "--batch-size", "2", stdin=TEXT)
     assert (plan["model"]["rnn_size"], why(plan)["rnn_size"]) == (8, "the checkpoint's")
     assert plan["command"].startswith("charrnn train - --iterations 2 --init-from ships-1 --model lstm")
     assert sorted(path.name for path in desk.iterdir()) == ["checkpoints", "ships.txt"]
@@ -134,15 +131,8 @@ def test_from_a_checkpoint_and_from_a_pipe(desk: Path) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_what_training_refuses_is_refused_alike(
-    desk: Path,
-    arguments: list[str],
-    code: int,
-    monkeypatch: pytest.MonkeyPatch,
-    capfdbinary: pytest.CaptureFixture[bytes],
-) -> None:
+def test_what_training_refuses_is_refused_alike(desk: Path, line: CommandLine, arguments: list[str], code: int) -> None:
     Path("short.txt").write_text("A.\n", "utf-8")
-    line = CommandLine(monkeypatch, capfdbinary)
     plan, training = line("plan", *arguments), line("train", *arguments)
     assert plan == dataclasses.replace(training, stdout=b"")
     assert plan.returncode == code
@@ -179,24 +169,23 @@ def test_it_fits_the_terminal(desk: Path, columns: int, cluster: tuple[str, ...]
     assert shlex.split(command)[:5] == begins
 
 
-def test_in_a_file_every_line_is_whole(desk: Path) -> None:
-    done = charrnn("plan", "ships.txt", *SMALL, "--iterations", "5")
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+def test_in_a_file_every_line_is_whole(desk: Path, line: CommandLine) -> None:
+    done = line("plan", "ships.txt", *SMALL, "--iterations", "5")
+    assert done.returncode == 0, done.stderr.decode()
+    lines = done.stdout.decode().splitlines()
     assert lines[-1].startswith("charrnn train ships.txt --iterations 5 ")
     assert any(line.startswith("length     5 iterations (") for line in lines)
-    assert "chosen" not in done.stdout  # a width was given: nothing was to choose
+    assert b"chosen" not in done.stdout  # a width was given: nothing was to choose
 
 
-def test_the_verb_is_found_by_other_names(desk: Path) -> None:
-    assert "Did you mean charrnn plan?" in charrnn("estimate", "book.txt").stderr
-    assert "charrnn plan" in charrnn("train", "ships.txt", "--dry-run").stderr
+def test_the_verb_is_found_by_other_names(desk: Path, line: CommandLine) -> None:
+    assert b"Did you mean charrnn plan?" in line("estimate", "book.txt").stderr
+    assert b"charrnn plan" in line("train", "ships.txt", "--dry-run").stderr
 
 
 def test_a_cluster_that_is_not_here_is_planned_by_formulas_and_says_what_it_assumes(
-    desk: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+    desk: Path, line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line = CommandLine(monkeypatch, capfdbinary)
     monkeypatch.setattr("charrnn.training.precision.has_bfloat16", lambda _: False)  # what is here decides nothing
     cluster = ("--gpus", "8", "--nodes", "2", "--network", "200Gbit/s", "--batch-size", "64", "--characters", "1e12")
     fast = ("--no-ngrams", "--sample-length", "0", "--threads", "1")  # nothing else is read of so much text
@@ -221,10 +210,9 @@ def test_a_cluster_that_is_not_here_is_planned_by_formulas_and_says_what_it_assu
 
 
 def test_processes_of_a_cpu_share_what_was_measured(
-    desk: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+    desk: Path, line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan_trial, "_TRIAL_SECONDS", 0.01)
-    line = CommandLine(monkeypatch, capfdbinary)
     cluster = ("--nodes", "2", "--nproc-per-node", "2", "--threads", "2")
     done = line("plan", "ships.txt", *SMALL[:-2], *cluster, "--iterations", "9", "--json")
     assert done.returncode == 0, done.stderr
