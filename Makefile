@@ -23,9 +23,9 @@ $(stamp): pyproject.toml constraints.txt hashes.txt
 	$(bin)/python -m pip install --quiet -c constraints.txt --no-build-isolation --group dev -e .
 	touch $@
 
-# Most tests wait for processes of their own: files side by side take half the time.
+# Most tests wait for processes of their own: files side by side take half the time, the longest first (tests/conftest.py).
 test: lint  ## check everything: style, types, floors, tests
-	$(bin)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(bin)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 torture: $(stamp)  ## kill, starve, damage and interrupt trainings, as often as docs/reliability.md says
 	$(bin)/pytest -q --thorough tests/torture

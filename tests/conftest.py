@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from helpers import browsing
+from helpers import browsing, forking
 from hypothesis import settings
 
 # A machine may be busy: no test fails for being slow.
@@ -64,6 +64,26 @@ def browser() -> Iterator[Any]:
     """One browser for all tests of pages."""
     with browsing.launched() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[forking.Server]:
+    """What starts commands as processes of their own that do not import torch each."""
+    with forking.serving(tmp_path_factory.mktemp("forks")) as started:
+        yield started
+
+
+# Tests of these rooms start processes and take longest. Their files come first: what is left at the end, when one
+# worker after the other has nothing more to do, are short ones.
+_LONGEST = ("torture", "commands", "bench")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        room = item.path.parent.name
+        return _LONGEST.index(room) if room in _LONGEST else len(_LONGEST) + (room != "tests")
+
+    items.sort(key=place)
 
 
 _FIGURE = "figure"  # the property of a test that has measured something

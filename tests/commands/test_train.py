@@ -12,15 +12,13 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from helpers.forking import ENVIRONMENT
+from helpers.forking import ENVIRONMENT, Process, Server
 from helpers.trainings import CAPABILITIES, pretend_capabilities
 from typer.testing import CliRunner
 
@@ -46,85 +44,38 @@ KEPT = [7, 100, 200, 300, 400, 500, 600]
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
 
 
-@dataclass(frozen=True)
-class Process:
-    """A training in a process of its own, its two streams in files that can be read while it runs."""
-
-    popen: subprocess.Popen[bytes]
-    run: Run
-    out_path: Path
-    err_path: Path
+class Training(Process):
+    """One in a process of its own."""
 
     @property
-    def out(self) -> str:
-        return self.out_path.read_bytes().decode()
-
-    @property
-    def err(self) -> str:
-        return self.err_path.read_bytes().decode()
-
-    def wait(self) -> int:
-        return self.popen.wait(timeout=LONG)
-
-    def until(self, what: Callable[[], bool]) -> None:
-        """Poll until it is so. Fails if the process ends before, or it takes too long."""
-        deadline = time.monotonic() + LONG
-        while not what():
-            assert self.popen.poll() is None, f"ended early: {self.err}"
-            assert time.monotonic() < deadline, f"waited too long: {self.err}"
-            time.sleep(0.005)
+    def run(self) -> Run:
+        return Run(self.server.where / "my runs" / "ships")
 
     def until_rows(self, count: int) -> None:
         path = self.run.metrics_path
         self.until(lambda: path.exists() and path.read_bytes().count(b"\n") >= count)
 
 
-Start = Callable[..., Process]
+Start = Callable[..., Training]
 
 
-@contextlib.contextmanager
-def starter(where: Path) -> Iterator[Start]:
-    """Starts `charrnn train …` in `where`, and leaves no process behind."""
-    (where / "ships.txt").write_text(TEXT, "utf-8")
-    running: list[subprocess.Popen[bytes]] = []
-
-    def start(*arguments: str, name: str = "ships", stdout: int | None = None) -> Process:
-        out_path, err_path = (where / f"{len(running)}.{kind}" for kind in ("out", "err"))
-        with out_path.open("wb") as out, err_path.open("wb") as err:
-            popen = subprocess.Popen(
-                [sys.executable, "-m", "charrnn", "train", *arguments],
-                cwd=where,
-                env=ENVIRONMENT,
-                stdin=subprocess.DEVNULL,
-                stdout=out if stdout is None else stdout,
-                stderr=err,
-            )
-        running.append(popen)
-        return Process(popen, Run(where / "my runs" / name), out_path, err_path)
-
-    try:
-        yield start
-    finally:
-        for popen in running:
-            popen.kill()
-            popen.wait()
-            if popen.stdout is not None:
-                popen.stdout.close()
+def starter(server: Server) -> Start:
+    """Starts `charrnn train …` where the server is."""
+    (server.where / "ships.txt").write_text(TEXT, "utf-8")
+    return lambda *arguments: Training(**vars(server.start("train", *arguments)))
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    with starter(tmp_path) as start:
-        yield start
+def start(forks: Server, tmp_path: Path) -> Start:
+    return starter(forks.within(tmp_path))
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def whole(forks: Server, tmp_path_factory: pytest.TempPathFactory) -> Training:
     """The training that was never stopped."""
-    with starter(tmp_path_factory.mktemp("whole")) as start:
-        process = start("ships.txt", *OPTIONS, "--name", "ships")
-        assert process.wait() == 0, process.err
-        yield process
+    training = starter(forks.within(tmp_path_factory.mktemp("whole")))("ships.txt", *OPTIONS, "--name", "ships")
+    assert training.wait() == 0, training.err
+    return training
 
 
 def rows_of(run: Run) -> list[dict[str, Any]]:
@@ -166,7 +117,7 @@ def check_whole_files(run: Run) -> None:
 # -- a training to its end -------------------------------------------------------------------------------------------
 
 
-def test_the_run_holds_what_was_asked_for(whole: Process) -> None:
+def test_the_run_holds_what_was_asked_for(whole: Training) -> None:
     assert [kept.header.iteration for kept in whole.run.snapshots] == KEPT
     header = whole.run.snapshots[-1].header
     assert (header.model.rnn_size, header.model.embedding_size, header.model.dropout) == (16, 8, 0.2)
@@ -179,7 +130,7 @@ def test_the_run_holds_what_was_asked_for(whole: Process) -> None:
     check_whole_files(whole.run)
 
 
-def test_stdout_holds_the_snapshots_and_nothing_else(whole: Process) -> None:
+def test_stdout_holds_the_snapshots_and_nothing_else(whole: Training) -> None:
     expected = ""
     for kept in whole.run.snapshots:
         header, sample = kept.header, kept.header.sample
@@ -195,7 +146,7 @@ def test_stdout_holds_the_snapshots_and_nothing_else(whole: Process) -> None:
     assert re.fullmatch(expected, whole.out), whole.out
 
 
-def test_stderr_holds_everything_else_in_plain_lines(whole: Process) -> None:
+def test_stderr_holds_everything_else_in_plain_lines(whole: Training) -> None:
     assert "\x1b" not in whole.err
     assert "\r" not in whole.err
     assert "---" not in whole.err
@@ -206,7 +157,7 @@ def test_stderr_holds_everything_else_in_plain_lines(whole: Process) -> None:
     assert "trained 600 iterations" in whole.err
 
 
-def test_the_advice_at_the_end_can_be_pasted(whole: Process) -> None:
+def test_the_advice_at_the_end_can_be_pasted(whole: Training) -> None:
     lines = re.sub(r"\\\n *", "", whole.err).splitlines()  # a long one goes on in the next line, as shells have it
     commands = [shlex.split(line[line.index("charrnn") :]) for line in lines if "charrnn " in line][-2:]
     assert [command[:2] for command in commands] == [["charrnn", "sample"], ["charrnn", "compare"]]
@@ -218,10 +169,10 @@ def test_the_advice_at_the_end_can_be_pasted(whole: Process) -> None:
 
 
 @posix
-def test_killed_and_resumed_equals_never_stopped(whole: Process, start: Start) -> None:
+def test_killed_and_resumed_equals_never_stopped(whole: Training, start: Start) -> None:
     killed = start("ships.txt", *OPTIONS, "--name", "ships")
     killed.until_rows(18)  # somewhere after iteration 100
-    killed.popen.kill()
+    killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL, "it had ended already"
     assert Run(killed.run.path).snapshots[-1].header.iteration < 600
     resumed = start("--resume", "ships", "--checkpoint-dir", "my runs")
@@ -230,12 +181,12 @@ def test_killed_and_resumed_equals_never_stopped(whole: Process, start: Start) -
 
 
 @posix
-def test_killed_and_sent_again_with_auto_resume_equals_never_stopped(whole: Process, start: Start) -> None:
+def test_killed_and_sent_again_with_auto_resume_equals_never_stopped(whole: Training, start: Start) -> None:
     command = ("ships.txt", *OPTIONS, "--name", "ships", "--auto-resume")
     for rows in (3, 18):
         killed = start(*command)
         killed.until_rows(rows)
-        killed.popen.kill()
+        killed.send_signal(signal.SIGKILL)
         assert killed.wait() == -signal.SIGKILL, "it had ended already"
     last = start(*command)
     assert last.wait() == 0, last.err
@@ -246,10 +197,10 @@ def test_killed_and_sent_again_with_auto_resume_equals_never_stopped(whole: Proc
 
 
 @posix
-def test_interrupted_it_says_how_to_go_on_and_that_works(whole: Process, start: Start) -> None:
+def test_interrupted_it_says_how_to_go_on_and_that_works(whole: Training, start: Start) -> None:
     process = start("ships.txt", *OPTIONS, "--name", "ships")
     process.until_rows(3)
-    process.popen.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
     assert process.wait() == 130, process.err
     assert "Traceback" not in process.err
     stopped = re.search(r"stopped after iteration (\d+) of 600", process.err)
@@ -273,10 +224,10 @@ def test_interrupted_it_says_how_to_go_on_and_that_works(whole: Process, start: 
 
 
 @posix
-def test_a_signal_saves_and_training_goes_on(whole: Process, start: Start) -> None:
+def test_a_signal_saves_and_training_goes_on(whole: Training, start: Start) -> None:
     process = start("ships.txt", *OPTIONS, "--name", "ships")
     process.until_rows(3)
-    process.popen.send_signal(signal.SIGUSR1)
+    process.send_signal(signal.SIGUSR1)
     process.until(lambda: "saving at iteration" in process.err)
     said = re.search(r"charrnn: saving at iteration (\d+), as a signal asked; training goes on\.\n", process.err)
     assert said is not None
@@ -289,7 +240,7 @@ def test_a_signal_saves_and_training_goes_on(whole: Process, start: Start) -> No
 def test_terminated_it_keeps_everything_too(start: Start) -> None:
     process = start("ships.txt", *OPTIONS, "--name", "ships")
     process.until_rows(3)
-    process.popen.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
     assert process.wait() == 143, process.err
     stopped = re.search(r"stopped after iteration (\d+) of 600", process.err)
     assert stopped is not None
@@ -304,7 +255,7 @@ def test_terminated_it_keeps_everything_too(start: Start) -> None:
 def test_interrupted_within_a_long_sample_it_keeps_what_is_written(start: Start, number: signal.Signals) -> None:
     process = start("ships.txt", *OPTIONS, "--snapshot-at", "1", "--sample-length", "200000", "--name", "ships")
     process.until_rows(1)  # the evaluation before that sample, which takes long
-    process.popen.send_signal(number)
+    process.send_signal(number)
     assert process.wait() == 128 + number, process.err
     assert "stopped after iteration 1 of 600; everything is kept.\n" in process.err
     check_whole_files(process.run)
@@ -315,16 +266,17 @@ def test_interrupted_within_a_long_sample_it_keeps_what_is_written(start: Start,
 
 
 @posix
-def test_a_reader_that_leaves_does_not_end_the_training(whole: Process, start: Start) -> None:
-    process = start("ships.txt", *OPTIONS, "--name", "ships", stdout=subprocess.PIPE)
-    assert process.popen.stdout is not None
-    process.popen.stdout.readline()
-    process.popen.stdout.close()  # `| head -1`
-    assert process.wait() == 0, process.err
-    assert "standard output was closed" in process.err
-    assert "Traceback" not in process.err
-    assert "BrokenPipe" not in process.err
-    check_same(process.run, Run(whole.run.path))
+def test_a_reader_that_leaves_does_not_end_the_training(whole: Training, start: Start, tmp_path: Path) -> None:
+    command = shlex.join([sys.executable, "-m", "charrnn", "train", "ships.txt", *OPTIONS, "--name", "ships"])
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{command} | head -1"],
+        cwd=tmp_path, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LONG,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.count("\n")) == (0, 1), done.stderr
+    assert "standard output was closed" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+    check_same(Run(tmp_path / "my runs" / "ships"), whole.run)
 
 
 # -- in a terminal ---------------------------------------------------------------------------------------------------
@@ -494,7 +446,7 @@ def test_an_error_in_a_real_process_ends_in_one_line(tmp_path: Path, start: Star
     assert checkpoint.load(process.run.resume_path).header.iteration == 0
 
 
-def test_a_taken_name_is_left_alone(whole: Process, call: Call) -> None:
+def test_a_taken_name_is_left_alone(whole: Training, call: Call) -> None:
     before = files_below(whole.run.path)
     root = str(whole.run.path.parent)
     code, out, err = call(["train", "ships.txt", "--name", "ships", "--checkpoint-dir", root])
@@ -503,7 +455,7 @@ def test_a_taken_name_is_left_alone(whole: Process, call: Call) -> None:
     assert files_below(whole.run.path) == before
 
 
-def test_a_complete_run_is_not_resumed_but_can_be_lengthened(whole: Process, call: Call) -> None:
+def test_a_complete_run_is_not_resumed_but_can_be_lengthened(whole: Training, call: Call) -> None:
     before = files_below(whole.run.path)
     code, out, err = call(["train", "--resume", str(whole.run.path)])
     assert (code, out) == (2, "")
@@ -511,7 +463,7 @@ def test_a_complete_run_is_not_resumed_but_can_be_lengthened(whole: Process, cal
     assert files_below(whole.run.path) == before
 
 
-def test_resuming_with_another_text_changes_nothing(tmp_path: Path, whole: Process, call: Call) -> None:
+def test_resuming_with_another_text_changes_nothing(tmp_path: Path, whole: Training, call: Call) -> None:
     before = files_below(whole.run.path)
     Path("other.txt").write_text(TEXT.replace("ships", "boats"), "utf-8")
     code, out, err = call(["train", "other.txt", "--resume", str(whole.run.path), "--iterations", "700"])
@@ -520,7 +472,7 @@ def test_resuming_with_another_text_changes_nothing(tmp_path: Path, whole: Proce
     assert files_below(whole.run.path) == before
 
 
-def test_resuming_without_a_resume_file_says_so(tmp_path: Path, whole: Process, call: Call) -> None:
+def test_resuming_without_a_resume_file_says_so(tmp_path: Path, whole: Training, call: Call) -> None:
     (tmp_path / "run").mkdir()
     snapshot = next(iter(whole.run.path.glob("iteration-*")))
     (tmp_path / "run" / snapshot.name).write_bytes(snapshot.read_bytes())

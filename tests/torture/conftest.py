@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from helpers.forking import SHIPS, Server, serving
+from helpers.forking import SHIPS, Server
 from helpers.kept import Reference
 from helpers.system_calls import Commands, commands, train_command
 
@@ -60,14 +60,6 @@ def fallen_back(command: Commands, damaged: Path, tmp_path_factory: pytest.TempP
     assert "the newest whole snapshot, of iteration 8. " in ended.err
     before = frozenset((damaged / "one" / name).read_bytes() for name in DAMAGED)
     return Reference(Run(root / "one"), ended.counts, before)
-
-
-@pytest.fixture(scope="session")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    if not hasattr(os, "fork"):
-        pytest.skip("forks")
-    with serving(tmp_path_factory.mktemp("forks")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
