@@ -17,6 +17,8 @@ The public face is this:
     history     what a training measured, as one table
     Model       writes texts and measures them
     Character   a character that a model wrote, with its bits
+    Inspection  what goes on in a model while it reads a text: states, gates and predictions
+    LayerActivations  those of one layer
     State       what a model knows of a text it has read, to go on from
     errors      every error that a person can cause, in one tree
     CharrnnError  the root of that tree: what went wrong, and advice
@@ -36,17 +38,34 @@ if TYPE_CHECKING:
     from charrnn.api import load as load
     from charrnn.api import train as train
     from charrnn.errors import CharrnnError as CharrnnError
+    from charrnn.inspection.activations import LayerActivations as LayerActivations
+    from charrnn.inspection.inspection import Inspection as Inspection
     from charrnn.model import Model as Model
     from charrnn.network.engine import State as State
     from charrnn.sampling.generate import Character as Character
 
-__all__ = ["Character", "CharrnnError", "Model", "State", "__version__", "errors", "events", "history", "load", "train"]
+__all__ = [
+    "Character",
+    "CharrnnError",
+    "Inspection",
+    "LayerActivations",
+    "Model",
+    "State",
+    "__version__",
+    "errors",
+    "events",
+    "history",
+    "load",
+    "train",
+]
 
 # Imported on first use (PEP 562): `charrnn --help` must not pay for what it does not show.
 _MODULES = ("errors", "events")
 _MEMBERS = {
     "Character": "charrnn.sampling.generate",
     "CharrnnError": "charrnn.errors",
+    "Inspection": "charrnn.inspection.inspection",
+    "LayerActivations": "charrnn.inspection.activations",
     "Model": "charrnn.model",
     "State": "charrnn.network.engine",
     "history": "charrnn.api",

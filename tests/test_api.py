@@ -246,6 +246,23 @@ def test_the_bits_of_each_character(model: charrnn.Model) -> None:
         model.bits("1")
 
 
+def test_what_goes_on_inside(model: charrnn.Model) -> None:
+    seen = model.inspect("12 ships")
+    assert isinstance(seen, charrnn.Inspection)
+    assert isinstance(seen.layers[0], charrnn.LayerActivations)
+    assert np.array_equal(np.array([layer.h[-1] for layer in seen.layers]), model.state("12 ships").layers[:, 0])
+    likely = model.next_characters("12 ships", ngrams=False)
+    assert seen.likeliest(1)[-1][0][0] == next(iter(likely))
+    assert seen.likeliest(1)[-1][0][1] == pytest.approx(next(iter(likely.values())), rel=1e-5)
+    on = model.inspect(" came", model.state("12 ships"))
+    assert np.array_equal(on.log_probs, model.inspect("12 ships came").log_probs[8:])
+    held = model.inspect("12 ships", set_units={"1.3": 0.9, "2.1.c": -2})
+    assert np.all(held.of("1.3") == np.float32(0.9))
+    assert np.all(held.of("2.1.c") == -2)
+    with pytest.raises(UsageError, match="unit 9"):
+        model.inspect("12", set_units={"9.1": 0.1})
+
+
 def test_a_snapshot_is_a_model(run: Path) -> None:
     events = charrnn.train(corpus.from_text(TEXT, "ships"), **TINY)
     snapshots = [event for event in events if isinstance(event, Snapshot)]

@@ -13,7 +13,20 @@ import pytest
 
 import charrnn
 
-FACE = ["Character", "CharrnnError", "Model", "State", "__version__", "errors", "events", "history", "load", "train"]
+FACE = [
+    "Character",
+    "CharrnnError",
+    "Inspection",
+    "LayerActivations",
+    "Model",
+    "State",
+    "__version__",
+    "errors",
+    "events",
+    "history",
+    "load",
+    "train",
+]
 SAMPLING = ["temperature", "top_k", "top_p", "min_p", "until", "finish", "seed", "no_copy", "text"]
 
 
@@ -38,7 +51,7 @@ def test_help_shows_the_face_with_its_signatures() -> None:
         assert f"    {name}{inspect.signature(getattr(charrnn, name))}\n" in shown
     for name in ("generate", "stream", "generate_many", "state", "bits", "next_characters", "bits_per_character"):
         assert f"  {name}{inspect.signature(getattr(charrnn.Model, name))}\n" in shown
-    for name in ("Model", "Character", "State"):
+    for name in ("Model", "Character", "State", "Inspection", "LayerActivations"):
         assert f"class {name}(" in shown
     assert "internal" in shown
 

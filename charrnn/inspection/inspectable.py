@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from charrnn.inspection.inspection import Inspection, inspect
 from charrnn.inspection.neurons import Neurons, neurons
-from charrnn.network.engine import Engine
+from charrnn.network.engine import Engine, State
 from charrnn.runs.header import Header
 from charrnn.text.model_input import model_input
 
@@ -15,6 +18,35 @@ class Inspectable:
 
     header: Header
     _engine: Engine
+
+    def inspect(
+        self, text: str, after: State | None = None, *, set_units: Mapping[str, float] | None = None
+    ) -> Inspection:
+        """Read a text and keep all that goes on: states, gates and predictions, as NumPy arrays, float32.
+
+        In the shapes T is how many characters are read, of a model of bytes how many bytes, with the boundary where
+        documents are kept apart; H is the width of a layer and V the size of the vocabulary.
+
+        Args:
+            text: What to read. A character that the model has never seen is read as the nearest it has, or as its
+                symbol of rare ones, and `unseen` says where.
+            after: The state to read it after; None is the beginning of a text, or of a document.
+            set_units: Units to hold at a value meanwhile, as in `generate`.
+
+        Returns:
+            `characters` has the T that were read. `layers` has each layer, the lowest first: its outputs `h`, (T, H),
+            cell states `c`, (T, H), of an LSTM (None of others), and `gates`, each (T, H) by its name: `input`,
+            `forget`, `output` and `candidate` of an LSTM; `reset`, `update` and `candidate` of a GRU; none of a plain
+            RNN. `log_probs` and `probabilities`, (T, V), are of what comes next, by the network alone, and `likeliest`
+            names it. `of("1.37")` has the values of one unit, (T,). Gradients need torch: `charrnn inspect gradients`.
+
+        Raises:
+            CorpusError: There is nothing to read.
+            UsageError: It takes more memory than there is; or there is no such unit as is to be held.
+            DivergedError: The model's outputs are not numbers.
+        """
+        engine = self._engine.holding(set_units) if set_units else self._engine
+        return inspect(engine, self.header.vocabulary, text, after)
 
     def neurons(self, text: str, *, alpha: float = 0.05) -> Neurons:
         """Find units that track something: quotes, brackets, lines, words, capitals to come, digits, sentences, markup.
