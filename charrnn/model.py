@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from charrnn.errors import CorpusError
 from charrnn.evaluation.scoring import score
 from charrnn.inspection.inspectable import Inspectable
 from charrnn.network.engine import Engine, State
+from charrnn.network.held_units import HeldUnit, held_units
 from charrnn.ngrams.mixing import Mixture
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.header import Header
@@ -23,7 +23,7 @@ from charrnn.runs.training_text import find_training_text
 from charrnn.sampling.chain import log_softmax
 from charrnn.sampling.generate import Character, bits_per_character, text_of
 from charrnn.sampling.no_copy import CopyIndex
-from charrnn.sampling.request import Request, random_seed
+from charrnn.sampling.request import asked
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -62,6 +62,7 @@ class Model(Inspectable):
         *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
         until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
         ngrams: bool | None = None, no_copy: int | None = None, text: str | Path | None = None,
+        set_units: Mapping[str, float] | None = None,
     ) -> str:  # fmt: skip
         """Write a text.
 
@@ -80,6 +81,8 @@ class Model(Inspectable):
             no_copy: Never more than so many characters in a row that the training text has in a row, those of the prime
                 included, but not those of a state. Where every character would make more, the text ends.
             text: Where the training text is, if not where it was; a path or a name that `charrnn corpora` lists.
+            set_units: Steering: values that units are held at while the prime is read and the text written, such as
+                {"1.37": 0.9, "1.5.c": -2}. `ngrams` of None is then the network alone. A state stays as it was read.
 
         Returns:
             The new characters; the prime is not among them.
@@ -93,7 +96,7 @@ class Model(Inspectable):
         """
         stream = self.stream(
             prime, length, temperature, top_k=top_k, top_p=top_p, min_p=min_p, until=until, finish=finish, seed=seed,
-            ngrams=ngrams, no_copy=no_copy, text=text,
+            ngrams=ngrams, no_copy=no_copy, text=text, set_units=set_units,
         )  # fmt: skip
         return text_of(stream)
 
@@ -102,6 +105,7 @@ class Model(Inspectable):
         *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
         until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
         ngrams: bool | None = None, no_copy: int | None = None, text: str | Path | None = None,
+        set_units: Mapping[str, float] | None = None,
     ) -> Iterator[Character]:  # fmt: skip
         """Write a text character by character.
 
@@ -118,6 +122,7 @@ class Model(Inspectable):
             ngrams: Whether to write with the counts, too.
             no_copy: The longest run that may be copied.
             text: Where the training text is.
+            set_units: Units to hold, with their values.
 
         Returns:
             What `generate` writes, each character made when it is asked for, with its id and its bits: how much it
@@ -130,12 +135,12 @@ class Model(Inspectable):
             VocabularyError: As `generate` does; when called.
             DivergedError: As `generate` does.
         """
-        request = _request(
+        request = asked(
             length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish,
-            no_copy=self._copy_index(no_copy, text),
+            no_copy=self._copy_index(no_copy, text), set_units=self._held(set_units),
         )  # fmt: skip
         known = self._known(prime) if isinstance(prime, str) else prime
-        [generated] = request.generate(self._engine, self.vocabulary, known, self._mixture(ngrams))
+        [generated] = request.generate(self._engine, self.vocabulary, known, self._mixture(ngrams, set_units))
         return generated.characters
 
     def generate_many(
@@ -143,6 +148,7 @@ class Model(Inspectable):
         *, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
         until: str | Sequence[str] = (), finish: str | None = None, seed: int | None = None,
         ngrams: bool | None = None, no_copy: int | None = None, text: str | Path | None = None,
+        set_units: Mapping[str, float] | None = None,
     ) -> list[str]:  # fmt: skip
         """Write several texts as a batch, in which a text takes a small part of the time that it takes alone.
 
@@ -160,6 +166,7 @@ class Model(Inspectable):
             ngrams: Whether to write with the counts, too.
             no_copy: The longest run that may be copied.
             text: Where the training text is.
+            set_units: Units to hold, with their values.
 
         Returns:
             `count` texts. Each is what `generate` writes with its seed, but where two characters are as good as equally
@@ -172,12 +179,12 @@ class Model(Inspectable):
             VocabularyError: As `generate` does.
             DivergedError: As `generate` does.
         """
-        request = _request(
+        request = asked(
             length, temperature, until, seed, top_k=top_k, top_p=top_p, min_p=min_p, finish=finish, count=count,
-            no_copy=self._copy_index(no_copy, text),
+            no_copy=self._copy_index(no_copy, text), set_units=self._held(set_units),
         )  # fmt: skip
         known = self._known(prime) if isinstance(prime, str) else prime
-        texts = request.generate(self._engine, self.vocabulary, known, self._mixture(ngrams))
+        texts = request.generate(self._engine, self.vocabulary, known, self._mixture(ngrams, set_units))
         return [text_of(generated.characters) for generated in texts]
 
     def state(self, text: str, after: State | None = None) -> State:
@@ -275,9 +282,12 @@ class Model(Inspectable):
     def _counts(self) -> Mixture | None:
         return self._checkpoint.mixture
 
-    def _mixture(self, ngrams: bool | None) -> Mixture | None:
-        """The counts that are to have a say, made once; None: none are."""
-        return self._counts if self._checkpoint.mixes(ngrams) else None
+    def _mixture(self, ngrams: bool | None, held: Mapping[str, float] | None = None) -> Mixture | None:
+        """The counts that are to have a say, made once; None: none are, nor where units are held, unless asked for."""
+        return self._counts if self._checkpoint.mixes(False if held and ngrams is None else ngrams) else None
+
+    def _held(self, units: Mapping[str, float] | None) -> tuple[HeldUnit, ...]:
+        return held_units(units or {}, self.header.model)
 
     def _copy_index(self, longest: int | None, text: str | Path | None) -> CopyIndex | None:
         """The index of the training text, made once; None where anything may be copied."""
@@ -295,16 +305,3 @@ class Model(Inspectable):
         if note := form.note("the text"):
             warnings.warn(note, stacklevel=3)
         return form.text
-
-
-def _request(
-    length: int | None, temperature: float, until: str | Sequence[str], seed: int | None, **limits: Any
-) -> Request:
-    """The request for texts at one temperature."""
-    return Request(
-        length=length,
-        temperatures=(temperature,),
-        until=(until,) if isinstance(until, str) else tuple(until),
-        seed=random_seed() if seed is None else seed,
-        **limits,
-    )

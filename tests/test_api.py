@@ -263,6 +263,21 @@ def test_what_goes_on_inside(model: charrnn.Model) -> None:
         model.inspect("12", set_units={"9.1": 0.1})
 
 
+def test_units_are_held_while_it_writes(model: charrnn.Model) -> None:
+    held = {"1.3": 0.9, "2.1.c": -2}
+    text = model.generate("12 ships", 40, seed=5, set_units=held)
+    written = list(model.stream("12 ships", 40, seed=5, set_units=held))
+    assert "".join(character.text for character in written) == text
+    assert model.generate_many(3, "12 ships", 40, seed=4, set_units=held)[1] == text
+    assert model.generate("12 ships", 40, seed=5, ngrams=False) != text
+    seen = model.inspect("12 ships" + text, set_units=held)
+    expected = [-seen.log_probs[7 + at, character.id] / math.log(2) for at, character in enumerate(written)]
+    np.testing.assert_allclose([character.bits for character in written], expected, atol=1e-5)
+    for wrong, said in (({"9.1": 1}, "unit 9.1"), ({"1.1": "x"}, "1.1=x"), ({"1.1.d": 1}, "LAYER.UNIT")):
+        with pytest.raises(UsageError, match=re.escape(said)):
+            model.generate("12", 4, set_units=wrong)  # type: ignore[arg-type]
+
+
 def test_a_snapshot_is_a_model(run: Path) -> None:
     events = charrnn.train(corpus.from_text(TEXT, "ships"), **TINY)
     snapshots = [event for event in events if isinstance(event, Snapshot)]

@@ -27,7 +27,7 @@ FACE = [
     "load",
     "train",
 ]
-SAMPLING = ["temperature", "top_k", "top_p", "min_p", "until", "finish", "seed", "no_copy", "text"]
+SAMPLING = ["temperature", "top_k", "top_p", "min_p", "until", "finish", "seed", "no_copy", "text", "set_units"]
 
 
 def in_a_new_process(code: str) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -140,6 +142,22 @@ class Request:
             GeneratedText(seed, temperature, Characters(stop_after(stream, until)), constraint, mixture is not None)
             for (temperature, seed), stream, constraint in zip(texts, streams, constraints, strict=True)
         ]
+
+
+def asked(
+    length: int | None, temperature: float, until: str | Sequence[str], seed: int | None, **limits: Any
+) -> Request:
+    """The request for texts at one temperature, as Python code asks for them; without a seed from one nobody chose.
+
+    Raises UsageError.
+    """
+    return Request(
+        length=length,
+        temperatures=(temperature,),
+        until=(until,) if isinstance(until, str) else tuple(until),
+        seed=random_seed() if seed is None else seed,
+        **limits,
+    )
 
 
 def random_seed() -> int:
