@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from charrnn.errors import CorpusError
 from charrnn.evaluation.scoring import score
 from charrnn.inspection.inspectable import Inspectable
-from charrnn.network.engine import Engine, State
+from charrnn.network.engine import State
 from charrnn.network.held_units import HeldUnit, held_units
 from charrnn.ngrams.mixing import Mixture
+from charrnn.restoring import Restoring
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.header import Header
 from charrnn.runs.training_text import find_training_text
@@ -27,8 +28,8 @@ from charrnn.sampling.request import asked
 from charrnn.text.vocabulary import Vocabulary
 
 
-class Model(Inspectable):
-    """A trained model, ready to write and to measure. It runs in NumPy; torch is never imported.
+class Model(Restoring, Inspectable):
+    """A trained model, ready to write and to measure, or to restore. It runs in NumPy; torch is never imported.
 
     Its products stay on the thread that calls, whatever NumPy's BLAS is set to: a server's threads do not wait for each
     other. Several threads may use one model.
@@ -44,7 +45,7 @@ class Model(Inspectable):
         self.header: Header = checkpoint.header
         self.digest: str = checkpoint.digest
         self.path: Path | None = checkpoint.path
-        self._engine = Engine(checkpoint.header.model, checkpoint.weights, single_threaded=True)
+        super().__init__(checkpoint)
         self._checkpoint = dataclasses.replace(checkpoint, tensors=checkpoint.ngrams)  # the engine has the weights
         self._copy_indexes: dict[tuple[int, str | None], CopyIndex] = {}
 

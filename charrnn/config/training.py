@@ -113,7 +113,7 @@ class DataConfig(HeldOutConfig):
             low=0.01,
             below=1,
         ),
-    ] = 0.15
+    ] = 0.3
     rotate: Annotated[
         bool,
         Option(

@@ -17,7 +17,11 @@ class Inspectable:
     """A model that can be looked into."""
 
     header: Header
-    _engine: Engine
+
+    @property
+    def _engine(self) -> Engine:
+        """What reads the text. Raises CheckpointError for a bidirectional model."""
+        raise NotImplementedError
 
     def inspect(
         self, text: str, after: State | None = None, *, set_units: Mapping[str, float] | None = None

@@ -45,7 +45,8 @@ class BidirectionalEngine:
             CheckpointError: The network reads in one direction.
             UsageError: They take more memory than there is.
         """
-        require_bidirectional(model)
+        if not model.bidirectional:
+            raise bidirectional_refusal()
         self.config, self.hidden_id = model, len(weights["head.bias"])
         table = 8 * self.hidden_id * model.gates * model.rnn_size  # bytes
         memory.require(table, f"{model.title} of {self.hidden_id:,} characters", "Use a smaller model.")
@@ -113,13 +114,12 @@ class _Direction:
             y[:, at] = cell.y
 
 
-def require_bidirectional(model: ModelConfig) -> None:
-    """Raises CheckpointError for a network that reads in one direction."""
-    if not model.bidirectional:
-        raise CheckpointError(
-            "this network reads in one direction: it predicts what comes next, and knows nothing of what stands after.",
-            "Train one with --bidirectional; for forward models there is charrnn fill.",
-        )
+def bidirectional_refusal() -> CheckpointError:
+    """What is said where a network is to restore, and reads in one direction."""
+    return CheckpointError(
+        "this network reads in one direction: it predicts what comes next, and knows nothing of what stands after.",
+        "Train one with --bidirectional; for forward models there is charrnn fill.",
+    )
 
 
 def _of_direction(weights: Weights, direction: str) -> Mapping[str, NDArray[Any]]:

@@ -84,14 +84,13 @@ class DrawingDecoder(BatchDecoder, Protocol):
         ...
 
 
-def require_causal(model: ModelConfig) -> None:
-    """Raises CheckpointError for a network that does not predict what comes next."""
-    if model.bidirectional:
-        raise CheckpointError(
-            "this network is bidirectional: it sees what comes after a character, which a generator must not, nor who "
-            "predicts the next one.",
-            "Use a forward model, or a forward and a backward one with charrnn fill; charrnn restore is for this one.",
-        )
+def causal_refusal() -> CheckpointError:
+    """What is said where a network is to predict what comes next, and is bidirectional."""
+    return CheckpointError(
+        "this network is bidirectional: it sees what comes after a character, which a generator must not, nor who "
+        "predicts the next one.",
+        "Use a forward model, or a forward and a backward one with charrnn fill; charrnn restore is for this one.",
+    )
 
 
 class Engine:
@@ -123,7 +122,8 @@ class Engine:
             UsageError: They take more memory than there is.
             CheckpointError: The network is bidirectional.
         """
-        require_causal(model)
+        if model.bidirectional:
+            raise causal_refusal()
         characters = len(weights["head.bias"])
         table = 4 * characters * model.gates * model.rnn_size  # bytes: a file of little may make much of it
         memory.require(table, f"{model.title} of {characters:,} characters", "Use a smaller model.")

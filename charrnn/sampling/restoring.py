@@ -59,6 +59,22 @@ class RestoredPart:
     unseen: int  # characters that the model has never seen, nor anything like them
 
 
+@dataclass(frozen=True, slots=True)
+class RestoredText:
+    """A text with what was given back. `str` of it is the text.
+
+    Attributes:
+        text: The whole text.
+        places: What was given back, in the order of the text.
+    """
+
+    text: str
+    places: tuple[RestoredPlace, ...]
+
+    def __str__(self) -> str:
+        return self.text
+
+
 def require_mark(mark: str, vocabulary: Vocabulary) -> None:
     """Raises UsageError for a mark that is not one character, or of a model of bytes not one byte."""
     if len(mark) != 1 or (vocabulary.of_bytes and not mark.isascii()):
@@ -122,6 +138,15 @@ def restore(
         yield RestoredPart("".join(characters), tuple(places), tuple(marks), unseen)
         progress(len(block))
         done, before = done + len(block), read[: lead + stop][-MARGIN:]
+
+
+def restored(
+    engine: BidirectionalEngine, vocabulary: Vocabulary, text: str, *, mark: str = MARK, alternatives: int = 1
+) -> RestoredText:
+    """The whole of a text as `restore` gives it back, and raising what that does."""
+    parts = list(restore(engine, vocabulary, [text], mark=mark, alternatives=alternatives))
+    whole = vocabulary.readable("".join(part.text for part in parts))
+    return RestoredText(whole, tuple(place for part in parts for place in part.places))
 
 
 def _blocks(texts: Iterable[str], size: int, ahead: int) -> Iterator[tuple[str, str]]:

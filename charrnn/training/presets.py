@@ -267,7 +267,8 @@ def options(model: ModelConfig, training: TrainConfig) -> str:
                 shown[field.name] = value
     idle = {
         "nonlinearity": model.model != "rnn",
-        "state_reset": training.stateless,
+        "state_reset": training.stateless or model.bidirectional,
+        "mask_share": not model.bidirectional,
         "momentum": training.optimizer == "adamw",
         "beta1": training.optimizer not in ("muon", "adamw"),
         "beta2": training.optimizer == "sgd",
@@ -278,6 +279,6 @@ def options(model: ModelConfig, training: TrainConfig) -> str:
         "plateau_patience": training.decay != "plateau",
         "plateau_factor": training.decay != "plateau",
         "grad_clip_mode": not training.grad_clip,
-        "ngrams": training.ngrams,
+        "ngrams": training.ngrams or model.bidirectional,
     }
     return as_typed({name: value for name, value in shown.items() if not idle.get(name)})

@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 from charrnn._version import __version__
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import CorpusError, VocabularyError
+from charrnn.network.bidirectional import BidirectionalEngine
 from charrnn.network.engine import Engine
 from charrnn.runs.header import Header, Sample
 from charrnn.runs.header_schema import MOST_CHARACTERS
 from charrnn.sampling import chain
 from charrnn.sampling.generate import Character, generate, text_of
+from charrnn.sampling.restoring import restored
 from charrnn.text.corpus import Corpus
 from charrnn.text.lexicon import Lexicon
 from charrnn.text.split import Split
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.restored_passage import DamagedPassage, damaged_passage
 
 if TYPE_CHECKING:
     from charrnn.training.trainer import Trainer
@@ -124,18 +127,18 @@ class SampleWriter:
             DivergedError: The model computes no numbers.
         """
         training = self.training
-        if not training.sample_length or self.model.bidirectional:
+        if not training.sample_length:
             return None
         text = self.text(weights, training.sample_length)
         sample = Sample(
-            prime=self._prime,
+            prime=f"{self._damaged.text}\n\n" if self.model.bidirectional else self._prime,
             text=text,
             seed=training.seed,
-            temperature=training.sample_temperature,
+            temperature=0.0 if self.model.bidirectional else training.sample_temperature,
             known_words=None,
             backward=training.backward,
         )
-        known = self._lexicon.shares(sample.whole)
+        known = self._lexicon.shares(text if self.model.bidirectional else sample.whole)
         return replace(sample, known_words=known.words, known_trigrams=known.trigrams)
 
     def prepare(self) -> None:
@@ -146,10 +149,13 @@ class SampleWriter:
     def text(self, weights: Mapping[str, NDArray[Any]], length: int) -> str:
         """What the model writes after the prime, or before it: so many characters, fewer if it is to stop.
 
-        Raises DivergedError as `write` does.
+        A bidirectional one restores so many of a passage. Raises DivergedError as `write` does.
         """
         training, vocabulary = self.training, self.vocabulary
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a DivergedError
+            if self.model.bidirectional:
+                text, mark = self._damaged
+                return restored(BidirectionalEngine(self.model, weights), vocabulary, text[:length], mark=mark).text
             characters = generate(
                 Engine(self.model, weights),
                 vocabulary,
@@ -166,6 +172,10 @@ class SampleWriter:
             yield character
             if count >= _ENOUGH and self.stop():
                 return
+
+    @cached_property
+    def _damaged(self) -> DamagedPassage:
+        return damaged_passage(self.corpus, self.split, self.training.sample_length)
 
     @cached_property
     def _lexicon(self) -> Lexicon:
