@@ -34,7 +34,7 @@ def damaged_passage(corpus: Corpus, split: Split, length: int) -> DamagedPassage
         The passage. Of a text of bytes only those are hidden that are characters by themselves.
     """
     measured, vocabulary = corpus.measured, corpus.vocabulary
-    if split.held_out:
+    if split.held_out_size:
         ids, start, stop = measured.ids, *max(split.held_out, key=lambda span: span.stop - span.start)[1:]
     else:
         ids, (start, stop) = corpus.ids, split.training[0]
