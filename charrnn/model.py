@@ -68,14 +68,15 @@ class Model(Restoring, Inspectable):
         """Write a text.
 
         Args:
-            prime: The prompt, what the text begins with; "" is a newline. Or a state to go on from.
+            prime: The prompt, what the text begins with; "" is a newline. Or a state to go on from. Of a model that was
+                trained backward (`header.backward`) the ending, what the text leads up to.
             length: How many new characters to write; None: 1,000, or one document of a model of documents kept apart.
             temperature: Above 1 is wilder, below 1 safer; 0 always takes the likeliest character.
             top_k: How many of the likeliest characters to choose from; None is all, as it is below.
             top_p: Choose from the likeliest that together have this share of the probability.
             min_p: Choose from those that are at least this share as likely as the likeliest.
-            until: A string, or several, after any of which the text ends.
-            finish: "line", "sentence" or "paragraph": go on beyond the length to its end.
+            until: A string, or several, after any of which the text ends; or with any of which it begins, backward.
+            finish: "line", "sentence" or "paragraph": go on beyond the length to its end; or its beginning, backward.
             seed: The same gives the same text; None is another each time.
             ngrams: Write with the counts beside the network, too, or with the network alone; None: with the counts if
                 they lower the held-out loss.
@@ -99,7 +100,7 @@ class Model(Restoring, Inspectable):
             prime, length, temperature, top_k=top_k, top_p=top_p, min_p=min_p, until=until, finish=finish, seed=seed,
             ngrams=ngrams, no_copy=no_copy, text=text, set_units=set_units,
         )  # fmt: skip
-        return text_of(stream)
+        return text_of(stream, self.vocabulary)
 
     def stream(
         self, prime: str | State = "", length: int | None = None, temperature: float = 0.8,
@@ -127,7 +128,7 @@ class Model(Restoring, Inspectable):
 
         Returns:
             What `generate` writes, each character made when it is asked for, with its id and its bits: how much it
-            surprised the model.
+            surprised the model. Backward, each stands before all that came.
 
         Raises:
             UsageError: As `generate` does; when called.
@@ -186,14 +187,15 @@ class Model(Restoring, Inspectable):
         )  # fmt: skip
         known = self._known(prime) if isinstance(prime, str) else prime
         texts = request.generate(self._engine, self.vocabulary, known, self._mixture(ngrams, set_units))
-        return [text_of(generated.characters) for generated in texts]
+        return [text_of(generated.characters, self.vocabulary) for generated in texts]
 
     def state(self, text: str, after: State | None = None) -> State:
         """Read a text, to go on from it.
 
         Args:
             text: What to read.
-            after: The state to read it after; None is the beginning of a text, or of a document.
+            after: The state to read it after; None is the beginning of a text, or of a document. Backward, a text is
+                read from its last character, and stands before what was read.
 
         Returns:
             What the model knows then. It never changes: give it to `generate`, `stream`, `generate_many` or `state` as
@@ -209,7 +211,7 @@ class Model(Restoring, Inspectable):
         return self._engine.read(ids, after)
 
     def next_characters(self, prime: str | State = "", *, ngrams: bool | None = None) -> dict[str, float]:
-        """What comes next, and how likely.
+        """What comes next, and how likely; backward, what comes before.
 
         Args:
             prime: What was read before; "" is a newline. Or a state to go on from.
@@ -242,8 +244,9 @@ class Model(Restoring, Inspectable):
             ngrams: Whether the counts beside the network have a say, as in `generate`.
 
         Returns:
-            (len(text),), the bits of each character after all those before it. The first, which nothing predicts, has
-            NaN: `numpy.nanmean` is `bits_per_character`. After the boundary of documents kept apart it has its bits.
+            (len(text),), the bits of each character after all those before it; of a model that reads from the end,
+            after all those behind it. The first (or last) one, which nothing predicts, has NaN: `numpy.nanmean` is
+            `bits_per_character`. After the boundary of documents kept apart it has its bits.
 
         Raises:
             CheckpointError: There are no counts that were asked for.
@@ -253,11 +256,12 @@ class Model(Restoring, Inspectable):
         """
         mixture = self._mixture(ngrams)
         self.vocabulary.encode(self._known(text))  # raises for what the model has never seen, which `score` charges for
-        unpredicted = [] if self.vocabulary.boundary_id is not None and text else [np.nan]
-        if len(text) <= len(unpredicted):
-            raise CorpusError("A text of at least two characters is needed: nothing predicts the first.")
+        least = 0 if self.vocabulary.boundary_id is not None and text else 1
+        if len(text) <= least:
+            raise CorpusError("A text of at least two characters is needed: nothing predicts the one read first.")
         scored = score(self._engine, self.vocabulary, text, mixture=mixture)
-        return np.append(unpredicted, (scored.mixed or scored).bits)
+        unpredicted = [[np.nan] * len(scored.before), [np.nan] * len(scored.after)]
+        return np.concatenate([unpredicted[0], (scored.mixed or scored).bits, unpredicted[1]])
 
     def bits_per_character(self, text: str, *, ngrams: bool | None = None) -> float:
         """Measure how surprising a text is.
@@ -267,7 +271,7 @@ class Model(Restoring, Inspectable):
             ngrams: Whether the counts beside the network have a say, as in `generate`.
 
         Returns:
-            The mean bits of its characters after the first, which nothing predicts.
+            The mean bits of its characters but the first that is read, which nothing predicts.
 
         Raises:
             CheckpointError: There are no counts that were asked for.
@@ -297,7 +301,9 @@ class Model(Restoring, Inspectable):
         named = None if text is None else str(text)
         if (longest, named) not in self._copy_indexes:
             source = find_training_text(self.path, self.header, named)
-            self._copy_indexes[longest, named] = CopyIndex(source.corpus, longest, source.training)
+            self._copy_indexes[longest, named] = CopyIndex(
+                source.corpus, longest, source.training, backward=self.header.backward
+            )
         return self._copy_indexes[longest, named]
 
     def _known(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""The prompt of `charrnn sample`: typed, or a file's, as a model reads texts."""
+"""The prompt of `charrnn sample`, or its ending: typed, or a file's, as a model reads texts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.commands.notes import tell
-from charrnn.config import ReadConfig
+from charrnn.config import BoundsConfig, ReadConfig, SamplingConfig, parsing
 from charrnn.errors import CharrnnError, CorpusError, UsageError
 from charrnn.formatting import size
+from charrnn.shell import quoted
 
 if TYPE_CHECKING:
+    from charrnn.runs.checkpoint import Checkpoint
     from charrnn.runs.header import Header
 
 _LARGEST = 100_000_000  # bytes, that take hours to be read by a model; a device has no end
@@ -62,3 +64,61 @@ class Prompt:
         if statistics.remark:
             tell(f"{self._option} {self._name}: {statistics.remark}")
         return "".join(piece.decode("ascii") if isinstance(piece, bytes) else piece for piece in pieces)
+
+
+class PromptOrEnding:
+    """What samples go on from, or what they lead up to.
+
+    Attributes:
+        option: How it was given: `--prompt`, `--ending`, or one of their files; of nothing, `--prompt`.
+    """
+
+    def __init__(self, sampling: SamplingConfig, bounds: BoundsConfig) -> None:
+        """Raises UsageError, CharrnnError: more than one is given, or the file cannot be read."""
+        typed = {"--prompt": sampling.prime, "--ending": bounds.ending}
+        files = {"--prompt-file": bounds.prime_file, "--ending-file": bounds.ending_file}
+        given = [option for option, value in (typed | files).items() if value is not None]
+        if len(given) > 1:
+            apart = {option.removesuffix("-file") for option in given}
+            between = " What stands between the two writes charrnn fill." if len(apart) > 1 else ""
+            raise UsageError(f"{' and '.join(given)} contradict each other.", f"Give one of them.{between}")
+        self.option, self._given = given[0] if given else "--prompt", bool(given)
+        self._typed, self._file = typed.get(self.option), files.get(self.option)
+        self._prompt = Prompt(self._typed, self._file, option=self.option)
+
+    @property
+    def leads_to(self) -> bool:
+        """Whether it is an ending, which a text leads up to."""
+        return self.option.startswith("--ending")
+
+    @property
+    def name(self) -> str:
+        """What a note calls it."""
+        return "the ending" if self.leads_to else "the prompt"
+
+    def text(self, model: Checkpoint) -> str:
+        """Its characters for a model, as `Prompt.text` has them.
+
+        Raises:
+            UsageError: The model reads in the other direction.
+            CharrnnError: The file is no text, or in no encoding that can be told.
+        """
+        if self._given and self.leads_to != model.header.backward:
+            raise self._other_direction(model)
+        return self._prompt.text(model.header)
+
+    def _other_direction(self, model: Checkpoint) -> UsageError:
+        """For a prompt of a model that reads from the end, or an ending of one that does not."""
+        typed = self._typed or ""
+        value = quoted(str(self._file) if self._file else typed if self.leads_to else parsing.escaped(typed))
+        if self.leads_to:
+            return UsageError(
+                f"{self.option}: {model.path} reads forward, and writes what follows a text, not what leads up to it.",
+                f"Give it what to go on from: {self.option.replace('ending', 'prompt')} {value}; or train a model for "
+                f"endings: charrnn train TEXT --backward",
+            )
+        return UsageError(
+            f"{self.option}: {model.path} reads backward, and writes what leads up to a text, not what follows it.",
+            f"Give it what to end with: {self.option.replace('prompt', 'ending')} {value}; or take a model that was "
+            f"trained without --backward.",
+        )

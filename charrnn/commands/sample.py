@@ -22,7 +22,7 @@ from charrnn.commands.options import (
     use_threads,
     with_options,
 )
-from charrnn.commands.prompt import Prompt
+from charrnn.commands.prompt import PromptOrEnding
 from charrnn.commands.sample_copying import CopyReport, training_text
 from charrnn.commands.sample_output import NoveltySearch, TextPrinter
 from charrnn.commands.stdout import Output, to_the_end
@@ -82,7 +82,8 @@ def sample(
 
     Standard output gets the prompt, if you gave one, and the new text as it is
     written; of several texts, each ends with a line, and on a terminal has a
-    heading.
+    heading. A model trained --backward writes what leads up to an --ending; it
+    is shown when it is complete.
     """
     use_threads(threads)
     from charrnn.sampling.request import Request, random_seed
@@ -99,7 +100,7 @@ def sample(
         count=several.count,
         set_units=tuple(cast("list[HeldUnit]", set_units or [])),
     )
-    prompt = Prompt(sampling.prime, bounds.prime_file)
+    prompt = PromptOrEnding(sampling, bounds)
     skipped: list[str] = []
 
     def skip(problem: str) -> None:
@@ -124,11 +125,12 @@ def sample(
     with to_the_end():
         for model in checkpoints:
             vocabulary = model.header.vocabulary
-            prime = _known_form(prompt.text(model.header), vocabulary, bounds.unseen)
+            prime = _known_form(prompt.text(model), vocabulary, bounds.unseen, prompt.option)
             if source is None and (searched or candidates.no_copy):  # the snapshots of a run have one text
                 source = training_text(model, novelty.text)
                 search = NoveltySearch(source, novelty.novelty_length) if searched else None
-                request = dataclasses.replace(request, no_copy=copying.index(source))
+                index = copying.index(source, backward=vocabulary.backward)
+                request = dataclasses.replace(request, no_copy=index)
             texts = request.generate(
                 _engine(model, "cpu" if set_units and device == "auto" else device),
                 vocabulary,
@@ -136,7 +138,7 @@ def sample(
                 model.chosen_mixture(mixed),
             )
             tell(f"{_origin(model, texts[0])}; {_seeds(texts)}{_held(request)}")
-            notes.tell(prime.note("the prompt"))
+            notes.tell(prime.note(prompt.name))
             _tell_stops(request.until, vocabulary, notes)
             for text in texts:
                 printer.print(Output(vocabulary.of_bytes), model, request, prime.shown, text, search)
@@ -190,14 +192,14 @@ def _engine(checkpoint: Checkpoint, device: str) -> Engine:
     return Engine(checkpoint.header.model, checkpoint.weights)
 
 
-def _known_form(prime: str, vocabulary: Vocabulary, unseen: Unseen) -> KnownForm:
-    """The prime in characters that the model knows. Raises VocabularyError for one that it has in no form."""
+def _known_form(prime: str, vocabulary: Vocabulary, unseen: Unseen, option: str) -> KnownForm:
+    """What an option gave in characters that the model knows. Raises VocabularyError for one that it has in no form."""
     form = vocabulary.form_of(prime, unseen)
     try:  # a message names what has an equivalent, too
         vocabulary.encode(form.text if all(character in vocabulary for character in form.text) else form.normalized())
     except VocabularyError as error:
         raise VocabularyError(
-            f"--prompt: {error.what}", "Change it, or use --unknown replace or --unknown drop."
+            f"{option.removesuffix('-file')}: {error.what}", "Change it, or use --unknown replace or --unknown drop."
         ) from None
     return form
 

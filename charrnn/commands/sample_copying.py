@@ -47,11 +47,13 @@ class CopyReport:
         self._longest, self._unit = longest, CHARACTER
         self._characters, self._ruled_out, self._bits, self._ended = 0, 0, 0.0, 0
 
-    def index(self, source: TrainingText) -> CopyIndex | None:
-        """The index of what was trained on; None where anything may be copied."""
+    def index(self, source: TrainingText, *, backward: bool) -> CopyIndex | None:
+        """The index of what was trained on, in the direction in which is written; None where anything may be copied."""
         from charrnn.sampling.no_copy import CopyIndex
 
-        return None if self._longest is None else CopyIndex(source.corpus, self._longest, source.training)
+        if self._longest is None:
+            return None
+        return CopyIndex(source.corpus, self._longest, source.training, backward=backward)
 
     def add(self, text: GeneratedText, unit: Unit) -> None:
         """Count a text that is written, in units of the model's."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from charrnn.commands.notes import tell
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
     from charrnn.runs.training_text import TrainingText
     from charrnn.sampling.generate import Character
     from charrnn.sampling.request import GeneratedText, Request
+    from charrnn.text.vocabulary import Vocabulary
+
+Piece = tuple[str, float]  # of a text, with its bits
 
 
 class TextPrinter:
     """Puts texts on standard output, one after the other."""
 
     def __init__(self, as_json: bool, color: Color, echo: bool, *, several: bool, headings: bool | None) -> None:
-        """`echo` puts the prime before a text; `headings` a line that says what it is; None: of several, on a terminal.
+        """`echo` shows the prime, too; `headings` a line that says what a text is; None: of several, on a terminal.
 
         Each of `several` texts ends with a line.
         """
@@ -42,12 +46,15 @@ class TextPrinter:
         text: GeneratedText,
         search: NoveltySearch | None,
     ) -> None:
-        """Print a text: as it is written, unless all of it has to be known first."""
+        """Print a text: as it is written, unless all of it has to be known first, or it is written from its end."""
+        vocabulary = checkpoint.header.vocabulary
         characters: Iterable[Character] = text.characters
-        overlap = None
+        overlap, interrupt = None, None
+        if vocabulary.backward and not self.as_json:
+            characters, interrupt = _until_interrupted(characters)
         if self.as_json or search:
             characters = list(characters)
-            overlap = search.overlap(characters) if search else None
+            overlap = search.overlap(characters, vocabulary) if search else None
         if self.as_json:
             output.write([(_json_line(checkpoint, request, prime, text, list(characters), overlap), "")])
             return
@@ -57,27 +64,58 @@ class TextPrinter:
             facts = f"iteration {checkpoint.header.iteration:,}, temperature {text.temperature:g}, seed {text.seed}"
             output.write([("" if self._first else "\n", ""), (f"--- {facts} ---", BOLD), ("\n", "")])
         self._first = False
-        output.write([(prime if self.echo else "", BOLD)])
-        output.stream(_styled(characters, self.color, overlap) if output.styled else _unstyled(characters))
+        before, after = ("", prime) if vocabulary.backward else (prime, "")
+        output.write([(before if self.echo else "", BOLD)])
+        pieces = _in_reading_order(characters, vocabulary)
+        new = _styled(pieces, self.color, overlap) if output.styled else _unstyled(pieces)
+        output.stream(chain(new, [(after if self.echo else "", BOLD)]))
+        if interrupt:
+            raise interrupt
         if self.several or self.headings:
             output.end_line()
         if search and overlap:
             search.report(overlap)
 
 
-def _unstyled(characters: Iterable[Character]) -> Iterator[Styled]:
-    """Each character as it comes."""
-    return ((character.text, "") for character in characters)
+def _until_interrupted(characters: Iterable[Character]) -> tuple[list[Character], KeyboardInterrupt | None]:
+    """What is written of a text before anything of it can be shown; and what cut it short, if it was interrupted."""
+    written: list[Character] = []
+    try:
+        written.extend(characters)
+    except KeyboardInterrupt as interrupt:
+        return written, interrupt
+    return written, None
 
 
-def _styled(characters: Iterable[Character], color: Color, overlap: Overlap | None) -> Iterator[Styled]:
+def _in_reading_order(characters: Iterable[Character], vocabulary: Vocabulary) -> Iterable[Piece]:
+    """The pieces of a text with their bits: as they are written; from its beginning where they come from its end."""
+    pieces = ((character.text, character.bits) for character in characters)
+    return list(_whole(pieces))[::-1] if vocabulary.backward else pieces
+
+
+def _whole(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The same, but that the bytes of a character have joined the one that makes it whole."""
+    waiting = 0.0
+    for text, bits in pieces:
+        waiting += bits
+        if text:
+            yield text, waiting
+            waiting = 0.0
+
+
+def _unstyled(pieces: Iterable[Piece]) -> Iterator[Styled]:
+    """Each piece as it comes."""
+    return ((text, "") for text, _ in pieces)
+
+
+def _styled(pieces: Iterable[Piece], color: Color, overlap: Overlap | None) -> Iterator[Styled]:
     """What a reader takes for characters, with what the bits and the novelty of each make of it."""
     if color != "bits" and not overlap:
-        yield from _unstyled(characters)
+        yield from _unstyled(pieces)
         return
     overlapping = {place for start, stop in (overlap.stretches if overlap else ()) for place in range(start, stop)}
     place = 0
-    for cluster, bits in clustered((character.text, character.bits) for character in characters):
+    for cluster, bits in clustered(pieces):
         style = shade(bits) if color == "bits" else ""
         if not overlapping.isdisjoint(range(place, place + len(cluster))):
             style = f"{style};{UNDERLINED}" if style else UNDERLINED
@@ -97,12 +135,13 @@ def _json_line(
     from charrnn.sampling.generate import text_of
     from charrnn.text.code_points import utf8_size
 
-    text = text_of(characters)
-    end = checkpoint.header.vocabulary.boundary_id
+    vocabulary = checkpoint.header.vocabulary
+    text, end = text_of(characters, vocabulary), vocabulary.boundary_id
     bits = sum(character.bits for character in characters if character.text or character.id != end)
     facts = {
         "text": text,
         "prime": prime,
+        "backward": vocabulary.backward,
         "bits_per_character": bits / len(text) if text else None,
         "bits_per_byte": bits / utf8_size(text) if text else None,
         "ended_by": generated.ended_by,
@@ -132,12 +171,12 @@ class NoveltySearch:
         """`source` is where to look; stretches have at least `min_length` characters."""
         self.source, self.min_length, self._form = source, min_length, ""
 
-    def overlap(self, characters: Iterable[Character]) -> Overlap:
+    def overlap(self, characters: Iterable[Character], vocabulary: Vocabulary) -> Overlap:
         """What the training text has of what was written."""
         from charrnn.evaluation import novelty
         from charrnn.sampling.generate import text_of
 
-        text = text_of(characters)
+        text = text_of(characters, vocabulary)
         note = self.source.corpus.vocabulary.form_of(text).note("it") or ""
         self._form = f", where {note.removesuffix('.')}" if note else ""
         return novelty.find([text], self.source.corpus, self.source.training, self.min_length)[0]

@@ -144,7 +144,8 @@ class BoundsConfig(Config):
     until: Annotated[
         list[str] | None,
         Option(
-            r"Stop string: end after this; may be given several times. \n is a newline, \\ a backslash.",
+            r"Stop string: end after this, or begin with it before an ending; may be given several times. \n is a "
+            r"newline, \\ a backslash.",
             panel=BOUNDS,
             escapes=True,
             names=("--until", "--stop"),
@@ -152,7 +153,11 @@ class BoundsConfig(Config):
         ),
     ] = None
     finish: Annotated[
-        Unit | None, Option("Go on beyond the length to the end of a line, sentence or paragraph.", panel=BOUNDS)
+        Unit | None,
+        Option(
+            "Go on beyond the length to the end of a line, sentence or paragraph; before an ending to its beginning.",
+            panel=BOUNDS,
+        ),
     ] = None
     prime_file: Annotated[
         Path | None,
@@ -163,12 +168,27 @@ class BoundsConfig(Config):
             metavar="FILE",
         ),
     ] = None
-    echo: Annotated[bool, Option("Write the prompt before the new text.", panel=BOUNDS)] = True
+    ending: Annotated[
+        str | None,
+        Option(
+            r"Ending: the text that every sample leads up to, of a model that was trained --backward. \n is a newline, "
+            r"\\ a backslash.",
+            panel=SAMPLING,
+            metavar="STRING",
+            escapes=True,
+            default="a newline",
+        ),
+    ] = None
+    ending_file: Annotated[
+        Path | None,
+        Option("Read the ending from a file, or from - for standard input.", panel=BOUNDS, metavar="FILE"),
+    ] = None
+    echo: Annotated[bool, Option("Write the prompt before the new text, or the ending after it.", panel=BOUNDS)] = True
     unseen: Annotated[
         Unseen,
         Option(
-            "Characters of the prompt that the model has never seen: error refuses them, replace takes the nearest it "
-            "knows, drop leaves them out.",
+            "Characters of the prompt or ending that the model has never seen: error refuses them, replace takes the "
+            "nearest it knows, drop leaves them out.",
             panel=BOUNDS,
             names=("--unknown", "--unseen"),
         ),

@@ -71,6 +71,8 @@ def generate(
 ) -> Iterator[Character]:
     """Read the prime, or go on from a state, and write new characters.
 
+    A model that reads from the end writes what leads up to the prime, the last character first.
+
     A model of documents kept apart reads the prime as the beginning of one. Where it ends a document, another begins:
     from the state that every document begins with.
 
@@ -87,7 +89,7 @@ def generate(
         constraint: What it rules out is never drawn: the chain judges what is left. Where nothing is, the text ends.
 
     Returns:
-        The characters after the prime, each made as it is asked for.
+        The new characters, each made as it is asked for.
 
     Raises:
         VocabularyError: The prime has characters that the vocabulary has not; when called.
@@ -293,8 +295,8 @@ def bits_per_character(engine: Engine, vocabulary: Vocabulary, text: str) -> flo
         text: At least two characters, all of them in the vocabulary; one will do where documents have a boundary.
 
     Returns:
-        Mean bits of every character after the first, which nothing predicts; the boundary of documents kept apart does
-        predict it. Of a model of bytes, all the bytes of a character count as its.
+        Mean bits of every character but the first that is read, which nothing predicts; the boundary of documents kept
+        apart does predict it. Of a model of bytes, all the bytes of a character count as its.
 
     Raises:
         CorpusError: The text is too short.
@@ -304,9 +306,10 @@ def bits_per_character(engine: Engine, vocabulary: Vocabulary, text: str) -> flo
     unpredicted = 0 if vocabulary.boundary_id is not None else 1  # characters
     if len(text) <= unpredicted:
         raise CorpusError(
-            "A text of at least two characters is needed: nothing predicts the first.", "Give a longer text."
+            "A text of at least two characters is needed: nothing predicts the one that is read first.",
+            "Give a longer text.",
         )
-    first = len(vocabulary.encode(text[:unpredicted]))  # of a model of bytes, a character may be several
+    first = len(vocabulary.encode(text[vocabulary.order][:unpredicted]))  # of bytes, a character may be several
     if vocabulary.boundary_id is not None:
         ids, first = [vocabulary.boundary_id, *ids], 1
     stack, nats = RecurrentStack(engine), 0.0

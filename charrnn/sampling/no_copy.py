@@ -71,7 +71,7 @@ class CopyIndex:
         longest: How many characters in a row may be copied.
     """
 
-    def __init__(self, source: Corpus, longest: int, parts: Parts | None = None) -> None:
+    def __init__(self, source: Corpus, longest: int, parts: Parts | None = None, *, backward: bool = False) -> None:
         """Index a text.
 
         Args:
@@ -79,6 +79,7 @@ class CopyIndex:
                 documents is what stands between them.
             longest: How many characters in a row may be copied; of a model of bytes, bytes.
             parts: Spans of it, none of which a run leaves; None: all of it.
+            backward: Whether it is for texts that are written from their end; it is then indexed from its own.
 
         Raises:
             UsageError: `longest` is below 1, or the index would take more memory than there is.
@@ -93,7 +94,7 @@ class CopyIndex:
         self._separator = self._highest + 1
         parts = [(0, len(source))] if parts is None else parts
         self._require_room(sum(stop - start for start, stop in parts))
-        self._text = self._joined(source, parts)
+        self._text = self._joined(source, parts)[:: -1 if backward else 1]
         self._keys = self._without_repeats(self._sorted_keys())
         self._oldest_power = pow(_BASE, self._width + 1, _MODULUS)
 
@@ -153,12 +154,12 @@ class CopyIndex:
         return following - {self._separator}
 
     def _units(self, vocabulary: Vocabulary, index: int) -> Units:
-        """What an id writes, as the text would have it."""
+        """What an id writes, as the text would have it, in the order in which it is written."""
         if index == vocabulary.boundary_id:
-            return tuple(map(ord, vocabulary.boundary or ""))
+            return tuple(map(ord, vocabulary.boundary or ""))[vocabulary.order]
         if vocabulary.of_bytes:
             return (index,)
-        return tuple(map(ord, self._vocabulary.form_of(vocabulary.characters[index]).text))
+        return tuple(map(ord, self._vocabulary.form_of(vocabulary.characters[index]).text))[vocabulary.order]
 
     def _joined(self, source: Corpus, parts: Parts) -> NDArray[np.unsignedinteger[Any]]:
         """The parts, a separator that is no character behind each, and as many as a tail has around all."""

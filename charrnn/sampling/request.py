@@ -18,7 +18,14 @@ from charrnn.ngrams.mixing import Mixture
 from charrnn.sampling.chain import make_chain
 from charrnn.sampling.generate import Ending, generate, generate_many
 from charrnn.sampling.no_copy import CopyIndex, NoCopy, RuledOut
-from charrnn.sampling.stopping import MAX_OVERRUN, Characters, stop_after, stop_at_unit_end, stop_form
+from charrnn.sampling.stopping import (
+    MAX_OVERRUN,
+    Characters,
+    stop_after,
+    stop_at_unit_beginning,
+    stop_at_unit_end,
+    stop_form,
+)
 from charrnn.text.vocabulary import Vocabulary
 
 USUAL_LENGTH = 1000  # characters
@@ -28,7 +35,10 @@ LONGEST_DOCUMENT = 10_000  # characters of one whose end does not come
 
 @dataclass(frozen=True, slots=True)
 class GeneratedText:
-    """A text that is being written; `characters` are those after the prime, each made when it is asked for."""
+    """A text that is being written; `characters` are those after the prime, each made when it is asked for.
+
+    Those of a model that reads from the end come from there: each stands before the prime and all that came.
+    """
 
     seed: int
     temperature: float
@@ -100,7 +110,7 @@ class Request:
         Args:
             engine: The model's.
             vocabulary: The model's.
-            prime: What they begin with, or a state to go on from.
+            prime: What they begin with, or end with, of a model that reads from the end; or a state to go on from.
             mixture: The counts beside the network, by which they are written too; None: by the network alone.
 
         Returns:
@@ -136,10 +146,12 @@ class Request:
         else:
             streams = write_many(*written, processors, rngs, constraints=constraints)
         if self.finish is not None:
-            streams = [stop_at_unit_end(stream, least, self.finish) for stream in streams]
+            stop_at_unit = stop_at_unit_beginning if vocabulary.backward else stop_at_unit_end
+            streams = [stop_at_unit(stream, least, self.finish) for stream in streams]
         until = [stop_form(string, vocabulary).text for string in self.until]
+        stop = partial(stop_after, strings=until, backward=vocabulary.backward)
         return [
-            GeneratedText(seed, temperature, Characters(stop_after(stream, until)), constraint, mixture is not None)
+            GeneratedText(seed, temperature, Characters(stop(stream)), constraint, mixture is not None)
             for (temperature, seed), stream, constraint in zip(texts, streams, constraints, strict=True)
         ]
 

@@ -1,4 +1,7 @@
-"""Where a text that is being written ends: after a string, or with the line, sentence or paragraph it is in."""
+"""Where a text that is being written ends: after a string, or with the line, sentence or paragraph it is in.
+
+A text that is written from its end ends, as it is written, where it begins.
+"""
 
 from __future__ import annotations
 
@@ -41,16 +44,17 @@ class Characters(Iterator[Character]):
         return character
 
 
-def stop_after(characters: Iterable[Character], strings: Sequence[str]) -> Ended:
+def stop_after(characters: Iterable[Character], strings: Sequence[str], *, backward: bool = False) -> Ended:
     """The characters up to and including the first of some strings.
 
     Args:
         characters: A text, as it is written; a character's own text may be "", as that of a byte is that completes
             none.
         strings: Any of them ends the text. With none it goes on to its end.
+        backward: Whether it is written from its end: the text then begins with the string.
 
     Returns:
-        Its beginning, each character as it is asked for; and how it ended.
+        What is written first of it, each character as it is asked for; and how it ended.
 
     Raises:
         UsageError: A string is empty; when called.
@@ -60,13 +64,13 @@ def stop_after(characters: Iterable[Character], strings: Sequence[str]) -> Ended
     longest = max(map(len, strings), default=0)
 
     def beginning() -> Ended:
-        tail = ""
+        latest = ""
         source = Characters(characters)
         for character in source:
             yield character
-            for char in character.text:
-                tail = (tail + char)[-longest:]
-                if strings and tail.endswith(tuple(strings)):
+            for char in reversed(character.text) if backward else character.text:
+                latest = (char + latest)[:longest] if backward else (latest + char)[-longest:]
+                if strings and (latest.startswith if backward else latest.endswith)(tuple(strings)):
                     return "until"
         return source.ended_by
 
@@ -77,13 +81,14 @@ def stop_form(string: str, vocabulary: Vocabulary) -> KnownForm:
     """A stop string in the characters of a model, as far as it has the same in another form.
 
     Args:
-        string: What was typed. A quote at its beginning closes: it ends what was written before it.
+        string: What was typed. A quote at its beginning closes: it ends what was written before it; or opens, where it
+            begins a text that is written from its end.
         vocabulary: The model's.
 
     Returns:
         The string, and what of it is looked for as something else.
     """
-    return vocabulary.form_of(string, before="a")
+    return vocabulary.form_of(string, before="" if vocabulary.backward else "a")
 
 
 def stop_at_unit_end(characters: Iterable[Character], length: int, unit: str, max_overrun: int = MAX_OVERRUN) -> Ended:
@@ -104,8 +109,7 @@ def stop_at_unit_end(characters: Iterable[Character], length: int, unit: str, ma
     Raises:
         UsageError: There is no such unit; when called.
     """
-    if unit not in get_args(Unit):
-        raise UsageError(f"--finish {unit}: there is no such unit.", f"Choose one of {', '.join(get_args(Unit))}.")
+    _require_unit(unit)
 
     def beginning() -> Ended:
         previous, ended = "", False  # the character before; whether a sentence has ended, and what closes it may follow
@@ -126,3 +130,76 @@ def stop_at_unit_end(characters: Iterable[Character], length: int, unit: str, ma
         return source.ended_by
 
     return beginning()
+
+
+def stop_at_unit_beginning(
+    characters: Iterable[Character], length: int, unit: str, max_overrun: int = MAX_OVERRUN
+) -> Ended:
+    """The same of a text that is written from its end: on to the beginning of the unit that it begins in.
+
+    A line begins after a newline, a paragraph after an empty line, a sentence after white space that follows a full
+    stop or its like and what closes it, or with its paragraph. Nothing is written of what stands before.
+
+    Args:
+        characters: A text, as it is written.
+        length: How many there are at least, if the text has so many.
+        unit: "line", "sentence" or "paragraph".
+        max_overrun: How many more at most.
+
+    Returns:
+        Its end, each character once it is known to be of the unit; and how it ended.
+
+    Raises:
+        UsageError: There is no such unit; when called.
+    """
+    _require_unit(unit)
+
+    def end() -> Ended:
+        held, between = list[Character](), ""  # what may stand before the unit, and its text as people read it
+        source = Characters(characters)
+        for number, character in enumerate(source):
+            if number >= length + max_overrun:
+                yield from held
+                return "length"
+            going_on = True
+            for char in reversed(character.text) if number >= length else ():
+                if _begins_after(char, between, unit):
+                    return "finish"
+                before, between = between, _with_what_stands_between(char, between, unit)
+                going_on &= between == char + before
+            if not going_on:  # what was held is of the unit
+                yield from held
+                held = []
+            if between:
+                held.append(character)
+            else:
+                yield character
+        yield from held
+        return source.ended_by
+
+    return end()
+
+
+def _begins_after(char: str, between: str, unit: str) -> bool:
+    """Whether a unit begins after a character and what stands between the two."""
+    if unit == "line":
+        return char == "\n"
+    return char == "\n" == between[:1] or (unit == "sentence" and between != "" and char in _TERMINATORS)
+
+
+def _with_what_stands_between(char: str, between: str, unit: str) -> str:
+    """What may stand between a unit and the one before it, with one more character; "" if that is of the unit itself.
+
+    That is a newline of paragraphs; of sentences white space, and before it what closes the one before.
+    """
+    if unit == "sentence" and between and char in _CLOSING:
+        return char + between
+    if char == "\n" or (unit == "sentence" and char.isspace()):
+        return char + between if between.isspace() else char
+    return ""
+
+
+def _require_unit(unit: str) -> None:
+    """Raises UsageError if there is no such unit."""
+    if unit not in get_args(Unit):
+        raise UsageError(f"--finish {unit}: there is no such unit.", f"Choose one of {', '.join(get_args(Unit))}.")

@@ -330,9 +330,7 @@ WITH_RARE = Vocabulary.of_counts(np.bincount(to_code_points("aabbéé\n\nc'")), 
 OF_DOCUMENTS = corpus.from_text("ab\nba\né", config=ReadConfig(document_separator="\n")).vocabulary
 
 
-@pytest.mark.parametrize(
-    "vocabulary", [VOCABULARY, BYTES, WITH_RARE, OF_DOCUMENTS], ids=["", "bytes", "rare", "documents"]
-)
+@pytest.mark.parametrize("vocabulary", [VOCABULARY, WITH_RARE, OF_DOCUMENTS], ids=["usual", "rare", "documents"])
 @pytest.mark.parametrize(("lead", "window"), [(None, None), (3, None), (2, 4)])
 def test_a_text_from_the_end_is_scored_as_the_text_written_from_its_end(
     vocabulary: Vocabulary, lead: int | None, window: int | None
@@ -340,19 +338,20 @@ def test_a_text_from_the_end_is_scored_as_the_text_written_from_its_end(
     text, scorer = "abe\u0301 a’b\nüzzé", engine(network(len(vocabulary)))  # composed, replaced, unseen
     backward = score(scorer, vocabulary.in_direction(backward=True), text, lead=lead, window=window)
     least = int(vocabulary.boundary is None) if lead is None else lead
-    assert (backward.before, backward.text, backward.after) == (
-        "",
-        text[: len(text) - least],
-        text[len(text) - least :],
-    )
-    if not vocabulary.of_bytes:
-        known = vocabulary.form_of(text)  # whose parts are not turned round within themselves
-        forward = score(
-            scorer, vocabulary, known.text[::-1], lead=int(known.sizes()[::-1][:least].sum()), window=window
-        )
-        assert np.array_equal(backward.bits[backward.bits > 0], forward.bits[::-1])
-    again = score_each(scorer, vocabulary.in_direction(backward=True), [text, "a"])
-    assert [scored.text for scored in again] == [text, "a"]
+    cut = len(text) - least
+    assert (backward.before, backward.text, backward.after) == ("", text[:cut], text[cut:])
+    known = vocabulary.form_of(text)
+    assert known.sizes().tolist() == [1, 1, 1, 0, *[1] * 9]
+    forward = score(scorer, vocabulary, known.text[::-1], lead=least, window=window)
+    assert backward.bits.tolist() == np.insert(forward.bits[::-1], 3, 0.0).tolist()
+
+
+def test_so_are_several() -> None:
+    scorer, texts = engine(network(len(VOCABULARY))), ["dab", "a", "bad", "éé."]
+    backward = score_each(scorer, VOCABULARY.in_direction(backward=True), texts)
+    forward = score_each(scorer, VOCABULARY, [text[::-1] for text in texts])
+    assert [scored.text for scored in backward] == texts
+    assert [scored.bits.tolist() for scored in backward] == [scored.bits[::-1].tolist() for scored in forward]
 
 
 def test_of_bytes_from_the_end_a_character_costs_those_of_its_bytes() -> None:
