@@ -40,6 +40,15 @@ class Feature:
     least: int = 1
     between: bool = False
 
+    @property
+    def measure(self) -> str:
+        """By what units are judged: `AUC` or `rank correlation`."""
+        return "rank correlation" if self.counted else "AUC"
+
+    def figure(self, effect: float) -> float:
+        """An effect (`ranks.effect`) as AUC or rank correlation."""
+        return effect if self.counted else (1 + effect) / 2
+
     def read(self, text: str, *, backward: bool = False) -> Flags | Counts:
         """What holds once each character of a text is read, (T,), from its beginning or from its end."""
         values = self.of(text)

@@ -10,9 +10,9 @@ Among thousands of units some follow anything by chance, so here they are found 
    On the second half the chosen unit, in its direction, is held against itself. The greater p-value of both counts
    (Berger, 1982), and by Holm's (1979) rule how many features were tried.
 
-So "found" at alpha 0.05 says: of texts that have nothing to do with the states, one in twenty has anything found. It
-does not say that a unit was trained to track: what the last character tells, such as that a word has ended, is to be
-seen in some unit of any random network too.
+So "found" at alpha 0.05 says: of texts that have nothing to do with the states, one in twenty at most has anything
+found, and as both halves must agree, far fewer. It does not say that a unit was trained to track: what the last character
+tells, such as that a word has ended, is to be seen in some unit of any random network too.
 """
 
 from __future__ import annotations
@@ -24,12 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn import memory
 from charrnn.errors import CorpusError
 from charrnn.formatting import plural
-from charrnn.inspection.activations import read
 from charrnn.inspection.features import FEATURES, Counts, Feature, Flags
 from charrnn.inspection.ranks import FEWEST_BLOCKS, SHORTEST_BLOCK, MovedFeatures, blocks_in, effect, holm
+from charrnn.inspection.unit_values import collect, units_of
 from charrnn.network.engine import Engine
 from charrnn.network.hidden_unit import HiddenUnit
 from charrnn.network.numpy_cells import Array
@@ -65,16 +64,9 @@ class Tracked:
     found: bool
 
     @property
-    def measure(self) -> str:
-        """What `figures` are: `AUC` or `rank correlation`."""
-        return "rank correlation" if self.feature.counted else "AUC"
-
-    @property
     def figures(self) -> tuple[float, float]:
         """AUC, or rank correlation, on the half that the unit was chosen on and on the other, in its direction."""
-        if self.feature.counted:
-            return self.chosen, self.measured
-        return (1 + self.chosen) / 2, (1 + self.measured) / 2
+        return self.feature.figure(self.chosen), self.feature.figure(self.measured)
 
     def to_dict(self) -> dict[str, Any]:
         """All but the values, ready for JSON."""
@@ -84,7 +76,7 @@ class Tracked:
             "meaning": self.feature.meaning,
             "unit": str(self.unit),
             "tracks_by_being": "high" if self.high else "low",
-            "measure": self.measure,
+            "measure": self.feature.measure,
             "chosen_half": chosen,
             "measured_half": measured,
             "p": self.p,
@@ -218,65 +210,13 @@ def find_tracking(
     return Neurons(text, tuple(tracked), tuple(absent), units, half, moves, alpha)
 
 
-def units_of(engine: Engine) -> list[HiddenUnit]:
-    """All units of a network: layer by layer its outputs and, of an LSTM, then its cell states."""
-    config = engine.config
-    kinds = (False, True) if config.model == "lstm" else (False,)
-    return [
-        HiddenUnit(layer, number, cell)
-        for layer in range(1, config.num_layers + 1)
-        for cell in kinds
-        for number in range(1, config.rnn_size + 1)
-    ]
-
-
-def values_of(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], units: Sequence[HiddenUnit]) -> Array:
-    """The values of some units at every character.
-
-    Args:
-        engine: The network.
-        ids: What it reads, (n,).
-        ends: (T,), as `neurons` has them.
-        units: Which, U of them.
-
-    Returns:
-        (U, T).
-
-    Raises:
-        UsageError: There is no such unit, or not enough memory.
-        DivergedError: The outputs of the model are not numbers.
-    """
-    for unit in units:
-        unit.check(engine.config)
-    every = {unit: column for column, unit in enumerate(units_of(engine))}
-    return _collect(engine, ids, ends, np.array([every[unit] for unit in units], dtype=np.intp))
-
-
-def _collect(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], columns: NDArray[np.intp]) -> Array:
-    """The values (U, T) of those units whose places in `units_of` are given, (U,)."""
-    falling = bool(ends[0] > ends[-1])
-    rising = ends[::-1] if falling else ends
-    memory.require(
-        4 * len(columns) * len(ends), f"the states of {plural(len(ends), 'character')}", "Lower --characters."
-    )
-    values = np.empty((len(columns), len(ends)), dtype=np.float32)
-    start = done = 0
-    for part in read(engine, ids):
-        upto = int(np.searchsorted(rising, start + len(part)))
-        states = [parts for layer in part.layers for parts in (layer.h, layer.c) if parts is not None]
-        here = rising[done:upto] - start
-        values[:, done:upto] = np.concatenate(states, axis=1)[:, columns].T[:, here]
-        start, done = start + len(part), upto
-    return values[:, ::-1] if falling else values
-
-
 def _groups(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp]) -> Iterator[tuple[list[HiddenUnit], Array]]:
     """All units with their values (U, T), as many at a time as may be held."""
     units = units_of(engine)
     size = max(_AT_ONCE, _HELD // (4 * len(ends)))
     for start in range(0, len(units), size):
         columns = np.arange(start, min(start + size, len(units)))
-        yield units[start : start + size], _collect(engine, ids, ends, columns)
+        yield units[start : start + size], collect(engine, ids, ends, columns)
 
 
 def _search(

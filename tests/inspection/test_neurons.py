@@ -12,8 +12,9 @@ from charrnn.config import ModelConfig
 from charrnn.errors import CorpusError, UsageError
 from charrnn.inspection import neurons as module
 from charrnn.inspection.features import FEATURES, Feature, capital_to_come, inside_quotes
-from charrnn.inspection.neurons import Neurons, find_tracking, neurons, units_of, values_of
+from charrnn.inspection.neurons import Neurons, find_tracking, neurons
 from charrnn.inspection.ranks import auc, effect
+from charrnn.inspection.unit_values import units_of, values_of
 from charrnn.model import Model
 from charrnn.network.engine import Engine
 from charrnn.network.hidden_unit import HiddenUnit

@@ -1,0 +1,61 @@
+"""`charrnn inspect neurons`: units that track something, and a text in the colours of any unit."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from charrnn.commands.inspect_output import Outputs
+from charrnn.commands.inspected_text import InspectedCheckpoint, InspectedPath, inspected_text, open_checkpoint
+from charrnn.commands.options import CheckpointDir, TextEncoding, with_options
+from charrnn.config import CHECKPOINT_DIR, InspectConfig, Option, OutputConfig
+from charrnn.network.hidden_unit import HiddenUnit
+
+Units = Annotated[
+    list[HiddenUnit] | None,
+    Option(
+        "Colour the text by this unit, as 1.37 (unit 37 of layer 1) or 1.37.c (its cell state), instead of looking for "
+        "what units track; may be given several times.",
+        metavar="UNIT",
+        parse=HiddenUnit.parse,
+    ),
+]
+Alpha = Annotated[
+    float, Option("The chance that anything is found where there is nothing to be found.", above=0, below=1)
+]
+
+
+@with_options
+def neurons(
+    *,
+    checkpoint: InspectedCheckpoint,
+    text: InspectedPath = None,
+    unit: Units = None,
+    alpha: Alpha = 0.05,
+    inspection: InspectConfig = InspectConfig(),  # noqa: B008  # it is frozen
+    output: OutputConfig,
+    encoding: TextEncoding = "auto",
+    checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
+) -> None:
+    """Find the units that track quotes, brackets, lines, words, sentences and more, and show the text in their colours.
+
+    A unit is chosen on the first half of the text and measured on the second; a permutation test says which are no chance.
+    """
+    from charrnn.inspection import neurons, neurons_view, unit_values
+
+    outputs = Outputs.of(output, checkpoint, text)
+    loaded, engine = open_checkpoint(checkpoint, checkpoint_dir)
+    for one in unit or ():
+        one.check(engine.config)
+    inspected = inspected_text(loaded, text, inspection, encoding, checkpoint_dir)
+    order = loaded.header.vocabulary.order
+    read = inspected.text[order], inspected.ids, inspected.read.ends(len(inspected.lead))[order]
+    name = {"text": inspected.name}
+    if unit:
+        shown = unit_values.unit_values(engine, *read, unit)
+        outputs.show(
+            neurons_view.units_view(shown, f"Units of {checkpoint} on {inspected.name}"), lambda: name | shown.to_dict()
+        )
+        return
+    result = neurons.neurons(engine, *read, alpha=alpha)
+    title = f"Units of {checkpoint} that track something in {inspected.name}"
+    outputs.show(neurons_view.tracking_view(result, title), lambda: name | result.to_dict())

@@ -1,0 +1,165 @@
+"""How units on a text are shown: what they track, and the text in their colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from charrnn.formatting import plural
+from charrnn.inspection.features import Feature
+from charrnn.inspection.neurons import Neurons, Tracked
+from charrnn.inspection.unit_values import UnitValues
+from charrnn.inspection.view import PLACES, ColouredText, Colouring, Table, View
+from charrnn.network.hidden_unit import HiddenUnit
+from charrnn.network.numpy_cells import Array
+
+PASSAGE = 400  # characters that are shown of a text for each feature
+_TOLD = 3  # features that are told of a unit
+
+
+def passage(series: ArrayLike, start: int, stop: int, length: int = PASSAGE) -> slice:
+    """The passage of a text in which something changes most.
+
+    Args:
+        series: Its value at every character, (T,).
+        start: The first character that is looked at.
+        stop: The first one after those.
+        length: How many characters the passage has, if there are as many.
+
+    Returns:
+        Where it lies: the part of the greatest variance, of equal ones the first.
+
+    >>> passage([0, 0, 0, 0, 0, 1, 0, 0], 0, 8, 4)
+    slice(2, 6, None)
+    """
+    values: NDArray[np.float64] = np.asarray(series, dtype=np.float64)[start:stop]
+    length = min(length, len(values))
+    if length == 0:
+        return slice(start, start)
+    values = values - values.mean()
+    sums, squares = (np.concatenate([[0.0], np.cumsum(part)]) for part in (values, values**2))
+    variance = (squares[length:] - squares[:-length]) / length - ((sums[length:] - sums[:-length]) / length) ** 2
+    at = start + int(np.argmax(np.round(variance, 9)))
+    return slice(at, at + length)
+
+
+def tracking_view(result: Neurons, title: str) -> View:
+    """The units that track something: a table of all features, and of each that is found a passage in its colours.
+
+    Args:
+        result: What was found.
+        title: What stands above it.
+
+    Returns:
+        What is shown.
+    """
+    found = result.found
+    return View(
+        title=title,
+        remarks=tuple(_remarks(result)),
+        tables=(_table(result),) if result.tracked else (),
+        texts=tuple(_coloured(result, tracked, found) for tracked in found),
+    )
+
+
+def units_view(shown: UnitValues, title: str) -> View:
+    """A text in the colours of some units, its first characters, and what each goes with.
+
+    Args:
+        shown: The units on the text.
+        title: What stands above it.
+
+    Returns:
+        What is shown.
+    """
+    count = min(PLACES, len(shown.text))
+    colourings = tuple(
+        _colouring(unit, values, slice(0, count), _told(effects))
+        for unit, values, effects in zip(shown.units, shown.values, shown.effects, strict=True)
+    )
+    characters = tuple(shown.text[:count])
+    return View(
+        title=title,
+        texts=tuple(
+            ColouredText(
+                characters=characters,
+                colourings=(first, *(other for other in colourings if other is not first)),
+                total=len(shown.text),
+            )
+            for first in colourings
+        ),
+    )
+
+
+def _told(effects: Sequence[tuple[Feature, float]]) -> str:
+    """The features that a unit goes with most: `inside quotes (AUC 0.98), digit (AUC 0.03), ...`."""
+    told = [f"{feature.name} ({feature.measure} {feature.figure(size):.3f})" for feature, size in effects[:_TOLD]]
+    return f"goes with {', '.join(told)}" if told else ""
+
+
+def _remarks(result: Neurons) -> list[str]:
+    """What a reader must know."""
+    remarks = [
+        f"{plural(result.units, 'unit')}, each tried on each feature: chosen on the first {result.half:,} characters, "
+        f"measured on the last {result.half:,}. AUC is the probability that the unit is higher (or lower, where it says "
+        "so) at a place with the feature than at one without: 0.5 is chance, 1 is always."
+    ]
+    if result.tracked:
+        remarks.append(
+            f"p: how often chance does as well, for all units and features, by {result.moves:,} moves of the feature "
+            f"around the text; found is what has at most {result.alpha:g}."
+        )
+    if result.absent:
+        seldom = ", ".join(f"{feature.name} ({first:,} and {last:,})" for feature, first, last in result.absent)
+        remarks.append(f"Too seldom in this text to judge, with their places in either half: {seldom}.")
+    return remarks
+
+
+def _table(result: Neurons) -> Table:
+    """A row for each feature that the text has."""
+    figures = ("Chosen", "Measured", "p")
+    rows = [
+        (
+            tracked.feature.name,
+            str(tracked.unit),
+            "high" if tracked.high else "low",
+            "AUC" if not tracked.feature.counted else "rank corr.",
+            *(f"{figure:.3f}" for figure in tracked.figures),
+            f"{tracked.p:.3f}",
+            "found" if tracked.found else "",
+        )
+        for tracked in result.tracked
+    ]
+    heads = ("Feature", "Unit", "It is", "By", *figures, "")
+    return Table(heads=heads, rows=tuple(rows), figures=figures)
+
+
+def _coloured(result: Neurons, tracked: Tracked, found: Sequence[Tracked]) -> ColouredText:
+    """A passage of the half that was measured on, by the unit of one feature and by those of the others."""
+    half = slice(len(result.text) - result.half, len(result.text))
+    where = passage(tracked.feature.of(result.text), half.start, half.stop)
+    colourings = [
+        _colouring(one.unit, one.values, where, _words(one), half)
+        for one in (tracked, *(other for other in found if other is not tracked))
+    ]
+    return ColouredText(
+        characters=tuple(result.text[where]), colourings=tuple(colourings), name=tracked.feature.name.capitalize()
+    )
+
+
+def _words(tracked: Tracked) -> str:
+    """What a unit tracks and how well: `low inside quotes, AUC 0.98`."""
+    level = "high" if tracked.high else "low"
+    return f"{level}: {tracked.feature.name}, {tracked.feature.measure} {tracked.figures[1]:.3f}"
+
+
+def _colouring(unit: HiddenUnit, values: Array, where: slice, words: str, of: slice | None = None) -> Colouring:
+    """A unit's values on a passage; the strongest colour is that of 1, or of the greatest in the text where it is more.
+
+    `of` is the part of the text that the greatest is taken from, all of it by default.
+    """
+    whole = values if of is None else values[of]
+    bound = max(1.0, float(np.abs(whole).max(initial=0.0)))
+    return Colouring(name=str(unit), values=values[where], low=-bound, high=bound, words=words)

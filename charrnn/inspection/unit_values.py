@@ -1,0 +1,135 @@
+"""The values that units have at the characters of a text, and how they go with its features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn import memory
+from charrnn.formatting import plural
+from charrnn.inspection.activations import read
+from charrnn.inspection.features import FEATURES, Feature
+from charrnn.inspection.ranks import effect
+from charrnn.network.engine import Engine
+from charrnn.network.hidden_unit import HiddenUnit
+from charrnn.network.numpy_cells import Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnitValues:
+    """Some units on a text.
+
+    Attributes:
+        text: The T characters, in the order that people read them in.
+        units: Which, U of them.
+        values: (U, T), theirs.
+        effects: For each unit the features that the text has, with its effect on each (`ranks.effect`), the greatest
+            first. They are not tested: some feature is always the greatest.
+    """
+
+    text: str
+    units: tuple[HiddenUnit, ...]
+    values: Array
+    effects: tuple[tuple[tuple[Feature, float], ...], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, ready for JSON."""
+        return {
+            "text": self.text,
+            "units": [
+                {
+                    "unit": str(unit),
+                    "values": values.tolist(),
+                    "features": [
+                        {"feature": feature.name, "measure": feature.measure, "value": feature.figure(size)}
+                        for feature, size in effects
+                    ],
+                }
+                for unit, values, effects in zip(self.units, self.values, self.effects, strict=True)
+            ],
+        }
+
+
+def unit_values(
+    engine: Engine, text: str, ids: NDArray[np.intp], ends: NDArray[np.intp], units: Sequence[HiddenUnit]
+) -> UnitValues:
+    """Some units on a text.
+
+    Args:
+        engine: The network.
+        text: T characters, in the order that people read them in.
+        ids: What the network reads, (n,).
+        ends: (T,), as `neurons` has them.
+        units: Which.
+
+    Returns:
+        Their values, and how they go with the features of the text.
+
+    Raises:
+        UsageError: There is no such unit, or not enough memory.
+        DivergedError: The outputs of the model are not numbers.
+    """
+    values, backward = values_of(engine, ids, ends, units), bool(ends[0] > ends[-1])
+    series = [(feature, feature.read(text, backward=backward)) for feature in FEATURES]
+    present = [(feature, those) for feature, those in series if feature.places(those) and len(np.unique(those)) > 1]
+    effects = [
+        tuple(sorted(((feature, effect(of_unit, those)) for feature, those in present), key=lambda pair: -abs(pair[1])))
+        for of_unit in values
+    ]
+    return UnitValues(text, tuple(units), values, tuple(effects))
+
+
+def units_of(engine: Engine) -> list[HiddenUnit]:
+    """All units of a network: layer by layer its outputs and, of an LSTM, then its cell states."""
+    config = engine.config
+    kinds = (False, True) if config.model == "lstm" else (False,)
+    return [
+        HiddenUnit(layer, number, cell)
+        for layer in range(1, config.num_layers + 1)
+        for cell in kinds
+        for number in range(1, config.rnn_size + 1)
+    ]
+
+
+def values_of(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], units: Sequence[HiddenUnit]) -> Array:
+    """The values of some units at every character.
+
+    Args:
+        engine: The network.
+        ids: What it reads, (n,).
+        ends: (T,), as `neurons` has them.
+        units: Which, U of them.
+
+    Returns:
+        (U, T).
+
+    Raises:
+        UsageError: There is no such unit, or not enough memory.
+        DivergedError: The outputs of the model are not numbers.
+    """
+    for unit in units:
+        unit.check(engine.config)
+    every = {unit: column for column, unit in enumerate(units_of(engine))}
+    return collect(engine, ids, ends, np.array([every[unit] for unit in units], dtype=np.intp))
+
+
+def collect(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], columns: NDArray[np.intp]) -> Array:
+    """The values (U, T) of those units whose places in `units_of` are given, (U,)."""
+    falling = bool(ends[0] > ends[-1])
+    rising = ends[::-1] if falling else ends
+    memory.require(
+        4 * len(columns) * len(ends), f"the states of {plural(len(ends), 'character')}", "Lower --characters."
+    )
+    values = np.empty((len(columns), len(ends)), dtype=np.float32)
+    start = done = 0
+    for part in read(engine, ids):
+        upto = int(np.searchsorted(rising, start + len(part)))
+        states = [parts for layer in part.layers for parts in (layer.h, layer.c) if parts is not None]
+        here = rising[done:upto] - start
+        values[:, done:upto] = np.concatenate(states, axis=1)[:, columns].T[:, here]
+        start, done = start + len(part), upto
+    return values[:, ::-1] if falling else values
