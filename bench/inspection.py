@@ -3,9 +3,9 @@
     python bench/inspection.py
     python bench/inspection.py --rnn-size 512 --characters 50000
 
-The checkpoint is an LSTM of random weights, whose speed is that of trained ones; the text is the bundled novel. Each verb
-is a process of its own, as a person runs it, with the options it has by default, but for the number of characters. Memory
-is the most that the process held at once. It takes turns with `import numpy`, whose figures are shown beside it.
+The checkpoint is an LSTM of random weights, whose speed is that of trained ones; the text is the bundled novel. Each
+verb is a process of its own, as a person runs it, with the options it has by default, but for the number of characters.
+Memory is the most that the process held at once. What `import numpy` alone takes is shown beside it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def verbs() -> list[str]:
     """The verbs of `charrnn inspect` that take a checkpoint and a text."""
     from charrnn.commands.inspect import inspect_app
 
-    names = [command.name or command.callback.__name__ for command in inspect_app.registered_commands if command.callback]
+    names = [
+        command.name or command.callback.__name__ for command in inspect_app.registered_commands if command.callback
+    ]
     return [name for name in names if name not in WITHOUT_TEXT]
 
 

@@ -6,6 +6,7 @@ import typer
 
 from charrnn.commands.arguments import Command, Group
 from charrnn.commands.inspect_gates import gates
+from charrnn.commands.inspect_neurons import neurons
 from charrnn.commands.inspect_predictions import predictions
 
 inspect_app = typer.Typer(cls=Group, help="Look inside a network: gradients, gates, units, predictions.")
@@ -17,4 +18,5 @@ def inspect() -> None:
 
 
 inspect_app.command(cls=Command)(gates)
+inspect_app.command(cls=Command)(neurons)
 inspect_app.command(cls=Command)(predictions)

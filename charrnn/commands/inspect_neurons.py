@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from charrnn.commands.inspect_output import Outputs
 from charrnn.commands.inspected_text import InspectedCheckpoint, InspectedPath, inspected_text, open_checkpoint
@@ -11,7 +11,7 @@ from charrnn.config import CHECKPOINT_DIR, InspectConfig, Option, OutputConfig
 from charrnn.network.hidden_unit import HiddenUnit
 
 Units = Annotated[
-    list[HiddenUnit] | None,
+    list[str] | None,  # each read by `parse`
     Option(
         "Colour the text by this unit, as 1.37 (unit 37 of layer 1) or 1.37.c (its cell state), instead of looking for "
         "what units track; may be given several times.",
@@ -36,22 +36,23 @@ def neurons(
     encoding: TextEncoding = "auto",
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 ) -> None:
-    """Find the units that track quotes, brackets, lines, words, sentences and more, and show the text in their colours.
+    """Find the units that track quotes, brackets, lines, words and sentences, and show the text in their colours.
 
-    A unit is chosen on the first half of the text and measured on the second; a permutation test says which are no chance.
+    Units are chosen on the first half of the text and measured on the second; a permutation test rules chance out.
     """
     from charrnn.inspection import neurons, neurons_view, unit_values
 
     outputs = Outputs.of(output, checkpoint, text)
     loaded, engine = open_checkpoint(checkpoint, checkpoint_dir)
-    for one in unit or ():
+    units = cast("list[HiddenUnit]", unit or [])
+    for one in units:
         one.check(engine.config)
     inspected = inspected_text(loaded, text, inspection, encoding, checkpoint_dir)
     order = loaded.header.vocabulary.order
     read = inspected.text[order], inspected.ids, inspected.read.ends(len(inspected.lead))[order]
     name = {"text": inspected.name}
-    if unit:
-        shown = unit_values.unit_values(engine, *read, unit)
+    if units:
+        shown = unit_values.unit_values(engine, *read, units)
         outputs.show(
             neurons_view.units_view(shown, f"Units of {checkpoint} on {inspected.name}"), lambda: name | shown.to_dict()
         )

@@ -11,8 +11,8 @@ Among thousands of units some follow anything by chance, so here they are found 
    (Berger, 1982), and by Holm's (1979) rule how many features were tried.
 
 So "found" at alpha 0.05 says: of texts that have nothing to do with the states, one in twenty at most has anything
-found, and as both halves must agree, far fewer. It does not say that a unit was trained to track: what the last character
-tells, such as that a word has ended, is to be seen in some unit of any random network too.
+found, and as both halves must agree, far fewer. It does not say that a unit was trained to track: what the last
+character tells, such as that a word has ended, is to be seen in some unit of any random network too.
 """
 
 from __future__ import annotations

@@ -15,8 +15,10 @@ from charrnn.inspection.view import PLACES, ColouredText, Colouring, Table, View
 from charrnn.network.hidden_unit import HiddenUnit
 from charrnn.network.numpy_cells import Array
 
-PASSAGE = 400  # characters that are shown of a text for each feature
+PASSAGE = 300  # characters that are shown of a text for each feature
 _TOLD = 3  # features that are told of a unit
+_STRONGEST = 0.99
+_LINE = 80  # characters by which a passage may begin earlier, so that it begins with a line or a word
 
 
 def passage(series: ArrayLike, start: int, stop: int, length: int = PASSAGE) -> slice:
@@ -103,7 +105,7 @@ def _remarks(result: Neurons) -> list[str]:
     """What a reader must know."""
     remarks = [
         f"{plural(result.units, 'unit')}, each tried on each feature: chosen on the first {result.half:,} characters, "
-        f"measured on the last {result.half:,}. AUC is the probability that the unit is higher (or lower, where it says "
+        f"measured on the last {result.half:,}. AUC is the probability that the unit is higher (lower, where it says "
         "so) at a place with the feature than at one without: 0.5 is chance, 1 is always."
     ]
     if result.tracked:
@@ -139,7 +141,7 @@ def _table(result: Neurons) -> Table:
 def _coloured(result: Neurons, tracked: Tracked, found: Sequence[Tracked]) -> ColouredText:
     """A passage of the half that was measured on, by the unit of one feature and by those of the others."""
     half = slice(len(result.text) - result.half, len(result.text))
-    where = passage(tracked.feature.of(result.text), half.start, half.stop)
+    where = _whole_line(result.text, passage(tracked.feature.of(result.text), half.start, half.stop))
     colourings = [
         _colouring(one.unit, one.values, where, _words(one), half)
         for one in (tracked, *(other for other in found if other is not tracked))
@@ -149,6 +151,14 @@ def _coloured(result: Neurons, tracked: Tracked, found: Sequence[Tracked]) -> Co
     )
 
 
+def _whole_line(text: str, where: slice) -> slice:
+    """A passage moved so that it begins with a line, or else with a word, if one begins not far before."""
+    earliest = max(0, where.start - _LINE)
+    start = max(text.rfind("\n", earliest, where.start), -1) + 1 or text.rfind(" ", earliest, where.start) + 1
+    start = start or where.start
+    return slice(start, start + where.stop - where.start)
+
+
 def _words(tracked: Tracked) -> str:
     """What a unit tracks and how well: `low inside quotes, AUC 0.98`."""
     level = "high" if tracked.high else "low"
@@ -156,10 +166,10 @@ def _words(tracked: Tracked) -> str:
 
 
 def _colouring(unit: HiddenUnit, values: Array, where: slice, words: str, of: slice | None = None) -> Colouring:
-    """A unit's values on a passage; the strongest colour is that of 1, or of the greatest in the text where it is more.
+    """A unit's values on a passage, in the strongest colour where they are among the greatest hundredth of the text's.
 
-    `of` is the part of the text that the greatest is taken from, all of it by default.
+    `of` is the part of the text that these are taken from, all of it by default.
     """
-    whole = values if of is None else values[of]
-    bound = max(1.0, float(np.abs(whole).max(initial=0.0)))
+    whole = np.abs(values if of is None else values[of])
+    bound = max(0.01, round(float(np.quantile(whole, _STRONGEST)), 2))
     return Colouring(name=str(unit), values=values[where], low=-bound, high=bound, words=words)

@@ -39,7 +39,7 @@ class UnitValues:
     def to_dict(self) -> dict[str, Any]:
         """All of it, ready for JSON."""
         return {
-            "text": self.text,
+            "content": self.text,
             "units": [
                 {
                     "unit": str(unit),
