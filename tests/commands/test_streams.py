@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from helpers import tiny
 from helpers.command_line import SHORT
-from helpers.forking import ENVIRONMENT
+from helpers.forking import ENVIRONMENT, GONE, Server
 
 from charrnn.runs import checkpoint
 from charrnn.runs.run import Run
@@ -44,35 +44,39 @@ def weights(run: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def server(forks: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    return forks.within(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="module")
+def trained(server: Server) -> Path:
     """A directory with a text, and the run of a training that could show everything."""
-    path = tmp_path_factory.mktemp("trained")
-    (path / "ships.txt").write_text(TEXT, "utf-8")
-    done = shell(path, (*TRAIN, "shown"), "")
-    assert done.returncode == 0, done.stderr
-    assert "trained 40 iterations" in done.stderr
-    return path
+    (server.where / "ships.txt").write_text(TEXT, "utf-8")
+    assert "trained 40 iterations" in server.run(*TRAIN, "shown").err
+    return server.where
 
 
 @pytest.mark.parametrize(
-    "redirection",
-    ["> /dev/full 2> /dev/full", ">&- 2>&- <&-", "2>&1 | true"],
+    "streams",
+    [{1: "/dev/full", 2: "/dev/full"}, {0: None, 1: None, 2: None}, {1: GONE, 2: GONE}],
     ids=["full", "closed", "no reader"],
 )
-def test_a_training_goes_on_whatever_becomes_of_its_streams(trained: Path, redirection: str) -> None:
+def test_a_training_goes_on_whatever_becomes_of_its_streams(
+    server: Server, trained: Path, streams: dict[int, str | None]
+) -> None:
     name = f"run-{len(list((trained / 'checkpoints').iterdir()))}"
-    done = shell(trained, (*TRAIN, name), redirection)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    process = server.start(*TRAIN, name, streams=streams)
+    assert (process.wait(), process.out, process.err) == (0, "", "")
     assert weights(trained / "checkpoints" / name) == weights(trained / "checkpoints" / "shown")
     assert [file.header.iteration for file in Run(trained / "checkpoints" / name).snapshots] == [0, 3, 10, 20, 30, 40]
 
 
-def test_a_training_says_once_that_standard_output_is_full(trained: Path) -> None:
-    done = shell(trained, (*TRAIN, "full-stdout"), "> /dev/full")
-    assert done.returncode == 0
+def test_a_training_says_once_that_standard_output_is_full(server: Server, trained: Path) -> None:
+    process = server.start(*TRAIN, "full-stdout", streams={1: "/dev/full"})
+    assert process.wait() == 0
     told = "standard output cannot be written (No space left on device); training goes on."
-    assert done.stderr.count(told) == 1
-    assert "trained 40 iterations" in done.stderr
+    assert process.err.count(told) == 1
+    assert "trained 40 iterations" in process.err
 
 
 # What a session leader does to its terminal; signals are as a terminal's shell leaves them, however pytest was started.
