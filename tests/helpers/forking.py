@@ -208,6 +208,8 @@ def _serve() -> None:
     for line in sys.stdin:
         question = json.loads(line)
         if "start" in question:
+            if "WORLD_SIZE" in question["environment"]:
+                importlib.import_module("torch._dynamo")  # as DistributedDataParallel does, in each rank
             pid = os.fork()
             if not pid:
                 _become(question)
