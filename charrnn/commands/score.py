@@ -26,6 +26,7 @@ from charrnn.commands.options import (
     with_options,
 )
 from charrnn.commands.pages import Force, PageFile
+from charrnn.commands.score_both import refuse_beside_both, score_both
 from charrnn.commands.score_lines import rank, refuse_beside_lines
 from charrnn.commands.score_paths import tell_apart
 from charrnn.commands.scored_text import ScoredText, counts_of, of_each, scoring
@@ -64,6 +65,18 @@ def score(
             "--lines", help="Rank the lines of the text, or of several texts the documents, each scored on its own."
         ),
     ] = False,
+    both: Annotated[
+        bool,
+        typer.Option(
+            "--both",
+            help="Judge each character by what is before and what is after it: by two models of one vocabulary, one of "
+            "them of train --backward.",
+        ),
+    ] = False,
+    suspects: Annotated[
+        int,
+        Option("Show so many of the likeliest errors, with what mends them; it implies --both.", low=0, high=10_000),
+    ] = 0,
     count: Annotated[int, Option("Show so many of the most surprising places.", low=0)] = 5,
     color: ColorConfig,
     mixing: NgramsConfig,
@@ -87,6 +100,7 @@ def score(
     from charrnn.report.score_page import page
     from charrnn.terminal.console import console
     from charrnn.terminal.scores import show_scores
+    from charrnn.terminal.suspects import show_suspects
 
     models, typed = tell_apart(paths, checkpoint_dir, several=lines)
     written = PageFile(html, _files(paths), force) if html else None
@@ -94,24 +108,33 @@ def score(
         written.check()
     text = ScoredText(typed, encoding, checkpoint_dir)
     problems: list[str] = []
-    if lines:
+    if lines and not (both or suspects):
         refuse_beside_lines(typed_options)
         rank(models, text, checkpoint_dir, problems, ngrams=mixing.ngrams, as_json=as_json, units=units)
         report_skipped(problems)
         return
-    window = COLD_WINDOW if cold else None
-    scored = of_each(models, checkpoint_dir, problems, partial(_whole, text, window, mixing.ngrams))
-    scored.sort(key=lambda model: model.chosen.bits_per_character)
+    window, pair = COLD_WINDOW if cold else None, None
+    if both or suspects:
+        refuse_beside_both(typed_options)
+        pair = score_both(models, text, checkpoint_dir, problems, ngrams=mixing.ngrams, suspects=suspects)
+        scored = [pair.model]
+    else:
+        scored = of_each(models, checkpoint_dir, problems, partial(_whole, text, window, mixing.ngrams))
+        scored.sort(key=lambda model: model.chosen.bits_per_character)
     places = most_surprising(scored[0].chosen, count)
     if written:
-        written.write(page(text.name, scored, places, window, units).encode())
+        found = pair.suspects if pair and suspects else None
+        written.write(page(text.name, scored, places, window, units, found).encode())
     with to_the_end():
         if as_json:
-            print_json(_json(text.name, scored, count, window) | {"problems": problems})
+            facts = _json(text.name, scored, count, window) | ({"both": pair.facts} if pair else {})
+            print_json(facts | {"problems": problems})
         else:
             if color.color == "bits":
                 _shade(scored[0].chosen)
             show_scores(console(), text.name, scored, places, window, units)
+            if pair and suspects:
+                show_suspects(console(), pair.suspects)
         sys.stdout.flush()
     report_skipped(problems)
 

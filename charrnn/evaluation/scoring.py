@@ -133,7 +133,7 @@ def score(
     inputs = len(ids) - 1
     if inputs < max(1, first_id):
         raise CorpusError("nothing of the text is left to score in the characters of the model.", "Give a longer text.")
-    plan = list(_carried(inputs) if window is None else _cold(inputs, max(1, first_id), window))
+    plan = list(carried_rows(inputs) if window is None else _cold(inputs, max(1, first_id), window))
     surprise = _bits(engine, mixture, ids, plan, progress)
     return _charged(vocabulary, text, lead, surprise[:, first_id:], unseen[first_id:], sizes[lead:])
 
@@ -195,12 +195,12 @@ def _charged(
     or with counts (2, n): those of both below them.
     """
     charged = np.where(unseen, UNSEEN_BITS + (surprise if vocabulary.unknown else 0.0), surprise)
-    unseen_of_each = _by_character(unseen, sizes) > 0
+    unseen_of_each = by_character(unseen, sizes) > 0
     begin, end = (0, len(text) - lead) if vocabulary.backward else (lead, len(text))
     network, *mixed = (
         Score(
             text[begin:end],
-            _by_character(row, sizes)[vocabulary.order],
+            by_character(row, sizes)[vocabulary.order],
             unseen_of_each[vocabulary.order],
             before=text[:begin],
             after=text[end:],
@@ -211,7 +211,7 @@ def _charged(
     return replace(network, mixed=mixed[0]) if mixed else network
 
 
-def _by_character(values: NDArray[Any], sizes: NDArray[np.intp]) -> NDArray[np.float64]:
+def by_character(values: NDArray[Any], sizes: NDArray[np.intp]) -> NDArray[np.float64]:
     """The sums of the values (n,) of what is read for each character, (len(sizes),); zero where that is nothing."""
     begins = np.cumsum(sizes) - sizes
     sums = np.zeros(len(sizes))
@@ -220,7 +220,7 @@ def _by_character(values: NDArray[Any], sizes: NDArray[np.intp]) -> NDArray[np.f
     return sums
 
 
-def _carried(inputs: int) -> Iterator[_Rows]:
+def carried_rows(inputs: int) -> Iterator[_Rows]:
     """A long text's rows, side by side and all of one length; a short text is one row.
 
     Each row but the first begins with its warm-up, or more of the one before.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import Cell, ModelConfig, ReadConfig
 from charrnn.errors import CorpusError, DivergedError, VocabularyError
-from charrnn.evaluation.scoring import UNSEEN_BITS, Score, _carried, _cold, score, score_each
+from charrnn.evaluation.scoring import UNSEEN_BITS, Score, _cold, carried_rows, score, score_each
 from charrnn.network.engine import Engine
 from charrnn.network.torch_model import CharModel
 from charrnn.sampling.generate import bits_per_character
@@ -140,7 +140,7 @@ def test_a_model_that_diverged_is_refused() -> None:
 @settings(max_examples=200)
 @given(st.integers(1, 400_000))
 def test_the_rows_of_a_carried_text_cover_it_and_have_their_warm_up(inputs: int) -> None:
-    [(begins, size)] = _carried(inputs)
+    [(begins, size)] = carried_rows(inputs)
     assert begins[0] == 0
     assert begins[-1] + size == inputs
     assert len(begins) <= 64
@@ -184,7 +184,7 @@ def test_each_row_has_read_what_comes_before_it_and_no_more() -> None:
         "head.weight": np.array([[0], [0], [-1]], np.float32),  # makes c so much less likely
     }
     inputs = 512 + 2 * 4096
-    [([_, second], size)] = _carried(inputs)
+    [([_, second], size)] = carried_rows(inputs)
     places = {size: 0, size + 1: second, inputs: second}  # of a c, and where what predicts it began to read
     text = "".join("c" if place in places else "ab"[place % 2] for place in range(inputs + 1))
     found = score(Engine(config, zero | counts), abc, text)
