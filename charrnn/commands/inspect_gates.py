@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from charrnn.commands.inspect_output import Outputs
 from charrnn.commands.inspected_text import InspectedCheckpoint, InspectedPath, inspected_text, open_checkpoint
-from charrnn.commands.options import CheckpointDir, Json, TextEncoding, print_json, with_options
-from charrnn.config import CHECKPOINT_DIR, InspectConfig
+from charrnn.commands.options import CheckpointDir, TextEncoding, with_options
+from charrnn.config import CHECKPOINT_DIR, InspectConfig, OutputConfig
 
 
 @with_options
@@ -13,21 +14,18 @@ def gates(
     checkpoint: InspectedCheckpoint,
     text: InspectedPath = None,
     inspection: InspectConfig = InspectConfig(),  # noqa: B008  # it is frozen
+    output: OutputConfig,
     encoding: TextEncoding = "auto",
-    as_json: Json = False,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 ) -> None:
     """Show how often each gate is shut or open, and for how long units remember."""
+    outputs = Outputs.of(output, checkpoint, text)
     from charrnn.inspection.activations import read
     from charrnn.inspection.gates import gate_statistics
+    from charrnn.inspection.gates_view import view
 
     loaded, engine = open_checkpoint(checkpoint, checkpoint_dir)
     inspected = inspected_text(loaded, text, inspection, encoding, checkpoint_dir)
     statistics = gate_statistics(engine.config, read(engine, inspected.ids))
-    if as_json:
-        print_json({"text": inspected.name} | statistics.to_dict())
-        return
-    from charrnn.terminal.console import console
-    from charrnn.terminal.gates import show_gates
-
-    show_gates(console(), statistics)
+    title = f"Gates of {checkpoint} on {inspected.name}"
+    outputs.show(view(statistics, title), lambda: {"text": inspected.name} | statistics.to_dict())
