@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from charrnn.commands.notes import tell
 from charrnn.commands.options import print_json
+from charrnn.commands.pages import PageFile
 from charrnn.commands.stdout import to_the_end
 from charrnn.config import OutputConfig
+from charrnn.errors import UsageError
+from charrnn.formatting import size
 
 if TYPE_CHECKING:
     from charrnn.inspection.view import View
+
+_KINDS = {".html": "html", ".htm": "html", ".png": "png", ".svg": "svg"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,7 @@ class Outputs:
     """
 
     config: OutputConfig
+    files: Mapping[Path, PageFile]
 
     @classmethod
     def of(cls, config: OutputConfig, *inputs: str | Path | None) -> Outputs:
@@ -41,8 +49,22 @@ class Outputs:
         Raises:
             UsageError: A file is named twice, is of another kind, or must not be replaced; or what draws is missing.
         """
-        del inputs
-        return cls(config)
+        targets = [path for path in (config.html, config.png, config.svg) if path is not None]
+        if len({os.path.realpath(path) for path in targets}) < len(targets):
+            raise UsageError("--html, --png and --svg name one file twice.", "Give each a name of its own.")
+        for name, path in (("html", config.html), ("png", config.png), ("svg", config.svg)):
+            own = path and _KINDS.get(path.suffix.lower(), name)
+            if path and own != name:
+                raise UsageError(f"--{name} {path}: its name says something else.", f"Write --{own} {path}")
+        read = [given for given in inputs if given is not None]
+        files = {path: PageFile(path, read, config.force) for path in targets}
+        for file in files.values():
+            file.check()
+        if config.png:
+            from charrnn.report.picture import renderer
+
+            renderer()
+        return cls(config, files)
 
     def show(self, view: View, to_dict: Callable[[], Mapping[str, Any]]) -> None:
         """Show what was found: files first, then standard output.
@@ -54,6 +76,9 @@ class Outputs:
         Raises:
             CharrnnError: A file cannot be written.
         """
+        for path, content in self._contents(view):
+            self.files[path].write(content)
+            tell(f"{path}, {size(len(content))}")
         with to_the_end():
             if self.config.as_json:
                 print_json(to_dict())
@@ -63,3 +88,18 @@ class Outputs:
 
                 show_view(console(), view)
             sys.stdout.flush()
+
+    def _contents(self, view: View) -> Iterator[tuple[Path, bytes]]:
+        """What is written into each file."""
+        if self.config.html:
+            from charrnn.report.view_page import page
+
+            yield self.config.html, page(view).encode()
+        if self.config.svg or self.config.png:
+            from charrnn.report import picture
+
+            drawn = picture.of_view(view)
+            if self.config.svg:
+                yield self.config.svg, drawn.encode()
+            if self.config.png:
+                yield self.config.png, picture.png(drawn)

@@ -1,6 +1,7 @@
 """What of a text is looked at, and where it is shown."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from charrnn.config.option import Config, Option
@@ -19,4 +20,20 @@ class InspectConfig(Config):
 class OutputConfig(Config):
     """Where what was found is shown, beside the terminal."""
 
+    html: Annotated[
+        Path | None,
+        Option(
+            "Write a page with all this, to look at: its units and characters by pointer or arrow keys.", metavar="FILE"
+        ),
+    ] = None
+    png: Annotated[Path | None, Option("Draw it as a picture; needs resvg-py.", metavar="FILE")] = None
+    svg: Annotated[Path | None, Option("The same as SVG.", metavar="FILE")] = None
+    force: Annotated[
+        bool,
+        Option(
+            "Write over a file that charrnn has not made; never over what is read, or a file of a run.",
+            names=("--force",),
+            switch=True,
+        ),
+    ] = False
     as_json: Annotated[bool, Option("Write JSON to standard output.", names=("--json",), switch=True)] = False

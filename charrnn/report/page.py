@@ -25,7 +25,7 @@ def render(report: Report) -> str:
     reported = [(run.letter, run.checkpoint.row) for run in report.runs if run.checkpoint]
     return html.render(
         "report.html",
-        styles=("common.css", "chart.css", "report.css"),
+        styles=("common.css", "chart.css", "figure.css", "report.css"),
         scripts=("report.js", "scroll.js"),
         report=report,
         unlike_first=unlike_first(report.settings),

@@ -1,6 +1,6 @@
-"""The curves of runs as a picture for a paper or a slide: the charts of the page, one under another, as SVG or PNG.
+"""What a page shows as a picture for a paper or a slide, as SVG or PNG: charts one under another, tables, texts.
 
-The picture needs nothing else. The same report gives the same SVG, byte for byte.
+The picture needs nothing else. The same report, or view, gives the same SVG, byte for byte.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import struct
 import textwrap
 import unicodedata
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -17,15 +18,18 @@ from typing import Any
 from markupsafe import Markup
 
 from charrnn.errors import UsageError
-from charrnn.plotting.chart import Chart
+from charrnn.formatting import visible_line
+from charrnn.inspection.view import View
+from charrnn.plotting.chart import Chart, chart
 from charrnn.plotting.plot import LegendEntry
-from charrnn.report import html
+from charrnn.report import html, view_page
 from charrnn.report.charts import charts
 from charrnn.report.collect import MADE_BY, Report
+from charrnn.report.picture_words import BETWEEN, Drawing
 
 # In pixels. Below a plot are its ticks and the name of the axis; the labels of its ticks are on the left.
 _WIDTH, _LEFT, _RIGHT = 960, 72, 24
-_TITLE, _HEAD, _AXIS, _LINE, _BETWEEN = 76, 36, 46, 18, 34
+_TITLE, _HEAD, _AXIS, _LINE, _BETWEEN = 76, 36, 46, 18, BETWEEN
 _TALL, _LOW = 320, 150
 _LEGEND = 118  # characters of a line of the legend; half as many where some are twice as wide
 _ZOOM = 2  # pixels of a PNG for each of the picture's
@@ -51,6 +55,11 @@ class _Panel:
     legend: tuple[_LegendLine, ...]
 
     @property
+    def indented(self) -> bool:
+        """Whether its legend has colours and marks."""
+        return any(line.style is not None for line in self.legend)
+
+    @property
     def bottom(self) -> int:
         """Where its last line of text is."""
         return self.top + _HEAD + self.height + _AXIS + _LINE * len(self.legend)
@@ -65,20 +74,55 @@ def svg(report: Report) -> str:
     Returns:
         An SVG document. If nothing was measured, it has a title alone.
     """
+    drawing = Drawing(_TITLE)
+    panels = _panels(charts(report.runs), drawing)
+    return _document(report.title, MADE_BY, drawing, panels)
+
+
+def of_view(view: View) -> str:
+    """All that an analysis shows: its plots, then its tables and the beginnings of its texts.
+
+    Args:
+        view: What it shows.
+
+    Returns:
+        An SVG document.
+    """
+    drawing = Drawing(_TITLE)
+    for remark in view.remarks:
+        drawing.paragraph(visible_line(remark))
+    drawing.skip()
+    panels = _panels([drawn for plot in view.plots if (drawn := chart(plot))], drawing)
+    for table in view.tables:
+        drawing.table(table)
+    for text in view.texts:
+        drawing.text(text)
+    return _document(visible_line(view.title), view_page.MADE_BY, drawing, panels)
+
+
+def _panels(charts: Sequence[Chart], drawing: Drawing) -> list[_Panel]:
+    """Charts, one under another, below what is drawn already."""
     panels: list[_Panel] = []
-    for chart in charts(report.runs):
-        panels.append(_panel(chart, panels[-1].bottom + _BETWEEN if panels else _TITLE))
+    for drawn in charts:
+        panels.append(_panel(drawn, drawing.bottom))
+        drawing.bottom = panels[-1].bottom + _BETWEEN
+    return panels
+
+
+def _document(title: str, made_by: str, drawing: Drawing, panels: Sequence[_Panel]) -> str:
+    """The document of a picture."""
     text = (
         html.environment()
         .get_template("picture.svg")
         .render(
-            made_by=MADE_BY,
-            title=report.title,
+            made_by=made_by,
+            title=title,
             style=Markup(_style()),
             panels=panels,
-            several=len(report.runs) > 1,
+            grounds=drawing.grounds,
+            words=drawing.words,
             width=_WIDTH,
-            height=panels[-1].bottom + _LINE if panels else _TITLE,
+            height=drawing.bottom - _BETWEEN + _LINE if panels or drawing.words else _TITLE,
             plot=_WIDTH - _LEFT - _RIGHT,
             left=_LEFT,
             head=_HEAD,
@@ -143,11 +187,12 @@ def png(picture: str) -> bytes:
     )
     if letter == blank:
         raise UsageError("--png: no font was found to write with.", "Install one, such as DejaVu Sans, or use --svg.")
-    return _signed(draw(svg_string=picture, zoom=_ZOOM))
+    made_by = re.search(r"<!-- (.*?) -->", picture)
+    return _signed(draw(svg_string=picture, zoom=_ZOOM), made_by[1] if made_by else MADE_BY)
 
 
-def _signed(data: bytes) -> bytes:
+def _signed(data: bytes, made_by: str) -> bytes:
     """A PNG file that says what made it."""
-    chunk = b"tEXtSoftware\0" + MADE_BY.encode()
+    chunk = b"tEXtSoftware\0" + made_by.encode()
     length, check = struct.pack(">I", len(chunk) - 4), struct.pack(">I", zlib.crc32(chunk))
     return data[:_SIGNATURE_AND_HEADER] + length + chunk + check + data[_SIGNATURE_AND_HEADER:]

@@ -14,10 +14,10 @@ _KINDS = (
     re.compile(
         rb'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         rb'<meta http-equiv="Content-Security-Policy" content="[^"\n]*">\n'
-        rb'<meta name="generator" content="charrnn (report|score) [^"\n]*">\n'
+        rb'<meta name="generator" content="charrnn (report|score|inspect) [^"\n]*">\n'
     ),
-    re.compile(rb'<\?xml version="1\.0" encoding="UTF-8"\?>\n<!-- charrnn report [^\n]* -->\n<svg '),
-    re.compile(rb"\x89PNG\r\n\x1a\n\0\0\0\rIHDR.{17}.{4}tEXtSoftware\0charrnn report ", re.DOTALL),
+    re.compile(rb'<\?xml version="1\.0" encoding="UTF-8"\?>\n<!-- charrnn (report|inspect) [^\n]* -->\n<svg '),
+    re.compile(rb"\x89PNG\r\n\x1a\n\0\0\0\rIHDR.{17}.{4}tEXtSoftware\0charrnn (report|inspect) ", re.DOTALL),
 )
 
 

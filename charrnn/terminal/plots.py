@@ -7,6 +7,7 @@ colour, and letters and words of a plot stand above all lines.
 from __future__ import annotations
 
 import itertools
+import math
 import string
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ from plotille import Canvas
 from charrnn.formatting import visible_line
 from charrnn.plotting.chart import Chart, Curve, Tick
 from charrnn.plotting.plot import Point
+from charrnn.terminal import text_grid
 from charrnn.terminal.output import BOLD, Styled
 from charrnn.terminal.wrapping import wrapped
 from charrnn.text.graphemes import clusters, columns
@@ -89,7 +91,7 @@ def _drawn(chart: Chart, across: int, height: int, letters: dict[int, str]) -> C
         _lay(cells, dots, _COLOURS[curve.number])
     for threshold in chart.thresholds:
         text = f" {visible_line(threshold.label)}"[:across]
-        _write(cells, across - _width(text), _row(threshold.at, height), text, "")
+        _write(cells, across - text_grid.width(text), _row(threshold.at, height), text, "")
     for curve in chart.lines:
         if letter := letters.get(curve.line, ""):
             for x, y in _lettered(curve):
@@ -129,16 +131,20 @@ def _points(points: Sequence[Point], across: int, height: int) -> list[str]:
 
 
 def _band(curve: Curve, across: int, height: int) -> list[str]:
-    """A band as every other dot of its columns, in braille."""
+    """A band as few dots, far enough apart that lines stand out from it, in braille."""
     canvas = _canvas(across, height)
     half = len(curve.edge) // 2
     upper, lower = curve.edge[:half], curve.edge[half:][::-1]
-    for number, ((x, high), (_, low)) in enumerate(zip(upper, lower, strict=True)):
-        step = 200 / (4 * height)
-        top, bottom = max(0.0, 100 - low), min(100.0, 100 - high)
-        start = top + (step / 2 if number % 2 else 0)
-        for dot in range(int(max(0.0, bottom - start) / step) + 1):
-            canvas.point(x, start + dot * step)
+    step = 100 / (2 * height)  # half a character
+    taken = -1
+    for (x, high), (_, low) in zip(upper, lower, strict=True):
+        column = _column(x, across)
+        if column == taken or column % 2:
+            continue
+        taken = column
+        first, last = math.ceil(max(0.0, 100 - low) / step), math.floor(min(100.0, 100 - high) / step)
+        for row in range(first, last + 1):
+            canvas.point(x, row * step)
     return str(canvas.plot()).split("\n")
 
 
@@ -182,7 +188,7 @@ def _axis(ticks: Sequence[Tick], name: str, gutter: int, across: int) -> list[li
             labels[start : start + len(tick.label)] = tick.label
             end = start + len(tick.label) + 1
     named = visible_line(name)
-    last = [(f"{' ' * max(0, gutter + 1 + across - _width(named))}{named}", "")]
+    last = [(f"{' ' * max(0, gutter + 1 + across - text_grid.width(named))}{named}", "")]
     lines: list[list[Styled]] = [[(f"{' ' * gutter}└{''.join(rule)}", "")], [("".join(labels).rstrip(), "")]]
     return [*lines, *([last] if named else [])]
 
@@ -221,11 +227,6 @@ def _plain(character: str) -> str:
     if not 0 <= bits < 256:
         return character
     return ":" if bits & _UPPER and bits & _LOWER else "'" if bits & _UPPER else "." if bits else " "
-
-
-def _width(text: str) -> int:
-    """The columns that a text takes."""
-    return sum(map(columns, clusters(text)))
 
 
 def _column(percent: float, across: int) -> int:

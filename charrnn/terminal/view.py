@@ -7,18 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from rich.console import Console
 
-from charrnn.formatting import plural, shown_character, visible_line
+from charrnn.formatting import plural, visible_line
 from charrnn.inspection.view import LEVELS, ColouredText, Colouring, Table, View
 from charrnn.plotting.chart import chart
-from charrnn.terminal import output
+from charrnn.terminal import output, text_grid
 from charrnn.terminal.console import open_table, plain, show_table
 from charrnn.terminal.output import Styled
 from charrnn.terminal.plots import plot_lines
-from charrnn.text.graphemes import clusters, columns
 
 _PLACES = 800  # of a text, at most: more is for a page
 _USUAL = output.USUAL_WIDTH
-_BACK = 16  # columns before the end of a line in which a space ends it
 # Black on a ground (of 256 colours), by level: from blue over none to red.
 _STYLES = (
     "30;48;5;69",
@@ -72,22 +70,25 @@ def _show_text(out: Console, text: ColouredText, width: int) -> None:
     if text.below and text.heads:
         out.print(plain(f"Below each character: {visible_line(text.heads[0]).lower()}, the likeliest first."))
     if count < (total := text.total or len(text.characters)):
-        out.print(plain(f"The first {count:,} of {plural(total, 'character')} are shown."))
+        out.print(plain(f"The first {count:,} of {plural(total, 'character')} are shown; --html shows more."))
     out.print()
-    cells = _cells(text, count)
+    stacked = text_grid.stacks(text, count)
     levels = colouring.levels if colouring else np.zeros(count, dtype=np.int8)
     marks = _marks(colouring, blocks, count) if colouring and not styled else []
-    for start, stop in _lines(text, cells, width):
-        places = range(start, stop)
-        wide = [max(map(_width, cells[place])) for place in places]
-        rows = [[(cells[place][0], _STYLES[levels[place] + LEVELS]) for place in places]]
+    for places, taken in text_grid.lines(text, stacked, width):
+        rows = [[(stacked[place][0], _STYLES[levels[place] + LEVELS]) for place in places]]
         rows += [[(marks[place], "") for place in places]] if marks else []
-        rows += [[(cells[place][row], "") for place in places] for row in range(1, len(cells[start]))]
-        padded = [
-            [(f"{cell}{' ' * (room - _width(cell))}", style) for (cell, style), room in zip(row, wide, strict=True)]
-            for row in rows
-        ]
-        _put(out, [*padded, *([[]] if len(rows) > 1 else [])])
+        rows += [[(stacked[place][row], "") for place in places] for row in range(1, len(stacked[places[0]]))]
+        _put(out, [_padded(row, taken) for row in rows])
+        if len(rows) > 1:
+            _put(out, [[]])
+
+
+def _padded(row: Sequence[Styled], taken: Sequence[int]) -> list[Styled]:
+    """Cells, each as wide as its place."""
+    return [
+        (f"{cell}{' ' * (room - text_grid.width(cell))}", style) for (cell, style), room in zip(row, taken, strict=True)
+    ]
 
 
 def _explained(colouring: Colouring, blocks: str) -> str:
@@ -99,50 +100,12 @@ def _explained(colouring: Colouring, blocks: str) -> str:
     return f"{of}. Coloured: {low}red {colouring.high:g}."
 
 
-def _cells(text: ColouredText, count: int) -> list[list[str]]:
-    """What stands at each place: its character, and below it the first cells of what is shown of it."""
-    rows = max((len(chosen) for chosen in text.chosen[:count]), default=0) if text.below else 0
-    listed = []
-    for place, character in enumerate(text.characters[:count]):
-        chosen = text.chosen[place] if rows else ()
-        below = [_shown(row[0]) for row in chosen if row]
-        listed.append([" " if character == " " else _shown(character), *below, *[""] * (rows - len(below))])
-    return listed
-
-
-def _shown(text: str) -> str:
-    """A cell's text: one character is seen whatever it is."""
-    return shown_character(text) if len(text) <= 1 else visible_line(text)
-
-
 def _marks(colouring: Colouring, blocks: str, count: int) -> list[str]:
     """A block for each place, as high as its value."""
     share = np.clip(
         (colouring.values[:count].astype(np.float64) - colouring.low) / (colouring.high - colouring.low), 0, 1
     )
     return [" " if np.isnan(value) else blocks[min(len(blocks) - 1, int(value * len(blocks)))] for value in share]
-
-
-def _lines(text: ColouredText, cells: Sequence[Sequence[str]], width: int) -> list[tuple[int, int]]:
-    """The lines of a text, from place to place: they end at newlines, after a space, or where they are full."""
-    lines, start, column, space = [], 0, 0, 0
-    for place, stack in enumerate(cells):
-        wide = max(map(_width, stack))
-        if column + wide > width and place > start:
-            stop = (
-                space
-                if space > start and width - sum(max(map(_width, cells[at])) for at in range(start, space)) < _BACK
-                else place
-            )
-            lines.append((start, stop))
-            start, column = stop, sum(max(map(_width, cells[at])) for at in range(stop, place))
-        column += wide
-        if text.characters[place] == " ":
-            space = place + 1
-        if text.characters[place] == "\n":
-            lines.append((start, place + 1))
-            start, column = place + 1, 0
-    return [*lines, (start, len(cells))] if start < len(cells) else lines
 
 
 def _put(out: Console, lines: Sequence[Sequence[Styled]]) -> None:
@@ -159,8 +122,3 @@ def _can_encode(out: Console, characters: str) -> bool:
     except UnicodeError:
         return False
     return True
-
-
-def _width(text: str) -> int:
-    """The columns that a text takes."""
-    return sum(map(columns, clusters(text)))

@@ -57,7 +57,7 @@ def test_it_has_the_charts_of_the_page_with_their_words(tmp_path: Path) -> None:
             assert label.text in written
         for tick in (*chart.up, *chart.across):
             assert tick.label in written
-        assert chart.description in (root.findtext(f"{SVG}desc") or "")
+        assert chart.plot.description in (root.findtext(f"{SVG}desc") or "")
         for entry in chart.plot.legend:
             assert entry.text in " ".join(written)
             assert entry.text in seen
