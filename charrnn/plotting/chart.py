@@ -15,6 +15,7 @@ from charrnn.plotting.plot import Line, Plot, Point
 
 _MOST_TICKS = 6  # between the ends of an axis
 _MARKED = 12  # points of a line that carry its mark, at most
+_LABEL = 24  # characters of a label, at most
 _APART = 8.0  # percent of the height between two labels
 _MARGIN = 0.04  # of the values' range, above and below
 _POINTS = 400  # of a line, at most
@@ -253,7 +254,8 @@ def _curve(number: int, line: Line, place: Callable[[Point], Point]) -> Curve:
 def _label(line: Line, place: Callable[[Point], Point]) -> Label:
     """The label of a line in its place."""
     x, y = place(min(line.points, key=lambda point: point[1]) if line.best else line.points[-1])
-    return Label(x=x, y=y, text_y=y, text=line.label, number=line.style, best=line.best)
+    text = line.label if len(line.label) <= _LABEL else f"{line.label[: _LABEL - 1]}…"
+    return Label(x=x, y=y, text_y=y, text=text, number=line.style, best=line.best)
 
 
 def _spaced_out(labels: Sequence[Label]) -> tuple[Label, ...]:

@@ -22,7 +22,7 @@ from charrnn.terminal.wrapping import wrapped
 from charrnn.text.graphemes import clusters, columns
 
 _TALL, _LOW = 16, 10  # lines of a plot
-_LEAST = 16  # columns of a plot, at least
+_LEAST = 8  # columns of a plot, at least
 _COLOURS = ("34", "31", "32", "35", "33", "36")  # SGR, of each style of a line
 _BLANK = 0x2800  # the braille character without a dot; the next 255 have a bit for each
 _UPPER, _LOWER = 0b00011011, 0b11100100  # the bits of dots in the upper and in the lower half
@@ -48,7 +48,8 @@ def plot_lines(chart: Chart, width: int, *, ascii_only: bool = False) -> list[li
     height = _TALL if chart.plot.tall else _LOW
     letters = _letters(chart)
     cells = _drawn(chart, across, height, letters)
-    lines = [*_words([(visible_line(chart.plot.name), BOLD), (f"  {visible_line(chart.plot.up)}", "")], width)]
+    up = visible_line(chart.plot.up)
+    lines = _words([(visible_line(chart.plot.name), BOLD), (f"  {up}" if up else "", "")], width)
     lines += _words([(visible_line(chart.plot.note), "")], width) if chart.plot.note else []
     ticks = {_row(tick.at, height): tick.label for tick in chart.up}
     for number, row in enumerate(cells):
@@ -187,10 +188,12 @@ def _axis(ticks: Sequence[Tick], name: str, gutter: int, across: int) -> list[li
         if start >= end:
             labels[start : start + len(tick.label)] = tick.label
             end = start + len(tick.label) + 1
-    named = visible_line(name)
-    last = [(f"{' ' * max(0, gutter + 1 + across - text_grid.width(named))}{named}", "")]
     lines: list[list[Styled]] = [[(f"{' ' * gutter}└{''.join(rule)}", "")], [("".join(labels).rstrip(), "")]]
-    return [*lines, *([last] if named else [])]
+    room = gutter + 1 + across
+    for line in _words([(visible_line(name), "")], room) if name else []:
+        free = room - sum(text_grid.width(text) for text, _ in line)
+        lines.append([(" " * max(0, free), ""), *line])
+    return lines
 
 
 def _merged(row: Sequence[Styled]) -> list[Styled]:
