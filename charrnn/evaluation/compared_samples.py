@@ -115,6 +115,10 @@ def _write(
     """What each checkpoint writes."""
     samples: list[WrittenSample] = []
     for file in files if request.length != 0 else ():
+        if (kept := file.header.sample) and file.header.model.bidirectional:  # a passage restored, always the same
+            samples.append(WrittenSample(file=file, temperature=0.0, prime=kept.prime, text=kept.text))
+        if file.header.model.bidirectional:
+            continue
         row, vocabulary = rows[file.path], file.header.vocabulary
         fitted = vocabulary.form_of(prime, "replace").text or vocabulary.default_prime
         if prime and fitted != prime:

@@ -17,7 +17,7 @@ from charrnn.evaluation.head_to_head import measure
 from charrnn.evaluation.measurement import Measurement
 from charrnn.evaluation.sample_statistics import SampleStatistics
 from charrnn.evaluation.scoring import ShareCallback
-from charrnn.evaluation.settings import differing_settings, held_out_key
+from charrnn.evaluation.settings import differing_settings, held_out_key, require_one_quantity
 from charrnn.evaluation.verdict import Verdict
 from charrnn.runs.checkpoint_file import CheckpointFile, best_of, best_or_last
 from charrnn.runs.find import newest_run
@@ -128,6 +128,9 @@ def compare(
     samples, real = compared_samples(chosen, rows, prime or "", request, loader, read, notes, ngrams=bool(ngrams))
     measured = partial(measure, length=text_length, ngrams=told, read=read, load=loader.load, progress=progress)
     wanted = text_length and (text or (len(runs) > 1 and _one_text(runs)))
+    if runs[0].files[-1].header.model.bidirectional:
+        wanted = False
+        notes.append("Losses are masked losses: bits of each hidden character, given all around it that is not hidden.")
     measurement = _measurement(measured, chosen, text, notes) if wanted else None
     models = measurement.models if measurement else ()
     notes += [f"{rows[model.path].label}: {model.form}" for model in models if model.form]
@@ -157,6 +160,7 @@ def _loaded(paths: Sequence[Path], root: Path, loader: CheckpointLoader) -> list
         raise RunError(loader.problems[0])
     for run, name in zip(runs, names_of([run.run for run in runs]), strict=True):
         run.name = name
+    require_one_quantity({run.name or str(run.files[-1].path): run.files[-1].header for run in runs})
     return runs
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from charrnn.config import ModelConfig, ReadConfig, TrainConfig
 from charrnn.config.option import settings_of
+from charrnn.errors import UsageError
 from charrnn.formatting import one_line
 from charrnn.runs.header import Header
 
@@ -40,6 +41,25 @@ def held_out_key(header: Header) -> tuple[Any, ...]:
         return own.get("digest"), training.val_max, *documents, *characters
     place = (training.val_frac, training.val_max, training.val_at, reading.shuffle, reading.split_seed)
     return header.corpus.get("digest"), *place, *documents, *characters
+
+
+def require_one_quantity(headers: Mapping[str, Header]) -> None:
+    """Make sure that the losses of several runs measure the same.
+
+    Args:
+        headers: One of each run, by what it is called.
+
+    Raises:
+        UsageError: Some are bidirectional, and some are not.
+    """
+    masked = [name for name, header in headers.items() if header.model.bidirectional]
+    others = [name for name in headers if name not in masked]
+    if masked and others:
+        raise UsageError(
+            f"{masked[0]} is bidirectional, and {others[0]} is not: the masked loss of the one, of hidden characters, "
+            "is another quantity than the other's, of next characters.",
+            "Compare each with its like; bench/restore.py measures what they give back.",
+        )
 
 
 def unlike_first(settings: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

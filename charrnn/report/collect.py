@@ -17,7 +17,7 @@ from charrnn.evaluation import head_to_head, verdict
 from charrnn.evaluation.held_out_passage import HeldOutPassage, held_out_passage
 from charrnn.evaluation.measurement import Measurement
 from charrnn.evaluation.scoring import ShareCallback
-from charrnn.evaluation.settings import differing_settings, held_out_key
+from charrnn.evaluation.settings import differing_settings, held_out_key, require_one_quantity
 from charrnn.evaluation.verdict import Verdict
 from charrnn.formatting import CHARACTER, Unit, common_unit
 from charrnn.network.engine import Engine
@@ -169,9 +169,10 @@ def collect(
         raise RunError(loader.problems[0])
     reported = {report.name: report.checkpoint for report in reports if report.checkpoint}
     headers = [checkpoint.header for checkpoint in reported.values()]
+    require_one_quantity({name: checkpoint.header for name, checkpoint in reported.items()})
     same_text = len(set(map(held_out_key, headers))) <= 1
     measurement: Measurement | str | None = None
-    if same_text and text_length and len(reported) > 1:
+    if same_text and text_length and len(reported) > 1 and not headers[0].model.bidirectional:
         files = [checkpoint.row.path for checkpoint in reported.values()]
         measurement = _measurement(files, text_length, loader, progress)
     return Report(
@@ -249,16 +250,22 @@ def _reported(
 ) -> ReportedCheckpoint:
     """What a checkpoint is, writes and reads."""
     header = loaded.header
-    vocabulary, engine = header.vocabulary, Engine(header.model, loaded.weights)
+    vocabulary = header.vocabulary
     fitted = vocabulary.form_of(prime or "", "replace").text or vocabulary.default_prime
     samples: tuple[TemperatureSample, ...] = ()
     passage: HeldOutPassage | str = "its outputs are not numbers."
-    try:
-        written = request.generate(engine, vocabulary, fitted) if request.length != 0 else []
-        samples = tuple(TemperatureSample(text.temperature, text_of(text.characters)) for text in written)
-        passage = held_out_passage(loaded, engine)
-    except DivergedError as error:
-        problems.append(f"{loaded.path}: {error}")
+    if header.model.bidirectional:
+        passage = "it restores hidden characters, and predicts no next ones; its losses are masked losses."
+        if header.sample:
+            fitted, samples = header.sample.prime, (TemperatureSample(0.0, header.sample.text),)
+    else:
+        engine = Engine(header.model, loaded.weights)
+        try:
+            written = request.generate(engine, vocabulary, fitted) if request.length != 0 else []
+            samples = tuple(TemperatureSample(text.temperature, text_of(text.characters)) for text in written)
+            passage = held_out_passage(loaded, engine)
+        except DivergedError as error:
+            problems.append(f"{loaded.path}: {error}")
     return ReportedCheckpoint(
         row=row,
         header=header,

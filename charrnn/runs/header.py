@@ -90,7 +90,8 @@ class Header:
     @property
     def named_losses(self) -> tuple[tuple[str, float | None], ...]:
         """What was measured, and what it is called in a row of figures."""
-        return ("train", self.train_loss), ("held out", self.held_out_loss), ("+ counts", self.mixed_loss)
+        train = "masked loss, train" if self.model.bidirectional else "train"
+        return (train, self.train_loss), ("held out", self.held_out_loss), ("+ counts", self.mixed_loss)
 
     @property
     def held_out_words(self) -> str:

@@ -109,6 +109,11 @@ class RunSummary:
         """What its losses are told by; a character where there is nothing yet."""
         return next((file.header.vocabulary.unit for file in self.run.checkpoints), CHARACTER)
 
+    @property
+    def masked(self) -> bool:
+        """Whether its losses are of hidden characters, and not of the next ones."""
+        return any(file.header.model.bidirectional for file in self.run.checkpoints)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         return {
@@ -121,6 +126,7 @@ class RunSummary:
             **self.unit.losses("best_held_out", self.best.held_out_loss if self.best else None),
             **self.unit.losses("best_mixed", self.best.mixed_loss if self.best else None),
             "unit": self.unit.one,
+            "masked": self.masked,
             "resumable": self.run.resumable is not None,
             "diverged": self.diverged,
             "checkpoints": [row.to_dict() for row in self.rows],

@@ -66,6 +66,8 @@ class Display:
         self._say(f"text    {text_line(training.corpus, training.split)}")
         self._say(f"model   {network_line(model)}: {training.parameters:,} parameters, {device}")
         reading = window_line(config, self.unit)
+        if model.bidirectional:
+            reading += f", {config.mask_share:.0%} of them hidden; losses are of those alone (masked loss)"
         if self.total is None:
             self._say(f"train   {duration(config.time or 0)}, of {reading}")
         else:
@@ -240,7 +242,8 @@ class Display:
             self._say(f"clipped the gradient of {training.optimizer.clipped / training.iteration:.1%} of them")
         self._verdict()
         self._say(f"kept    {path} (samples.md has every sample)", copied=True)
-        self._say(f"next    charrnn sample {path} --temperature 0.7", copied=True)
+        verb = 'restore {} "He w#nt ##me."' if training.model.config.bidirectional else "sample {} --temperature 0.7"
+        self._say(f"next    charrnn {verb.format(path)}", copied=True)
         self._say(f"        charrnn compare {path}", copied=True)
 
     def diverged(self) -> None:

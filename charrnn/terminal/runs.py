@@ -27,7 +27,8 @@ def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
         facts.append(size(summary.size))
         if summary.best:
             beside = "" if summary.best.mixed_loss is None else f", + counts {loss(summary.best.mixed_bits)}"
-            facts.append(f"best {loss(summary.best.held_out_bits)} {summary.unit.short} held out{beside}")
+            masked = " (masked loss)" * summary.masked
+            facts.append(f"best {loss(summary.best.held_out_bits)} {summary.unit.short} held out{beside}{masked}")
         if summary.diverged is not None:
             facts.append(f"diverged at iteration {summary.diverged:,}")
         out.print(plain("  " + ", ".join(facts)))

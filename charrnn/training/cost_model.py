@@ -110,9 +110,9 @@ def backward_seconds(
         card: The GPU.
         flops: Operations a second that a large product attains.
     """
-    recurrent = model.num_layers * model.gates * model.rnn_size**2
+    recurrent = model.directions * model.num_layers * model.gates * model.rnn_size**2
     at_once = operations(model, vocabulary_size) - 4 * recurrent
-    steps = 2 * training.seq_length * model.num_layers
+    steps = 2 * training.seq_length * model.directions * model.num_layers
     products = at_once * rows * training.seq_length / flops + steps * step_seconds(model, rows, card, flops)
     return products + 3 * window_bytes(model, training, vocabulary_size, rows) / card.bandwidth
 
@@ -132,7 +132,7 @@ def waiting_share(
 ) -> float:
     """The share of `backward_seconds` in which a step waits for its weights or its kernels: what more rows fill."""
     multiplying = 2 * model.gates * model.rnn_size**2 * rows / flops
-    steps = 2 * training.seq_length * model.num_layers
+    steps = 2 * training.seq_length * model.directions * model.num_layers
     waited = steps * (step_seconds(model, rows, card, flops) - multiplying)
     return waited / backward_seconds(model, training, vocabulary_size, rows, card, flops)
 
@@ -143,9 +143,11 @@ def evaluation_seconds(
     """Seconds of reading the held-out text on GPUs: its streams are divided over the devices, its length is not."""
     rows = math.ceil(EVALUATED / devices)
     steps = characters / EVALUATED
-    recurrent = model.num_layers * model.gates * model.rnn_size**2
+    recurrent = model.directions * model.num_layers * model.gates * model.rnn_size**2
     at_once = 2 * (multiplied_weights(model, vocabulary_size) - recurrent)
-    return steps * (at_once * rows / flops + model.num_layers * step_seconds(model, rows, card, flops))
+    return steps * (
+        at_once * rows / flops + model.directions * model.num_layers * step_seconds(model, rows, card, flops)
+    )
 
 
 def update_seconds(parameters: int, card: Card) -> float:
@@ -235,7 +237,7 @@ def window_bytes(model: ModelConfig, training: TrainConfig, vocabulary_size: int
     """
     number = _FLOAT if training.precision == "float32" else 2
     parts = model.gates + 1 + (model.model == "lstm") + 2 * model.layer_norm + (model.dropout > 0)
-    layers = number * model.rnn_size * (parts * model.num_layers + model.gates)
+    layers = number * model.width * (parts * model.num_layers + model.gates)
     head = (number + 3 * _FLOAT) * vocabulary_size
     return rows * training.seq_length * (layers + head)
 
@@ -262,7 +264,8 @@ def snapshot_bytes(model: ModelConfig, vocabulary_size: int, counts: int) -> int
 
 def resume_bytes(model: ModelConfig, training: TrainConfig, vocabulary_size: int) -> int:
     """Bytes of the resume file: weights, moments, average, state of B streams; twice where it can be rolled back."""
-    state = training.batch_size * model.num_layers * model.rnn_size * (1 + (model.model == "lstm"))
+    carried = 0 if model.bidirectional else 1 + (model.model == "lstm")
+    state = training.batch_size * model.num_layers * model.rnn_size * carried
     numbers = (1 + (training.average > 0)) * model.parameters(vocabulary_size) + state
     numbers += moments(model, training, vocabulary_size)
     times = 2 if training.on_divergence == "rollback" else 1

@@ -1,0 +1,75 @@
+"""Runs of bidirectional networks where runs are looked at: their loss is another quantity than a causal one's."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from helpers import tiny
+
+from charrnn.errors import UsageError
+from charrnn.evaluation import comparison
+from charrnn.report import collect, page
+from charrnn.runs import checkpoint
+from charrnn.runs.header import Sample
+from charrnn.runs.listing import listing
+from charrnn.runs.samples import section
+from charrnn.sampling.request import Request
+
+BOTH = dataclasses.replace(tiny.MODEL, bidirectional=True)
+SAMPLE = Sample(prime="We#l\n\n", text="Well", seed=1, temperature=0.0, known_words=1.0)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, bits in (("both-1", 3.0), ("both-2", 2.0)):
+        tiny.run(tmp_path, name, {0: 5.0, 10: bits}, model=BOTH, sample=SAMPLE)
+    tiny.run(tmp_path, "forward", {10: 2.5})
+    return tmp_path
+
+
+def test_their_like_are_compared_by_the_masked_loss(root: Path) -> None:
+    compared = comparison.compare([Path("both-1"), Path("both-2")], root=root)
+    assert [row.run for row in compared.rows if row.best] == ["both-2"]
+    assert any("masked losses" in note for note in compared.notes)
+    assert compared.measurement is None
+    assert [(sample.prime, sample.text) for sample in compared.samples] == [("We#l\n\n", "Well")] * 2
+    assert not compared.problems
+
+
+def test_one_run_shows_all_its_passages(root: Path) -> None:
+    compared = comparison.compare([Path("both-1")], root=root)
+    assert [sample.row.iteration for sample in compared.samples] == [0, 10]
+    assert not compared.problems
+
+
+def test_beside_a_causal_one_they_are_refused(root: Path) -> None:
+    with pytest.raises(UsageError, match="both-1 is bidirectional, and forward is not: the masked loss"):
+        comparison.compare([Path("both-1"), Path("forward")], root=root)
+    with pytest.raises(UsageError, match="both-1 is bidirectional, and forward is not: the masked loss"):
+        collect.collect([Path("both-1"), Path("forward")], Request(length=20), root=root)
+
+
+def test_a_page_shows_the_passage_restored(root: Path) -> None:
+    report = collect.collect([Path("both-1"), Path("both-2")], Request(length=20), root=root)
+    assert report.measurement is None
+    for run in report.runs:
+        assert run.checkpoint
+        assert run.checkpoint.prime == "We#l\n\n"
+        assert [sample.text for sample in run.checkpoint.samples] == ["Well"]
+    assert not report.problems
+    shown = page.render(report)
+    assert "its losses are masked losses" in shown
+    assert "--bidirectional" in shown
+
+
+def test_lists_say_what_the_loss_is(root: Path) -> None:
+    assert {summary.run.name: summary.masked for summary in listing(root)} == {
+        "both-1": True,
+        "both-2": True,
+        "forward": False,
+    }
+    header = checkpoint.read_header(root / "both-1" / "iteration-000010.safetensors")
+    assert "masked loss, held out 3.000 bpc" in header.summary
+    assert "masked loss, train 2.000 bits per character; held out 3.000" in section(header)
