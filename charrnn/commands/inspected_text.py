@@ -104,7 +104,7 @@ def inspected_text(
         share = unseen / len(read.ids)
         tell(f"{name}: {unseen:,} of {plural(len(text), 'character')} ({share:.1%}) the model has never seen")
     if vocabulary.backward:
-        tell(f"{name}: the model reads from the end, and so it is shown: from its last character to its first")
+        tell(f"{name}: the model reads it from its end")
         text = text[vocabulary.order]
     inspected = InspectedText(name, text, read, np.array(lead, dtype=np.intp), total)
     if len(text) < total:
@@ -116,8 +116,9 @@ def _named(loaded: Checkpoint, named: str, config: InspectConfig, encoding: str,
     """Name, text and size of the text that was named."""
     scored = ScoredText([named], encoding, root)
     source = scored.as_read(scored.reading(loaded.header.reading))
-    part = source.vocabulary.decode(source.ids[: config.characters])
-    return source.name, scored.in_known_form(part, str(loaded.path), loaded), len(source)
+    ids = source.ids if source.boundaries is None else source.ids[1:-1]  # between the first boundary and the last
+    part = source.vocabulary.decode(ids[: config.characters])
+    return source.name, scored.in_known_form(part, str(loaded.path), loaded), len(ids)
 
 
 def _held_out(loaded: Checkpoint, config: InspectConfig) -> tuple[str, str, int]:

@@ -25,6 +25,7 @@ class Predictions:
         likeliest: (T, k), the ids that were likeliest to come next, the likeliest first.
         probabilities: (T, k), theirs.
         following: (T - 1,), the probability that the id had which did come next.
+        backward: Whether the text was read from its end: what is next stands before, then, and ids are in that order.
     """
 
     characters: tuple[str, ...]
@@ -32,10 +33,12 @@ class Predictions:
     likeliest: NDArray[np.intp]
     probabilities: Array
     following: Array
+    backward: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it, ready for JSON."""
+        """All of it, ready for JSON: the places in the order of reading."""
         return {
+            "backward": self.backward,
             "places": [
                 {
                     "character": self.characters[index],
@@ -48,7 +51,7 @@ class Predictions:
                 for place, (index, likeliest, probabilities) in enumerate(
                     zip(self.ids.tolist(), self.likeliest.tolist(), self.probabilities.tolist(), strict=True)
                 )
-            ]
+            ],
         }
 
 
@@ -81,6 +84,7 @@ def predictions(engine: Engine, vocabulary: Vocabulary, ids: NDArray[np.intp], c
         np.concatenate(likeliest),
         np.concatenate(probabilities),
         np.concatenate(following),
+        vocabulary.backward,
     )
 
 
@@ -92,25 +96,35 @@ def view(predicted: Predictions, title: str) -> View:
         title: What stands above them.
 
     Returns:
-        What is shown.
+        What is shown, in the order of the text, be it read from its end.
     """
     shown = min(PLACES, len(predicted.ids))
-    chances = np.concatenate([np.full(1, np.nan), predicted.following])[:shown]
+    order = slice(shown)
+    if predicted.backward:  # the first of the text are the last that were read
+        order = slice(-1, -shown - 1, -1)
+    characters = predicted.characters
+    likeliest, probabilities = predicted.likeliest[order], predicted.probabilities[order]
     text = ColouredText(
-        characters=tuple(predicted.characters[index] for index in predicted.ids[:shown].tolist()),
-        colourings=(Colouring(name="probability", values=chances, low=0.0, words="that a character had"),),
-        heads=("Next", "Probability"),
-        chosen=tuple(
-            tuple(
-                (predicted.characters[likely], f"{probability:.0%}")
-                for likely, probability in zip(likeliest, probabilities, strict=True)
-            )
-            for likeliest, probabilities in zip(
-                predicted.likeliest[:shown].tolist(), predicted.probabilities[:shown].tolist(), strict=True
-            )
+        characters=tuple(characters[index] for index in predicted.ids[order].tolist()),
+        colourings=(
+            Colouring(
+                name="probability",
+                values=np.concatenate([np.full(1, np.nan), predicted.following])[order],
+                low=0.0,
+                words="that a character had",
+            ),
         ),
+        heads=("Before it" if predicted.backward else "Next", "Probability"),
+        chosen=tuple(
+            tuple((characters[index], f"{probability:.0%}") for index, probability in zip(*place, strict=True))
+            for place in zip(likeliest.tolist(), probabilities.tolist(), strict=True)
+        ),
+        shares=probabilities,
         below=True,
         total=len(predicted.ids),
     )
     mean = float(predicted.following.mean()) if len(predicted.following) else 0.0
-    return View(title=title, remarks=(f"What came had a probability of {mean:.1%} on average.",), texts=(text,))
+    remark = f"What came had a probability of {mean:.1%} on average."
+    if predicted.backward:
+        remark += " It was read from its end: what is expected is what stands before a character."
+    return View(title=title, remarks=(remark,), texts=(text,))

@@ -91,6 +91,7 @@ class ColouredText:
         name: What stands above it; "" for nothing.
         heads: Of what is shown of a place: `("Next", "Probability")`.
         chosen: What is shown of each place, (T, rows, cells): its five likeliest next characters, say.
+        shares: (T, rows), from 0 to 1: how strongly what stands below a place is coloured on a terminal; None: not.
         below: Whether a terminal shows the first cells of those rows below each place, as the article of 2015 does.
         total: Of how many places these are the first; None: there are no more.
     """
@@ -100,6 +101,7 @@ class ColouredText:
     name: str = ""
     heads: tuple[str, ...] = ()
     chosen: tuple[tuple[tuple[str, ...], ...], ...] = ()
+    shares: NDArray[np.floating] | None = None
     below: bool = False
     total: int | None = None
 

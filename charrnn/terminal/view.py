@@ -68,7 +68,9 @@ def _show_text(out: Console, text: ColouredText, width: int) -> None:
     if colouring:
         out.print(plain(_explained(colouring, "" if styled else blocks)))
     if text.below and text.heads:
-        out.print(plain(f"Below each character: {visible_line(text.heads[0]).lower()}, the likeliest first."))
+        coloured = " and coloured alike" if styled and text.shares is not None else ""
+        heads = f"{visible_line(text.heads[0]).lower()}, the likeliest first{coloured}"
+        out.print(plain(f"Below each character: {heads}."))
     if count < (total := text.total or len(text.characters)):
         out.print(plain(f"The first {count:,} of {plural(total, 'character')} are shown; --html shows more."))
     out.print()
@@ -78,10 +80,18 @@ def _show_text(out: Console, text: ColouredText, width: int) -> None:
     for places, taken in text_grid.lines(text, stacked, width):
         rows = [[(stacked[place][0], _STYLES[levels[place] + LEVELS]) for place in places]]
         rows += [[(marks[place], "") for place in places]] if marks else []
-        rows += [[(stacked[place][row], "") for place in places] for row in range(1, len(stacked[places[0]]))]
+        below = range(1, len(stacked[places[0]]))
+        rows += [[(stacked[place][row], _style_below(text, place, row - 1)) for place in places] for row in below]
         _put(out, [_padded(row, taken) for row in rows])
         if len(rows) > 1:
             _put(out, [[]])
+
+
+def _style_below(text: ColouredText, place: int, row: int) -> str:
+    """The style of what stands below a place, in a row."""
+    if text.shares is None or row >= text.shares.shape[1]:
+        return ""
+    return _STYLES[LEVELS + min(LEVELS, int(text.shares[place, row] * (LEVELS + 1)))]
 
 
 def _padded(row: Sequence[Styled], taken: Sequence[int]) -> list[Styled]:
