@@ -15,8 +15,12 @@ The public face is this:
     events      what a training yields: Progress, Evaluated, Snapshot
     load        a model from a checkpoint, a run, or a Snapshot
     history     what a training measured, as one table
+    fill        what may stand in the gap of a text, by a forward and a backward model
+    suspects    the likeliest errors of a text, by both
     Model       writes texts and measures them
     Character   a character that a model wrote, with its bits
+    Fillings    what `fill` found, each of them a Filling
+    Suspect     a likely error, and what mends it
     Inspection  what goes on in a model while it reads a text: states, gates and predictions
     LayerActivations  those of one layer
     State       what a model knows of a text it has read, to go on from
@@ -34,28 +38,38 @@ from charrnn._version import __version__
 if TYPE_CHECKING:
     from charrnn import errors as errors
     from charrnn import events as events
+    from charrnn.api import fill as fill
     from charrnn.api import history as history
     from charrnn.api import load as load
+    from charrnn.api import suspects as suspects
     from charrnn.api import train as train
     from charrnn.errors import CharrnnError as CharrnnError
+    from charrnn.evaluation.suspects import Suspect as Suspect
     from charrnn.inspection.activations import LayerActivations as LayerActivations
     from charrnn.inspection.inspection import Inspection as Inspection
     from charrnn.model import Model as Model
     from charrnn.network.engine import State as State
+    from charrnn.sampling.fill import Filling as Filling
+    from charrnn.sampling.fill import Fillings as Fillings
     from charrnn.sampling.generate import Character as Character
 
 __all__ = [
     "Character",
     "CharrnnError",
+    "Filling",
+    "Fillings",
     "Inspection",
     "LayerActivations",
     "Model",
     "State",
+    "Suspect",
     "__version__",
     "errors",
     "events",
+    "fill",
     "history",
     "load",
+    "suspects",
     "train",
 ]
 
@@ -64,12 +78,17 @@ _MODULES = ("errors", "events")
 _MEMBERS = {
     "Character": "charrnn.sampling.generate",
     "CharrnnError": "charrnn.errors",
+    "Filling": "charrnn.sampling.fill",
+    "Fillings": "charrnn.sampling.fill",
     "Inspection": "charrnn.inspection.inspection",
     "LayerActivations": "charrnn.inspection.activations",
     "Model": "charrnn.model",
     "State": "charrnn.network.engine",
+    "Suspect": "charrnn.evaluation.suspects",
+    "fill": "charrnn.api",
     "history": "charrnn.api",
     "load": "charrnn.api",
+    "suspects": "charrnn.api",
     "train": "charrnn.api",
 }
 

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from charrnn.config import (
     CHECKPOINT_DIR,
     LENGTHS,
+    TEMPERATURE,
     Config,
+    FillConfig,
     ModelConfig,
     ReadConfig,
     TrainConfig,
@@ -24,11 +26,19 @@ from charrnn.config import (
     synonyms,
 )
 from charrnn.errors import UsageError
+from charrnn.evaluation import both_sides
 from charrnn.evaluation.held_out_check import examined
+from charrnn.evaluation.suspects import Suspect, find, places_for
 from charrnn.model import Model
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.find import find_run, load_found
 from charrnn.runs.history import read as read_curves
+from charrnn.runs.pair import in_order
+from charrnn.sampling.chain import make_chain
+from charrnn.sampling.fill import MARK, Fillings, FillRequest, Gap, in_known_form
+from charrnn.sampling.fill import fill as fill_gap
+from charrnn.sampling.request import random_seed
+from charrnn.sampling.side import Side
 from charrnn.text import corpus
 from charrnn.training import following
 from charrnn.training.bar import with_bar
@@ -87,6 +97,97 @@ def history(run: str | Path) -> dict[str, NDArray[Any]]:
     for name, values in columns.items():
         table[name] = np.array([values.get(at, math.nan) for at in iterations])
     return table
+
+
+def fill(
+    forward: Model,
+    backward: Model,
+    text: str,
+    *,
+    mark: str = MARK,
+    length: int | None = None,
+    max_length: int | None = None,
+    judged: int = 32,
+    draws: int = 256,
+    temperature: float = TEMPERATURE,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    seed: int | None = None,
+    ngrams: bool | None = None,
+) -> Fillings:
+    """Propose what may stand in the gap of a text: drawn by the forward model, judged by both.
+
+    Args:
+        forward: A model that reads from the beginning of a text.
+        backward: One of the same vocabulary that reads from the end (`train(..., backward=True)`).
+        text: A text with one gap.
+        mark: What stands in it for the gap.
+        length: Characters of a filling, exactly so many; None: open.
+        max_length: The most where it is open, each length up to it as likely beforehand; None: 30.
+        judged: Characters on either side of the gap by which both models judge a filling.
+        draws: How many fillings to draw.
+        temperature: As in `Model.generate`, like the others.
+        top_k: How many of the likeliest characters to choose from.
+        top_p: The share of the probability to choose from.
+        min_p: The least likelihood, as a share of the likeliest's, to choose from.
+        seed: The same draws the same; None is another each time.
+        ngrams: Whether the counts beside the networks have a say.
+
+    Returns:
+        The fillings, the likeliest first, with their probabilities and weights, and the effective sample size. What
+        these are is said at the head of `charrnn.sampling.fill`.
+
+    Raises:
+        UsageError: The text has no gap, or several; a value is outside its range.
+        CheckpointError: The models are of one direction, or of different vocabularies.
+        VocabularyError: The text has characters that they have never seen.
+        DivergedError: The outputs of a model are not numbers.
+    """
+    config = FillConfig(mark=mark, length=length, max_length=max_length, judged=judged, draws=draws, seed=seed)
+    vocabulary = in_order(forward, backward)[0].vocabulary
+    gap, notes = in_known_form(Gap.of(text, mark), vocabulary)
+    for note in notes:
+        warnings.warn(note, stacklevel=2)
+    request = FillRequest(
+        lengths=config.lengths,
+        process=make_chain(temperature, top_k=top_k, top_p=top_p, min_p=min_p),
+        draws=draws,
+        judged=judged,
+        seed=random_seed() if seed is None else seed,
+    )
+    return fill_gap(*_sides(forward, backward, ngrams), vocabulary, gap, request)
+
+
+def suspects(
+    forward: Model, backward: Model, text: str, count: int = 20, *, ngrams: bool | None = None
+) -> list[Suspect]:
+    """Find the likeliest typing and OCR errors of a text, and what mends them.
+
+    Args:
+        forward: A model that reads from the beginning of a text.
+        backward: One of the same vocabulary that reads from the end.
+        text: Anyone's, in any characters.
+        count: How many, at most.
+        ngrams: Whether the counts beside the networks have a say.
+
+    Returns:
+        The likeliest first; none where the text is likeliest as it is.
+
+    Raises:
+        CheckpointError: The models are of one direction, or of different vocabularies.
+        CorpusError: The text is too short.
+        DivergedError: The outputs of a model are not numbers.
+    """
+    sides, vocabulary = _sides(forward, backward, ngrams), in_order(forward, backward)[0].vocabulary
+    judged = both_sides.judge(*sides, vocabulary, text, candidates=places_for(count))
+    return find(*sides, vocabulary, judged, count)
+
+
+def _sides(forward: Model, backward: Model, ngrams: bool | None) -> tuple[Side, Side]:
+    """What either model expects. Raises CheckpointError."""
+    ahead, behind = (Side(model._engine, model._mixture(ngrams)) for model in in_order(forward, backward))
+    return ahead, behind
 
 
 _CONFIGS = (ModelConfig, TrainConfig, ReadConfig)

@@ -16,15 +16,20 @@ import charrnn
 FACE = [
     "Character",
     "CharrnnError",
+    "Filling",
+    "Fillings",
     "Inspection",
     "LayerActivations",
     "Model",
     "State",
+    "Suspect",
     "__version__",
     "errors",
     "events",
+    "fill",
     "history",
     "load",
+    "suspects",
     "train",
 ]
 SAMPLING = ["temperature", "top_k", "top_p", "min_p", "until", "finish", "seed", "no_copy", "text", "set_units"]
@@ -47,7 +52,7 @@ def test_help_shows_the_face_with_its_signatures() -> None:
     shown = pydoc.plain(pydoc.render_doc(charrnn))
     for name in ("errors", "events", charrnn.__version__):
         assert f"    {name}\n" in shown
-    for name in ("history", "load", "train"):
+    for name in ("fill", "history", "load", "suspects", "train"):
         assert f"    {name}{inspect.signature(getattr(charrnn, name))}\n" in shown
     for name in ("generate", "stream", "generate_many", "state", "bits", "next_characters", "bits_per_character"):
         assert f"  {name}{inspect.signature(getattr(charrnn.Model, name))}\n" in shown

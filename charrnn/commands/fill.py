@@ -16,13 +16,12 @@ from charrnn.commands.prompt import Prompt
 from charrnn.commands.stdout import to_the_end
 from charrnn.commands.two_sides import facts, open_pair, sides
 from charrnn.config import CHECKPOINT_DIR, TEMPERATURE, FillConfig, LikeliestConfig, NgramsConfig, Option
-from charrnn.errors import UsageError, VocabularyError
+from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from charrnn.runs.pair import Pair
     from charrnn.sampling.fill import FillRequest, Gap
     from charrnn.sampling.side import Side
-    from charrnn.text.vocabulary import Vocabulary
 
 
 ModelsAndGap = Annotated[
@@ -59,7 +58,7 @@ def fill(
     """
     use_threads(threads)
     from charrnn.sampling.chain import make_chain
-    from charrnn.sampling.fill import FillRequest, Gap
+    from charrnn.sampling.fill import FillRequest, Gap, in_known_form
     from charrnn.sampling.fill import fill as fill_gap
     from charrnn.sampling.request import random_seed
     from charrnn.terminal.console import console
@@ -70,7 +69,9 @@ def fill(
     problems: list[str] = []
     pair = open_pair(named, checkpoint_dir, problems.append, "charrnn fill")
     vocabulary = pair.forward.header.vocabulary
-    gap = _known_form(Gap.of(prompt.text(pair.forward.header), filling.mark), vocabulary)
+    gap, notes = in_known_form(Gap.of(prompt.text(pair.forward.header), filling.mark), vocabulary)
+    for note in notes:
+        tell(note)
     both = sides(pair, ngrams.ngrams)
     temperature = TEMPERATURE if filling.temperature is None else filling.temperature
     limits = dataclasses.asdict(likeliest)
@@ -103,21 +104,6 @@ def _told_apart(words: list[str], text_file: Path | None) -> tuple[list[str], st
         raise UsageError("no text to fill.", 'As in: charrnn fill "The door [...] and he ran."')
     *named, typed = words
     return named, typed
-
-
-def _known_form(gap: Gap, vocabulary: Vocabulary) -> Gap:
-    """A gap in characters that the models know. Raises VocabularyError for one that they have in no form."""
-    from charrnn.sampling.fill import Gap
-
-    before, after = vocabulary.form_of(gap.before), vocabulary.form_of(gap.after, before=gap.before[-1:] or " ")
-    for note in dict.fromkeys(form.note("the text") for form in (before, after)):
-        if note:
-            tell(note)
-    try:
-        vocabulary.encode(before.text + after.text)
-    except VocabularyError as error:
-        raise VocabularyError(f"the text: {error.what}", "Change it.") from None
-    return Gap(before.text, after.text)
 
 
 def _json(pair: Pair, both: tuple[Side, Side], gap: Gap, request: FillRequest) -> dict[str, Any]:

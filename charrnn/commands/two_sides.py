@@ -35,7 +35,7 @@ def open_pair(named: Sequence[str], root: Path, warn: Callable[[str], None], ver
         CheckpointError: One is damaged; they are of one direction, or of different vocabularies.
     """
     from charrnn.runs.find import load_found
-    from charrnn.runs.pair import newest_pair, paired
+    from charrnn.runs.pair import Pair, in_order, newest_pair
 
     if len(named) not in (0, 2):
         raise UsageError(
@@ -47,7 +47,7 @@ def open_pair(named: Sequence[str], root: Path, warn: Callable[[str], None], ver
     for path, checkpoint in zip(paths, loaded, strict=True):
         if checkpoint.path is not None:
             later_states.tell_of_found(path, checkpoint.path, root)
-    pair = paired(*loaded)
+    pair = Pair(*in_order(*loaded))
     newest = "" if named else ": the newest of one vocabulary"
     tell(f"forward {pair.forward.path}, backward {pair.backward.path}{newest}")
     return pair

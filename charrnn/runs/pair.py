@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from charrnn.errors import CheckpointError, RunError
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.find import list_runs
+from charrnn.runs.header import Header
 from charrnn.runs.run import Run
 
 _TRAIN = "Train them on one text: charrnn train TEXT; charrnn train TEXT --backward"
+
+
+class Directed(Protocol):
+    """A model, in whatever form, that says what it is."""
+
+    @property
+    def header(self) -> Header:
+        """What it says of itself."""
+        ...
+
+    @property
+    def path(self) -> Path | None:
+        """The file, if it came from one."""
+        ...
+
+
+Model = TypeVar("Model", bound=Directed)
 
 
 class Pair(NamedTuple):
@@ -20,19 +38,25 @@ class Pair(NamedTuple):
     backward: Checkpoint
 
 
-def paired(first: Checkpoint, second: Checkpoint) -> Pair:
-    """Two checkpoints, in whichever order, as a pair.
+def in_order(first: Model, second: Model) -> tuple[Model, Model]:
+    """Two models of one vocabulary, in whichever order.
 
     Args:
         first: The one.
         second: The other.
 
     Returns:
-        Both, each in its place.
+        That which reads from the beginning, and that which reads from the end.
 
     Raises:
-        CheckpointError: Both are of one direction, or their vocabularies differ.
+        CheckpointError: Both are of one direction, or one of both; or their vocabularies differ.
     """
+    for model in (first, second):
+        if model.header.model.bidirectional:
+            raise CheckpointError(
+                f"{_name(model)}: reads in both directions at once, and two models are wanted that read in one each.",
+                f"{_TRAIN}.",
+            )
     if first.header.backward == second.header.backward:
         end = "end" if first.header.backward else "beginning"
         raise CheckpointError(
@@ -49,7 +73,7 @@ def paired(first: Checkpoint, second: Checkpoint) -> Pair:
         raise CheckpointError(
             f"{_name(first)} and {_name(second)}: have different vocabularies ({counts} ids{differing}).", f"{_TRAIN}."
         )
-    return Pair(second, first) if first.header.backward else Pair(first, second)
+    return (second, first) if first.header.backward else (first, second)
 
 
 def newest_pair(root: Path) -> tuple[Run, Run]:
@@ -64,7 +88,8 @@ def newest_pair(root: Path) -> tuple[Run, Run]:
     Raises:
         RunError: There is none.
     """
-    runs = [(run, run.best.header) for run in list_runs(root) if run.resumable or run.snapshots]
+    kept = [(run, run.best.header) for run in list_runs(root) if run.resumable or run.snapshots]
+    runs = [(run, header) for run, header in kept if not header.model.bidirectional]
     for forward, header in runs:
         if header.backward:
             continue
@@ -77,5 +102,5 @@ def newest_pair(root: Path) -> tuple[Run, Run]:
     raise RunError(f"{root}: {missing}.", f"{_TRAIN}.")
 
 
-def _name(model: Checkpoint) -> str:
+def _name(model: Directed) -> str:
     return "one model" if model.path is None else str(model.path)

@@ -44,7 +44,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import UsageError
+from charrnn.errors import UsageError, VocabularyError
 from charrnn.sampling.chain import Chain, Exclude, LogitsProcessor, log_softmax, sample_ids
 from charrnn.sampling.side import BatchReader, Ids, Side
 from charrnn.text.vocabulary import Vocabulary
@@ -84,6 +84,28 @@ class Gap:
                 f"Leave one {mark}, and cut the text at the next.",
             )
         return cls(*parts)
+
+
+def in_known_form(gap: Gap, vocabulary: Vocabulary) -> tuple[Gap, list[str]]:
+    """A gap in characters that the models know, as far as they have the same in another form.
+
+    Args:
+        gap: As it was typed.
+        vocabulary: The models'.
+
+    Returns:
+        The gap, and what is to be said of it.
+
+    Raises:
+        VocabularyError: It has characters that they have in no form.
+    """
+    before, after = vocabulary.form_of(gap.before), vocabulary.form_of(gap.after, before=gap.before[-1:] or " ")
+    try:
+        vocabulary.encode(before.text + after.text)
+    except VocabularyError as error:
+        raise VocabularyError(f"the text: {error.what}", "Change it.") from None
+    notes = dict.fromkeys(form.note("the text") for form in (before, after))
+    return Gap(before.text, after.text), [note for note in notes if note]
 
 
 @dataclass(frozen=True, slots=True)
