@@ -13,6 +13,7 @@ from helpers.browsing import DESK, GROUND, PHONE, WIDTHS, Opened
 from charrnn.config import ReadConfig
 from charrnn.evaluation.scoring import Score
 from charrnn.evaluation.surprising_places import most_surprising
+from charrnn.evaluation.suspects import Suspect
 from charrnn.report.score_page import page
 from charrnn.terminal.scores import ModelScore
 
@@ -29,7 +30,8 @@ def model(name: str, seed: int) -> ModelScore:
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     models = [model(f"checkpoints/a run with a long name, number-{seed}-" + "x" * 60, seed) for seed in range(2)]
     file = tmp_path_factory.mktemp("pages") / "score.html"
-    written = page(telling.HOSTILE, models, most_surprising(models[0].score, 8), 256)
+    slip = Suspect("substitution", 3, 1, 4, "<i>", telling.HOSTILE[:20], 12.5, "before " * 3, telling.HOSTILE[-20:])
+    written = page(telling.HOSTILE, models, most_surprising(models[0].score, 8), 256, suspects=[slip] * 3)
     file.write_text(written, "utf-8", newline="")
     return file.as_uri()
 
