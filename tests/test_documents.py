@@ -62,7 +62,7 @@ def commands(block: Block) -> Iterator[str]:
 
 COMMANDS = [
     pytest.param(command, id=f"{block.document}:{block.line}: {command[:50]}")
-    for block in blocks("sh", "console")
+    for block in blocks("sh")
     for command in commands(block)
     if command
 ]
@@ -149,6 +149,7 @@ def test_output_that_is_shown_is_what_comes(block: Block, desk: Path) -> None:
     """Its headings do: the figures are those of long trainings."""
     (command,) = commands(block)
     result = CliRunner().invoke(app, quickened(shlex.split(command)[1:]))
+    assert result.exit_code == 0, (result.output, result.exception)
     printed = {" ".join(line.split()) for line in (result.output + result.stderr).splitlines()}
     lines = block.text.splitlines()
     for number, line in enumerate(lines):

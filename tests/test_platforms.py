@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from helpers import tiny, windows
 from helpers.command_line import SHORT
-from helpers.terminals import on_terminal
+from helpers.terminals import session_on_terminal
 from helpers.windows import Step
 
 from charrnn.runs import checkpoint
@@ -79,15 +79,16 @@ def test_a_terminal_of_an_old_code_page_shows_what_it_can_and_nothing_fails(code
     run = tiny.run_on(tmp_path / "runs", "ёжик 1", tmp_path / "book.txt")
     environment = os.environ | {"PYTHONIOENCODING": code_page, "PYTHONWARNINGS": "error", "COLUMNS": "80"}
     page = tmp_path / "page.html"
-    for command, in_it in {
+    told = {
         ("corpora",): "journey-to-the-west",
         ("runs", "--checkpoint-dir", tmp_path / "runs"): "iteration-000010",
         ("sample", run, "-n", "40", "--seed", "1"): "",
         ("compare", run): "Iteration 10",
         ("score", run, tmp_path / "book.txt"): "surprised",
         ("report", run, "-o", page): "page.html",
-    }.items():
-        received, code = on_terminal(*command, environment=environment, with_stderr=True)
+    }
+    sessions = session_on_terminal([list(map(str, command)) for command in told], tmp_path, environment)
+    for (received, code), in_it in zip(sessions, told.values(), strict=True):
         shown = received.decode(code_page)
         assert code == 0, shown
         assert in_it in shown

@@ -57,7 +57,9 @@ def text_on_terminal(*arguments: str | Path, environment: Mapping[str, str], col
 _SESSION = r"""
 import json, os, sys, traceback
 from charrnn.commands.main import main
-for arguments in json.load(open(sys.argv[1], encoding="utf-8")):
+with open(sys.argv[1], encoding="utf-8") as script:
+    commands = json.load(script)
+for arguments in commands:
     sys.argv = ["charrnn", *arguments]
     try:
         main()
