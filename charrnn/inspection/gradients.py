@@ -1,7 +1,7 @@
 """How far a loss reaches back: its gradient with respect to the states some characters earlier.
 
 On its way back a gradient is multiplied by one Jacobian a step, so that it vanishes or explodes exponentially (Bengio,
-Simard and Frasconi, 1994; Pascanu, Mikolov and Bengio, 2013, "On the difficulty of training recurrent neural networks").
+Simard and Frasconi, 1994; Pascanu, Mikolov and Bengio, 2013, "On the difficulty of training recurrent networks").
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Steps:
         return tuple(made), x
 
     def _layer(self, x: Tensor, before: LayerState, weights: Sequence[Tensor]) -> LayerState:
-        """One layer's step. Its c is a tensor of its own, so that what the next step has of it is apart from what h has."""
+        """One layer's step. Its c is a tensor of its own: what the next step has of it is apart from what h has."""
         after = self._cell(x, before if self.config.model == "lstm" else before[0], *weights)
         return (after,) if isinstance(after, Tensor) else (after[0], after[1].clone())
 

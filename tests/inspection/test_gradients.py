@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.config import ModelConfig
@@ -173,7 +174,7 @@ def test_power_iteration_converges() -> None:
 
 
 def test_curve_of_known_norms() -> None:
-    norms = np.log10(np.array([[1.0, 100.0], [1e-300, 1e-200], [1.0, 1.0]]))
+    norms: NDArray[np.float64] = np.log10(np.array([[1.0, 100.0], [1e-300, 1e-200], [1.0, 1.0]]))
     norms[2] = np.array([-np.inf, -4])
     found = curve(norms)
     assert found.mean.tolist() == pytest.approx([1, -250, -4])

@@ -1,0 +1,104 @@
+"""The gradients of a training, from its log: their norms, how many were clipped, and what that took from them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+from charrnn.config import ClipMode
+from charrnn.runs.history import Curves, Series
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingGradients:
+    """What the log of a run has of its gradients. It has a line for some iterations only, every tenth at first.
+
+    Attributes:
+        name: The run.
+        iterations: How far the log goes.
+        bound: The threshold of clipping; 0: nothing was clipped.
+        mode: `norm`, by which a gradient is scaled down to the bound, or `value`, by which each element is limited.
+        norms: (iteration, norm) before clipping, of the logged iterations.
+        peaks: The largest since the line before.
+        clipped: (iteration, share) of the iterations since the line before whose gradient was clipped.
+        clipped_share: Of all iterations; None where the log does not say.
+        last_clipped: None was clipped after this iteration; None where none ever was.
+        removed: (iteration, share) of the norm that clipping took away, 0 where it did nothing; () where the log does
+            not say: of clipping by value.
+    """
+
+    name: str
+    iterations: int
+    bound: float
+    mode: ClipMode
+    norms: Series
+    peaks: Series
+    clipped: Series
+    clipped_share: float | None
+    last_clipped: int | None
+    removed: Series
+
+    @property
+    def removed_where_clipped(self) -> float | None:
+        """The mean share of the norm that was removed where anything was, of the logged iterations; None: nowhere."""
+        shares = [share for _, share in self.removed if share > 0]
+        return sum(shares) / len(shares) if shares else None
+
+    @property
+    def removed_at_most(self) -> float | None:
+        """The share of the norm that was removed of the largest gradient of all; None where nothing was."""
+        if self.mode != "norm" or not self.bound or not self.peaks:
+            return None
+        return _removed(max(norm for _, norm in self.peaks), self.bound) or None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {
+            "run": self.name,
+            "iterations": self.iterations,
+            "grad_clip": self.bound,
+            "grad_clip_mode": self.mode,
+            "norm": [list(point) for point in self.norms],
+            "peak_norm": [list(point) for point in self.peaks],
+            "clipped": [list(point) for point in self.clipped],
+            "clipped_share": self.clipped_share,
+            "last_clipped": self.last_clipped,
+            "removed": [list(point) for point in self.removed],
+            "removed_where_clipped": self.removed_where_clipped,
+            "removed_at_most": self.removed_at_most,
+        }
+
+
+def _removed(norm: float, bound: float) -> float:
+    """The share of a norm that is above the bound."""
+    return max(0.0, 1 - bound / norm) if norm > 0 else 0.0
+
+
+def training_gradients(curves: Curves, bound: float, mode: ClipMode) -> TrainingGradients | None:
+    """The gradients of a run.
+
+    Args:
+        curves: What was measured of it, by `history.read`.
+        bound: Its `grad_clip`.
+        mode: Its `grad_clip_mode`.
+
+    Returns:
+        Them; None where the log has no norm.
+    """
+    if not curves.grad_norm:
+        return None
+    steps = itertools.pairwise(((0, 0.0), *(point for point in curves.clipped if point[0] > 0)))
+    known = mode == "norm" and bound > 0
+    return TrainingGradients(
+        name=curves.name,
+        iterations=curves.iterations,
+        bound=bound,
+        mode=mode,
+        norms=curves.grad_norm,
+        peaks=curves.peak_norm,
+        clipped=tuple((at, max(0.0, count - before) / (at - since)) for (since, before), (at, count) in steps),
+        clipped_share=curves.clipped_share,
+        last_clipped=curves.last_clipped if curves.clipped_share else None,
+        removed=tuple((at, _removed(norm, bound)) for at, norm in curves.grad_norm) if known else (),
+    )
