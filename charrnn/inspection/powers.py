@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from charrnn.errors import UsageError
+from charrnn.inspection.view import Line, Plot, Table, View
 
 MOST_STEPS = 1_000_000
 _DIGITS = 40
@@ -167,3 +168,56 @@ def figure(value: Decimal) -> str:
         mantissa, power = mantissa.replace("10.00", "1.00"), power + 1
     mantissa = mantissa.rstrip("0").rstrip(".")
     return f"10^{power}" if mantissa == "1" else f"-10^{power}" if mantissa == "-1" else f"{mantissa} x 10^{power}"
+
+
+def view(found: Powers) -> View:
+    """The figures, both curves, and what clipping makes of the gradient."""
+    steps = found.powers[0].steps
+    values = [_line(power.log10_values(), number, power, 0) for number, power in enumerate(found.powers)]
+    slopes = [_line(power.log10_derivatives(), number, power, 1) for number, power in enumerate(found.powers)]
+    figures = ("y", "dy/dw", "Halves in (steps)")
+    rows = tuple(
+        (str(power.weight), figure(power.value), figure(power.derivative), _half_life(power)) for power in found.powers
+    )
+    clipped = ("dy/dw", "by value", "by norm")
+    kept = tuple(
+        (str(power.weight), figure(power.derivative), figure(by_value), figure(by_norm))
+        for power, by_value, by_norm in zip(found.powers, found.by_value, found.by_norm, strict=True)
+    )
+    turned = "" if found.turned is None else f" and turns it by {found.turned:.1f} degrees"
+    return View(
+        title=f"y = w^{steps}",
+        remarks=(
+            f"What a recurrent network of one linear unit makes of 1 in {steps:,} steps, and its gradient, "
+            f"dy/dw = {steps} w^{steps - 1}: above 1 explodes, below 1 vanishes.",
+        ),
+        plots=(
+            Plot(name="|y| after k steps", lines=tuple(values), across="steps", up="|w^k|", log_y=True),
+            Plot(name="|dy/dw| after k steps", lines=tuple(slopes), across="steps", up="|k w^(k - 1)|", log_y=True),
+        ),
+        tables=(
+            Table(heads=("w", *figures), rows=rows, figures=figures),
+            Table(
+                name=f"All of them one gradient, of norm {figure(found.norm)}, clipped at {figure(found.bound)}: "
+                f"by value limits each element{turned}; by norm scales all alike",
+                heads=("w", *clipped),
+                rows=kept,
+                figures=clipped,
+            ),
+        ),
+    )
+
+
+def _line(logarithms: list[float], number: int, power: Power, first: int) -> Line:
+    """A curve over the steps, as far as the picture reaches."""
+    points = [(float(k + first), 10**value) for k, value in enumerate(logarithms) if abs(value) < _DRAWN]
+    beyond = " (not drawn so far)" if abs(logarithms[-1]) >= _DRAWN and power.weight else ""
+    end = figure(power.derivative if first else power.value)
+    return Line(points=points, number=number, name=f"w = {power.weight}", words=f"ends at {end}{beyond}")
+
+
+_DRAWN = 12.0  # powers of ten on either side of 1: with more, 1.01 and 0.99 would be one flat line
+
+
+def _half_life(power: Power) -> str:
+    return "never" if power.half_life is None else f"{power.half_life:.2f}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from charrnn.config import ClipMode
+from charrnn.inspection.view import Line, Plot, View
 from charrnn.runs.history import Curves, Series
 
 
@@ -101,4 +102,62 @@ def training_gradients(curves: Curves, bound: float, mode: ClipMode) -> Training
         clipped_share=curves.clipped_share,
         last_clipped=curves.last_clipped if curves.clipped_share else None,
         removed=tuple((at, _removed(norm, bound)) for at, norm in curves.grad_norm) if known else (),
+    )
+
+
+def plots(log: TrainingGradients) -> tuple[Plot, ...]:
+    """The norms over time, and what was clipped of them."""
+    norms = Line(points=log.norms, name="single iterations", words=_norm_words(log))
+    peaks = Line(points=log.peaks, number=1, name="the largest since the point before", dotted=True)
+    norm = Plot(
+        name=f"{log.name}: norm of the gradient in training",
+        lines=(norms, peaks) if log.peaks != log.norms else (norms,),
+        up="norm before clipping",
+        log_y=True,
+        thresholds={log.bound: f"clipped above {log.bound:g}"} if log.bound and log.mode == "norm" else {},
+    )
+    if not log.clipped_share:
+        return (norm,)
+    shares = Line(points=log.clipped, name="clipped", words=f"{log.clipped_share:.1%} of all iterations")
+    removed = Line(points=log.removed, number=1, name="share of the norm that was removed")
+    clipped = Plot(
+        name=f"{log.name}: what clipping did",
+        lines=(shares, removed) if log.removed else (shares,),
+        up="share",
+        up_range=(0.0, 1.0),
+    )
+    return norm, clipped
+
+
+def _norm_words(log: TrainingGradients) -> str:
+    """How it began and how it ended."""
+    return f"{log.norms[0][1]:.3g} at iteration {log.norms[0][0]:,}, {log.norms[-1][1]:.3g} at {log.norms[-1][0]:,}"
+
+
+def remark(log: TrainingGradients) -> str:
+    """What clipping did, in a sentence."""
+    if not log.bound:
+        return f"{log.name}: no gradient was clipped: --grad-clip was 0."
+    how = f"{log.name}: clipping by {log.mode} at {log.bound:g}"
+    if not log.clipped_share:
+        none = "changed no gradient" if log.clipped_share is not None else "is not in its log"
+        return f"{how} {none}; the largest norm was {max(norm for _, norm in log.peaks):.3g}."
+    said = f"{how} changed {log.clipped_share:.1%} of the gradients, none after iteration {log.last_clipped:,}"
+    if log.mode == "value":
+        return f"{said}; how much it took from the norm is not in the log."
+    parts = []
+    if log.removed_where_clipped is not None:
+        parts.append(f"{log.removed_where_clipped:.0%} of the norm on average, of those in the log")
+    if log.removed_at_most is not None:
+        parts.append(f"{log.removed_at_most:.0%} of the largest")
+    return f"{said}; it took away {' and '.join(parts)}." if parts else f"{said}."
+
+
+def view(logs: tuple[TrainingGradients, ...]) -> View:
+    """What the logs of one or several runs have of their gradients."""
+    names = ", ".join(log.name for log in logs)
+    return View(
+        title=f"Gradients of the training: {names}",
+        remarks=tuple(map(remark, logs)),
+        plots=tuple(plot for log in logs for plot in plots(log)),
     )

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import UsageError
+from charrnn.formatting import plural, shown_character
+from charrnn.inspection.view import Table, View
 
 MOST_NUMBERS = 10_000
 _RANGE = re.compile(r"(-?\d{1,6})\.\.(-?\d{1,6})")
@@ -35,9 +37,20 @@ def numbers(typed: str) -> NDArray[np.int64] | None:
 class TrainingWindow(Protocol):
     """What one iteration trains on: `training.windows.Window`."""
 
-    inputs: NDArray[np.int64]  # (B, T)
-    targets: NDArray[np.int64]  # (B, T), -100 where there is none
-    continues: NDArray[np.bool_]  # (B,)
+    @property
+    def inputs(self) -> NDArray[np.int64]:
+        """(B, T)."""
+        ...
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """(B, T), -100 where there is none."""
+        ...
+
+    @property
+    def continues(self) -> NDArray[np.bool_]:
+        """(B,)."""
+        ...
 
 
 _NONE = -100  # `training.windows.IGNORED`
@@ -142,3 +155,47 @@ def shown(windows: Sequence[TrainingWindow], names: Sequence[str] | None) -> tup
             zip(window.inputs.tolist(), window.targets.tolist(), window.continues.tolist(), strict=True), start=1
         )
     )
+
+
+def view(found: Windows) -> View:
+    """A row for each stream of each iteration."""
+    kind = (
+        "Stateless: every window begins with a state of zeros, and they come in a shuffled order."
+        if found.stateless
+        else "Carried: a window begins with the state that its stream's window before had where this one begins."
+    )
+    overlap = found.seq_length - found.shift
+    rows = tuple(
+        (
+            str(window.iteration),
+            *([str(window.stream)] if found.batch_size > 1 else []),
+            _row(window.inputs_shown),
+            _row([target for target in window.targets if target is not None]),
+            window.state,
+        )
+        for window in found.windows
+    )
+    left = found.per_epoch - found.windows[-1].iteration
+    return View(
+        title=f"Training windows of {found.name}",
+        remarks=(
+            f"{plural(found.size, 'character')}, windows of {found.seq_length}, each {found.shift} after the one before"
+            f"{f', so that neighbours share {overlap}' if overlap else ''}; the targets are the same, one further on.",
+            kind,
+            f"An epoch has {plural(found.per_epoch, 'iteration')}{f'; {left:,} are not shown' if left > 0 else ''}.",
+        ),
+        tables=(
+            Table(
+                heads=("Iteration", *(["Stream"] if found.batch_size > 1 else []), "Inputs", "Targets", "State"),
+                rows=rows,
+                figures=("Iteration", *(["Stream"] if found.batch_size > 1 else [])),
+            ),
+        ),
+    )
+
+
+def _row(parts: Sequence[str]) -> str:
+    """Numbers with spaces between them; characters as they stand, those that are not seen as what stands for them."""
+    if all(len(part) == 1 for part in parts) and not all(part.isdigit() for part in parts):
+        return "".join(map(shown_character, parts))
+    return " ".join(parts)
