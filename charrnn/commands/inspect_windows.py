@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 _MOST = 20_000  # characters that are shown
 
-SeqLength = Annotated[int, Option("Characters in a window: how far back gradients reach.", low=1, high=1000)]
-Shift = Annotated[int | None, Option("How far the next window starts after this one.", low=1, default="seq-length")]
-BatchSize = Annotated[int, Option("Streams of text read in parallel.", low=1, high=1000)]
-Stateless = Annotated[bool, Option("Start every window from a zero state, in shuffled order.", switch=True)]
+SeqLength = Annotated[int, Option("Characters of each window.", low=1, high=1000)]
+Shift = Annotated[int | None, Option("Start each window so far after the one before.", low=1, default="seq-length")]
+BatchSize = Annotated[int, Option("Read so many streams of the text in parallel.", low=1, high=1000)]
+Stateless = Annotated[bool, Option("As `train --stateless`: each window from zeros, in a shuffled order.", switch=True)]
 Seed = Annotated[int, Option("Of the shuffled order.", low=0, high=2**64 - 1)]
 Count = Annotated[int, Option("Show so many iterations.", low=1, high=1000)]
 
