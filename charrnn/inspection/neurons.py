@@ -17,8 +17,8 @@ character tells, such as that a word has ended, is to be seen in some unit of an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,13 +28,12 @@ from charrnn.errors import CorpusError
 from charrnn.formatting import plural
 from charrnn.inspection.features import FEATURES, Counts, Feature, Flags
 from charrnn.inspection.ranks import FEWEST_BLOCKS, SHORTEST_BLOCK, MovedFeatures, blocks_in, effect, holm
-from charrnn.inspection.unit_values import collect, units_of
+from charrnn.inspection.unit_values import UnitSource, all_units
 from charrnn.network.engine import Engine
 from charrnn.network.hidden_unit import HiddenUnit
 from charrnn.network.numpy_cells import Array
 
 FEWEST_PLACES = 10  # of a feature in each half, to judge units by it
-_HELD = 400_000_000  # bytes of states at a time; of more units the text is read again
 _AT_ONCE = 64  # units that are ranked at a time
 _ROUNDING = 1e-5  # of effects in float32
 
@@ -134,7 +133,6 @@ class _Best:
     null: Array  # (K,)
     effect: float = 0.0  # rounded, with its sign
     unit: HiddenUnit | None = None
-    values: Array = field(default_factory=lambda: np.empty(0, dtype=np.float32))
 
 
 def neurons(
@@ -166,21 +164,18 @@ def neurons(
         DivergedError: The outputs of the model are not numbers.
     """
     backward = bool(ends[0] > ends[-1])
-    return find_tracking(_groups(engine, ids, ends), text, features=features, alpha=alpha, backward=backward)
+    return find_tracking(all_units(engine, ids, ends), text, features=features, alpha=alpha, backward=backward)
 
 
 def find_tracking(
-    groups: Iterable[tuple[Sequence[HiddenUnit], Array]],
+    source: UnitSource,
     text: str,
     *,
     features: Sequence[Feature] = FEATURES,
     alpha: float = 0.05,
     backward: bool = False,
 ) -> Neurons:
-    """The same of units whose values are at hand, group by group: the units, and their values (U, T).
-
-    `backward` says that the network reads from the end.
-    """
+    """The same of units from anywhere; `backward` says that they read from the end of the text."""
     moves = blocks_in(len(text) // 2)
     if not moves:
         least = 2 * FEWEST_BLOCKS * SHORTEST_BLOCK
@@ -199,54 +194,50 @@ def find_tracking(
             absent.append((feature, *places))
         else:
             present.append((feature, series))
-    best, units = _search(groups, [series[first] for _, series in present], moves)
-    p_values = holm([_p_value(one, series[second], moves) for one, (_, series) in zip(best, present, strict=True)])
+    best, units = _search(source, half, [series[first] for _, series in present], moves)
+    chosen_units = [one.unit for one in best if one.unit is not None]
+    every = source.whole(chosen_units) if chosen_units else np.empty((0, len(text)), dtype=np.float32)
+    p_values = holm(
+        [_p_value(*each, moves) for each in zip(best, every[:, second], (of[second] for _, of in present), strict=True)]
+    )
     tracked = []
-    for one, (feature, series), p in zip(best, present, p_values.tolist(), strict=True):
-        assert one.unit is not None
+    for one, unit, values, (feature, series), p in zip(
+        best, chosen_units, every, present, p_values.tolist(), strict=True
+    ):
         sign = -1.0 if one.effect < 0 else 1.0
-        chosen, measured = (sign * effect(one.values[part], series[part]) for part in (first, second))
-        tracked.append(Tracked(feature, one.unit, one.values, sign > 0, chosen, measured, p, p <= alpha))
+        chosen, measured = (sign * effect(values[part], series[part]) for part in (first, second))
+        tracked.append(Tracked(feature, unit, values, sign > 0, chosen, measured, p, p <= alpha))
     return Neurons(text, tuple(tracked), tuple(absent), units, half, moves, alpha)
 
 
-def _groups(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp]) -> Iterator[tuple[list[HiddenUnit], Array]]:
-    """All units with their values (U, T), as many at a time as may be held."""
-    units = units_of(engine)
-    size = max(_AT_ONCE, _HELD // (4 * len(ends)))
-    for start in range(0, len(units), size):
-        columns = np.arange(start, min(start + size, len(units)))
-        yield units[start : start + size], collect(engine, ids, ends, columns)
-
-
-def _search(
-    groups: Iterable[tuple[Sequence[HiddenUnit], Array]], features: Sequence[Flags | Counts], moves: int
-) -> tuple[list[_Best], int]:
+def _search(source: UnitSource, half: int, features: Sequence[Flags | Counts], moves: int) -> tuple[list[_Best], int]:
     """For each feature of the first characters the unit with the greatest effect, of equal ones the first.
 
     Also how many units there are.
     """
     best, count = [_Best(np.zeros(moves, dtype=np.float32)) for _ in features], 0
-    if not features:
-        return best, sum(len(units) for units, _ in groups)
-    moved, half = MovedFeatures(features, moves), len(features[0])
-    for units, values in groups:
+    moved = MovedFeatures(features, moves) if features else None
+    for units, values in source.first(half):
         count += len(units)
-        for start in range(0, len(units), _AT_ONCE):
-            effects = moved.effects(values[start : start + _AT_ONCE, :half])
+        for start in range(0, len(units) if moved else 0, _AT_ONCE):
+            assert moved is not None
+            effects = moved.effects(values[start : start + _AT_ONCE])
             greatest = np.abs(effects).max(axis=1)  # (K, F)
             rounded = np.round(effects[0] / _ROUNDING) * _ROUNDING  # (U, F)
             for column, (one, at) in enumerate(zip(best, np.abs(rounded).argmax(axis=0).tolist(), strict=True)):
                 np.maximum(one.null, greatest[:, column], out=one.null)
                 here = float(rounded[at, column])
                 if one.unit is None or abs(here) > abs(one.effect):
-                    one.effect, one.unit, one.values = here, units[start + at], values[start + at].copy()
+                    one.effect, one.unit = here, units[start + at]
     return best, count
 
 
-def _p_value(best: _Best, feature: Flags | Counts, moves: int) -> float:
-    """That of the unit which was chosen for a feature: the greater of the first half's and the second half's."""
-    effects = MovedFeatures([feature], moves).effects(best.values[None, -len(feature) :])[:, 0, 0]
+def _p_value(best: _Best, values: Array, feature: Flags | Counts, moves: int) -> float:
+    """That of the unit which was chosen for a feature: the greater of the first half's and the second half's.
+
+    `values`, (half,), and the feature are those of the second half.
+    """
+    effects = MovedFeatures([feature], moves).effects(values[None])[:, 0, 0]
     return max(_share_as_great(best.null), _share_as_great(effects if best.effect >= 0 else -effects))
 
 

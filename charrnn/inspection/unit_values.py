@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,22 +114,79 @@ def values_of(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], uni
     for unit in units:
         unit.check(engine.config)
     every = {unit: column for column, unit in enumerate(units_of(engine))}
-    return collect(engine, ids, ends, np.array([every[unit] for unit in units], dtype=np.intp))
+    return _collect(engine, ids, ends, np.array([every[unit] for unit in units], dtype=np.intp))
 
 
-def collect(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], columns: NDArray[np.intp]) -> Array:
+def _collect(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], columns: NDArray[np.intp]) -> Array:
     """The values (U, T) of those units whose places in `units_of` are given, (U,)."""
     falling = bool(ends[0] > ends[-1])
     rising = ends[::-1] if falling else ends
-    memory.require(
-        4 * len(columns) * len(ends), f"the states of {plural(len(ends), 'character')}", "Lower --characters."
-    )
+    what = f"the states of {plural(len(ends), 'character')}"
+    memory.require(4 * len(columns) * len(ends), what, "Lower --characters.")
     values = np.empty((len(columns), len(ends)), dtype=np.float32)
     start = done = 0
-    for part in read(engine, ids):
+    for part in read(engine, ids[: rising[-1] + 1]):
         upto = int(np.searchsorted(rising, start + len(part)))
         states = [parts for layer in part.layers for parts in (layer.h, layer.c) if parts is not None]
         here = rising[done:upto] - start
         values[:, done:upto] = np.concatenate(states, axis=1)[:, columns].T[:, here]
         start, done = start + len(part), upto
     return values[:, ::-1] if falling else values
+
+
+class UnitSource(Protocol):
+    """Units whose values are asked for group by group."""
+
+    def first(self, count: int) -> Iterator[tuple[Sequence[HiddenUnit], Array]]:
+        """All units, some at a time, each time with their values at the first characters, (U, count)."""
+
+    def whole(self, units: Sequence[HiddenUnit]) -> Array:
+        """The values of some at every character, (U, T)."""
+
+
+class HeldUnits:
+    """Units whose values are at hand."""
+
+    def __init__(self, units: Sequence[HiddenUnit], values: Array) -> None:
+        """`values` are (U, T)."""
+        self.units, self.values = units, values
+
+    def first(self, count: int) -> Iterator[tuple[Sequence[HiddenUnit], Array]]:
+        """All units, with their values at the first characters, (U, count)."""
+        yield self.units, self.values[:, :count]
+
+    def whole(self, units: Sequence[HiddenUnit]) -> Array:
+        """The values of some at every character, (U, T)."""
+        place = {unit: row for row, unit in enumerate(self.units)}
+        return self.values[[place[unit] for unit in units]]
+
+
+class RereadUnits:
+    """Units of a network that reads the text again whenever values are asked for, and for no more than may be held."""
+
+    def __init__(self, engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], held: int) -> None:
+        """`held` is how many bytes of values may be held at a time."""
+        self.engine, self.ids, self.ends, self.held = engine, ids, ends, held
+
+    def first(self, count: int) -> Iterator[tuple[Sequence[HiddenUnit], Array]]:
+        """All units, some at a time, each time with their values at the first characters, (U, count)."""
+        units = units_of(self.engine)
+        parts = -(-4 * count * len(units) // self.held)
+        for places in np.array_split(np.arange(len(units)), min(parts, len(units))):
+            of_these = [units[place] for place in places.tolist()]
+            yield of_these, _collect(self.engine, self.ids, self.ends[:count], places)
+
+    def whole(self, units: Sequence[HiddenUnit]) -> Array:
+        """The values of some at every character, (U, T)."""
+        return values_of(self.engine, self.ids, self.ends, units)
+
+
+def all_units(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp]) -> UnitSource:
+    """All units of a network on a text, held if there is room for all; the arguments are those of `values_of`."""
+    units = units_of(engine)
+    if 4 * len(units) * len(ends) <= _HELD:
+        return HeldUnits(units, values_of(engine, ids, ends, units))
+    return RereadUnits(engine, ids, ends, _HELD)
+
+
+_HELD = 450_000_000  # bytes of values, at a time

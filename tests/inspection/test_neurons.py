@@ -11,10 +11,11 @@ from helpers.planted import PLANTED, WIDTH, planted, quoting
 
 from charrnn.errors import CorpusError, UsageError
 from charrnn.inspection import neurons as module
+from charrnn.inspection import unit_values
 from charrnn.inspection.features import FEATURES, Feature, capital_to_come, inside_quotes
 from charrnn.inspection.neurons import Neurons, find_tracking, neurons
 from charrnn.inspection.ranks import auc, effect
-from charrnn.inspection.unit_values import units_of, values_of
+from charrnn.inspection.unit_values import HeldUnits, units_of, values_of
 from charrnn.model import Model
 from charrnn.network.engine import Engine
 from charrnn.network.hidden_unit import HiddenUnit
@@ -22,9 +23,9 @@ from charrnn.runs.checkpoint import Checkpoint
 from charrnn.text.vocabulary import Vocabulary
 
 
-def synthetic(states: np.ndarray) -> list[tuple[list[HiddenUnit], np.ndarray]]:
+def synthetic(states: np.ndarray) -> HeldUnits:
     """Units of one layer whose values (U, T) are given."""
-    return [([HiddenUnit(1, number + 1) for number in range(len(states))], states.astype(np.float32))]
+    return HeldUnits([HiddenUnit(1, number + 1) for number in range(len(states))], states.astype(np.float32))
 
 
 def slow(rng: np.random.Generator, count: int, size: int, memory: int) -> np.ndarray:
@@ -114,7 +115,7 @@ def test_noise_is_found_no_oftener_than_alpha_says() -> None:
             synthetic(states), "a" * 8_000, features=[series(flags[row], f"{row}") for row in range(len(flags))]
         )
         alarms += bool(result.found)
-        best, _ = module._search(synthetic(states), [flags[0, :4_000]], 500)
+        best, _ = module._search(synthetic(states), 4_000, [flags[0, :4_000]], 500)
         of_choice.append(module._share_as_great(best[0].null))
         shuffled = [auc(states[0], rng.permutation(flags[0])) for _ in range(19)]
         naive += abs(auc(states[0], flags[0]) - 0.5) > max(abs(np.array(shuffled) - 0.5))
@@ -141,10 +142,15 @@ def test_units_by_the_group_are_as_all_at_once(monkeypatch: pytest.MonkeyPatch) 
     engine, vocabulary = planted(text)
     ids = vocabulary.encode(text).astype(np.intp)
     ends = np.arange(len(ids))
-    whole = neurons(engine, text, ids, ends)
+    whole = [neurons(engine, text, ids, order) for order in (ends, ends[::-1])]
     monkeypatch.setattr(module, "_AT_ONCE", 3)
-    monkeypatch.setattr(module, "_HELD", 4 * len(text) * 4)
-    assert neurons(engine, text, ids, ends).to_dict() == whole.to_dict()
+    monkeypatch.setattr(unit_values, "_HELD", 4 * 4_000 * 4)
+    parts = [neurons(engine, text, ids, order) for order in (ends, ends[::-1])]
+    assert isinstance(unit_values.all_units(engine, ids, ends), unit_values.RereadUnits)
+    for one, other in zip(parts, whole, strict=True):
+        assert one.to_dict() == other.to_dict()
+        for tracked, expected in zip(one.tracked, other.tracked, strict=True):
+            assert np.array_equal(tracked.values, expected.values)
 
 
 def test_a_state_is_taken_where_a_character_ends() -> None:
