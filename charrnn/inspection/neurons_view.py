@@ -168,8 +168,10 @@ def _words(tracked: Tracked) -> str:
 def _colouring(unit: HiddenUnit, values: Array, where: slice, words: str, of: slice | None = None) -> Colouring:
     """A unit's values on a passage, in the strongest colour where they are among the greatest hundredth of the text's.
 
-    `of` is the part of the text that these are taken from, all of it by default.
+    `of` is the part of the text that these are taken from, all of it by default. Of a cell state it is tanh c, what the
+    output gate lets through: c itself grows and grows where a cell counts.
     """
-    whole = np.abs(values if of is None else values[of])
-    bound = max(0.01, round(float(np.quantile(whole, _STRONGEST)), 2))
-    return Colouring(name=str(unit), values=values[where], low=-bound, high=bound, words=words)
+    shown = np.tanh(values) if unit.cell else values
+    bound = max(0.01, round(float(np.quantile(np.abs(shown if of is None else shown[of]), _STRONGEST)), 2))
+    name = f"tanh {unit}" if unit.cell else str(unit)
+    return Colouring(name=name, values=shown[where], low=-bound, high=bound, words=words)

@@ -70,6 +70,7 @@ def test_any_units_are_shown_on_any_text() -> None:
     assert told["units"][0]["values"] == shown.values[0].tolist()
     assert told["units"][0]["features"][0] == {"feature": "inside quotes", "measure": "AUC", "value": 1.0}
     view = units_view(shown, "Units")
-    assert [text.colourings[0].name for text in view.texts] == ["1.3", "1.1.c"]
-    assert [text.colourings[1].name for text in view.texts] == ["1.1.c", "1.3"]
+    assert [text.colourings[0].name for text in view.texts] == ["1.3", "tanh 1.1.c"]
+    assert [text.colourings[1].name for text in view.texts] == ["tanh 1.1.c", "1.3"]
+    assert np.array_equal(view.texts[0].colourings[1].values, np.tanh(shown.values[1]))
     assert view.texts[0].colourings[0].words.startswith("goes with inside quotes (AUC 1.000), ")
