@@ -54,7 +54,7 @@ def prepared(checkpoint: Path, length: int) -> tuple[str, Measure]:
         longest = max((stop - start for start, stop in overlap.stretches), default=0)
         return ["-" if known is None else f"{known:.1%}", f"{overlap.share:.1%}", f"{longest:,}"]
 
-    return "".join(part for _, part in held_out_parts(source, length)), measure
+    return "".join(part.text for part in held_out_parts(source, length)), measure
 
 
 def row(*cells: str) -> str:

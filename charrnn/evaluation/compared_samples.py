@@ -43,7 +43,8 @@ class ComparedSample:
     row: CheckpointRow
     temperature: float
     prime: str  # as its vocabulary could take it
-    text: str  # what follows the prime
+    text: str  # what follows the prime, or leads up to it
+    backward: bool  # whether it leads up to it
     ngrams: bool  # whether the counts beside the network had a say
     statistics: SampleStatistics
 
@@ -56,6 +57,7 @@ class ComparedSample:
             "temperature": self.temperature,
             "prime": self.prime,
             "text": self.text,
+            "backward": self.backward,
             "ngrams": self.ngrams,
             "texture": self.statistics.to_dict(),
         }
@@ -77,7 +79,7 @@ def compared_samples(
     Args:
         files: Who writes.
         rows: Of each file, by path.
-        prime: What the samples begin with, as far as a vocabulary has it; "" is each one's default.
+        prime: What the samples begin with, or end with, as far as a vocabulary has it; "" is each one's default.
         request: How long, at which temperatures, and from which seed.
         loader: Where tensors come from; a checkpoint that cannot write is one of its problems.
         read: What reads the texts that were trained on, as `corpus.read` does.
@@ -95,6 +97,7 @@ def compared_samples(
             temperature=sample.temperature,
             prime=sample.prime,
             text=sample.text,
+            backward=sample.file.header.backward,
             ngrams=sample.ngrams,
             statistics=its,
         )
@@ -121,8 +124,9 @@ def _write(
             continue
         row, vocabulary = rows[file.path], file.header.vocabulary
         fitted = vocabulary.form_of(prime, "replace").text or vocabulary.default_prime
+        goes = "ended" if vocabulary.backward else "began"
         if prime and fitted != prime:
-            notes.append(f"{row.label} does not know some characters of {prime!r}; it began with {fitted!r}.")
+            notes.append(f"{row.label} does not know some characters of {prime!r}; it {goes} with {fitted!r}.")
         try:
             loaded = loader.load(file.path)
             engine, mixture = Engine(file.header.model, loaded.weights), loaded.chosen_mixture(ngrams)
@@ -131,7 +135,7 @@ def _write(
                     file=file,
                     temperature=written.temperature,
                     prime=fitted,
-                    text=text_of(written.characters),
+                    text=text_of(written.characters, vocabulary),
                     ngrams=written.ngrams,
                 )
                 for written in request.generate(engine, vocabulary, fitted, mixture)
@@ -185,7 +189,7 @@ def beside_real_text(samples: Sequence[str], source: TrainingText) -> tuple[list
     if source.same and samples and len(source.corpus) <= COUNTED:
         corpus, length = source.corpus, max(1, sum(map(len, samples)) // len(samples))
         between = corpus.measured.vocabulary.boundary or ""
-        text = between.join(part for _, part in held_out_parts(source, _PASSAGES * length))
+        text = between.join(part.text for part in held_out_parts(source, _PASSAGES * length))
         passages = [text[at : at + length] for at in range(0, len(text) - length + 1, length)]
         shares = [overlap.share for overlap in novelty.find([*samples, *passages], corpus, source.training)]
         lexicon = Lexicon.of(corpus, source.training, source.split.held_out, limit=None, piece=None)

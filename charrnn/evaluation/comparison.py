@@ -19,6 +19,7 @@ from charrnn.evaluation.sample_statistics import SampleStatistics
 from charrnn.evaluation.scoring import ShareCallback
 from charrnn.evaluation.settings import differing_settings, held_out_key, require_one_quantity
 from charrnn.evaluation.verdict import Verdict
+from charrnn.formatting import few
 from charrnn.runs.checkpoint_file import CheckpointFile, best_of, best_or_last
 from charrnn.runs.find import newest_run
 from charrnn.runs.listing import CheckpointRow
@@ -123,6 +124,7 @@ def compare(
     read, loader, notes = reading_once(read), CheckpointLoader(), list[str]()
     runs = _loaded(paths, root, loader)
     same_text = _hold_same_text(runs, text, notes)
+    _tell_directions(runs, notes)
     told = ngrams is not False
     rows, chosen = _rows(runs, same_text, mixed=told), _chosen(runs)
     samples, real = compared_samples(chosen, rows, prime or "", request, loader, read, notes, ngrams=bool(ngrams))
@@ -172,6 +174,17 @@ def _hold_same_text(runs: Sequence[LoadedRun], text: str | None, notes: list[str
     advice = "" if text or _one_text(runs) else f" Name one text to measure all on: --text {_longest_text(runs)}"
     notes.append(differ + advice)
     return False
+
+
+def _tell_directions(runs: Sequence[LoadedRun], notes: list[str]) -> None:
+    """Say what losses of both directions are worth beside each other, where there are both."""
+    backward = [run.name or run.files[0].path.stem for run in runs if run.files[-1].header.backward]
+    if not 0 < len(backward) < len(runs):
+        return
+    notes.append(
+        f"Read from the end: {few(backward)}. The held-out characters are the same, so losses may be compared; samples "
+        "lead up to the prime."
+    )
 
 
 def _one_text(runs: Sequence[LoadedRun]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,9 @@ from charrnn.text import corpus
 from charrnn.text.code_points import utf8_size
 from charrnn.text.corpus import Corpus
 from charrnn.text.split import HeldOutSpan
+from charrnn.text.vocabulary import Vocabulary
 
-_LEAD = 512  # characters read before the first that counts, where there are any
+_LEAD = 512  # characters read before the first that counts, or behind the last, where there are any
 COUNTED = 20_000_000  # characters of a text, of which n-grams are counted and words collected in seconds, in memory
 
 Bits = NDArray[np.float64]
@@ -72,15 +73,13 @@ def measure(
     else:
         unseen = unseen_text(readers, length, read)
         corpus, spans, held_out, forms = unseen.corpus, unseen.spans, unseen.held_out, {**unseen.forms}
-    parts = passages(corpus, spans, length)
     unit = common_unit(reader.header.vocabulary.unit for reader in readers) or CHARACTER
-    # Nothing predicts the first character of a text but the boundary of documents.
-    least = int(any(reader.header.vocabulary.boundary is None for reader in readers))
-    counted = "".join(part if lead else part[least:] for lead, part in parts)
+    parts = _counted(passages(corpus, spans, length), [reader.header.vocabulary for reader in readers], corpus.name)
+    counted = "".join(part.text for part in parts)
     characters, size = len(counted), utf8_size(counted)
     scale = characters / size if unit == BYTE else 1.0  # makes of bits per character what is told
     share = _share(progress, 2 * len(paths) * len(parts))
-    measured = [_bits(load(path), ngrams, path, parts, least, forms.get(path), scale, share) for path in paths]
+    measured = [_bits(load(path), ngrams, path, parts, forms.get(path), scale, share) for path in paths]
     best = min(measured, key=lambda model: model.carried[0].mean())
     having = [model for model in measured if len(model.carried) > 1]
     mixed_best = min(having, key=lambda model: model.carried[1].mean(), default=None)
@@ -142,33 +141,30 @@ def _bits(
     loaded: Checkpoint,
     ngrams: bool,
     path: Path,
-    parts: Sequence[tuple[str, str]],
-    least: int,
+    parts: Sequence[Part],
     byte_form: ByteForm | None,
     scale: float,
     progress: ShareCallback,
 ) -> _ModelBits:
-    """What a model makes of the parts of a text, each after what leads to it or its `least`; its bits times `scale`."""
+    """What a model makes of the parts of a text, each after what leads to it; its bits times `scale`."""
     engine, vocabulary = Engine(loaded.header.model, loaded.weights), loaded.header.vocabulary
     mixture = loaded.mixture if ngrams else None
 
-    def measured(lead: str, part: str, window: int | None = None) -> tuple[list[Bits], int]:
+    def measured(part: Part, window: int | None = None) -> tuple[list[Bits], int]:
         """The bits of each character of a part, and how many of them are unseen."""
-        text, count = lead + part, max(least, len(lead))
+        before, after = (part.before, part.after) if window is None else (part.before[-1:], part.after[:1])
+        text, lead = (part.text + after, after) if vocabulary.backward else (before + part.text, before)
         if byte_form is None:
-            scored = score(engine, vocabulary, text, lead=count, window=window, mixture=mixture, progress=progress)
+            scored = score(engine, vocabulary, text, lead=len(lead), window=window, mixture=mixture, progress=progress)
             return _kinds(scored), int(scored.unseen.sum())
         encoded, sizes = byte_form.encode(text)
-        first = int(sizes[:count].sum())
+        first = int(sizes[vocabulary.order][: len(lead)].sum())
         scored = score(engine, vocabulary, encoded, lead=first, window=window, mixture=mixture, progress=progress)
-        begins = (np.cumsum(sizes) - sizes)[count:] - first
-        return [np.add.reduceat(bits, begins) for bits in _kinds(scored)], 0
+        own = sizes[len(before) :] if not vocabulary.backward else sizes[: len(part.text)]
+        return [np.add.reduceat(bits, np.cumsum(own) - own) for bits in _kinds(scored)], 0
 
-    carried, cold = (
-        [measured(*part) for part in parts],
-        [measured(lead[-1:], part, COLD_WINDOW) for lead, part in parts],
-    )
-    form = vocabulary.form_of("".join(part for _, part in parts)).note("the text")
+    carried, cold = [measured(part) for part in parts], [measured(part, COLD_WINDOW) for part in parts]
+    form = vocabulary.form_of("".join(part.text for part in parts)).note("the text")
     return _ModelBits(
         path,
         [np.concatenate(bits) * scale for bits in zip(*(kinds for kinds, _ in carried), strict=True)],
@@ -208,7 +204,34 @@ def _share(progress: ShareCallback, count: int) -> ShareCallback:
     return lambda share: progress(share / count)
 
 
-def held_out_parts(text: TrainingText, length: int) -> list[tuple[str, str]]:
+class Part(NamedTuple):
+    """Some of a text that is measured, with what is read to lead to it: up to 512 characters on either side."""
+
+    before: str
+    text: str
+    after: str  # read by a model that reads from the end
+
+
+def _counted(parts: Sequence[Part], vocabularies: Sequence[Vocabulary], name: str) -> list[Part]:
+    """The parts without what follows nothing that one of the models reads. Raises CorpusError if nothing is left.
+
+    Nothing predicts the character of a text that is read first, but the boundary of documents.
+    """
+    first, last = (
+        int(any(known.boundary is None for known in vocabularies if known.backward == backward))
+        for backward in (False, True)
+    )
+    counted = list[Part]()
+    for before, text, after in parts:
+        begin, end = (0 if before else first), len(text) - (0 if after else last)
+        if begin < end:
+            counted.append(Part(before + text[:begin], text[begin:end], text[end:] + after))
+    if not counted:
+        raise _nothing_held_out(name)
+    return counted
+
+
+def held_out_parts(text: TrainingText, length: int) -> list[Part]:
     """What of a text is measured: what is held out; of a text that was not trained on, all.
 
     Args:
@@ -216,7 +239,7 @@ def held_out_parts(text: TrainingText, length: int) -> list[tuple[str, str]]:
         length: So many characters in all, at most.
 
     Returns:
-        Each part, with what comes before it: (up to 512 characters to be read first, the part).
+        Each part, with what is around it.
 
     Raises:
         CorpusError: Nothing of it is held out.
@@ -226,22 +249,37 @@ def held_out_parts(text: TrainingText, length: int) -> list[tuple[str, str]]:
     return passages(text.corpus, [HeldOutSpan(0, 0, len(text.corpus))], length)
 
 
-def passages(source: Corpus, spans: Sequence[HeldOutSpan], length: int) -> list[tuple[str, str]]:
+def passages(source: Corpus, spans: Sequence[HeldOutSpan], length: int) -> list[Part]:
     """Spans of a text, as `held_out_parts` returns them, and raises."""
-    parts, unpredicted = list[tuple[str, str]](), int(source.boundaries is None)
+    parts, unpredicted, known = list[Part](), int(source.boundaries is None), source.vocabulary
     if source.boundaries is not None:
         spans = [*source.without_boundaries(spans)]
     for context, start, end in spans:
         stop = min(end, start + length)
-        begin = max(context, start - _LEAD)
+        begin, behind = max(context, start - _LEAD), _behind(source, stop)
         if stop > max(start, context + unpredicted):
-            whole = source.vocabulary.decode(source.ids[begin:stop])
-            cut = len(source.vocabulary.decode(source.ids[begin:start]))
-            parts.append((whole[:cut], whole[cut:]))
+            whole = known.decode(source.ids[begin:stop])
+            cut = len(known.decode(source.ids[begin:start]))
+            parts.append(Part(whole[:cut], whole[cut:], known.decode(source.ids[stop:behind])))
             length -= stop - start
     if not parts:
-        raise CorpusError(f"{source.name}: nothing of it is held out to be measured.", "Name another text: --text FILE")
+        raise _nothing_held_out(source.name)
     return parts
+
+
+def _behind(source: Corpus, stop: int) -> int:
+    """Up to where what stands behind a part is read: not beyond the end of its document."""
+    end = min(len(source), stop + _LEAD)
+    if source.boundaries is not None:
+        return min(end, int(source.boundaries[np.searchsorted(source.boundaries, stop)]))
+    if source.apart:
+        ends = (document.start + document.characters for document in source.documents)
+        return min(end, next((at for at in ends if at >= stop), end))
+    return end
+
+
+def _nothing_held_out(name: str) -> CorpusError:
+    return CorpusError(f"{name}: nothing of it is held out to be measured.", "Name another text: --text FILE")
 
 
 def counting(text: TrainingText) -> Baseline | None:

@@ -18,7 +18,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.split import HeldOutSpan
 
 _LENGTH = 1500  # characters that are shown
-_LEAD = 500  # characters that are read before them
+_LEAD = 500  # characters that are read before them, or behind them by a model that reads from the end
 _SEEK = 400  # characters in which the passage may look for the beginning of a line
 _PLACES = 5
 
@@ -78,9 +78,14 @@ def _read(loaded: Checkpoint, engine: Engine, source: TrainingText) -> HeldOutPa
         newline = vocabulary.encode("\n")[0]
         ends = np.flatnonzero(np.asarray(ids[start : max(start, min(stop - 1, start + _SEEK))]) == newline)
         start += int(ends[0]) + 1 if len(ends) else 0
-    lead = vocabulary.decode(ids[max(context, start - _LEAD) : start])
-    text = vocabulary.decode(ids[start : min(stop, start + _LENGTH)])
-    scored = score(engine, loaded.header.vocabulary, lead + text, lead=len(lead))
+    stop = min(stop, start + _LENGTH)
+    text = vocabulary.decode(ids[start:stop])
+    if loaded.header.backward:
+        lead = vocabulary.decode(ids[stop : stop + _LEAD])
+        scored = score(engine, loaded.header.vocabulary, text + lead, lead=len(lead) or None)
+    else:
+        lead = vocabulary.decode(ids[max(context, start - _LEAD) : start])
+        scored = score(engine, loaded.header.vocabulary, lead + text, lead=len(lead))
     return HeldOutPassage(
         name=measured.name,
         begins=start,

@@ -53,7 +53,7 @@ class TemperatureSample:
     """What a checkpoint writes at one temperature."""
 
     temperature: float
-    text: str  # what follows the prime
+    text: str  # what follows the prime, or leads up to it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -262,7 +262,7 @@ def _reported(
         engine = Engine(header.model, loaded.weights)
         try:
             written = request.generate(engine, vocabulary, fitted) if request.length != 0 else []
-            samples = tuple(TemperatureSample(text.temperature, text_of(text.characters)) for text in written)
+            samples = tuple(TemperatureSample(one.temperature, text_of(one.characters, vocabulary)) for one in written)
             passage = held_out_passage(loaded, engine)
         except DivergedError as error:
             problems.append(f"{loaded.path}: {error}")

@@ -208,7 +208,7 @@ def show_samples(out: Console, samples: Sequence[ComparedSample]) -> None:
     if len({sample.temperature for sample in samples}) > 1:
         titles = [f"{title}, temperature {sample.temperature:g}" for title, sample in zip(titles, samples, strict=True)]
     titles = [title + (" (best)" if row.best else "") for title, row in zip(titles, rows, strict=True)]
-    bodies = [body(sample.prime, sample.text) for sample in samples]
+    bodies = [body(sample.prime, sample.text, backward=sample.backward) for sample in samples]
     columns = len(samples)
     fits = out.is_terminal and 2 <= columns <= _MOST_COLUMNS and out.width // columns >= _NARROWEST
     if fits and not any("\t" in text.plain for text in bodies):  # tab stops are those of a whole line

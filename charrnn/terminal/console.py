@@ -147,13 +147,16 @@ def show_text(out: Console, title: str, body: Text) -> None:
     width = output.width(out.file)
     out.print(plain(title, "bold"))
     out.print("-" * min(width or _RULE, _RULE))
-    prime = max((span.end for span in body.spans), default=0)  # which is set apart
-    shown = wrapped([(body.plain[:prime], output.BOLD), (body.plain[prime:], "")], width)
+    begin = min((span.start for span in body.spans), default=0)  # of the prime, which is set apart
+    end = max((span.end for span in body.spans), default=0)
+    parts = [(body.plain[:begin], ""), (body.plain[begin:end], output.BOLD), (body.plain[end:], "")]
+    shown = wrapped(parts, width)
     out.file.write((output.styled(shown) if out.color_system else "".join(text for text, _ in shown)) + "\n")
 
 
-def body(prime: str, text: str) -> Text:
-    """The prime, set apart where there is colour, and what follows it; without blank lines around."""
-    body = Text().append_text(plain(hex_bytes(prime), "bold")).append_text(plain(hex_bytes(text)))
+def body(prime: str, text: str, *, backward: bool = False) -> Text:
+    """The prime, set apart where there is colour, and what follows it, or leads up to it; no blank lines around."""
+    parts = (plain(hex_bytes(prime), "bold"), plain(hex_bytes(text)))
+    body = Text().join(reversed(parts) if backward else parts)
     shown = body.plain
     return body[len(shown) - len(shown.lstrip("\n")) : len(shown.rstrip("\n"))] if shown.strip("\n") else Text()

@@ -82,7 +82,7 @@ def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
     known = known_share(sample["known_words"], sample["known_trigrams"])
     how = ", ".join([f"seed {sample['seed']}", f"temperature {sample['temperature']:g}", *([known] if known else [])])
     out.print()
-    show_text(out, f"sample: {how}", body(sample["prime"], sample["text"]))
+    show_text(out, f"sample: {how}", body(sample["prime"], sample["text"], backward=sample["backward"]))
 
 
 def _counts(facts: Mapping[str, Any], unit: Unit) -> str:

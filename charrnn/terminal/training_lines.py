@@ -43,4 +43,5 @@ def window_line(training: TrainConfig, unit: Unit) -> str:
     """What an iteration reads."""
     streams = f"{training.batch_size} shuffled windows" if training.stateless else f"{training.batch_size} streams"
     shift = "" if training.effective_shift == training.seq_length else f", shift {training.effective_shift}"
-    return f"{streams} x {training.seq_length} {unit.many}{shift}"
+    direction = ", backward, from the end of the text" if training.backward else ""
+    return f"{streams} x {training.seq_length} {unit.many}{shift}{direction}"
