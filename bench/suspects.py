@@ -14,6 +14,7 @@ Every character gets a score, and an alarm where it is above a threshold; an ala
 finds it, any other is false. The rows:
 
     forward, backward   bits of the character by one model alone
+    forward, edits      the gain of the best edit by the forward model's likelihood alone, in the places of the last row
     both, bits          bits of the character from both sides, as `charrnn score --both` shades it
     both, gains         the largest gain of an edit by what both sides expect, the first pass of --suspects
     both, suspects      the gain of the best edit by the whole likelihood, for the `--judged` share of the places with
@@ -32,9 +33,14 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from charrnn.evaluation.both_sides import Candidate
+    from charrnn.sampling.side import Side
 
 KINDS = ("substitution", "deletion", "insertion", "transposition")
 TRAINED, LEFT_ALONE = 0.9, 100_000  # share of the text; characters of the rest that constants were chosen on
@@ -105,6 +111,19 @@ def train(text: str, folder: Path, time: str) -> list[Path]:
     return [folder / "forward", folder / "backward"]
 
 
+def forward_gain(side: Side, ids: NDArray[np.intp], candidate: Candidate, ways: int) -> float:
+    """The gain of the best edit by the forward model alone, whose likelihood has in it what follows, too."""
+    start = min(edit.start for edit in candidate.edits)
+    stop = max(edit.stop for edit in candidate.edits)
+    before, after = ids[max(0, start - 64) : start].tolist(), ids[stop : stop + 12].tolist()
+    if not before:
+        return -np.inf
+    texts = [[*ids[start : edit.start], *edit.ids, *ids[edit.stop : stop], *after] for edit in candidate.edits]
+    likelihood = side.judge(side.engine.read(before), [[*ids[start:stop], *after], *texts])
+    chance = [np.log(ways) * (edit.slip in ("substitution", "insertion")) for edit in candidate.edits]
+    return float((likelihood[1:] - likelihood[0] - chance).max())
+
+
 def scores_of(models: Sequence[Path], text: str, judged: float) -> dict[str, Scores]:
     """The scores of every character, by rows of the table."""
     from charrnn.evaluation import both_sides, suspects
@@ -121,16 +140,19 @@ def scores_of(models: Sequence[Path], text: str, judged: float) -> dict[str, Sco
     both = both_sides.judge(sides[0], sides[1], vocabulary, text, candidates=int(judged * len(text)))
     if len(both.gains) != len(text):
         sys.exit("the text has characters that are read as several: use another")
-    exact = both.gains - both.gains.max() - 1e6
+    exact, one_sided = np.tile(both.gains - both.gains.max() - 1e6, (2, 1))
     for number, candidate in enumerate(both.candidates, 1):
         edit, gain = suspects.mended(sides[0], sides[1], vocabulary, both, candidate)
         exact[edit.start] = max(exact[edit.start], gain)
+        gain = forward_gain(sides[0], both.ids, candidate, len(vocabulary))
+        one_sided[candidate.place] = max(one_sided[candidate.place], gain)
         print(f"\r{number:,} of {len(both.candidates):,} places judged", end="", file=sys.stderr)
     print(file=sys.stderr)
     forward, backward = (np.nan_to_num(side) for side in both.one_side)
     return {
         "forward": forward,
         "backward": backward,
+        "forward, edits": one_sided,
         "both, bits": both.score.bits,
         "both, gains": both.gains,
         "both, suspects": exact,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from charrnn.evaluation.suspects import Suspect
     from charrnn.terminal.scores import ModelScore
 
+_BAR = "{l_bar}{bar}| {elapsed}<{remaining}"
 _OF_ONE_SIDE = ("cold", "lines")  # options
 
 
@@ -52,10 +53,11 @@ def score_both(
     vocabulary = forward.header.vocabulary
     known = text.in_known_form(text.as_read(told["reading"]).text, told["name"], forward)
     both = sides(pair, ngrams)
-    with share_bar("judging", shape="{l_bar}{bar}| {elapsed}<{remaining}") as progress:
+    with share_bar("judging", shape=_BAR) as progress:
         try:
             judged = judge(*both, vocabulary, known, candidates=places_for(suspects), progress=progress)
-            found = find(*both, vocabulary, judged, suspects) if suspects else []
+            with share_bar("looking for errors", shape=_BAR) as looking:
+                found = find(*both, vocabulary, judged, suspects, progress=looking)
         except DivergedError as error:
             raise DivergedError(f"{names[0]} or {names[1]}: {error.what}", error.advice) from None
     alone = [float(np.nanmean(side)) for side in judged.one_side]

@@ -72,7 +72,7 @@ class BothSides:
     one_side: tuple[
         NDArray[np.float64], NDArray[np.float64]
     ]  # (len(text),) bits of each model alone; NaN: none predicts
-    ids: tuple[int, ...]  # what was read, (n,)
+    ids: NDArray[np.intp]  # (n,) what was read
     unseen: NDArray[np.bool_]  # (n,)
     starts: NDArray[np.intp]  # (len(text),) where each character's ids begin
     common: NDArray[np.float64]  # (V,) how common each character is, natural logarithms
@@ -139,7 +139,7 @@ def judge(
     alone = tuple(by_character(side, sizes) for side in one_side)
     assert common is not None
     starts = np.cumsum(sizes) - sizes
-    return BothSides(score, (alone[0], alone[1]), tuple(ids.tolist()), unseen, starts, common, gains, tuple(found))
+    return BothSides(score, (alone[0], alone[1]), ids, unseen, starts, common, gains, tuple(found))
 
 
 def expected(side: Side, begin: Ids, ids: NDArray[np.intp], start: int, stop: int) -> LogProbs:

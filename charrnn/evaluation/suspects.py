@@ -73,7 +73,8 @@ def mended(
     start, stop = min(edit.start for edit in edits), max(edit.stop for edit in edits)
     begin = [] if vocabulary.boundary_id is None else [vocabulary.boundary_id]
     first, last = begin if start <= _READ else [], begin if stop + _READ >= len(ids) else []
-    before, after = [*first, *ids[max(0, start - _READ) : start]], [*last, *ids[stop : stop + _READ][::-1]]
+    before = [*first, *ids[max(0, start - _READ) : start].tolist()]
+    after = [*last, *ids[stop : stop + _READ][::-1].tolist()]
     preceding, following = before[::-1][:_JUDGED], after[::-1][:_JUDGED]
     middles = [[*ids[start : edit.start], *edit.ids, *ids[edit.stop : stop]] for edit in edits]
     middles.append([*ids[start:stop]])

@@ -44,12 +44,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn import memory
 from charrnn.errors import UsageError, VocabularyError
 from charrnn.sampling.chain import Chain, Exclude, LogitsProcessor, log_softmax, sample_ids
 from charrnn.sampling.side import BatchReader, Ids, Side
 from charrnn.text.vocabulary import Vocabulary
 
 MARK = "[...]"
+_DRAW = 4000  # bytes of a draw: its generators, and what is kept of it
+_ROWS, _COLUMNS = 6, 12  # numbers of 8 bytes for each character of the vocabulary, and for each of the longest filling
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +193,14 @@ def fill(forward: Side, backward: Side, vocabulary: Vocabulary, gap: Gap, reques
         The fillings, each once, the likeliest first.
 
     Raises:
+        UsageError: So many draws take more memory than there is.
         VocabularyError: The text has characters that the vocabulary has not.
         DivergedError: The outputs of a model are not numbers.
     """
+    model = forward.engine.config
+    state = model.num_layers * model.rnn_size * (2 if model.model == "lstm" else 1)
+    each = _DRAW + 4 * state + 8 * (_ROWS * len(vocabulary) + _COLUMNS * request.lengths[-1])
+    memory.require(request.draws * each, f"--draws {request.draws:,}", "Draw fewer, or shorter ones.")
     boundary = [] if vocabulary.boundary_id is None else [vocabulary.boundary_id]
     before: list[int] = boundary + vocabulary.encode(gap.before).tolist()
     after: list[int] = vocabulary.encode(gap.after).tolist() + boundary

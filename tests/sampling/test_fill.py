@@ -206,6 +206,11 @@ def test_a_gap_is_where_the_mark_is() -> None:
             Gap.of(text, mark)
 
 
+def test_more_draws_than_there_is_memory_for_are_refused() -> None:
+    with pytest.raises(UsageError, match="--draws 1,000,000,000"):
+        filled([1000], draws=10**9)
+
+
 def test_a_character_that_was_never_seen_is_named() -> None:
     with pytest.raises(VocabularyError, match="'c'"):
         filled([1], Gap("c", "a"))
