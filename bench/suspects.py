@@ -30,7 +30,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,17 +111,26 @@ def train(text: str, folder: Path, time: str) -> list[Path]:
     return [folder / "forward", folder / "backward"]
 
 
-def forward_gain(side: Side, ids: NDArray[np.intp], candidate: Candidate, ways: int) -> float:
+def forward_gains(side: Side, ids: NDArray[np.intp], candidates: Sequence[Candidate], ways: int) -> Iterator[float]:
     """The gain of the best edit by the forward model alone, whose likelihood has in it what follows, too."""
-    start = min(edit.start for edit in candidate.edits)
-    stop = max(edit.stop for edit in candidate.edits)
-    before, after = ids[max(0, start - 64) : start].tolist(), ids[stop : stop + 12].tolist()
-    if not before:
-        return -np.inf
-    texts = [[*ids[start : edit.start], *edit.ids, *ids[edit.stop : stop], *after] for edit in candidate.edits]
-    likelihood = side.judge(side.engine.read(before), [[*ids[start:stop], *after], *texts])
-    chance = [np.log(ways) * (edit.slip in ("substitution", "insertion")) for edit in candidate.edits]
-    return float((likelihood[1:] - likelihood[0] - chance).max())
+    for first in range(0, len(candidates), 64):
+        contexts, texts, sizes = [], [], []
+        for candidate in candidates[first : first + 64]:
+            edits = candidate.edits
+            start, stop = min(edit.start for edit in edits), max(edit.stop for edit in edits)
+            after = ids[stop : stop + 12].tolist()
+            contexts.append(ids[np.arange(start - 64, start).clip(0)])
+            texts.append([*ids[start:stop].tolist(), *after])
+            texts += [
+                [*ids[start : edit.start].tolist(), *edit.ids, *ids[edit.stop : stop].tolist(), *after]
+                for edit in edits
+            ]
+            sizes.append(1 + len(edits))
+        states = np.repeat(np.array(side.read_each(np.array(contexts).T), dtype=object), sizes).tolist()
+        likelihoods = np.split(side.judge(states, texts), np.cumsum(sizes)[:-1])
+        for candidate, (written, *mended) in zip(candidates[first : first + 64], likelihoods, strict=True):
+            chance = [np.log(ways) * (edit.slip in ("substitution", "insertion")) for edit in candidate.edits]
+            yield float(np.max(np.array(mended) - written - chance))
 
 
 def scores_of(models: Sequence[Path], text: str, judged: float) -> dict[str, Scores]:
@@ -141,11 +150,13 @@ def scores_of(models: Sequence[Path], text: str, judged: float) -> dict[str, Sco
     if len(both.gains) != len(text):
         sys.exit("the text has characters that are read as several: use another")
     exact, one_sided = np.tile(both.gains - both.gains.max() - 1e6, (2, 1))
-    for number, candidate in enumerate(both.candidates, 1):
-        edit, gain = suspects.mended(sides[0], sides[1], vocabulary, both, candidate)
+    by_forward = forward_gains(sides[0], both.ids, both.candidates, len(vocabulary))
+    by_both = suspects.mended(sides[0], sides[1], vocabulary, both, both.candidates)
+    for number, (candidate, (edit, gain), alone) in enumerate(
+        zip(both.candidates, by_both, by_forward, strict=True), 1
+    ):
         exact[edit.start] = max(exact[edit.start], gain)
-        gain = forward_gain(sides[0], both.ids, candidate, len(vocabulary))
-        one_sided[candidate.place] = max(one_sided[candidate.place], gain)
+        one_sided[candidate.place] = alone
         print(f"\r{number:,} of {len(both.candidates):,} places judged", end="", file=sys.stderr)
     print(file=sys.stderr)
     forward, backward = (np.nan_to_num(side) for side in both.one_side)

@@ -14,7 +14,7 @@ says that the slip is likelier than not where a share e of all characters is dam
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from charrnn.evaluation.both_sides import UNSEEN, BothSides, Candidate, Edit, Slip
 from charrnn.evaluation.scoring import ShareCallback
 from charrnn.formatting import bits
-from charrnn.sampling.side import Ids, Side
+from charrnn.network.engine import State
+from charrnn.sampling.side import Side
 from charrnn.text.vocabulary import Vocabulary
 
 _READ, _JUDGED = 64, 12  # characters that are read before an edit, and judged behind it
@@ -32,6 +33,7 @@ _APART = 2  # characters: nearer to a suspect there is no other
 _AROUND = 24  # characters of context that are shown on either side
 _SPARE = 4  # places that are judged for each suspect that is asked for, and at least
 _LEAST = 40
+_TOGETHER = 64  # places that are judged side by side
 
 
 def places_for(count: int) -> int:
@@ -59,49 +61,90 @@ class Suspect:
 
 
 def mended(
-    forward: Side,
-    backward: Side,
-    vocabulary: Vocabulary,
-    judged: BothSides,
-    candidate: Candidate,
-) -> tuple[Edit, float]:
-    """The edit that makes a text likeliest in a place, and its gain in nats, below 0 where the text is best as it is.
+    forward: Side, backward: Side, vocabulary: Vocabulary, judged: BothSides, candidates: Sequence[Candidate]
+) -> Iterator[tuple[Edit, float]]:
+    """What makes a text likeliest in each of some places.
 
-    Raises DivergedError.
+    Args:
+        forward: The model that reads from the beginning.
+        backward: That which reads from the end.
+        vocabulary: That of both.
+        judged: What they make of the text.
+        candidates: The places, and the edits to choose from.
+
+    Yields:
+        For each of them the best edit, and its gain in nats: below 0 where the text is best as it is.
+
+    Raises:
+        DivergedError: The outputs of a model are not numbers.
     """
-    ids, edits = judged.ids, candidate.edits
-    start, stop = min(edit.start for edit in edits), max(edit.stop for edit in edits)
     begin = [] if vocabulary.boundary_id is None else [vocabulary.boundary_id]
-    first, last = begin if start <= _READ else [], begin if stop + _READ >= len(ids) else []
-    before = [*first, *ids[max(0, start - _READ) : start].tolist()]
-    after = [*last, *ids[stop : stop + _READ][::-1].tolist()]
-    preceding, following = before[::-1][:_JUDGED], after[::-1][:_JUDGED]
-    middles = [[*ids[start : edit.start], *edit.ids, *ids[edit.stop : stop]] for edit in edits]
-    middles.append([*ids[start:stop]])
-    likelihood = _judge(forward, judged.common, before, [[*middle, *following] for middle in middles])
-    likelihood += _judge(backward, judged.common, after, [[*middle[::-1], *preceding] for middle in middles])
-    gains = (likelihood[:-1] - likelihood[-1]) / 2
-    for number, edit in enumerate(edits):
-        if edit.slip != "transposition":
-            gains[number] += UNSEEN * sum(judged.unseen[edit.start : edit.stop])
-        if edit.slip in ("substitution", "insertion"):
-            gains[number] -= math.log(len(vocabulary))
-    best = int(gains.argmax())
-    return edits[best], gains.item(best)
+    for start in range(0, len(candidates), _TOGETHER):
+        places = [_Place.of(candidate, judged.ids, begin) for candidate in candidates[start : start + _TOGETHER]]
+        ahead = _judge(forward, judged.common, [(place.before, place.middles, place.following) for place in places])
+        turned = [(place.after, [middle[::-1] for middle in place.middles], place.preceding) for place in places]
+        behind = _judge(backward, judged.common, turned)
+        for place, *likelihoods in zip(places, ahead, behind, strict=True):
+            likelihood = np.mean(likelihoods, axis=0)
+            gains = likelihood[:-1] - likelihood[-1]
+            for number, edit in enumerate(place.edits):
+                if edit.slip != "transposition":
+                    gains[number] += UNSEEN * judged.unseen[edit.start : edit.stop].sum()
+                if edit.slip in ("substitution", "insertion"):
+                    gains[number] -= math.log(len(vocabulary))
+            best = int(gains.argmax())
+            yield place.edits[best], gains.item(best)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A place of a text with its edits, and what is around it: what is read, and what is judged behind it."""
+
+    edits: tuple[Edit, ...]
+    before: list[int]
+    middles: list[list[int]]  # what may stand there: by each edit, and last as it is
+    after: list[int]  # from the last to the first
+    preceding: list[int]  # from the last to the first
+    following: list[int]
+
+    @classmethod
+    def of(cls, candidate: Candidate, ids: NDArray[np.intp], begin: list[int]) -> _Place:
+        """`begin` are the ids that every text begins and ends with."""
+        edits = candidate.edits
+        start, stop = min(edit.start for edit in edits), max(edit.stop for edit in edits)
+        first, last = begin if start <= _READ else [], begin if stop + _READ >= len(ids) else []
+        before = [*first, *ids[max(0, start - _READ) : start].tolist()]
+        after = [*last, *ids[stop : stop + _READ][::-1].tolist()]
+        written = ids[start:stop].tolist()
+        middles = [[*written[: edit.start - start], *edit.ids, *written[edit.stop - start :]] for edit in edits]
+        return cls(edits, before, [*middles, written], after, before[::-1][:_JUDGED], after[::-1][:_JUDGED])
 
 
 def _judge(
-    side: Side, common: NDArray[np.float64], before: Ids, sequences: Sequence[Sequence[int]]
-) -> NDArray[np.float64]:
-    """How likely sequences are after some ids, (len(sequences),); after none, each first id is as it is common."""
-    if before:
-        return side.judge(side.engine.read(before), sequences)
-    likelihood = np.zeros(len(sequences))
-    for first in {sequence[0] for sequence in sequences}:
-        beginning = [number for number, sequence in enumerate(sequences) if sequence[0] == first]
-        state = side.engine.read([first])
-        likelihood[beginning] = common[first] + side.judge(state, [sequences[number][1:] for number in beginning])
-    return likelihood
+    side: Side, common: NDArray[np.float64], places: Sequence[tuple[list[int], list[list[int]], list[int]]]
+) -> list[NDArray[np.float64]]:
+    """How likely what may stand in each place is, with what is behind it, after what is before it.
+
+    Where nothing is before it, a first id is as it is common.
+    """
+    lengths = {len(before) for before, _, _ in places}
+    states: dict[tuple[int, ...], State] = {}
+    for length in lengths - {0}:
+        contexts = list(dict.fromkeys(tuple(before) for before, _, _ in places if len(before) == length))
+        states |= zip(contexts, side.read_each(np.array(contexts).T), strict=True)
+    follows, sequences, extra = list[State](), list[list[int]](), list[float]()
+    for before, middles, behind in places:
+        for middle in middles:
+            context, sequence = tuple(before), [*middle, *behind]
+            extra.append(0.0 if context else common[sequence[0]])
+            if not context:
+                context, sequence = (sequence[0],), sequence[1:]
+            if context not in states:
+                states[context] = side.engine.read(context)
+            follows.append(states[context])
+            sequences.append(sequence)
+    likelihood = side.judge(follows, sequences) + extra
+    return np.split(likelihood, np.cumsum([len(middles) for _, middles, _ in places])[:-1])
 
 
 def find(
@@ -130,8 +173,7 @@ def find(
         DivergedError: The outputs of a model are not numbers.
     """
     found: list[tuple[float, Edit]] = []
-    for candidate in judged.candidates:
-        edit, gain = mended(forward, backward, vocabulary, judged, candidate)
+    for edit, gain in mended(forward, backward, vocabulary, judged, judged.candidates):
         found.append((gain, edit))
         progress(1 / len(judged.candidates))
     found.sort(key=lambda suspect: (-suspect[0], suspect[1].start))

@@ -29,7 +29,7 @@ from charrnn.network.numpy_weights import Weights
 # A batch is multiplied so many sequences at a time, always: a BLAS rounds a column by the shape of the whole product
 # and by the column's place in it, and a text must not depend on how many others are written with it.
 _BLOCK = 32
-_RECENT = 32  # of the ids that were read, so many are remembered: longer contexts are not counted beside a network
+RECENT = 32  # of the ids that were read, so many are remembered: longer contexts are not counted beside a network
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -168,7 +168,7 @@ class Engine:
         Raises:
             UsageError: There is nothing to read, nor a state that it would follow.
         """
-        stack, recent = RecurrentStack(self), deque(after.recent if after else (), maxlen=_RECENT)
+        stack, recent = RecurrentStack(self), deque(after.recent if after else (), maxlen=RECENT)
         has_read = False
         if after:
             stack.set_state(after.layers)
@@ -257,6 +257,12 @@ class RecurrentStack:
     def get_state(self) -> Array:
         """A copy of what is carried now, as `State.layers`; of one sequence."""
         return np.array(self._state).reshape(self.engine.config.num_layers, -1, self.engine.config.rnn_size)
+
+    def get_states(self) -> Array:
+        """The same of every sequence of a batch, (B, *State.layers.shape)."""
+        layers, hidden = self.engine.config.num_layers, self.engine.config.rnn_size
+        states = np.array(self._state).transpose(2, 0, 1)
+        return np.ascontiguousarray(states).reshape(len(states), layers, -1, hidden)
 
     def step(self, wx: Array | None) -> None:
         """Read one character.

@@ -208,14 +208,14 @@ def fill(forward: Side, backward: Side, vocabulary: Vocabulary, gap: Gap, reques
     left, right = forward.engine.read(before or usual), backward.engine.read(after[::-1] or usual)
     never = [index for index in (vocabulary.unknown_id, vocabulary.boundary_id) if index is not None]
     process = Chain((*map(Exclude, never), request.process))
-    paths, log_draw, log_next = _draw(BatchReader(forward, left, request.draws), after[:1], process, request)
+    paths, log_draw, log_next = _draw(BatchReader(forward, [left] * request.draws), after[:1], process, request)
     stops, log_stop = _stop(log_next, request)
     drawn = [tuple(path[:stop]) for path, stop in zip(paths.tolist(), stops.tolist(), strict=True)]
     log_q = log_draw[np.arange(request.draws), stops] + log_stop
     distinct = list(dict.fromkeys(drawn))
     following, preceding = after[: request.judged], before[::-1][: request.judged]
-    log_forward = forward.judge(left, [[*ids, *following] for ids in distinct])
-    log_backward = backward.judge(right, [[*ids[::-1], *preceding] for ids in distinct])
+    log_forward = forward.judge([left] * len(distinct), [[*ids, *following] for ids in distinct])
+    log_backward = backward.judge([right] * len(distinct), [[*ids[::-1], *preceding] for ids in distinct])
     log_target = (log_forward + log_backward) / 2 - np.log(len(request.lengths))
     number = {ids: place for place, ids in enumerate(distinct)}
     which = np.array([number[ids] for ids in drawn])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.network.engine import Engine, State
+from charrnn.network.engine import RECENT, Engine, RecurrentStack, State
 from charrnn.ngrams.mixing import Mixture
 from charrnn.sampling.chain import LogProbs, log_softmax
 
@@ -42,11 +42,26 @@ class Side:
         log_probs = log_softmax(logits)
         return self.mixture.batch_log_probs(log_probs, contexts) if self.mixture else log_probs
 
-    def judge(self, state: State, sequences: Sequence[Ids]) -> NDArray[np.float64]:
-        """How likely each of several sequences is after what was read.
+    def read_each(self, ids: NDArray[np.integer]) -> list[State]:
+        """Read several texts side by side, each from its beginning.
 
         Args:
-            state: After what they all follow.
+            ids: (T, B), their characters: T of each, at least 1.
+
+        Returns:
+            B states, each after the last character of its text.
+        """
+        stack = RecurrentStack(self.engine, ids.shape[1:])
+        for column in ids:
+            stack.step(self.engine.input_columns(column))
+        logits, recent = stack.logits().T, ids[-RECENT:].T.tolist()
+        return [State(*each) for each in zip(stack.get_states(), logits, map(tuple, recent), strict=True)]
+
+    def judge(self, states: Sequence[State], sequences: Sequence[Ids]) -> NDArray[np.float64]:
+        """How likely sequences are, each after what was read before it.
+
+        Args:
+            states: Of each sequence the state that it follows; many may follow one and the same.
             sequences: Ids, of any lengths, none among them.
 
         Returns:
@@ -59,20 +74,16 @@ class Side:
         order = sorted(range(len(sequences)), key=lambda number: len(sequences[number]))
         for first in range(0, len(order), _TOGETHER):
             block = order[first : first + _TOGETHER]
-            sums[block] = self._judge_block(state, [sequences[number] for number in block])
+            sums[block] = self._judge_block([states[number] for number in block], [sequences[n] for n in block])
         return sums
 
-    def _judge_block(self, state: State, sequences: Sequence[Ids]) -> NDArray[np.float64]:
+    def _judge_block(self, states: Sequence[State], sequences: Sequence[Ids]) -> NDArray[np.float64]:
         """The same of some sequences, side by side: the shorter ones are filled up with what is not counted."""
         lengths = np.array([len(sequence) for sequence in sequences])
         padded = np.zeros((int(lengths.max()), len(sequences)), dtype=np.intp)
         for column, sequence in enumerate(sequences):
             padded[: len(sequence), column] = sequence
-        batch, sums, columns = (
-            BatchReader(self, state, len(sequences)),
-            np.zeros(len(sequences)),
-            np.arange(len(sequences)),
-        )
+        batch, sums, columns = BatchReader(self, states), np.zeros(len(sequences)), np.arange(len(sequences))
         for place, ids in enumerate(padded):
             if place:
                 batch.step(padded[place - 1])
@@ -81,14 +92,19 @@ class Side:
 
 
 class BatchReader:
-    """Several sequences that go on from one state, and what is expected next in each."""
+    """Several sequences, each of which goes on from a state, and what is expected next in each."""
 
-    def __init__(self, side: Side, state: State, size: int) -> None:
-        """All `size` of them begin after what the state has read."""
+    def __init__(self, side: Side, states: Sequence[State]) -> None:
+        """`states` are what was read before each sequence, at least one."""
         self._side = side
-        self._decoder = side.engine.batch_decoder(state, size)
-        self._logits = np.broadcast_to(state.logits, (size, len(state.logits)))
-        self._contexts = [side.mixture.nodes(state.recent)] * size if side.mixture else []
+        self._decoder = side.engine.batch_decoder(states[0], len(states))
+        rows: dict[int, list[int]] = {}
+        for row, state in enumerate(states):
+            rows.setdefault(id(state), []).append(row)
+        for number, state in {id(state): state for state in states if state is not states[0]}.items():
+            self._decoder.restart(np.array(rows[number]), state)
+        self._logits = np.stack([state.logits for state in states])
+        self._contexts = [side.mixture.nodes(state.recent) for state in states] if side.mixture else []
 
     def log_probs(self) -> LogProbs:
         """Of the next character, (B, V). Raises DivergedError."""

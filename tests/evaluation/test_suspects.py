@@ -67,7 +67,7 @@ def test_several_are_told_the_likeliest_first_and_no_place_twice() -> None:
 def test_a_text_as_it_should_be_has_none() -> None:
     assert suspects(CLEAN) == []
     judged = judge(AHEAD, BEHIND, VOCABULARY, CLEAN, candidates=3)
-    assert all(mended(AHEAD, BEHIND, VOCABULARY, judged, candidate)[1] < 0 for candidate in judged.candidates)
+    assert all(gain < 0 for _, gain in mended(AHEAD, BEHIND, VOCABULARY, judged, judged.candidates))
     assert judge(AHEAD, BEHIND, VOCABULARY, CLEAN).candidates == ()
 
 

@@ -190,11 +190,13 @@ def test_judging_takes_sequences_of_any_length_and_number() -> None:
     state = side.engine.read([1, 2])
     rng = np.random.default_rng(0)
     sequences = [rng.integers(engines.V, size=size).tolist() for size in [0, 3, 1, 5] * 80]
-    sums = side.judge(state, sequences)
+    states = [state, side.engine.read([3])]
+    sums = side.judge([states[number % 3 == 1] for number in range(320)], sequences)
     assert (sums[0], len(sums)) == (0, 320)
     for number in (1, 2, 3, 319):
-        assert sums[number] == pytest.approx(sequence_log_prob(side, [1, 2], sequences[number]), abs=1e-4)
-    assert len(side.judge(state, [])) == 0
+        before = [3] if number % 3 == 1 else [1, 2]
+        assert sums[number] == pytest.approx(sequence_log_prob(side, before, sequences[number]), abs=1e-4)
+    assert len(side.judge([], [])) == 0
 
 
 def test_a_gap_is_where_the_mark_is() -> None:
@@ -214,3 +216,14 @@ def test_more_draws_than_there_is_memory_for_are_refused() -> None:
 def test_a_character_that_was_never_seen_is_named() -> None:
     with pytest.raises(VocabularyError, match="'c'"):
         filled([1], Gap("c", "a"))
+
+
+@engines.each_kind
+def test_texts_that_are_read_side_by_side_leave_the_states_of_each_alone(kind: dict[str, Any]) -> None:
+    side = Side(engines.make(**kind))
+    texts = [engines.ids(7, seed) for seed in range(3)]
+    for state, text in zip(side.read_each(np.array(texts).T), texts, strict=True):
+        alone = side.engine.read(text)
+        np.testing.assert_allclose(state.layers, alone.layers, atol=1e-6)
+        np.testing.assert_allclose(state.logits, alone.logits, atol=1e-6)
+        assert state.recent == alone.recent
