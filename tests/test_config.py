@@ -25,6 +25,7 @@ from charrnn.config import (
     settings_of,
     synonyms,
 )
+from charrnn.config.effects import without_effect
 from charrnn.config.option import MOST
 from charrnn.errors import CharrnnError, CheckpointError, UsageError
 
@@ -412,3 +413,16 @@ def test_a_whole_number_does_for_any_other() -> None:
     assert (
         type(TrainConfig.from_dict(dataclasses.asdict(TrainConfig(beta1=0).completed()) | {"beta1": 0}).beta1) is float
     )
+
+
+def test_settings_of_one_direction_or_of_both_change_nothing_in_the_other() -> None:
+    both, one = ModelConfig(bidirectional=True), ModelConfig()
+    training = TrainConfig(mask_share=0.5, state_reset=0.1)
+    typed = {"mask_share", "state_reset", "ngrams"}
+    assert without_effect(typed, training, one) == ["--mask-share changes nothing without --bidirectional"]
+    assert without_effect(typed, training, both) == [
+        "--state-reset changes nothing with --bidirectional",
+        "--ngrams changes nothing with --bidirectional",
+    ]
+    assert without_effect({"ngrams"}, TrainConfig(ngrams=False), both) == []
+    assert without_effect(typed, training) == []

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 import charrnn
 from charrnn.commands.app import app
-from charrnn.config import TrainConfig
+from charrnn.config import ModelConfig, TrainConfig
 from charrnn.training import autotune, plan_trial, trials
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,6 +95,8 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
         training = TrainConfig(iterations=300, val_frac=0.5, backward=backward)
         facts = {"training": training, "created": "2026-01-01T00:00:00+00:00"}
         telling.run(folder / "checkpoints", name, {100: 3.0, 300: 2.5}, text=NOVEL, **facts)
+    both = ModelConfig(num_layers=1, rnn_size=4, embedding_size=3, bidirectional=True).completed()
+    telling.run(folder / "checkpoints", "restorer-1", {300: 2.5}, text=NOVEL, model=both, created=facts["created"])
     settings = {"iterations": 2, "rnn_size": 6, "batch_size": 2, "seq_length": 8, "sample_length": 4}
     events = charrnn.train(folder / "book.txt", name="book-1", checkpoint_dir=folder / "checkpoints", **settings)
     next(events)  # and no more: it can be resumed

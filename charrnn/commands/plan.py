@@ -44,7 +44,7 @@ def plan(
     a cluster, where what is not measured here is assumed, and said. Nothing is kept.
     """
     training_setup.require_one_length(typed)
-    for line in without_effect(typed, training):
+    for line in without_effect(typed, training, model):
         tell(line)
     from charrnn.training import torch_import
 

@@ -190,7 +190,7 @@ class _Told:
         else:
             tell(f"{plural(self.count, 'character')} restored, {self.sure:,} with a probability of {_SURE:.0%} or more")
         if self.unseen:
-            tell(f"{plural(self.unseen, 'character')} that the model has never seen: left as they are")
+            tell(f"{plural(self.unseen, 'character')} around them that the model has never seen: left as they are")
         if self.alternatives and not self.keep:
             for place in self.kept:
                 named = ", ".join(f"{one_line(text)!s} {likely:.1%}" for text, likely in place.alternatives)

@@ -47,7 +47,8 @@ def train(
     and training goes on.
     """
     training_setup.require_one_length(typed)
-    for line in without_effect(typed, training):
+    own = run.resume is None and start.init_from is None  # else the network is another's
+    for line in without_effect(typed, training, model if own else None):
         tell(line)
     from charrnn.training import torch_import
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+from charrnn.config.network import ModelConfig
 from charrnn.config.option import AUTO, flag
 from charrnn.config.training import TrainConfig
 
@@ -33,17 +34,28 @@ _NEEDS: Mapping[tuple[str, ...], tuple[Callable[[TrainConfig], bool], str]] = {
 }
 
 
-def without_effect(typed: Collection[str], training: TrainConfig) -> list[str]:
+# Settings of what a network that reads in both directions has not, and of what no other has.
+_OF_ONE_DIRECTION = ("state_reset", "ngrams", "sample_prime", "sample_temperature")
+_OF_BOTH = ("mask_share",)
+
+
+def without_effect(typed: Collection[str], training: TrainConfig, model: ModelConfig | None = None) -> list[str]:
     """What to know of settings that change nothing.
 
     Args:
         typed: The names of those that were typed.
         training: As they make it.
+        model: Likewise; None: no matter.
 
     Returns:
         A line for each.
     """
-    return [
+    lines: list[str] = []
+    if model:
+        idle, where = (_OF_ONE_DIRECTION, "with") if model.bidirectional else (_OF_BOTH, "without")
+        on = {"ngrams"} if not training.ngrams else set()
+        lines = [f"{flag(name)} changes nothing {where} --bidirectional" for name in idle if name in {*typed} - on]
+    return lines + [
         f"{flag(name)} changes nothing {needed}"
         for names, (met, needed) in _NEEDS.items()
         for name in names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -56,7 +57,7 @@ class RestoredPart:
     text: str
     places: tuple[RestoredPlace, ...]
     offsets: tuple[int, ...]  # where in this text each of them stands
-    unseen: int  # characters that the model has never seen, nor anything like them
+    unseen: int  # characters that the model has never seen, nor anything like them; not told where nothing is marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,25 +120,21 @@ def restore(
         DivergedError: The model's outputs are not numbers.
     """
     require_mark(mark, vocabulary)
-    never = [index for index in (vocabulary.unknown_id, vocabulary.boundary_id) if index is not None]
-    filler = _Filler(engine, np.array(never, dtype=np.intp), alternatives, at_once)
-    done, before = 0, np.zeros(0, dtype=np.intp)  # `before`: the ids that lead up to a block
+    filler = _Filler(engine, vocabulary, alternatives, at_once)
+    done, before = 0, ""  # `before`: what leads up to a block
     for block, ahead in _blocks(texts, _BLOCK, MARGIN):
-        ids, starts = _encoded(vocabulary, block + ahead, mark, engine.hidden_id)
-        characters = list(block)
-        marks = [at for at, character in enumerate(characters) if character == mark]
-        lead, stop = len(before), int(starts[len(block)])
-        read = np.concatenate((before, ids))
-        unseen = int(np.count_nonzero(ids[:stop] == engine.hidden_id)) - len(marks)
-        filled = filler.fill(read, lead + starts[marks], (lead, lead + stop))
-        places = list[RestoredPlace]()
-        for at, candidates in zip(marks, filled, strict=True):
+        marks = [found.start() for found in re.finditer(re.escape(mark), block)]
+        filled, unseen = filler.fill(before, block, ahead, marks) if marks else ([], 0)
+        places, pieces_of_text, at = list[RestoredPlace](), list[str](), 0
+        for place, candidates in zip(marks, filled, strict=True):
             named = tuple((vocabulary.characters[index], probability) for index, probability in candidates)
-            characters[at] = named[0][0]
-            places.append(RestoredPlace(done + at, *named[0], named))
-        yield RestoredPart("".join(characters), tuple(places), tuple(marks), unseen)
+            pieces_of_text += (block[at:place], named[0][0])
+            places.append(RestoredPlace(done + place, *named[0], named))
+            at = place + 1
+        text = "".join((*pieces_of_text, block[at:]))
+        yield RestoredPart(text, tuple(places), tuple(marks), unseen)
         progress(len(block))
-        done, before = done + len(block), read[: lead + stop][-MARGIN:]
+        done, before = done + len(block), (before + text)[-MARGIN:]
 
 
 def restored(
@@ -168,39 +165,49 @@ def _blocks(texts: Iterable[str], size: int, ahead: int) -> Iterator[tuple[str, 
             yield joined[at : at + size], joined[at + size : at + size + ahead]
 
 
-def _encoded(vocabulary: Vocabulary, text: str, mark: str, hidden_id: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """What is read for a text, (n,), and where in that each of its characters begins, (len(text) + 1,)."""
-    # In its place is read something that is one id, and that joins with no neighbour as an accent would.
-    stand_in = next((one for one in " \n" if one in vocabulary), vocabulary.characters[vocabulary.most_frequent])
-    read = model_input(vocabulary, text.replace(mark, stand_in))
-    starts = np.concatenate(([0], np.cumsum(read.sizes)))
-    ids = read.ids.copy()
-    if vocabulary.unknown_id is None:
-        ids[read.unseen & (ids == vocabulary.most_frequent)] = hidden_id  # for want of anything like it
-    ids[starts[[at for at, character in enumerate(text) if character == mark]]] = hidden_id
-    return ids, starts
-
-
 class _Filler:
-    """Fills in what is hidden in ids."""
+    """Fills in what is hidden in a text."""
 
-    def __init__(self, engine: BidirectionalEngine, never: NDArray[np.intp], alternatives: int, at_once: bool) -> None:
-        self.engine, self.never, self.at_once = engine, never, at_once
+    def __init__(self, engine: BidirectionalEngine, vocabulary: Vocabulary, alternatives: int, at_once: bool) -> None:
+        self.engine, self.vocabulary, self.at_once = engine, vocabulary, at_once
+        never = [index for index in (vocabulary.unknown_id, vocabulary.boundary_id) if index is not None]
+        self.never = np.array(never, dtype=np.intp)
         self.alternatives = min(max(1, alternatives), engine.hidden_id - len(never))
+        # Read in place of a mark while a text is encoded: one id, that joins with no neighbour as an accent would.
+        self.stand_in = next(
+            (one for one in " \n" if one in vocabulary), vocabulary.characters[vocabulary.most_frequent]
+        )
 
-    def fill(
-        self, ids: NDArray[np.intp], places: NDArray[np.intp], judged: tuple[int, int]
-    ) -> list[list[tuple[int, float]]]:
-        """Fill in hidden places.
+    def fill(self, before: str, block: str, ahead: str, marks: list[int]) -> tuple[list[list[tuple[int, float]]], int]:
+        """Fill in the marks of a block.
 
         Args:
-            ids: (n,), in which the places are replaced.
-            places: (m,), ascending, within what is judged.
-            judged: Where that begins and ends; what lies around it is only read.
+            before: What stands before it, with nothing hidden.
+            block: The block.
+            ahead: What stands after it, where marks are hidden and stay.
+            marks: Where those of the block are, at least one.
 
         Returns:
-            For each place, the likeliest ids and their probabilities.
+            For each mark, the likeliest ids and their probabilities; and how many characters of the block are unseen.
         """
+        mark = block[marks[0]]
+        text = block + ahead
+        read = model_input(self.vocabulary, before + text.replace(mark, self.stand_in))
+        starts = np.concatenate(([0], np.cumsum(read.sizes)))[len(before) :]  # of the characters of `text`
+        ids = read.ids.copy()
+        if self.vocabulary.unknown_id is None:
+            ids[read.unseen & (ids == self.vocabulary.most_frequent)] = (
+                self.engine.hidden_id
+            )  # there is nothing like it
+        first, last = int(starts[0]), int(starts[len(block)])
+        unseen = int(np.count_nonzero(ids[first:last] == self.engine.hidden_id))
+        ids[starts[[found.start() for found in re.finditer(re.escape(mark), text)]]] = self.engine.hidden_id
+        return self._fill(ids, starts[marks], (first, last)), unseen
+
+    def _fill(
+        self, ids: NDArray[np.intp], places: NDArray[np.intp], judged: tuple[int, int]
+    ) -> list[list[tuple[int, float]]]:
+        """Fill in places (m,) of ids (n,), which change; all within what is judged. The rest is only read."""
         found: list[list[tuple[int, float]]] = [[] for _ in places]
         left = np.arange(len(places))
         cut = [piece for piece in pieces(0, len(ids), judged[0]) if piece.first < judged[1]]
