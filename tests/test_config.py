@@ -337,6 +337,7 @@ ABSURD: tuple[Any, ...] = (10**18, 10**23, 2**63, 2**64, 10**5000, 1e300, 1e308,
 
 def test_no_number_is_without_an_upper_bound() -> None:
     parts = {part for config in CONFIGS for part in config.__mro__[:-2]} | set(Config.__subclasses__())
+    parts |= {part for config in Config.__subclasses__() for part in config.__subclasses__()}
     configs = [config for config in parts if config.__module__.startswith("charrnn.config.")]
     numbers = [setting for config in configs for setting in settings_of(config) if setting.type in (int, float)]
     assert {"top_p", "count", "no_copy", "novelty_length", "rnn_size", "time"} <= {each.name for each in numbers}
