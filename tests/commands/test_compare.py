@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers import tiny
+from helpers.forking import Server
 from helpers.terminals import on_terminal, text_on_terminal
 
 from charrnn.config import TrainConfig
@@ -37,16 +39,21 @@ def damaged(tmp_path: Path) -> Path:
     return run
 
 
+SERVERS: list[Server] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _server(forks: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    SERVERS.append(forks.within(tmp_path_factory.mktemp("processes"), COLUMNS="80"))
+    yield
+    SERVERS.clear()
+
+
 def charrnn(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a process with pipes."""
-    plain = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")}
-    return subprocess.run(
-        [sys.executable, "-m", "charrnn", *map(str, arguments)],
-        capture_output=True,
-        encoding="utf-8",
-        env=plain | {"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"} | environment,
-        check=False,
-    )
+    """Run the command as a process whose streams are files."""
+    process = SERVERS[0].start(*map(str, arguments), environment=environment)
+    code = process.wait()
+    return subprocess.CompletedProcess(process.out_path, code, process.out, process.err)
 
 
 def shown(*arguments: object, columns: int = 80) -> str:
@@ -279,7 +286,9 @@ def test_a_reader_that_leaves_early_is_no_error(root: Path) -> None:
 
 
 def test_characters_the_terminal_lacks_are_replaced(root: Path) -> None:
-    done = charrnn("compare", "--checkpoint-dir", root, "-p", "é", "-n", 5, PYTHONIOENCODING="ascii")
+    command = [sys.executable, "-m", "charrnn", "compare", "--checkpoint-dir", root, "-p", "é", "-n", "5"]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, check=False)
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
 
