@@ -12,7 +12,8 @@ Among thousands of units some follow anything by chance, so here they are found 
 
 So "found" at alpha 0.05 says: of texts that have nothing to do with the states, one in twenty at most has anything
 found, and as both halves must agree, far fewer. It does not say that a unit was trained to track: what the last
-character tells, such as that a word has ended, is to be seen in some unit of any random network too.
+character tells, such as that a word has ended, is to be seen in some unit of any random network too. So it is told how
+much the character tells alone.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from charrnn.inspection.unit_values import UnitSource, all_units
 from charrnn.network.engine import Engine
 from charrnn.network.hidden_unit import HiddenUnit
 from charrnn.network.numpy_cells import Array
+from charrnn.text.vocabulary import to_code_points
 
 FEWEST_PLACES = 10  # of a feature in each half, to judge units by it
 _AT_ONCE = 64  # units that are ranked at a time
@@ -49,6 +51,8 @@ class Tracked:
         high: Whether it is high where the feature is, or the count is; else it is low there.
         chosen: Its effect in that direction on the half that it was chosen on.
         measured: The same on the other half; the effect of flags is 2 AUC - 1, of counts the rank correlation.
+        by_character: The effect that the character just read has alone, on the other half: each stands for the mean of
+            the feature at its places in the half that was chosen on.
         p: The p-value, corrected for all units and features.
         found: Whether p is at most alpha.
     """
@@ -59,6 +63,7 @@ class Tracked:
     high: bool
     chosen: float
     measured: float
+    by_character: float
     p: float
     found: bool
 
@@ -78,6 +83,7 @@ class Tracked:
             "measure": self.feature.measure,
             "chosen_half": chosen,
             "measured_half": measured,
+            "character_alone": self.feature.figure(self.by_character),
             "p": self.p,
             "found": self.found,
         }
@@ -200,14 +206,24 @@ def find_tracking(
     p_values = holm(
         [_p_value(*each, moves) for each in zip(best, every[:, second], (of[second] for _, of in present), strict=True)]
     )
+    _, characters = np.unique(to_code_points(text), return_inverse=True)
     tracked = []
     for one, unit, values, (feature, series), p in zip(
         best, chosen_units, every, present, p_values.tolist(), strict=True
     ):
         sign = -1.0 if one.effect < 0 else 1.0
         chosen, measured = (sign * effect(values[part], series[part]) for part in (first, second))
-        tracked.append(Tracked(feature, unit, values, sign > 0, chosen, measured, p, p <= alpha))
+        alone = effect(_means(characters[first], series[first], characters)[second], series[second])
+        tracked.append(Tracked(feature, unit, values, sign > 0, chosen, measured, alone, p, p <= alpha))
     return Neurons(text, tuple(tracked), tuple(absent), units, half, moves, alpha)
+
+
+def _means(read: NDArray[np.intp], series: Flags | Counts, characters: NDArray[np.intp]) -> NDArray[np.float64]:
+    """For each character of a text, (T,), the mean of a feature where it was read, (n,); for others the mean of all."""
+    count = int(characters.max()) + 1
+    places = np.bincount(read, minlength=count)
+    sums = np.bincount(read, weights=series, minlength=count)
+    return np.asarray(np.where(places, sums / np.maximum(places, 1), series.mean())[characters])
 
 
 def _search(source: UnitSource, half: int, features: Sequence[Flags | Counts], moves: int) -> tuple[list[_Best], int]:

@@ -106,7 +106,8 @@ def _remarks(result: Neurons) -> list[str]:
     remarks = [
         f"{plural(result.units, 'unit')}, each tried on each feature: chosen on the first {result.half:,} characters, "
         f"measured on the last {result.half:,}. AUC is the probability that the unit is higher (lower, where it says "
-        "so) at a place with the feature than at one without: 0.5 is chance, 1 is always."
+        "so) at a place with the feature than at one without: 0.5 is chance, 1 is always. Counts go by their rank "
+        "correlation. Character: what the character just read would tell alone."
     ]
     if result.tracked:
         remarks.append(
@@ -121,21 +122,21 @@ def _remarks(result: Neurons) -> list[str]:
 
 def _table(result: Neurons) -> Table:
     """A row for each feature that the text has."""
-    figures = ("Chosen", "Measured", "p")
+    figures = ("Chosen", "Measured", "Character", "p")
     rows = [
         (
             tracked.feature.name,
-            str(tracked.unit),
-            "high" if tracked.high else "low",
-            "AUC" if not tracked.feature.counted else "rank corr.",
-            *(f"{figure:.3f}" for figure in tracked.figures),
-            f"{tracked.p:.3f}",
+            f"{tracked.unit} {'high' if tracked.high else 'low'}",
+            "rank" if tracked.feature.counted else "AUC",
+            *(
+                f"{figure:.3f}"
+                for figure in (*tracked.figures, tracked.feature.figure(tracked.by_character), tracked.p)
+            ),
             "found" if tracked.found else "",
         )
         for tracked in result.tracked
     ]
-    heads = ("Feature", "Unit", "It is", "By", *figures, "")
-    return Table(heads=heads, rows=tuple(rows), figures=figures)
+    return Table(heads=("Feature", "Unit", "By", *figures, ""), rows=tuple(rows), figures=figures)
 
 
 def _coloured(result: Neurons, tracked: Tracked, found: Sequence[Tracked]) -> ColouredText:

@@ -77,6 +77,22 @@ def test_a_network_that_reads_from_the_end_is_held_against_the_text_in_its_order
     assert np.array_equal(values_of(engine, ids, ends, [HiddenUnit(1, PLANTED)]), forward[:, ::-1])
 
 
+def test_what_the_character_alone_tells_is_learnt_on_one_half_and_measured_on_the_other() -> None:
+    text = "ab ?" * 1_000 + "ab !" * 1_000
+    states = np.random.default_rng(0).normal(size=(1, 8_000))
+
+    def told(feature: np.ndarray) -> float:
+        return find_tracking(synthetic(states), text, features=[series(feature)]).tracked[0].by_character
+
+    letters = np.array(list(text))
+    assert told((letters == "a") | (letters == " ")) == pytest.approx(1)  # AUC 1
+    first = np.arange(8_000) < 4_000
+    # It is the a's that have it first and the b's that have it then, whose letter says 0. Of the others a says 1, the
+    # space 0, and !, which was never read, 1 / 4, as the mean of all: one tie in three, AUC 1 / 6.
+    assert told(np.where(first, letters == "a", letters == "b")) == pytest.approx(-2 / 3)
+    assert told(np.tile([0, 1, 0, 1, 1, 0, 1, 0], 1_000).astype(np.bool_)) == pytest.approx(0)
+
+
 def test_a_unit_may_track_by_being_low() -> None:
     rng = np.random.default_rng(0)
     states = slow(rng, 4, 8_000, 9)
