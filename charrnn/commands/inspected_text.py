@@ -132,12 +132,7 @@ def _held_out(loaded: Checkpoint, config: InspectConfig) -> tuple[str, str, int]
         raise missing from None
     if not source.same:
         raise missing
-    measured = source.corpus.measured
-    spans = source.split.held_out
-    if measured.boundaries is not None:
-        spans = tuple(measured.without_boundaries(spans))
-    if not spans:
+    text, total = source.longest_held_out(config.characters)
+    if not text:
         raise UsageError(f"{loaded.path}: nothing was held out of its text.", "Name a text.")
-    _, start, stop = max(spans, key=lambda span: span.size)
-    text = measured.vocabulary.decode(measured.ids[start : min(stop, start + config.characters)])
-    return f"{measured.name}, held out", text, stop - start
+    return f"{source.corpus.measured.name}, held out", text, total

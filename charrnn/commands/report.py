@@ -15,7 +15,7 @@ from charrnn.commands.completion import models
 from charrnn.commands.notes import report_skipped, tell
 from charrnn.commands.options import RUNS, CheckpointDir, TextLength, with_options
 from charrnn.commands.pages import Force, PageFile
-from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, SamplingConfig
+from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, INSIDE_LENGTH, Option, SamplingConfig
 from charrnn.errors import CharrnnError, UsageError
 
 _SAMPLING = SamplingConfig(length=300, seed=1)
@@ -38,13 +38,16 @@ def report(
     force: Force = False,
     sampling: SamplingConfig = _SAMPLING,
     text_length: TextLength = COMPARED_LENGTH,
+    inside: Annotated[
+        int, Option("Look inside the networks on so many held-out characters, at most; 0: do not.", low=0)
+    ] = INSIDE_LENGTH,
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 ) -> None:
     """Tell what runs learned on one HTML page that needs no network.
 
     It has the samples of every snapshot under a slider, the curves and a verdict on them, texts at several
-    temperatures, held-out text shaded by surprise, and where each number comes from. A report is written over an
-    older one, and over nothing else unless by --force.
+    temperatures, held-out text shaded by surprise, what gates and units do inside the network, and where each number
+    comes from. A report is written over an older one, and over nothing else unless by --force.
     """
     from charrnn.formatting import size
     from charrnn.report import page, picture
@@ -69,7 +72,13 @@ def report(
     )
     with share_bar("measuring") as progress:
         collected = collect(
-            paths or [], request, root=checkpoint_dir, prime=sampling.prime, text_length=text_length, progress=progress
+            paths or [],
+            request,
+            root=checkpoint_dir,
+            prime=sampling.prime,
+            text_length=text_length,
+            inside=inside,
+            progress=progress,
         )
     contents = [(output, page.render(collected).encode())]
     if svg or png:

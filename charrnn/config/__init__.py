@@ -10,6 +10,7 @@ from charrnn.config.inspection import InspectConfig as InspectConfig
 from charrnn.config.inspection import OutputConfig as OutputConfig
 from charrnn.config.measuring import COLD_WINDOW as COLD_WINDOW
 from charrnn.config.measuring import COMPARED_LENGTH as COMPARED_LENGTH
+from charrnn.config.measuring import INSIDE_LENGTH as INSIDE_LENGTH
 from charrnn.config.network import GATES as GATES
 from charrnn.config.network import PARTS as PARTS
 from charrnn.config.network import Cell as Cell

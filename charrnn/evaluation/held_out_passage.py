@@ -34,20 +34,16 @@ class HeldOutPassage:
     places: tuple[Place, ...]  # the most surprising first
 
 
-def held_out_passage(loaded: Checkpoint, engine: Engine) -> HeldOutPassage | str:
-    """The beginning of the longest held-out part of the text that a checkpoint was trained on, as it reads it.
+def own_text(loaded: Checkpoint) -> TrainingText | str:
+    """The very text that a checkpoint was trained on.
 
-    Only the very same text is shown: what a run that others made names may be any file of this machine.
+    Only that is shown: what a run that others made names may be any file of this machine.
 
     Args:
         loaded: The checkpoint.
-        engine: Its network.
 
     Returns:
-        The passage, or why there is none to show, in a sentence.
-
-    Raises:
-        DivergedError: The outputs of the model are not numbers.
+        The text, or why there is none to show, in a sentence.
     """
     try:
         source = find_training_text(loaded.path, loaded.header)
@@ -57,6 +53,23 @@ def held_out_passage(loaded: Checkpoint, engine: Engine) -> HeldOutPassage | str
         return "its resume file is damaged, which says where its text is."
     if not source.same:
         return f"{source.corpus.name}: the text has changed since, or is another."
+    return source
+
+
+def held_out_passage(loaded: Checkpoint, engine: Engine, source: TrainingText) -> HeldOutPassage | str:
+    """The beginning of the longest held-out part of the text that a checkpoint was trained on, as it reads it.
+
+    Args:
+        loaded: The checkpoint.
+        engine: Its network.
+        source: Its very text.
+
+    Returns:
+        The passage, or why there is none to show, in a sentence.
+
+    Raises:
+        DivergedError: The outputs of the model are not numbers.
+    """
     try:
         return _read(loaded, engine, source)
     except CorpusError:

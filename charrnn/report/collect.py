@@ -5,8 +5,9 @@ A run may still be being written, or have no snapshot yet; what is damaged is le
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ from charrnn._version import __version__
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH
 from charrnn.errors import CharrnnError, DivergedError, RunError
 from charrnn.evaluation import head_to_head, verdict
-from charrnn.evaluation.held_out_passage import HeldOutPassage, held_out_passage
+from charrnn.evaluation.held_out_passage import HeldOutPassage, held_out_passage, own_text
 from charrnn.evaluation.measurement import Measurement
 from charrnn.evaluation.scoring import ShareCallback
 from charrnn.evaluation.settings import differing_settings, held_out_key, require_one_quantity
 from charrnn.evaluation.verdict import Verdict
 from charrnn.formatting import CHARACTER, Unit, common_unit
 from charrnn.network.engine import Engine
+from charrnn.report.inside import Inside, Reach
+from charrnn.report.inside import inside as look_inside
 from charrnn.runs import history
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.checkpoint_file import best_of, best_or_last
@@ -30,10 +33,13 @@ from charrnn.runs.history import Curves
 from charrnn.runs.listing import CheckpointRow
 from charrnn.runs.loaded import CheckpointLoader, names_of
 from charrnn.runs.run import Run
+from charrnn.runs.training_text import TrainingText
 from charrnn.sampling import chain
 from charrnn.sampling.generate import text_of
 from charrnn.sampling.request import Request
 from charrnn.training import presets
+
+Look = Callable[[Checkpoint, Engine, TrainingText | str], Inside | str]
 
 MADE_BY = f"charrnn report {__version__}"  # stands near the beginning of every file that is made
 
@@ -68,6 +74,7 @@ class ReportedCheckpoint:
     prime: str  # as its vocabulary could take it
     samples: tuple[TemperatureSample, ...]
     passage: HeldOutPassage | str  # or why there is none
+    inside: Inside | str | None  # of its network; or why there is nothing to see; None where it was not asked for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +114,7 @@ class Report:
     measurement: Measurement | str | None  # of the reported checkpoints on one text, or why not; None for one run
     request: Request
     text_length: int
+    inside: int  # characters that were read to look inside the networks, at most; 0: that was not done
     prime: str | None  # as it was asked for
     problems: tuple[str, ...]  # what was left out, and why
 
@@ -134,6 +142,8 @@ def collect(
     root: Path = CHECKPOINT_DIR,
     prime: str | None = None,
     text_length: int = COMPARED_LENGTH,
+    inside: int = 0,
+    reach: Reach | None = None,
     progress: ShareCallback = lambda share: None,
 ) -> Report:
     """Read runs; the best snapshot of each writes what is requested, and several are measured on one text.
@@ -145,6 +155,8 @@ def collect(
         prime: What they go on from; None: each vocabulary's default.
         text_length: Characters of the text that all held out, if it is the same, to measure several on, at most; 0:
             they are not measured.
+        inside: Characters of held-out text to look inside the networks on, at most; 0: not at all.
+        reach: What tells how far gradients reach; None: that is left out.
         progress: Is told what share of the measuring has been done since it was last told.
 
     Returns:
@@ -156,13 +168,13 @@ def collect(
     """
     for temperature in request.temperatures:
         chain.make_chain(temperature)  # raises before anything is read
-    loader = CheckpointLoader()
+    loader, look = CheckpointLoader(), partial(_look_inside, most=inside, reach=reach) if inside else None
     runs = _named_or_newest(paths, root, loader.problems)
     reports: list[RunReport] = []
     for run, name in zip(runs, names_of(runs), strict=True):
         letter = _letter(len(reports)) if len(runs) > 1 else ""
         try:
-            reports.append(_run_report(run, name, letter, request, prime, loader))
+            reports.append(_run_report(run, name, letter, request, prime, loader, look))
         except RunError as error:
             loader.problems.append(str(error))
     if not reports:
@@ -183,6 +195,7 @@ def collect(
         measurement=measurement,
         request=request,
         text_length=text_length,
+        inside=inside,
         prime=prime,
         problems=tuple(dict.fromkeys(loader.problems)),
     )
@@ -218,7 +231,13 @@ def _letter(number: int) -> str:
 
 
 def _run_report(
-    run: Run, name: str, letter: str, request: Request, prime: str | None, loader: CheckpointLoader
+    run: Run,
+    name: str,
+    letter: str,
+    request: Request,
+    prime: str | None,
+    loader: CheckpointLoader,
+    look: Look | None,
 ) -> RunReport:
     """One run. Raises RunError if nothing was measured or kept yet."""
     loader.problems += run.problems
@@ -241,12 +260,17 @@ def _run_report(
     if candidates:
         file = best_or_last(candidates)
         row = CheckpointRow.of(file, name, file is best)
-        reported = _reported(loader.load(file.path), row, request, prime, loader.problems)
+        reported = _reported(loader.load(file.path), row, request, prime, loader.problems, look)
     return RunReport(letter=letter, curves=curves, snapshots=timeline, verdict=verdict.of_run(run), checkpoint=reported)
 
 
 def _reported(
-    loaded: Checkpoint, row: CheckpointRow, request: Request, prime: str | None, problems: list[str]
+    loaded: Checkpoint,
+    row: CheckpointRow,
+    request: Request,
+    prime: str | None,
+    problems: list[str],
+    look: Look | None,
 ) -> ReportedCheckpoint:
     """What a checkpoint is, writes and reads."""
     header = loaded.header
@@ -254,6 +278,7 @@ def _reported(
     fitted = vocabulary.form_of(prime or "", "replace").text or vocabulary.default_prime
     samples: tuple[TemperatureSample, ...] = ()
     passage: HeldOutPassage | str = "its outputs are not numbers."
+    seen: Inside | str | None = None
     if header.model.bidirectional:
         passage = "it restores hidden characters, and predicts no next ones; its losses are masked losses."
         if header.sample:
@@ -263,7 +288,9 @@ def _reported(
         try:
             written = request.generate(engine, vocabulary, fitted) if request.length != 0 else []
             samples = tuple(TemperatureSample(one.temperature, text_of(one.characters, vocabulary)) for one in written)
-            passage = held_out_passage(loaded, engine)
+            source = own_text(loaded)
+            passage = source if isinstance(source, str) else held_out_passage(loaded, engine, source)
+            seen = look(loaded, engine, source) if look else None
         except DivergedError as error:
             problems.append(f"{loaded.path}: {error}")
     return ReportedCheckpoint(
@@ -275,4 +302,12 @@ def _reported(
         prime=fitted,
         samples=samples,
         passage=passage,
+        inside=seen,
     )
+
+
+def _look_inside(
+    loaded: Checkpoint, engine: Engine, source: TrainingText | str, most: int, reach: Reach | None
+) -> Inside | str:
+    """What there is to see inside, or why there is nothing. Raises DivergedError."""
+    return source if isinstance(source, str) else look_inside(loaded, engine, source, most, reach)

@@ -7,7 +7,7 @@ import numpy as np
 from charrnn._version import __version__
 from charrnn.evaluation.settings import unlike_first
 from charrnn.formatting import SHADES
-from charrnn.report import html
+from charrnn.report import html, view_page
 from charrnn.report.charts import charts
 from charrnn.report.collect import MADE_BY, Report
 from charrnn.shell import as_typed, typed_command
@@ -25,8 +25,8 @@ def render(report: Report) -> str:
     reported = [(run.letter, run.checkpoint.row) for run in report.runs if run.checkpoint]
     return html.render(
         "report.html",
-        styles=("common.css", "chart.css", "figure.css", "report.css"),
-        scripts=("report.js", "scroll.js"),
+        styles=("common.css", *view_page.STYLES, "report.css"),
+        scripts=("report.js", "view.js", "scroll.js"),
         report=report,
         unlike_first=unlike_first(report.settings),
         title=report.title,
@@ -44,5 +44,6 @@ def _command(report: Report) -> str:
     prime = {"prime": report.prime} if report.prime is not None else {}
     request = report.request
     options = prime | {"seed": request.seed, "length": request.length, "temperatures": request.temperatures}
+    options |= {"inside": report.inside}
     options |= {"text_length": report.text_length} if len(report.runs) > 1 else {}
     return f"{typed_command('charrnn', 'report', *(run.name for run in report.runs))} {as_typed(options)}"

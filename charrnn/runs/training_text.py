@@ -34,6 +34,23 @@ class TrainingText:
         """The parts (start, stop) that were trained on; of another text, all of it."""
         return self.split.training if self.same else (Span(0, len(self.corpus)),)
 
+    def longest_held_out(self, most: int) -> tuple[str, int]:
+        """The longest part that was held out.
+
+        Args:
+            most: Characters of it to decode, at most.
+
+        Returns:
+            Its beginning, "" if nothing was held out; and how many characters it has.
+        """
+        measured, spans = self.corpus.measured, self.split.held_out
+        if measured.boundaries is not None:
+            spans = tuple(measured.without_boundaries(spans))
+        if not spans:
+            return "", 0
+        _, start, stop = max(spans, key=lambda span: span.size)
+        return measured.vocabulary.decode(measured.ids[start : min(stop, start + most)]), stop - start
+
 
 def find_training_text(
     path: Path | None, header: Header, text: str | None = None, read: Read = corpus.read

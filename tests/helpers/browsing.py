@@ -44,6 +44,10 @@ class Opened:
 
     def serious(self) -> list[Any]:
         """What axe finds that shuts people out; skips the test where it is not installed."""
+        return [found for found in self.found() if found[1] in ("serious", "critical")]
+
+    def found(self) -> list[Any]:
+        """All that axe finds; skips the test where it is not installed."""
         package = pytest.importorskip("axe_playwright_python", reason="accessibility needs axe-playwright-python")
         self.page.evaluate((resources.files(package) / "axe.min.js").read_text("utf-8"))
         found = self.page.evaluate("axe.run()")
@@ -51,7 +55,6 @@ class Opened:
         return [
             (rule["id"], rule["impact"], [node["html"][:200] for node in rule["nodes"][:3]])
             for rule in found["violations"]
-            if rule["impact"] in ("serious", "critical")
         ]
 
 

@@ -49,11 +49,11 @@ def test_it_can_be_read_by_all_and_is_silent(
     browser: Any, addresses: dict[str, str], name: str, viewport: Any, scheme: str
 ) -> None:
     opened = Opened(browser, addresses[name], viewport=viewport, color_scheme=scheme)
-    assert opened.serious() == []
+    assert opened.found() == []
     assert max(opened.page.evaluate(WIDTHS)) <= viewport["width"]
     ground = opened.page.evaluate(GROUND)
     assert min(ground) > 200 if scheme == "light" else max(ground) < 60
-    assert opened.page.locator("script").count() == opened.page.locator("section.coloured").count() + 1
+    assert opened.page.locator("script").count() == opened.page.locator("div.coloured").count() + 1
     assert opened.asked == [addresses[name]]
     assert opened.said == []
     opened.context.close()
