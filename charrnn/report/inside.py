@@ -1,4 +1,4 @@
-"""What goes on inside the network of a run, for its page: gates, units that track something, a text in their colours."""
+"""What goes on inside the network of a run, for its page: gates, units that track something, a text in colours."""
 
 from __future__ import annotations
 
@@ -103,5 +103,7 @@ def inside(loaded: Checkpoint, engine: Engine, source: TrainingText, most: int, 
 def _keeping(engine: Engine, ids: NDArray[np.intp], states: list[Array]) -> Iterator[Activations]:
     """Read a text once for all: its activations pass, and the values of all units (n, U) are kept."""
     for part in read_parts(engine, ids):
-        states.append(np.concatenate([kept for layer in part.layers for kept in (layer.h, layer.c) if kept is not None], 1))
+        states.append(
+            np.concatenate([kept for layer in part.layers for kept in (layer.h, layer.c) if kept is not None], 1)
+        )
         yield part

@@ -10,11 +10,11 @@ from helpers import tiny
 
 from charrnn.config import ReadConfig, TrainConfig
 from charrnn.evaluation.compared_samples import beside_real_text
-from charrnn.evaluation.held_out_passage import HeldOutPassage, held_out_passage
+from charrnn.evaluation.held_out_passage import HeldOutPassage, held_out_passage, own_text
 from charrnn.model import Model
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
-from charrnn.runs.training_text import find_training_text
+from charrnn.runs.training_text import TrainingText, find_training_text
 from charrnn.text import corpus
 
 NAMES = [f"{first}{rest}" for first in "abcdefgh" for rest in ("nna", "lex", "rin", "mo", "ttar")]
@@ -27,11 +27,13 @@ def test_documents_are_shown_whole_and_each_read_by_itself(tmp_path: Path, size:
     reading = ReadConfig(document_separator=separator)
     run = tiny.run_on(tmp_path, "names", path, read=reading)
     loaded = checkpoint.load(run / "iteration-000010.safetensors")
-    passage = held_out_passage(loaded, Engine(loaded.header.model, loaded.weights))
+    source = own_text(loaded)
+    assert isinstance(source, TrainingText)
+    passage = held_out_passage(loaded, Engine(loaded.header.model, loaded.weights), source)
     assert isinstance(passage, HeldOutPassage)
-    source = corpus.read(path, reading)
-    spans = source.split(0.25, TrainConfig().val_max).held_out
-    documents = [source.vocabulary.decode(source.ids[start : stop - 1]) for _, start, stop in spans]
+    whole = corpus.read(path, reading)
+    spans = whole.split(0.25, TrainConfig().val_max).held_out
+    documents = [whole.vocabulary.decode(whole.ids[start : stop - 1]) for _, start, stop in spans]
     shown = [max(documents, key=len)[:1500]] if size > 1 else documents
     assert "".join(text for _, text in passage.pieces) == "\n".join(shown)
     each = np.concatenate([Model(loaded).bits(document) for document in shown])

@@ -1,0 +1,106 @@
+"""What a report shows of the inside of networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import tiny, views
+from helpers.browsing import PHONE, WIDTHS, Opened
+
+from charrnn.errors import UsageError
+from charrnn.inspection.view import View
+from charrnn.report import collect, page
+from charrnn.report.collect import Report
+from charrnn.report.inside import Inside
+from charrnn.sampling.request import Request
+
+REQUEST = Request(length=0)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "novel.txt").write_text(tiny.TEXT * 60, "utf-8")
+    return tiny.run_on(folder, "novel-1", folder / "novel.txt")
+
+
+def collected(run: Path, **settings: Any) -> Report:
+    return collect.collect([run], REQUEST, text_length=0, **settings)
+
+
+def seen(report: Report) -> Inside | str | None:
+    reported = report.runs[0].checkpoint
+    assert reported is not None
+    return reported.inside
+
+
+def test_gates_and_units_on_held_out_text(run: Path) -> None:
+    found = seen(collected(run, inside=900))
+    assert isinstance(found, Inside)
+    assert found.characters == 900
+    assert [view.title for view in found.views] == ["Gates", "Units"]
+    gates, units = found.views
+    assert gates.remarks[0].startswith("900 characters were read.")
+    assert units.tables[0].heads[0] == "Feature" if units.tables else units.remarks
+    assert len(units.texts) <= 1
+    assert page.render(collected(run, inside=900)) == page.render(collected(run, inside=900))
+
+
+def test_little_text_has_gates_alone_and_none_nothing(run: Path) -> None:
+    found = seen(collected(run, inside=50))
+    assert isinstance(found, Inside)
+    assert found.views[1].remarks[0].startswith("What they track was not looked for: 50 characters: too few")
+    assert seen(collected(run)) is None
+    assert "Inside</h3>" not in page.render(collected(run))
+
+
+def test_gradients_are_told_where_they_can_be(run: Path) -> None:
+    reached = View(title="Gradients", plots=(views.plot(),))
+    found = seen(collected(run, inside=50, reach=lambda loaded, text: reached))
+    assert isinstance(found, Inside)
+    assert found.views[-1] is reached
+
+    def refused(*_: Any) -> View:
+        raise UsageError("no.")
+
+    found = seen(collected(run, inside=50, reach=refused))
+    assert isinstance(found, Inside)
+    assert found.views[-1].remarks == ("How far they reach was not measured: no.",)
+    found = seen(collected(run, inside=50, reach=lambda loaded, text: None))
+    assert isinstance(found, Inside)
+    assert len(found.views) == 2
+
+
+def test_a_text_that_is_gone_is_told(run: Path, tmp_path: Path) -> None:
+    text = run.parent / "novel.txt"
+    kept = next(path for path in (text, run.parents[1] / "novel.txt") if path.exists())
+    moved = kept.rename(tmp_path / "elsewhere.txt")
+    found = seen(collected(run, inside=900))
+    moved.rename(kept)
+    assert isinstance(found, str)
+    assert "novel.txt" in found
+
+
+@pytest.fixture(scope="module")
+def address(run: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    inside = Inside("novel.txt", 900, (views.view(), views.hostile()))
+    report = collected(run, inside=900)
+    reported: Any = report.runs[0].checkpoint
+    object.__setattr__(reported, "inside", inside)
+    file = tmp_path_factory.mktemp("pages") / "report.html"
+    file.write_text(page.render(report), "utf-8", newline="")
+    return file.as_uri()
+
+
+def test_it_can_be_read_by_all_on_the_page(browser: Any, address: str) -> None:
+    opened = Opened(browser, address, viewport=PHONE, color_scheme="dark")
+    opened.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    assert opened.serious() == []
+    assert max(opened.page.evaluate(WIDTHS)) <= PHONE["width"]
+    opened.page.locator(".places i").nth(3).hover()
+    assert opened.page.locator(".chosen").first.inner_text().startswith("4: s")
+    assert opened.said == []
+    assert opened.asked == [address]
+    opened.context.close()
