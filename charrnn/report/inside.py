@@ -15,7 +15,7 @@ from charrnn.inspection.activations import Activations
 from charrnn.inspection.activations import read as read_parts
 from charrnn.inspection.gates import gate_statistics
 from charrnn.inspection.neurons import find_tracking
-from charrnn.inspection.unit_values import units_of
+from charrnn.inspection.unit_values import HeldUnits, units_of
 from charrnn.inspection.view import View
 from charrnn.network.engine import Engine
 from charrnn.network.numpy_cells import Array
@@ -86,7 +86,7 @@ def inside(loaded: Checkpoint, engine: Engine, source: TrainingText, most: int, 
     ends = read.ends()[vocabulary.order]
     values = np.concatenate(states).T[:, ends]
     try:
-        found_units = find_tracking([(units_of(engine), values)], text, backward=vocabulary.backward)
+        found_units = find_tracking(HeldUnits(units_of(engine), values), text, backward=vocabulary.backward)
         tracking = neurons_view.tracking_view(found_units, "Units")
         views.append(replace(tracking, texts=tracking.texts[:1]))
     except CorpusError as error:
