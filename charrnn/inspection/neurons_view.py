@@ -107,7 +107,7 @@ def _remarks(result: Neurons) -> list[str]:
         f"{plural(result.units, 'unit')}, each tried on each feature: chosen on the first {result.half:,} characters, "
         f"measured on the last {result.half:,}. AUC is the probability that the unit is higher (lower, where it says "
         "so) at a place with the feature than at one without: 0.5 is chance, 1 is always. Counts go by their rank "
-        "correlation. Character: what the character just read would tell alone."
+        "correlation. Letter: what the character just read would tell alone."
     ]
     if result.tracked:
         remarks.append(
@@ -122,7 +122,7 @@ def _remarks(result: Neurons) -> list[str]:
 
 def _table(result: Neurons) -> Table:
     """A row for each feature that the text has."""
-    figures = ("Chosen", "Measured", "Character", "p")
+    figures = ("Chosen", "Measured", "Letter", "p")
     rows = [
         (
             tracked.feature.name,

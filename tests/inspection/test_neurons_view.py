@@ -28,19 +28,19 @@ def test_what_is_found_is_shown_in_figures_and_colours() -> None:
     result = neurons(engine, text, ids, np.arange(len(ids)))
     view = tracking_view(result, "Units")
     [table] = view.tables
-    assert table.heads == ("Feature", "Unit", "By", "Chosen", "Measured", "Character", "p", "")
+    assert table.heads == ("Feature", "Unit", "By", "Chosen", "Measured", "Letter", "p", "")
     row = dict(zip(table.heads, table.rows[0], strict=True))
-    assert row | {"p": "", "Character": ""} == {
+    assert row | {"p": "", "Letter": ""} == {
         "Feature": "inside quotes",
         "Unit": f"1.{PLANTED} high",
         "By": "AUC",
         "Chosen": "1.000",
         "Measured": "1.000",
-        "Character": "",
+        "Letter": "",
         "p": "",
         "": "found",
     }
-    assert 0.5 < float(row["Character"]) < 0.6
+    assert 0.5 < float(row["Letter"]) < 0.6
     assert any("digit (0 and 0)" in remark for remark in view.remarks)
     first = view.texts[0]
     shown = "".join(first.characters)
