@@ -11,6 +11,7 @@ from helpers.trainings import TEXT, assert_same, make
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.text import corpus
 from charrnn.training import autotune
+from charrnn.training.evaluator import Evaluator
 from charrnn.training.validation import characters_read
 
 
@@ -20,14 +21,14 @@ class Clock:
     def __init__(self) -> None:
         self.now = 0.0
 
-    def of(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def of(self, monkeypatch: pytest.MonkeyPatch, evaluator: Evaluator) -> None:
         """Go by this one."""
 
-        def held_out_loss(model: object, ids: object, spans: Any, *, warmup: int) -> float:
+        def nats(spans: Any, *, warmup: int) -> float:
             self.now += characters_read(spans, warmup=warmup)
             return 1.0
 
-        monkeypatch.setattr(autotune, "held_out_loss", held_out_loss)
+        monkeypatch.setattr(evaluator, "nats", nats)
         monkeypatch.setattr(autotune, "WorkClock", self.begun)
 
     def begun(self) -> Any:
@@ -39,7 +40,7 @@ class Clock:
 @pytest.mark.parametrize("copies", [1, 50])
 def test_what_watching_takes_is_told_by_a_part(copies: int, monkeypatch: pytest.MonkeyPatch) -> None:
     training, clock = make(TEXT * copies, val_frac=0.5, sample_length=250), Clock()
-    clock.of(monkeypatch)
+    clock.of(monkeypatch, training.evaluator)
     monkeypatch.setattr(autotune, "WRITING_SECONDS", 0.0)
     write = training.evaluator.sample_writer.text
 
