@@ -92,6 +92,12 @@ def test_of_every_vocabulary(tmp_path: Path, reading: ReadConfig) -> None:
 
 
 @pytest.mark.parametrize("of_bytes", [False, True], ids=["characters", "bytes"])
+def test_of_a_text_from_its_end(tmp_path: Path, of_bytes: bool) -> None:
+    path = trained(tmp_path, TEXT, ReadConfig(bytes=of_bytes), backward=True)
+    assert greedy()(str(path), "again.", 60) == charrnn.load(path).generate("again.", 60, temperature=0)
+
+
+@pytest.mark.parametrize("of_bytes", [False, True], ids=["characters", "bytes"])
 def test_of_documents_that_have_a_boundary(tmp_path: Path, of_bytes: bool) -> None:
     """What the model writes goes beyond the end of a document, so that the boundary is written, and begun after."""
     path = tmp_path / "many.txt"

@@ -6,13 +6,20 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from helpers import tiny
 from helpers.trainings import TEXT, assert_same, finish, folder, stored
 
-from charrnn.config import ModelConfig, ReadConfig, TrainConfig
+from charrnn.config import ModelConfig, ReadConfig, StartConfig, TrainConfig
+from charrnn.errors import UsageError
+from charrnn.formatting import CHARACTER
+from charrnn.runs.run import Run
+from charrnn.terminal.training_lines import window_line
 from charrnn.text import corpus
 from charrnn.text.corpus import Corpus
+from charrnn.training.beginning import Beginning
 from charrnn.training.events import Snapshot
 from charrnn.training.resume import resume_point, resumed
+from charrnn.training.resumption import Resumption
 from charrnn.training.trainer import Trainer
 
 MODEL = ModelConfig(rnn_size=8, embedding_size=4, layer_norm=False)
@@ -81,3 +88,50 @@ def test_a_training_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
     again = resumed(stored(tmp_path / "resume.safetensors", resume_point(training)), source, device="cpu")
     assert again.config.backward
     assert_same(finish(again), finish(trainer(source, backward=True, val_frac=0.1)))
+
+
+def begun(tmp_path: Path, path: Path, given: dict[str, object], start: StartConfig) -> tuple[Trainer, str | None]:
+    """A training that begins with a checkpoint's weights, as `charrnn train` begins it."""
+    training = dataclasses.replace(TRAINING, **given)  # type: ignore[arg-type]
+    trained, _, note = Beginning.of(start, MODEL, training, ReadConfig(), given, tmp_path).begin(
+        corpus.from_text(TEXT), "cpu"
+    )
+    return trained, note
+
+
+def test_weights_of_the_other_direction_are_taken_and_it_is_said(tmp_path: Path) -> None:
+    point = resume_point(trainer(corpus.from_text(TEXT), backward=True))
+    stored(path := tmp_path / "b.safetensors", point)
+    kept, note = begun(tmp_path, path, {}, StartConfig(init_from=path))
+    assert kept.config.backward  # as it was
+    assert note is not None
+    assert "learnt anew" not in note
+    turned, note = begun(tmp_path, path, {"backward": False}, StartConfig(init_from=path))
+    assert not turned.config.backward
+    assert note is not None
+    assert note.endswith("it was trained backward: forward, what it knows of the order of characters is learnt anew")
+    embedding, note = begun(tmp_path, path, {}, StartConfig(embedding_from=path))
+    assert not embedding.config.backward
+    assert note is not None
+    assert "learnt anew" not in note
+
+
+def test_a_run_is_not_resumed_in_the_other_direction(tmp_path: Path) -> None:
+    run = tiny.run_on(tmp_path, "run", text_file(tmp_path))
+    with pytest.raises(UsageError, match=r"--backward: a resumed run keeps its settings \(--no-backward\)") as refused:
+        Resumption.of(Run(run), {"backward": True}, lambda line: None)
+    assert "--backward --init-from" in refused.value.advice
+    Resumption.of(Run(run), {"backward": False}, lambda line: None).release()
+
+
+def text_file(folder: Path) -> Path:
+    path = folder / "text.txt"
+    path.write_text(TEXT, "utf-8")
+    return path
+
+
+def test_what_the_training_is_says_so(tmp_path: Path) -> None:
+    assert window_line(trainer(corpus.from_text(TEXT), backward=True).config, CHARACTER).endswith(
+        "from the end of the text"
+    )
+    assert "backward" not in window_line(TRAINING, CHARACTER)
