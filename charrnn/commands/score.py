@@ -160,7 +160,9 @@ def _whole(
 
     facts = text.facts(name, path, loaded)
     source = text.as_read(facts["reading"])
-    facts["remark"] = " ".join(filter(None, (in_parts(source, loaded.header, name), facts["remark"]))) or None
+    direction = f"{name} reads from the end: each character after those behind it." if loaded.header.backward else None
+    remarks = (direction, in_parts(source, loaded.header, name), facts["remark"])
+    facts["remark"] = " ".join(filter(None, remarks)) or None
     known = text.in_known_form(source.text, name, loaded)
     mixture, by_counts = counts_of(loaded, ngrams)
     with scoring(loaded) as (engine, progress):
