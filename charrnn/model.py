@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.differentiable import Differentiable
 from charrnn.errors import CorpusError
 from charrnn.evaluation.scoring import score
 from charrnn.inspection.inspectable import Inspectable
@@ -28,8 +29,8 @@ from charrnn.sampling.request import asked
 from charrnn.text.vocabulary import Vocabulary
 
 
-class Model(Restoring, Inspectable):
-    """A trained model, ready to write and to measure, or to restore. It runs in NumPy; torch is never imported.
+class Model(Differentiable, Restoring, Inspectable):
+    """A trained model, ready to write and to measure, or to restore. It runs in NumPy; `gradients` alone imports torch.
 
     Its products stay on the thread that calls, whatever NumPy's BLAS is set to: a server's threads do not wait for each
     other. Several threads may use one model.

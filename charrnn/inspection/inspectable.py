@@ -42,7 +42,7 @@ class Inspectable:
             cell states `c`, (T, H), of an LSTM (None of others), and `gates`, each (T, H) by its name: `input`,
             `forget`, `output` and `candidate` of an LSTM; `reset`, `update` and `candidate` of a GRU; none of a plain
             RNN. `log_probs` and `probabilities`, (T, V), are of what comes next, by the network alone, and `likeliest`
-            names it. `of("1.37")` has the values of one unit, (T,). Gradients need torch: `charrnn inspect gradients`.
+            names it. `of("1.37")` has the values of one unit, (T,). `gradients` has how far a loss reaches back.
 
         Raises:
             CorpusError: There is nothing to read.

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from helpers import tiny
 from numpy.typing import NDArray
 from torch import Tensor
 
+import charrnn
 from charrnn.config import ModelConfig
-from charrnn.errors import CorpusError, DivergedError
+from charrnn.errors import CharrnnError, CheckpointError, CorpusError, DivergedError
 from charrnn.inspection.gradients import curve, gradients
 from charrnn.inspection.jacobian import power_iteration, singular_values
 from charrnn.inspection.steps import StackState, Steps, flat, unflat
 from charrnn.network.torch_model import CharModel
+from charrnn.runs import checkpoint
 
 V, H = 7, 5
 STACKS: list[dict[str, Any]] = [
@@ -204,3 +209,21 @@ def test_what_cannot_be_measured() -> None:
         model.head.weight[0, 0] = math.nan
     with pytest.raises(DivergedError):
         gradients(model, _ids(40), reach=20)
+
+
+def test_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tiny.save(tmp_path / "a.safetensors")
+    model = charrnn.load(path)
+    text = tiny.TEXT * 2
+    found = model.gradients(text, reach=20, places=4)
+    assert found.log10_norms.shape == (21, 1, 4)
+    unfiled = charrnn.Model(dataclasses.replace(checkpoint.load(path), path=None))
+    assert np.array_equal(unfiled.gradients(text, 20, 4).log10_norms, found.log10_norms)
+    with pytest.raises(CorpusError):
+        model.gradients("Well", reach=20)
+    tiny.save(path, seed=1)
+    with pytest.raises(CheckpointError, match="another checkpoint"):
+        model.gradients(text, reach=20)
+    monkeypatch.setattr("charrnn.training.torch_import.installed", lambda: False)
+    with pytest.raises(CharrnnError, match="measuring gradients needs torch, which is not installed"):
+        model.gradients(text)
