@@ -79,8 +79,30 @@ def view(networks: Sequence[NetworkGradients], remarks: Sequence[str] = ()) -> V
     return View(
         title=f"How far the loss reaches back: {names}",
         remarks=(*_reading(networks), *remarks),
-        plots=(plot,),
+        plots=(plot, *_depths(networks)),
         tables=(_table(networks),),
+    )
+
+
+def _depths(networks: Sequence[NetworkGradients]) -> tuple[Plot, ...]:
+    """The gradient at k = 0 down the layers, if there are three or more: what residual connections are for."""
+    if max(each.gradients.log10_norms.shape[1] for each in networks) < 3:
+        return ()
+    lines = []
+    for number, each in enumerate(networks):
+        norms = _floats(np.array([of_layer.mean[0] for of_layer in each.gradients.curves()]))
+        points = [(float(layer), norm) for layer, norm in enumerate(norms, start=1) if norm > 0]
+        words = f"{norms[-1]:.2g} at the top, {norms[0]:.2g} at the lowest layer"
+        lines.append(Line(points=points, number=number, name=each.name, words=words))
+    return (
+        Plot(
+            name="Through the layers: the same at k = 0",
+            lines=tuple(lines),
+            across="layer, from the lowest",
+            up="norm",
+            log_y=True,
+            across_range=(1.0, float(max(len(line.points) for line in lines))),
+        ),
     )
 
 
@@ -139,13 +161,15 @@ def _table(networks: Sequence[NetworkGradients]) -> Table:
             parts.append(("all", curve(gradients.joint), sigma.whole))
         for layer, of, values in parts:
             rows.append((*([each.name] if several else []), layer, *_figures(of), *_sigma(values)))
-    figures = (f"Halves in ({unit.many})", "A factor of", "1% after", "Sigma", "highest", "above 1")
+    figures = ("At k = 0", f"Halves in ({unit.many})", "Factor", "1% after", "Sigma", "Highest", "Above 1")
     return Table(heads=(*(["Network"] if several else []), "Layer", *figures), rows=tuple(rows), figures=figures)
 
 
 def _figures(of: Curve) -> tuple[str, ...]:
     hundredth = of.fallen_to(0.01)
+    [beginning] = _floats(of.mean[:1])
     return (
+        f"{beginning:.3g}",
         "never" if of.half_life is None else f"{of.half_life:.2f}",
         "-" if of.rate is None else f"{of.rate:.3f}",
         "never" if hundredth is None else f"{hundredth:,}",

@@ -68,6 +68,14 @@ def test_several_in_one_picture() -> None:
     assert "one: clipping by norm at 5 changed 50.0% of the gradients" in shown
 
 
+def test_deep_networks_show_their_layers() -> None:
+    deep = ModelConfig(num_layers=3, rnn_size=4, embedding_size=3, residual=False).completed()
+    tiny.save(Path("deep.safetensors"), model=deep)
+    shown, _ = _invoke("gradients", "deep.safetensors", "novel.txt", *SHORT)
+    assert "Through the layers: the same at k = 0" in shown
+    assert " at the lowest layer" in " ".join(shown.split())
+
+
 def test_first_snapshots_too_and_the_log_alone() -> None:
     _run("one", "rnn")
     found = _json("gradients", "one", "novel.txt", "--first", *SHORT)
