@@ -96,9 +96,11 @@ def units_view(shown: UnitValues, title: str) -> View:
 
 
 def _told(effects: Sequence[tuple[Feature, float]]) -> str:
-    """The features that a unit goes with most: `inside quotes (AUC 0.98), digit (AUC 0.03), ...`."""
-    told = [f"{feature.name} ({feature.measure} {feature.figure(size):.3f})" for feature, size in effects[:_TOLD]]
-    return f"goes with {', '.join(told)}" if told else ""
+    """The features that a unit goes with most: `low: inside quotes (AUC 0.98); high: digit (AUC 0.60); ...`."""
+    return "; ".join(
+        f"{'low' if size < 0 else 'high'}: {feature.name} ({feature.measure} {feature.figure(abs(size)):.3f})"
+        for feature, size in effects[:_TOLD]
+    )
 
 
 def _remarks(result: Neurons) -> list[str]:

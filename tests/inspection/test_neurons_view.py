@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from helpers.planted import PLANTED, planted, quoting
 
@@ -74,4 +76,7 @@ def test_any_units_are_shown_on_any_text() -> None:
     assert [text.colourings[0].name for text in view.texts] == ["1.3", "tanh 1.1.c"]
     assert [text.colourings[1].name for text in view.texts] == ["tanh 1.1.c", "1.3"]
     assert np.array_equal(view.texts[0].colourings[1].values, np.tanh(shown.values[1]))
-    assert view.texts[0].colourings[0].words.startswith("goes with inside quotes (AUC 1.000), ")
+    assert view.texts[0].colourings[0].words.startswith("high: inside quotes (AUC 1.000); ")
+    low = unit_values(engine, text, ids, np.arange(len(ids)), units[:1])
+    low = dataclasses.replace(low, effects=tuple(tuple((of, -size) for of, size in each) for each in low.effects))
+    assert units_view(low, "Units").texts[0].colourings[0].words.startswith("low: inside quotes (AUC 1.000); ")
