@@ -38,6 +38,15 @@ Seed = Annotated[
         default="a random one",
     ),
 ]
+TopK = Annotated[int | None, Option("Top-k: draw among so many of the likeliest.", panel=SAMPLING, low=1)]
+TopP = Annotated[
+    float | None,
+    Option("Top-p: draw among the likeliest that have this share of the probability.", panel=SAMPLING, above=0, high=1),
+]
+MinP = Annotated[
+    float | None,
+    Option("Min-p: draw among those at least this share as likely as the likeliest.", panel=SAMPLING, low=0, high=1),
+]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -94,26 +103,19 @@ class SamplingConfig(Config):
 class LikeliestConfig(Config):
     """Which of the likeliest characters are drawn from: top-k, top-p and min-p, in this order."""
 
-    top_k: Annotated[int | None, Option("Top-k: draw among so many of the likeliest.", panel=SAMPLING, low=1)] = None
-    top_p: Annotated[
-        float | None,
-        Option(
-            "Top-p: draw among the likeliest that have this share of the probability.", panel=SAMPLING, above=0, high=1
-        ),
-    ] = None
-    min_p: Annotated[
-        float | None,
-        Option(
-            "Min-p: draw among those at least this share as likely as the likeliest.", panel=SAMPLING, low=0, high=1
-        ),
-    ] = None
+    top_k: TopK = None
+    top_p: TopP = None
+    min_p: MinP = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class CandidatesConfig(LikeliestConfig):
-    """Which characters are drawn from: those that copy are ruled out, then the likeliest of the others chosen."""
+class CandidatesConfig(Config):
+    """Which characters are drawn from: those that copy are ruled out, then top-k, top-p and min-p, in this order."""
 
     greedy: Annotated[bool, Option("Greedy decoding: the same as temperature 0.", panel=SAMPLING, switch=True)] = False
+    top_k: TopK = None
+    top_p: TopP = None
+    min_p: MinP = None
     no_copy: Annotated[
         int | None,
         Option(
