@@ -134,6 +134,16 @@ def test_the_boundaries_of_documents_are_read() -> None:
     assert found.one_side[1] == pytest.approx([-math.log2(0.3), -math.log2(0.05)], abs=1e-5)
 
 
+def test_rare_characters_cost_their_symbol_too_and_no_edit_writes_a_symbol() -> None:
+    vocabulary = Vocabulary(AB.code_points, unknown=True, boundary="\n\n")
+    table = np.full((4, 4), 0.05) + 0.8 * np.eye(4)
+    found = judge(bigrams.side(table.tolist()), bigrams.side(table.tolist()), vocabulary, "abZba", candidates=5)
+    assert found.score.rare_symbol
+    assert found.score.bits[2] > UNSEEN_BITS
+    edits = [edit for candidate in found.candidates for edit in candidate.edits]
+    assert {index for edit in edits if edit.slip != "transposition" for index in edit.ids} == {0, 1}
+
+
 def test_one_character_is_no_text() -> None:
     with pytest.raises(CorpusError, match="at least two"):
         judged("a")
