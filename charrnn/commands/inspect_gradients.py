@@ -214,7 +214,7 @@ def _view(
         if loaded.header.backward
     ]
     view = gradients_view.view(networks, [*remarks, *map(training_log.remark, logs)])
-    return dataclasses.replace(view, plots=(*view.plots, *(plot for log in logs for plot in training_log.plots(log))))
+    return dataclasses.replace(view, plots=(*view.plots, *training_log.plots(logs)))
 
 
 def _json(networks: Sequence[NetworkGradients], logs: Sequence[TrainingGradients]) -> Mapping[str, Any]:

@@ -75,9 +75,8 @@ def view(networks: Sequence[NetworkGradients], remarks: Sequence[str] = ()) -> V
         log_y=True,
         tall=True,
     )
-    names = ", ".join(each.name for each in networks)
     return View(
-        title=f"How far the loss reaches back: {names}",
+        title=f"How far the loss reaches back{'' if others else f': {first.name}'}",
         remarks=(*_reading(networks), *remarks),
         plots=(plot, *_depths(networks)),
         tables=(_table(networks),),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,33 +106,43 @@ def training_gradients(curves: Curves, bound: float, mode: ClipMode) -> Training
     )
 
 
-def plots(log: TrainingGradients) -> tuple[Plot, ...]:
-    """The norms over time, and what was clipped of them."""
-    norms = Line(points=log.norms, name="single iterations", words=_norm_words(log))
-    peaks = Line(points=log.peaks, number=1, name="the largest since the point before", dotted=True)
+def plots(logs: Sequence[TrainingGradients]) -> tuple[Plot, ...]:
+    """The norms over time, and what was clipped of them: of one run in detail, of several beside each other."""
+    if not logs:
+        return ()
+    [log, *others] = logs
+    if others:
+        lines = [Line(points=of.norms, number=n, name=of.name, words=_norm_words(of)) for n, of in enumerate(logs)]
+        clipped = [Line(points=of.clipped, number=n, name=of.name, words=_share_words(of)) for n, of in enumerate(logs)]
+    else:
+        lines = [Line(points=log.norms, name="single iterations", words=_norm_words(log))]
+        if log.peaks != log.norms:
+            lines.append(Line(points=log.peaks, number=1, name="the largest since the point before", dotted=True))
+        clipped = [Line(points=log.clipped, name="clipped", words=_share_words(log))]
+        if log.removed:
+            clipped.append(Line(points=log.removed, number=1, name="share of the norm that was removed"))
+    bounds = sorted({of.bound for of in logs if of.bound and of.mode == "norm"})
     norm = Plot(
-        name=f"{log.name}: norm of the gradient in training",
-        lines=(norms, peaks) if log.peaks != log.norms else (norms,),
+        name=f"Norm of the gradient in training{'' if others else f': {log.name}'}",
+        lines=tuple(lines),
         up="norm before clipping",
         log_y=True,
-        thresholds={log.bound: f"clipped above {log.bound:g}"} if log.bound and log.mode == "norm" else {},
+        thresholds={bound: f"clipped above {bound:g}" for bound in bounds},
     )
-    if not log.clipped_share:
+    if not any(of.clipped_share for of in logs):
         return (norm,)
-    shares = Line(points=log.clipped, name="clipped", words=f"{log.clipped_share:.1%} of all iterations")
-    removed = Line(points=log.removed, number=1, name="share of the norm that was removed")
-    clipped = Plot(
-        name=f"{log.name}: what clipping did",
-        lines=(shares, removed) if log.removed else (shares,),
-        up="share",
-        up_range=(0.0, 1.0),
-    )
-    return norm, clipped
+    name = f"What clipping did{'' if others else f': {log.name}'}"
+    return norm, Plot(name=name, lines=tuple(clipped), up="share", up_range=(0.0, 1.0))
 
 
 def _norm_words(log: TrainingGradients) -> str:
     """How it began and how it ended."""
     return f"{log.norms[0][1]:.3g} at iteration {log.norms[0][0]:,}, {log.norms[-1][1]:.3g} at {log.norms[-1][0]:,}"
+
+
+def _share_words(log: TrainingGradients) -> str:
+    """How many were clipped."""
+    return "" if log.clipped_share is None else f"{log.clipped_share:.1%} of all iterations"
 
 
 def remark(log: TrainingGradients) -> str:
@@ -153,11 +164,10 @@ def remark(log: TrainingGradients) -> str:
     return f"{said}; it took away {' and '.join(parts)}." if parts else f"{said}."
 
 
-def view(logs: tuple[TrainingGradients, ...]) -> View:
+def view(logs: Sequence[TrainingGradients]) -> View:
     """What the logs of one or several runs have of their gradients."""
-    names = ", ".join(log.name for log in logs)
     return View(
-        title=f"Gradients of the training: {names}",
+        title=f"Gradients of the training{f': {logs[0].name}' if len(logs) == 1 else ''}",
         remarks=tuple(map(remark, logs)),
-        plots=tuple(plot for log in logs for plot in plots(log)),
+        plots=plots(logs),
     )

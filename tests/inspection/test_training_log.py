@@ -38,7 +38,12 @@ def test_what_clipping_did() -> None:
     assert (log.clipped_share, log.last_clipped) == (0.4, 30)
     assert "changed 40.0% of the gradients, none after iteration 30" in remark(log)
     assert "it took away 62% of the norm on average, of those in the log and 90% of the largest." in remark(log)
-    assert [plot.name for plot in plots(log)][1] == "novel-1: what clipping did"
+    assert [plot.name for plot in plots([log])] == [
+        "Norm of the gradient in training: novel-1",
+        "What clipping did: novel-1",
+    ]
+    assert [line.name for line in plots([log, log])[0].lines] == ["novel-1", "novel-1"]
+    assert plots([]) == ()
     assert log.to_dict()["removed"][2] == [30, 0.75]
 
 
