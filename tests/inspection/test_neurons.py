@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from helpers import tiny
+from helpers import engines, tiny
 from helpers.planted import PLANTED, WIDTH, planted, quoting
 
+from charrnn.config import Cell
 from charrnn.errors import CorpusError, UsageError
 from charrnn.inspection import neurons as module
 from charrnn.inspection import unit_values
+from charrnn.inspection.activations import join, read
 from charrnn.inspection.features import FEATURES, Feature, capital_to_come, inside_quotes
 from charrnn.inspection.neurons import Neurons, find_tracking, neurons
 from charrnn.inspection.ranks import auc, effect
@@ -211,3 +213,14 @@ def test_from_python_of_bytes_too() -> None:
     last = np.cumsum([len(character.encode()) for character in text]) - 1
     ids = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.intp)
     np.testing.assert_allclose(tracked.values, values_of(engine, ids, last, [tracked.unit])[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
+def test_every_kind_of_cell_has_its_units(kind: Cell) -> None:
+    engine, ids = engines.make(kind), np.array(engines.ids(3_000))
+    text = engines.VOCABULARY.decode(ids)
+    seen, units = join(read(engine, ids)), units_of(engine)
+    assert len(units) == len(set(units)) == 2 * 12 * (2 if kind == "lstm" else 1)
+    values = values_of(engine, ids, np.arange(len(ids)), units)
+    assert all(np.array_equal(row, seen.of(unit)) for row, unit in zip(values, units, strict=True))
+    assert neurons(engine, text, ids, np.arange(len(ids))).units == len(units)
