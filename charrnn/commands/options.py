@@ -18,13 +18,14 @@ from charrnn.commands.notes import tell
 from charrnn.config import Config, Option, Setting, parsing, settings_of
 from charrnn.config.option import setting_of
 from charrnn.config.training import PLACE, RUN, DeviceName
+from charrnn.config.writing import JSON
 from charrnn.formatting import Units
 
 _MOST_THREADS = 1024  # of any machine; how many there may be on this one, `training.threads` says
 
 CheckpointDir = Annotated[Path, typer.Option(help="Where runs are kept.", rich_help_panel=PLACE)]
 Device = Annotated[DeviceName, Option("What computes; auto is cuda where there is one.", panel=PLACE)]
-Json = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
+Json = Annotated[bool, typer.Option("--json", help=JSON)]
 JsonLines = Annotated[
     bool, typer.Option("--json", help="A line of JSON for each text: what was written, by what, how likely.")
 ]

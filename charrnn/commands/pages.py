@@ -11,15 +11,11 @@ from typing import Annotated
 
 import typer
 
+from charrnn.config.writing import FORCE
 from charrnn.errors import CharrnnError, UsageError
 from charrnn.files import open_regular, remove_temporary, replace_file, temporaries_of
 
-Force = Annotated[
-    bool,
-    typer.Option(
-        "--force", help="Write over a file that charrnn has not made; never over what is read, or a file of a run."
-    ),
-]
+Force = Annotated[bool, typer.Option("--force", help=FORCE)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from charrnn.config.option import Config, Option
+from charrnn.config.writing import FORCE, JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +28,13 @@ class OutputConfig(Config):
         ),
     ] = None
     png: Annotated[Path | None, Option("Draw it as a picture; needs resvg-py.", metavar="FILE")] = None
-    svg: Annotated[Path | None, Option("The same as SVG.", metavar="FILE")] = None
+    svg: Annotated[Path | None, Option("Draw it as SVG, which needs nothing more.", metavar="FILE")] = None
     force: Annotated[
         bool,
         Option(
-            "Write over a file that charrnn has not made; never over what is read, or a file of a run.",
+            FORCE,
             names=("--force",),
             switch=True,
         ),
     ] = False
-    as_json: Annotated[bool, Option("Write JSON to standard output.", names=("--json",), switch=True)] = False
+    as_json: Annotated[bool, Option(JSON, names=("--json",), switch=True)] = False
