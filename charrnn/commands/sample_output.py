@@ -77,12 +77,12 @@ class TextPrinter:
             search.report(overlap)
 
 
-def _until_interrupted(characters: Iterable[Character]) -> tuple[list[Character], KeyboardInterrupt | None]:
-    """What is written of a text before anything of it can be shown; and what cut it short, if it was interrupted."""
+def _until_interrupted(characters: Iterable[Character]) -> tuple[list[Character], BaseException | None]:
+    """What is written of a text before anything of it can be shown; and the signal that cut it short, if one did."""
     written: list[Character] = []
     try:
         written.extend(characters)
-    except KeyboardInterrupt as interrupt:
+    except (KeyboardInterrupt, SystemExit) as interrupt:
         return written, interrupt
     return written, None
 

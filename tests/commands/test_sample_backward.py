@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -114,3 +118,22 @@ def test_a_terminal_shows_it_in_reading_order_shaded(backward: Path) -> None:
     assert bare.split() == visible(invoke(backward, *asked)[0]).split()  # its lines end between words
     assert "\x1b[1mestates." in shown
     assert "48;5;" in shown
+
+
+def test_a_signal_leaves_what_leads_up_to_the_ending_so_far(backward: Path) -> None:
+    asked = ["sample", str(backward), "--ending", "so", "-n", "1000000000", "--seed", "7"]
+    command = [sys.executable, "-m", "charrnn", *asked]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
+        assert process.stderr is not None
+        process.stderr.read(10)  # who writes, which is said before
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        try:
+            out, said = process.communicate(timeout=60)
+        finally:
+            process.kill()  # it would write for hours
+    assert process.returncode == 128 + signal.SIGINT
+    assert said.endswith(b"\ncharrnn: stopped by Ctrl-C.\n")
+    text = out.decode().removesuffix("so")
+    assert text == Model(checkpoint.load(backward)).generate("so", len(text), seed=7)
+    assert out.endswith(b"so")
