@@ -91,7 +91,7 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "poems-1",
     ):
         telling.run(folder / "checkpoints", name, {100: 3.0, 300: 2.5}, text=NOVEL)
-    for name, backward in (("forward-1", False), ("backward-1", True)):
+    for name, backward in (("forward-1", False), ("backward-1", True), ("shakespeare-backward-1", True)):
         training = TrainConfig(iterations=300, val_frac=0.5, backward=backward)
         facts = {"training": training, "created": "2026-01-01T00:00:00+00:00"}
         telling.run(folder / "checkpoints", name, {100: 3.0, 300: 2.5}, text=NOVEL, **facts)
