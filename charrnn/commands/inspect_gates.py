@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
 from charrnn.commands.inspect_output import Outputs
 from charrnn.commands.inspected_text import InspectedCheckpoint, InspectedPath, inspected_text, open_checkpoint
 from charrnn.commands.options import CheckpointDir, TextEncoding, with_options
 from charrnn.config import CHECKPOINT_DIR, InspectConfig, OutputConfig
+
+if TYPE_CHECKING:
+    from charrnn.inspection.activations import Activations
 
 
 @with_options
@@ -23,9 +29,18 @@ def gates(
     from charrnn.inspection.activations import read
     from charrnn.inspection.gates import gate_statistics
     from charrnn.inspection.gates_view import view
+    from charrnn.terminal.progress_bar import share_bar
 
     loaded, engine = open_checkpoint(checkpoint, checkpoint_dir)
     inspected = inspected_text(loaded, text, inspection, encoding, checkpoint_dir)
-    statistics = gate_statistics(engine.config, read(engine, inspected.ids))
+    with share_bar("reading") as progress:
+        statistics = gate_statistics(engine.config, _told(read(engine, inspected.ids), len(inspected.ids), progress))
     title = f"Gates of {checkpoint} on {inspected.name}"
     outputs.show(view(statistics, title), lambda: {"text": inspected.name} | statistics.to_dict())
+
+
+def _told(parts: Iterator[Activations], total: int, progress: Callable[[float], None]) -> Iterator[Activations]:
+    """The same parts, of so many characters in all, each told as it is asked for."""
+    for part in parts:
+        progress(len(part) / total)
+        yield part

@@ -129,7 +129,7 @@ def _of_memories(memories: tuple[Memory, ...]) -> list[Plot]:
 def _table(statistics: GateStatistics) -> Table:
     """A row for each gate of each layer."""
     low, high = _words(statistics)
-    often = [f"Units {word.lower()}\n{OFTEN:.0%} of the time" for word in (low, high) if word]
+    often = [f"Often {word.lower()}" for word in (low, high) if word]
     heads = ("Layer", "Gate", *filter(None, (low, high)), "Between", *often)
     two = bool(high)
 
@@ -141,12 +141,16 @@ def _table(statistics: GateStatistics) -> Table:
         return (str(gate.layer), gate.gate, *(f"{share:.0%}" for share in shares), *counts)
 
     rows = tuple(map(row, statistics.gates))
-    return Table(heads=heads, rows=rows, figures=tuple(head for head in heads if head != "Gate"))
+    figures = tuple(head for head in heads if head != "Gate")
+    name = (
+        f"Shares of all characters and units; and units that are so often, at more than {OFTEN:.0%} of the characters"
+    )
+    return Table(heads=heads, rows=rows, figures=figures, name=name)
 
 
 def _memory_table(memories: tuple[Memory, ...]) -> Table:
     """A row for each layer."""
-    heads = ("Layer", "Lower\nquartile", "Median", "Upper\nquartile", "Units that remember for longest")
+    heads = ("Layer", "Lower quartile", "Median", "Upper quartile", "For longest")
     rows = []
     for memory in memories:
         longest = ", ".join(f"{unit} {characters_of(figure)}" for unit, figure in memory.longest())
