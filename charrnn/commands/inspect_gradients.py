@@ -17,6 +17,7 @@ from charrnn.commands.inspected_text import inspected_text
 from charrnn.commands.notes import tell_skipped
 from charrnn.commands.options import CheckpointDir, TextEncoding, with_options
 from charrnn.commands.score_paths import is_model
+from charrnn.commands.scored_text import ScoredText
 from charrnn.config import CHECKPOINT_DIR, InspectConfig, Option, OutputConfig
 from charrnn.errors import CheckpointError, DivergedError, RunError, UsageError
 
@@ -76,10 +77,11 @@ def gradients(
         return
     import_torch("inspecting gradients")
     checkpoints = _checkpoints(named, checkpoint_dir, first=first)
+    scored = None if text is None else ScoredText([text], encoding, checkpoint_dir)
     _refuse_mixed(checkpoints)
     with _torch_threads(threads):
         networks = [
-            _measured(name, loaded, text, inspection, encoding, checkpoint_dir, reach, places)
+            _measured(name, loaded, scored, inspection, encoding, checkpoint_dir, reach, places)
             for name, loaded in checkpoints
         ]
     logs = _logs(named, checkpoint_dir)
@@ -156,7 +158,7 @@ def _refuse_mixed(checkpoints: Sequence[tuple[str, Checkpoint]]) -> None:
 def _measured(
     name: str,
     loaded: Checkpoint,
-    text: str | None,
+    text: ScoredText | None,
     inspection: InspectConfig,
     encoding: str,
     root: Path,

@@ -81,11 +81,12 @@ def open_checkpoint(named: Path, root: Path) -> tuple[Checkpoint, Engine]:
 
 
 def inspected_text(
-    loaded: Checkpoint, named: str | None, config: InspectConfig, encoding: str, root: Path
+    loaded: Checkpoint, named: str | ScoredText | None, config: InspectConfig, encoding: str, root: Path
 ) -> InspectedText:
     """The text that was named, as a checkpoint reads it; or what was held out of its own.
 
-    What of it is read in another form, is unseen or not read at all is told on standard error.
+    Several checkpoints share a `ScoredText`: standard input comes only once. What of it is read in another form, is
+    unseen or not read at all is told on standard error.
 
     Raises:
         CorpusError: It cannot be read, or is too short.
@@ -112,9 +113,11 @@ def inspected_text(
     return inspected
 
 
-def _named(loaded: Checkpoint, named: str, config: InspectConfig, encoding: str, root: Path) -> tuple[str, str, int]:
+def _named(
+    loaded: Checkpoint, named: str | ScoredText, config: InspectConfig, encoding: str, root: Path
+) -> tuple[str, str, int]:
     """Name, text and size of the text that was named."""
-    scored = ScoredText([named], encoding, root)
+    scored = ScoredText([named], encoding, root) if isinstance(named, str) else named
     source = scored.as_read(scored.reading(loaded.header.reading))
     ids = source.ids if source.boundaries is None else source.ids[1:-1]  # between the first boundary and the last
     part = source.vocabulary.decode(ids[: config.characters])

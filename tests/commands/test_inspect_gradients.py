@@ -68,6 +68,13 @@ def test_several_in_one_picture() -> None:
     assert "one: clipping by norm at 5 changed 50.0% of the gradients" in shown
 
 
+def test_standard_input_is_read_once() -> None:
+    _run("one", "rnn")
+    typed = ["inspect", "gradients", "one", "one/iteration-000000", "-", *SHORT, "--json"]
+    result = CliRunner().invoke(app, typed, input=TEXT, catch_exceptions=False)
+    assert [each["text"] for each in json.loads(result.stdout)["checkpoints"]] == ["standard input"] * 2
+
+
 def test_deep_networks_show_their_layers() -> None:
     deep = ModelConfig(num_layers=3, rnn_size=4, embedding_size=3, residual=False).completed()
     tiny.save(Path("deep.safetensors"), model=deep)
