@@ -142,9 +142,7 @@ def _table(statistics: GateStatistics) -> Table:
 
     rows = tuple(map(row, statistics.gates))
     figures = tuple(head for head in heads if head != "Gate")
-    name = (
-        f"Shares of all characters and units; and units that are so often, at more than {OFTEN:.0%} of the characters"
-    )
+    name = f"Shares of units and characters. Often: units that are so at more than {OFTEN:.0%} of the characters"
     return Table(heads=heads, rows=rows, figures=figures, name=name)
 
 
