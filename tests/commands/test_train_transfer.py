@@ -122,3 +122,19 @@ def test_what_a_checkpoint_was_read_like_is_kept(tmp_path: Path, cli: CommandLin
     header = latest_snapshot(tmp_path / "checkpoints" / "b").header
     assert header.reading.lowercase
     assert header.vocabulary == latest_snapshot(tmp_path / "checkpoints" / "a").header.vocabulary
+
+
+def test_a_direction_is_that_of_the_weights_unless_another_is_typed(tmp_path: Path, cli: CommandLine) -> None:
+    (tmp_path / "a.txt").write_text(ENGLISH, "utf-8")
+    said = cli.train("a.txt", *SHORT, "--iterations", "2", "--backward", "--name", "b")
+    assert "backward, from the end of the text" in said
+    assert cli("sample", "b", "--ending", "said Ann", "-n", "5").stdout.endswith(b"said Ann")
+    few = ("--iterations", "1", "--batch-size", "4", "--seq-length", "16", "--sample-length", "0")
+    assert "learnt anew" not in cli.train("a.txt", "--init-from", "b", *few, "--name", "c")
+    assert latest_snapshot(tmp_path / "checkpoints" / "c").header.backward
+    said = cli.train("a.txt", "--init-from", "b", "--no-backward", *few, "--name", "d")
+    assert "it was trained backward: forward, what it knows of the order of characters is learnt anew" in said
+    assert not latest_snapshot(tmp_path / "checkpoints" / "d").header.backward
+    refused = cli("train", "--resume", "b", "--no-backward", "--iterations", "4")
+    assert refused.returncode == 2
+    assert b"--backward: a resumed run keeps its settings (--backward)" in refused.stderr

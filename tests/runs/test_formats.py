@@ -34,6 +34,7 @@ def test_every_format_has_checkpoints_that_are_kept() -> None:
     for number in range(1, FORMAT + 1):
         kinds = {path.stem for path in FILES if path.parent.name == f"format-{number}"}
         assert kinds >= {"snapshot", "resume-muon", "resume-adamw", "resume-rmsprop", "resume-sgd"}
+    assert any(checkpoint.read_header(path).backward for path in FILES)
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
