@@ -9,7 +9,7 @@ from charrnn.config import CHECKPOINT_DIR
 from charrnn.shell import quoted
 
 _MEANT: Mapping[str, str] = {
-    "charrnn sample": "generate gen write predict infer inference text complete completion prompt run chat talk",
+    "charrnn sample": "steer generate gen write predict infer inference text complete completion prompt run chat talk",
     "charrnn train": "learn fit finetune fine-tune resume start new begin continue",
     "charrnn plan": "estimate dry-run dryrun budget autotune tune",
     "charrnn fill": "infill inpaint gap blank cloze",
@@ -19,6 +19,10 @@ _MEANT: Mapping[str, str] = {
     "charrnn restore": "repair mend denoise unmask correct ocr",
     "charrnn runs": "list ls models checkpoints snapshots history status",
     "charrnn inspect": "explain interpret look activations states",
+    "charrnn inspect gates": "gates gate saturation memory",
+    "charrnn inspect predictions": "predictions prediction",
+    "charrnn inspect neurons": "neurons neuron units",
+    "charrnn inspect gradients": "gradients gradient vanishing exploding",
     "charrnn runs show": "show info describe",
     "charrnn runs delete": "delete remove rm del clean",
     "charrnn corpora": "texts datasets data corpus books text",

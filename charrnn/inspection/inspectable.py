@@ -45,6 +45,7 @@ class Inspectable:
             names it. `of("1.37")` has the values of one unit, (T,). `gradients` has how far a loss reaches back.
 
         Raises:
+            CheckpointError: The model is bidirectional.
             CorpusError: There is nothing to read.
             UsageError: It takes more memory than there is; or there is no such unit as is to be held.
             DivergedError: The model's outputs are not numbers.

@@ -74,6 +74,13 @@ def test_bytes_are_read_one_by_one() -> None:
     assert not seen.unseen.any()
 
 
+def test_a_model_that_reads_from_the_end_has_its_last_character_first() -> None:
+    vocabulary = dataclasses.replace(KNOWN, backward=True)
+    seen = inspect(engines.make(), vocabulary, "cab")
+    assert seen.characters == ("b", "a", "c")
+    assert np.array_equal(seen.log_probs, inspect(engines.make(), KNOWN, "bac").log_probs)
+
+
 def test_what_was_never_seen_is_told() -> None:
     seen = inspect(engines.make(), KNOWN, "aΩÀ")
     assert seen.unseen.tolist() == [False, True, True]  # be it read as the letter without its accent
