@@ -79,7 +79,7 @@ def gradients(
     checkpoints = _checkpoints(named, checkpoint_dir, first=first)
     scored = None if text is None else ScoredText([text], encoding, checkpoint_dir)
     _refuse_mixed(checkpoints)
-    with _torch_threads(threads):
+    with torch_threads(threads):
         networks = [
             _measured(name, loaded, scored, inspection, encoding, checkpoint_dir, reach, places)
             for name, loaded in checkpoints
@@ -89,7 +89,7 @@ def gradients(
 
 
 @contextlib.contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
+def torch_threads(count: int) -> Iterator[None]:
     """Let torch compute in so many threads. On a busy machine its two are far slower than one."""
     import torch
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,8 +19,13 @@ from charrnn.commands.pages import Force, PageFile
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, INSIDE_LENGTH, Option, SamplingConfig
 from charrnn.errors import CharrnnError, UsageError
 
+if TYPE_CHECKING:
+    from charrnn.inspection.view import View
+    from charrnn.runs.checkpoint import Checkpoint
+
 _SAMPLING = SamplingConfig(length=300, seed=1)
 _PAGES = {".html": "-o", ".htm": "-o", ".png": "--png", ".svg": "--svg"}
+_BACK, _PLACES = 100, 8  # characters that a report's gradients reach back, and places of the text that they begin at
 _TEMPERATURES = (0.2, 0.5, 0.8, 1.1)  # that the best snapshot writes at, unless others are asked for
 
 
@@ -78,6 +84,7 @@ def report(
             prime=sampling.prime,
             text_length=text_length,
             inside=inside,
+            reach=_reach,
             progress=progress,
         )
     contents = [(output, page.render(collected).encode())]
@@ -90,6 +97,37 @@ def report(
         tell(f"{path}, {size(len(content))}")
     later_states.tell_of_named(paths or [], checkpoint_dir)
     report_skipped(list(collected.problems))
+
+
+def _reach(loaded: Checkpoint, text: str) -> View | None:
+    """How far the loss reaches back on a text; None where there is no torch, or too little text.
+
+    Raises:
+        CharrnnError: torch is broken.
+        DivergedError: The outputs of the model are not numbers.
+    """
+    from charrnn.training.torch_import import import_torch, installed
+
+    back = min(_BACK, len(text) - 2)
+    if back < 1 or not installed():
+        return None
+    import_torch("measuring gradients")
+    from charrnn.commands.inspect_gradients import torch_threads
+    from charrnn.inspection.gradients_view import NetworkGradients, view
+    from charrnn.model import Model
+
+    with torch_threads(1):
+        found = Model(loaded).gradients(text, back, _PLACES)
+    header = loaded.header
+    network = NetworkGradients(
+        name="the network",
+        title=header.model.title,
+        iteration=header.iteration,
+        text="the text",
+        unit=header.vocabulary.unit,
+        gradients=found,
+    )
+    return replace(view([network]), title="Gradients")
 
 
 def _texts(paths: Sequence[Path], root: Path) -> Iterator[str]:

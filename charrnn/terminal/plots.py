@@ -136,7 +136,7 @@ def _band(curve: Curve, across: int, height: int) -> list[str]:
     canvas = _canvas(across, height)
     half = len(curve.edge) // 2
     upper, lower = curve.edge[:half], curve.edge[half:][::-1]
-    step = 100 / (2 * height)  # half a character
+    step = 100 / height  # a character
     taken = -1
     for (x, high), (_, low) in zip(upper, lower, strict=True):
         column = _column(x, across)

@@ -9,11 +9,13 @@ import pytest
 from helpers import tiny, views
 from helpers.browsing import PHONE, WIDTHS, Opened
 
+from charrnn.commands import report as report_command
 from charrnn.errors import UsageError
 from charrnn.inspection.view import View
 from charrnn.report import collect, page
 from charrnn.report.collect import Report
 from charrnn.report.inside import Inside
+from charrnn.runs import checkpoint
 from charrnn.sampling.request import Request
 
 REQUEST = Request(length=0)
@@ -71,6 +73,17 @@ def test_gradients_are_told_where_they_can_be(run: Path) -> None:
     found = seen(collected(run, inside=50, reach=lambda loaded, text: None))
     assert isinstance(found, Inside)
     assert len(found.views) == 2
+
+
+def test_the_command_measures_gradients_where_there_is_torch(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = checkpoint.load(run / "iteration-000010.safetensors")
+    found = report_command._reach(loaded, tiny.TEXT[:60])
+    assert found is not None
+    assert found.title == "Gradients"
+    assert "up to 58 characters back" in found.remarks[0]
+    assert report_command._reach(loaded, "ab") is None
+    monkeypatch.setattr("charrnn.training.torch_import.installed", lambda: False)
+    assert report_command._reach(loaded, tiny.TEXT) is None
 
 
 def test_a_text_that_is_gone_is_told(run: Path, tmp_path: Path) -> None:
