@@ -39,7 +39,7 @@ Slip = Literal[
 WARMUP = 512  # characters that a row reads before those it predicts, as in `scoring`
 UNSEEN = UNSEEN_BITS * math.log(2)  # nats
 _LEAST = 8192  # characters of a part
-_MOST = 1 << 24  # log-probabilities of one side that are in memory, 64 MB
+_MOST = 1 << 23  # log-probabilities of one side that are in memory, 32 MB
 _BEST = 6  # characters that are tried in a place, of those that both sides expect
 
 LogProbs = NDArray[np.float32]
