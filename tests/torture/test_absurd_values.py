@@ -107,7 +107,7 @@ def fault(server: Server, parameter: str, typed: list[str]) -> str:
     """What is wrong with how a command ended; "" if nothing is."""
     process = server.start(*typed, memory=MEMORY)
     value = typed[-1].rpartition("=")[2]
-    pipe = (parameter, value) == ("prompt_file", "fifo")  # which is waited for, as by `cat`
+    pipe = value == "fifo" and parameter in ("prompt_file", "ending_file", "text_file")  # waited for, as by `cat`
     lasting = pipe or parameter in LASTING or value in LARGE
     try:
         status, stopped = outcome(process, LONG_ENOUGH if lasting else BUSY)
