@@ -190,6 +190,8 @@ def view(found: Powers) -> View:
         remarks=(
             f"What a recurrent network of one linear unit makes of 1 in {steps:,} steps, and its gradient, "
             f"dy/dw = {steps} w^{steps - 1}: above 1 explodes, below 1 vanishes.",
+            f"Of all of them as one gradient, of norm {figure(found.norm)}: clipping by value limits each element"
+            f"{turned}; by norm it scales all alike.",
         ),
         plots=(
             Plot(name="|y| after k steps", lines=tuple(values), across="steps", up="|w^k|", log_y=True),
@@ -198,8 +200,7 @@ def view(found: Powers) -> View:
         tables=(
             Table(heads=("w", *figures), rows=rows, figures=figures),
             Table(
-                name=f"All of them one gradient, of norm {figure(found.norm)}, clipped at {figure(found.bound)}: "
-                f"by value limits each element{turned}; by norm scales all alike",
+                name=f"All of them one gradient, clipped at {figure(found.bound)}",
                 heads=("w", *clipped),
                 rows=kept,
                 figures=clipped,
