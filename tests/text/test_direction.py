@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.config import ReadConfig, ValAt
-from charrnn.text import corpus
+from charrnn.text import corpus, id_cache
 from charrnn.text.corpus import Corpus
 from charrnn.text.decoding import decoder_from_the_end
 from charrnn.text.direction import ReversedIds, as_read
+from charrnn.text.spliced import Spliced
 from charrnn.text.split import Span
 from charrnn.text.vocabulary import Vocabulary, to_code_points
 
@@ -86,6 +87,16 @@ def test_reversed_ids_are_read_in_slices_that_torch_takes() -> None:
     assert ids[1:4].strides == (1,)
     with pytest.raises(ValueError, match="contiguous"):
         ids[::2]
+
+
+def test_of_a_text_in_a_file_slices_are_read_where_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARRNN_CACHE_DIR", str(tmp_path))
+    source = np.arange(100, dtype=np.uint16)
+    file = id_cache.store_for_now(lambda: iter([source[:60], source[60:]]), source.dtype)
+    ids = ReversedIds(file)
+    assert (len(ids), ids.dtype) == (100, np.uint16)
+    spliced = Spliced(ids, [(0, 3), (50, 52)])  # type: ignore[arg-type]
+    assert spliced[1:5].tolist() == [98, 97, 49, 48]
 
 
 def test_text_is_turned_round_where_it_becomes_ids() -> None:
