@@ -200,6 +200,10 @@ class _Filler:
                 self.engine.hidden_id
             )  # there is nothing like it
         first, last = int(starts[0]), int(starts[len(block)])
+        if (boundary := self.vocabulary.boundary_id) is not None:  # the text is one document
+            begins, ends = [boundary] * (not before), [boundary] * (not ahead)
+            ids = np.concatenate((begins, ids, ends)).astype(np.intp)
+            starts, first, last = starts + len(begins), first + len(begins), last + len(begins)
         unseen = int(np.count_nonzero(ids[first:last] == self.engine.hidden_id))
         ids[starts[[found.start() for found in re.finditer(re.escape(mark), text)]]] = self.engine.hidden_id
         return self._fill(ids, starts[marks], (first, last)), unseen

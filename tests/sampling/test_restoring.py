@@ -131,6 +131,20 @@ def test_the_unknown_and_the_boundary_are_never_given_back() -> None:
     assert sum(likely for _, likely in part.places[0].alternatives) == pytest.approx(1)
 
 
+def test_a_text_of_documents_begins_and_ends_with_their_boundary() -> None:
+    vocabulary = Vocabulary(VOCABULARY.code_points, boundary="\n\n")
+    weights = random_weights(CONFIG, scale=1.5)
+    weights["embedding.weight"] = np.insert(weights["embedding.weight"], V, 0.5, axis=0)
+    weights["head.weight"] = np.insert(weights["head.weight"], V, 9.0, axis=0)
+    weights["head.bias"] = np.append(weights["head.bias"], np.float32(9))
+    engine = BidirectionalEngine(CONFIG, weights)
+    [part] = restore(engine, vocabulary, ["ab#d"])
+    a, b, d = vocabulary.encode("abd").tolist()
+    logits = engine.logits(np.array([[V, a, b, V + 1, d, V]]))[0, 3]
+    logits[V] = -np.inf
+    assert part.places[0].probability == pytest.approx(float(np.exp(log_softmax(logits).max())))
+
+
 def test_a_mark_stands_for_one_byte_of_a_model_of_bytes() -> None:
     vocabulary = Vocabulary.every_byte()
     config = ModelConfig(rnn_size=4, embedding_size=0, bidirectional=True).completed()
