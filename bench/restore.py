@@ -4,8 +4,9 @@
     python bench/restore.py war-and-peace.txt --time 10m --keep runs     (again, with what is there: no new training)
 
 Three networks learn the training part of a text for the same time, side by side, with a thread each: forward, backward
-and bidirectional. Then of passages of held-out text a share of the characters is hidden, by a seed, and the share is
-printed that each way gives back as it was:
+and bidirectional. (On a machine that has other work to do, look at the processor time that each got.) Then of passages
+of held-out text a share of the characters is hidden, by a seed, and the share is printed that each way gives back as it
+was:
 
     most frequent     the most frequent character, whatever stands around
     forward           the likeliest after what stands before, what was given back there included
@@ -19,6 +20,7 @@ printed that each way gives back as it was:
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -46,10 +48,12 @@ def train(text: str, seconds: str, root: Path, options: list[str]) -> None:
     command = [sys.executable, "-m", "charrnn", "train", text, "--time", seconds, "--checkpoint-dir", str(root)]
     common = ["--threads", "1", "--snapshot-at", "0", "--sample-length", "0", "--no-ngrams", *options]
     missing = [name for name in WAYS if not (root / name).exists()]
-    trainings = [subprocess.Popen([*command, "--name", name, *WAYS[name], *common]) for name in missing]
-    codes = [training.wait() for training in trainings]
-    if any(codes):
-        sys.exit("a training failed")
+    trainings = {name: subprocess.Popen([*command, "--name", name, *WAYS[name], *common]) for name in missing}
+    for name, training in trainings.items():
+        _, status, used = os.wait4(training.pid, 0)
+        print(f"{name}: {used.ru_utime + used.ru_stime:.0f} s of processor time", flush=True)
+        if status:
+            sys.exit("a training failed")
 
 
 def passages(loaded: Checkpoint, count: int, length: int, seed: int) -> Ids:
