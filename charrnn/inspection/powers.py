@@ -212,7 +212,7 @@ def view(found: Powers) -> View:
 def _line(logarithms: list[float], number: int, power: Power, first: int) -> Line:
     """A curve over the steps, as far as the picture reaches."""
     points = [(float(k + first), 10**value) for k, value in enumerate(logarithms) if abs(value) < _DRAWN]
-    beyond = " (not drawn so far)" if abs(logarithms[-1]) >= _DRAWN and power.weight else ""
+    beyond = ", beyond what is drawn" if abs(logarithms[-1]) >= _DRAWN and power.weight else ""
     end = figure(power.derivative if first else power.value)
     return Line(points=points, number=number, name=f"w = {power.weight}", words=f"ends at {end}{beyond}")
 
