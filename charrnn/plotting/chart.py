@@ -201,7 +201,7 @@ def ticks(low: float, high: float) -> list[float]:
 def _decades(low: float, high: float) -> list[float]:
     """Round values between two powers of ten: 1, 2 and 5 times each power, or as many whole ones as there is room."""
     low, high = max(low, -300.0), min(high, 300.0)
-    fine = [times * 10.0**power for power in range(math.floor(low), math.ceil(high)) for times in (1, 2, 5)]
+    fine = [times * 10.0**power for power in range(math.floor(low), math.floor(high) + 1) for times in (1, 2, 5)]
     shown = [value for value in fine if low <= math.log10(value) <= high]
     if len(shown) > _MOST_TICKS:
         whole = range(math.ceil(low), math.floor(high) + 1)

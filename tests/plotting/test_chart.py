@@ -132,3 +132,59 @@ def test_thinned_is_few_in_order_and_keeps_the_extremes(values: list[float], mos
     assert min(value for _, value in kept) == min(values)
     if len(series) <= most:
         assert kept == series
+
+
+def test_an_axis_across_by_powers_of_ten() -> None:
+    line = Line(points=((0, 5.0), (1, 1.0), (10, 2.0), (100, 3.0)))
+    found = chart([line], log_x=True)
+    assert found is not None
+    assert [x for x, _ in found.lines[0].points] == [0, 50, 100]  # 0 has no logarithm
+    assert [tick.label for tick in found.across if tick.at in (0, 50, 100)] == ["1", "10", "100"]
+
+
+def test_ranges_that_are_given_are_kept() -> None:
+    found = chart([Line(points=((0.2, 0.5), (0.4, 0.75)))], across_range=(0, 1), up_range=(0, 1))
+    assert found is not None
+    assert found.lines[0].points == ((20, 50), (40, 25))
+    assert [tick.label for tick in found.across] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+
+
+def test_an_axis_may_begin_below_zero() -> None:
+    found = chart([Line(points=((-10, 1.0), (10, 2.0)))])
+    assert found is not None
+    assert [x for x, _ in found.lines[0].points] == [0, 100]
+
+
+def test_a_band_is_an_edge_forth_and_back_and_the_axis_reaches_to_it() -> None:
+    line = Line(points=((0, 2.0), (1, 2.0)), band=((0, 1.0, 3.0), (1, 0.0, 4.0), (2, 1.0, float("nan"))))
+    found = chart([line], up_range=(0, 4))
+    assert found is not None
+    assert found.lines[0].edge == ((0, 25), (100, 0), (100, 100), (0, 75))
+    assert found.lines[0].band(100, 100) == "M0 25L100 0L100 100L0 75Z"
+    free = chart([line])
+    assert free is not None
+    assert min(y for _, y in free.lines[0].edge) >= 0
+
+
+def test_scattered_points_are_marks_with_names() -> None:
+    points = tuple((float(number), 1.0) for number in range(5000))
+    names = tuple(f"1.{number}" for number in range(5000))
+    found = chart([Line(points=points, scattered=True, point_names=names)])
+    assert found is not None
+    [marks] = found.lines
+    assert marks.points == ()
+    assert 1000 < len(marks.marks) == len(marks.names) <= 2000
+    assert marks.names[:2] == ("1.0", "1.3")
+
+
+def test_a_long_label_is_cut() -> None:
+    found = chart([Line(points=((0, 1.0), (1, 2.0)), label="x" * 100)])
+    assert found is not None
+    assert found.labels[0].text == "x" * 23 + "…"
+
+
+def test_the_legend_has_names_words_and_remarks() -> None:
+    lines = (Line(points=(), name="A", words="one.", number=7), Line(points=(), words="two."), Line(points=()))
+    plot = Plot(name="x", lines=lines, remarks=("three.",))
+    assert [(entry.text, entry.style) for entry in plot.legend] == [("A: one.", 1), ("two.", None), ("three.", None)]
+    assert plot.description == "A: one. two. three."
