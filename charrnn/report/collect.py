@@ -310,4 +310,11 @@ def _look_inside(
     loaded: Checkpoint, engine: Engine, source: TrainingText | str, most: int, reach: Reach | None
 ) -> Inside | str:
     """What there is to see inside, or why there is nothing. Raises DivergedError."""
-    return source if isinstance(source, str) else look_inside(loaded, engine, source, most, reach)
+    if isinstance(source, str):
+        return source
+    try:
+        return look_inside(loaded, engine, source, most, reach)
+    except DivergedError:
+        raise
+    except CharrnnError as error:
+        return error.what

@@ -72,18 +72,21 @@ def inside(loaded: Checkpoint, engine: Engine, source: TrainingText, most: int, 
 
     Raises:
         DivergedError: The outputs of the model are not numbers.
+        UsageError: There is not enough memory.
     """
     text = source.longest_held_out(most)[0]
     if len(text) < _LEAST:
         return "nothing of its text was held out."
     vocabulary = loaded.header.vocabulary
     read = model_input(vocabulary, text)
+    lead = np.array([] if vocabulary.boundary_id is None else [vocabulary.boundary_id], dtype=np.intp)
+    ids = np.concatenate([lead, read.ids])
     memory.require(
-        2 * 4 * len(units_of(engine)) * len(read.ids), f"the states of {len(text):,} characters", "Lower --inside."
+        2 * 4 * len(units_of(engine)) * len(ids), f"the states of {len(text):,} characters", "Lower --inside."
     )
     states: list[Array] = []
-    views = [gates_view.view(gate_statistics(engine.config, _keeping(engine, read.ids, states)), "Gates")]
-    ends = read.ends()[vocabulary.order]
+    views = [gates_view.view(gate_statistics(engine.config, _keeping(engine, ids, states)), "Gates")]
+    ends = read.ends(len(lead))[vocabulary.order]
     values = np.concatenate(states).T[:, ends]
     try:
         found_units = find_tracking(HeldUnits(units_of(engine), values), text, backward=vocabulary.backward)

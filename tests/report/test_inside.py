@@ -10,6 +10,7 @@ from helpers import tiny, views
 from helpers.browsing import PHONE, WIDTHS, Opened
 
 from charrnn.commands import report as report_command
+from charrnn.config import ReadConfig, TrainConfig
 from charrnn.errors import UsageError
 from charrnn.inspection.view import View
 from charrnn.report import collect, page
@@ -84,6 +85,27 @@ def test_the_command_measures_gradients_where_there_is_torch(run: Path, monkeypa
     assert report_command._reach(loaded, "ab") is None
     monkeypatch.setattr("charrnn.training.torch_import.installed", lambda: False)
     assert report_command._reach(loaded, tiny.TEXT) is None
+
+
+def test_too_little_memory_leaves_the_rest_of_the_page(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: Any) -> None:
+        raise UsageError("memory: there is not enough.")
+
+    monkeypatch.setattr("charrnn.report.collect.look_inside", refused)
+    report = collected(run, inside=900)
+    assert seen(report) == "memory: there is not enough."
+    assert "Nothing can be shown: memory: there is not enough." in page.render(report)
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_documents_and_texts_read_from_the_end(tmp_path: Path, backward: bool) -> None:
+    text = tmp_path / "names.txt"
+    text.write_text("\n".join(["anna", "alex", "arin", "amo", "attar"] * 40), "utf-8")
+    reading, training = ReadConfig(document_separator="\n"), TrainConfig(val_frac=0.25, backward=backward)
+    run = tiny.run_on(tmp_path, "names", text, read=reading, training=training)
+    found = seen(collected(run, inside=900))
+    assert isinstance(found, Inside)
+    assert found.views[0].remarks[0].startswith(f"{found.characters + 1} characters were read.")
 
 
 def test_a_text_that_is_gone_is_told(run: Path, tmp_path: Path) -> None:
