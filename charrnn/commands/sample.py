@@ -132,10 +132,7 @@ def sample(
                 index = copying.index(source, backward=vocabulary.backward)
                 request = dataclasses.replace(request, no_copy=index)
             texts = request.generate(
-                _engine(model, "cpu" if set_units and device == "auto" else device),
-                vocabulary,
-                prime.text,
-                model.chosen_mixture(mixed),
+                _engine(model, request, device), vocabulary, prime.text, model.chosen_mixture(mixed)
             )
             tell(f"{_origin(model, texts[0])}; {_seeds(texts)}{_held(request)}")
             notes.tell(prime.note(prompt.name))
@@ -176,12 +173,12 @@ def _checkpoints(
     return iter([loaded])
 
 
-def _engine(checkpoint: Checkpoint, device: str) -> Engine:
-    """The engine that writes on a device. Raises UsageError for one that is not there."""
+def _engine(checkpoint: Checkpoint, request: Request, device: str) -> Engine:
+    """The engine that writes on a device; auto is one that can hold units. Raises UsageError for one that is not there."""
     from charrnn.network.engine import Engine
     from charrnn.training import torch_import
 
-    if device not in ("cpu", "auto") or (device == "auto" and torch_import.installed()):
+    if device not in ("cpu", "auto") or (device == "auto" and not request.set_units and torch_import.installed()):
         torch_import.import_torch(f"--device {device}")  # which takes longer than a page to write
         from charrnn.network.device_engine import DeviceEngine
         from charrnn.training.devices import choose_device
