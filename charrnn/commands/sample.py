@@ -174,7 +174,7 @@ def _checkpoints(
 
 
 def _engine(checkpoint: Checkpoint, request: Request, device: str) -> Engine:
-    """The engine that writes on a device; auto is one that can hold units. Raises UsageError for one that is not there."""
+    """The engine that writes on a device; auto is one that holds units. Raises UsageError for one that is not there."""
     from charrnn.network.engine import Engine
     from charrnn.training import torch_import
 
