@@ -99,10 +99,7 @@ class DataConfig(HeldOutConfig):
     state_reset: Annotated[
         float,
         Option(
-            "Share of the streams whose state is reset at a window, so that cold starts are learnt.",
-            panel=WINDOWS,
-            low=0,
-            below=1,
+            "Share of streams whose state is reset at a window, to learn cold starts.", panel=WINDOWS, low=0, below=1
         ),
     ] = 0.02
     mask_share: Annotated[
