@@ -5,6 +5,9 @@ May import: errors, formatting, files. Never typer, torch or NumPy.
 
 from charrnn.config.cluster import CardName as CardName
 from charrnn.config.cluster import ClusterConfig as ClusterConfig
+from charrnn.config.data import DataConfig as DataConfig
+from charrnn.config.data import HeldOutConfig as HeldOutConfig
+from charrnn.config.data import ValAt as ValAt
 from charrnn.config.filling import FillConfig as FillConfig
 from charrnn.config.inspection import InspectConfig as InspectConfig
 from charrnn.config.inspection import OutputConfig as OutputConfig
@@ -48,13 +51,10 @@ from charrnn.config.snapshots import DEMO_ITERATIONS as DEMO_ITERATIONS
 from charrnn.config.snapshots import SnapshotConfig as SnapshotConfig
 from charrnn.config.snapshots import growing_iteration as growing_iteration
 from charrnn.config.training import ClipMode as ClipMode
-from charrnn.config.training import DataConfig as DataConfig
 from charrnn.config.training import Decay as Decay
-from charrnn.config.training import HeldOutConfig as HeldOutConfig
 from charrnn.config.training import OptimizerConfig as OptimizerConfig
 from charrnn.config.training import OptimizerName as OptimizerName
 from charrnn.config.training import Precision as Precision
 from charrnn.config.training import ScheduleConfig as ScheduleConfig
 from charrnn.config.training import StoppingConfig as StoppingConfig
 from charrnn.config.training import TrainConfig as TrainConfig
-from charrnn.config.training import ValAt as ValAt
