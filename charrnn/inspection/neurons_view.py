@@ -82,17 +82,8 @@ def units_view(shown: UnitValues, title: str) -> View:
         for unit, values, effects in zip(shown.units, shown.values, shown.effects, strict=True)
     )
     characters = tuple(shown.text[:count])
-    return View(
-        title=title,
-        texts=tuple(
-            ColouredText(
-                characters=characters,
-                colourings=(first, *(other for other in colourings if other is not first)),
-                total=len(shown.text),
-            )
-            for first in colourings
-        ),
-    )
+    text = ColouredText(characters=characters, colourings=colourings, each=True, total=len(shown.text))
+    return View(title=title, texts=(text,))
 
 
 def _told(effects: Sequence[tuple[Feature, float]]) -> str:

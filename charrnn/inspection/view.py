@@ -93,6 +93,7 @@ class ColouredText:
         chosen: What is shown of each place, (T, rows, cells): its five likeliest next characters, say.
         shares: (T, rows), from 0 to 1: how strongly what stands below a place is coloured on a terminal; None: not.
         below: Whether a terminal shows the first cells of those rows below each place, as the article of 2015 does.
+        each: Whether it is shown by one colouring after the other where none can be chosen, else by the first alone.
         total: Of how many places these are the first; None: there are no more.
     """
 
@@ -103,7 +104,13 @@ class ColouredText:
     chosen: tuple[tuple[tuple[str, ...], ...], ...] = ()
     shares: NDArray[np.floating] | None = None
     below: bool = False
+    each: bool = False
     total: int | None = None
+
+    @property
+    def shown_by(self) -> tuple[Colouring | None, ...]:
+        """By what it is coloured where none can be chosen, on a terminal and in a picture; None: by nothing."""
+        return self.colourings[: None if self.each else 1] or (None,)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -96,7 +96,8 @@ def of_view(view: View) -> str:
     for table in view.tables:
         drawing.table(table)
     for text in view.texts:
-        drawing.text(text)
+        for colouring in text.shown_by:
+            drawing.text(text, colouring)
     return _document(visible_line(view.title), view_page.MADE_BY, drawing, panels)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from charrnn.formatting import plural, visible_line
-from charrnn.inspection.view import ColouredText, Table
-from charrnn.report.view_page import KINDS, explained
+from charrnn.inspection.view import ColouredText, Colouring, Table
+from charrnn.report.view_page import KINDS
 from charrnn.terminal import text_grid
 
 WIDTH = 864  # of what is written in
@@ -91,14 +91,13 @@ class Drawing:
             self.paragraph(f"The first {_ROWS} of {plural(len(table.rows), 'row')} are shown.")
         self.bottom += BETWEEN - _LINE
 
-    def text(self, text: ColouredText) -> None:
-        """The beginning of a text by its first colouring."""
+    def text(self, text: ColouredText, colouring: Colouring | None) -> None:
+        """The beginning of a text by a colouring."""
         self._name(text.name)
         count = min(len(text.characters), _STACKED if text.below else _PLACES)
-        colouring = text.colourings[0] if text.colourings else None
         self.bottom += _LINE - 4
         if colouring:
-            self.paragraph(explained(colouring))
+            self.paragraph(text_grid.explained(colouring))
         if count < (total := text.total or len(text.characters)):
             self.paragraph(f"The first {count:,} of {plural(total, 'character')} are shown.")
         stacked = text_grid.stacks(text, count)

@@ -97,13 +97,6 @@ def shown_text(text: ColouredText) -> ShownText:
     )
 
 
-def explained(colouring: Colouring) -> str:
-    """What a colouring is, and what its colours mean, in a line."""
-    of = visible_line(": ".join(filter(None, (colouring.name, colouring.words))))
-    low = f"blue {colouring.low:g}, " if colouring.low < 0 else f"bare {colouring.low:g}, "
-    return f"{of}. Coloured: {low}red {colouring.high:g}."
-
-
 def _seen(character: str) -> str:
     """A character of the text: a space is one, and a line goes on after what stands for its end."""
     return " " if character == " " else f"{shown(character)}\n" if character == "\n" else shown(character)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from charrnn.formatting import shown_character, visible_line
-from charrnn.inspection.view import ColouredText
+from charrnn.inspection.view import ColouredText, Colouring
 from charrnn.text.graphemes import clusters, columns
 
 _BACK = 16  # columns before the end of a line in which a space ends it
@@ -19,6 +19,15 @@ def width(text: str) -> int:
 def shown(text: str) -> str:
     """A cell's text on one line; a character alone is seen whatever it is."""
     return shown_character(text) if len(text) <= 1 else visible_line(text)
+
+
+def explained(colouring: Colouring, blocks: str = "") -> str:
+    """What a colouring is, and what its colours mean, or the blocks that stand for them; safe, in a line."""
+    of = visible_line(": ".join(filter(None, (colouring.name, colouring.words))))
+    if blocks:
+        return f"{of}. Below each character, from {blocks[0]} {colouring.low:g} to {blocks[-1]} {colouring.high:g}."
+    low = "blue" if colouring.low < 0 else "bare"
+    return f"{of}. Coloured: {low} {colouring.low:g}, red {colouring.high:g}."
 
 
 def stacks(text: ColouredText, count: int) -> list[list[str]]:

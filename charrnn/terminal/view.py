@@ -30,7 +30,7 @@ _BLOCKS, _DIGITS = "▁▂▃▄▅▆▇█", "0123456789"
 
 
 def show_view(out: Console, view: View) -> None:
-    """Show a view: title and remarks, plots, tables, and the texts by their first colouring."""
+    """Show a view: title and remarks, plots, tables, and the coloured texts."""
     width = out.width if out.is_terminal else _USUAL
     out.print(plain(visible_line(view.title), "bold"))
     for remark in view.remarks:
@@ -43,8 +43,9 @@ def show_view(out: Console, view: View) -> None:
         out.print()
         _show_table(out, table)
     for text in view.texts:
-        out.print()
-        _show_text(out, text, width)
+        for colouring in text.shown_by:
+            out.print()
+            _show_text(out, text, colouring, width)
 
 
 def _show_table(out: Console, table: Table) -> None:
@@ -57,16 +58,15 @@ def _show_table(out: Console, table: Table) -> None:
     show_table(out, shown)
 
 
-def _show_text(out: Console, text: ColouredText, width: int) -> None:
-    """A text by its first colouring: in colour where there is any, else with blocks below it."""
+def _show_text(out: Console, text: ColouredText, colouring: Colouring | None, width: int) -> None:
+    """A text by a colouring: in colour where there is any, else with blocks below it."""
     if text.name:
         out.print(plain(visible_line(text.name), "bold"))
     count = min(len(text.characters), _PLACES)
-    colouring = text.colourings[0] if text.colourings else None
     styled = out.color_system is not None
     blocks = _BLOCKS if _can_encode(out, _BLOCKS) else _DIGITS
     if colouring:
-        out.print(plain(_explained(colouring, "" if styled else blocks)))
+        out.print(plain(text_grid.explained(colouring, "" if styled else blocks)))
     if text.below and text.heads:
         coloured = " and coloured alike" if styled and text.shares is not None else ""
         heads = f"{visible_line(text.heads[0]).lower()}, the likeliest first{coloured}"
@@ -99,15 +99,6 @@ def _padded(row: Sequence[Styled], taken: Sequence[int]) -> list[Styled]:
     return [
         (f"{cell}{' ' * (room - text_grid.width(cell))}", style) for (cell, style), room in zip(row, taken, strict=True)
     ]
-
-
-def _explained(colouring: Colouring, blocks: str) -> str:
-    """What the colours, or the blocks, mean."""
-    of = visible_line(": ".join(filter(None, (colouring.name, colouring.words))))
-    if blocks:
-        return f"{of}. Below each character, from {blocks[0]} {colouring.low:g} to {blocks[-1]} {colouring.high:g}."
-    low = f"blue {colouring.low:g}, " if colouring.low < 0 else f"bare {colouring.low:g}, "
-    return f"{of}. Coloured: {low}red {colouring.high:g}."
 
 
 def _marks(colouring: Colouring, blocks: str, count: int) -> list[str]:

@@ -73,9 +73,10 @@ def test_any_units_are_shown_on_any_text() -> None:
     assert told["units"][0]["values"] == shown.values[0].tolist()
     assert told["units"][0]["features"][0] == {"feature": "inside quotes", "measure": "AUC", "value": 1.0}
     view = units_view(shown, "Units")
-    assert [text.colourings[0].name for text in view.texts] == ["1.3", "tanh 1.1.c"]
-    assert [text.colourings[1].name for text in view.texts] == ["tanh 1.1.c", "1.3"]
-    assert np.array_equal(view.texts[0].colourings[1].values, np.tanh(shown.values[1]))
+    [coloured] = view.texts  # one text, however many units: a page has the choice, a terminal shows one after the other
+    assert [colouring.name for colouring in coloured.colourings] == ["1.3", "tanh 1.1.c"]
+    assert coloured.shown_by == coloured.colourings
+    assert np.array_equal(coloured.colourings[1].values, np.tanh(shown.values[1]))
     assert view.texts[0].colourings[0].words.startswith("high: inside quotes (AUC 1.000); ")
     low = unit_values(engine, text, ids, np.arange(len(ids)), units[:1])
     low = dataclasses.replace(low, effects=tuple(tuple((of, -size) for of, size in each) for each in low.effects))

@@ -33,6 +33,11 @@ def test_it_has_plots_tables_and_the_coloured_text() -> None:
     assert is_own(drawn.encode()[:HEAD])
 
 
+def test_a_text_by_each_of_its_colourings_one_below_the_other() -> None:
+    root = ElementTree.fromstring(picture.of_view(View(title="x", texts=(views.text("abc", each=True),))))
+    assert [word.split(":")[0] for word in words(root) if "swings" in word] == ["1.1", "1.2", "1.3"]
+
+
 def test_everything_is_inside_it() -> None:
     long = Table(heads=("Name", "Words"), rows=tuple((f"name {n} " * 9, "words " * 40) for n in range(80)), figures=())
     root = ElementTree.fromstring(

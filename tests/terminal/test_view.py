@@ -133,6 +133,13 @@ def test_lines_end_at_newlines_and_after_spaces() -> None:
     assert lines[-4:] == ["one two⏎", "three four five", "six", ""]
 
 
+def test_a_text_by_each_of_its_colourings_one_after_the_other() -> None:
+    told = shown(View(title="x", texts=(views.text("abc", each=True),)))
+    assert told.count("\nabc\n") == 3
+    assert [line.split(":")[0] for line in told.split("\n") if "swings" in line] == ["1.1", "1.2", "1.3"]
+    assert shown(View(title="x", texts=(views.text("abc"),))).count("\nabc\n") == 1
+
+
 def test_a_long_text_is_cut_and_that_is_said() -> None:
     told = shown(View(title="x", texts=(views.text("a" * 3000, total=100_000),)))
     assert "The first 800 of 100,000 characters are shown" in told
