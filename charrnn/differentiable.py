@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from charrnn.errors import CheckpointError
 from charrnn.network.engine import causal_refusal
 from charrnn.runs import checkpoint
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.runs.header import Header
-from charrnn.text.model_input import model_input
+from charrnn.text.model_input import input_from_beginning
 from charrnn.training.torch_import import import_torch
 
 if TYPE_CHECKING:
@@ -63,11 +61,9 @@ class Differentiable:
         from charrnn.network.torch_model import CharModel
 
         vocabulary = self.header.vocabulary
-        lead = np.array([] if vocabulary.boundary_id is None else [vocabulary.boundary_id], dtype=np.intp)
-        ids = np.concatenate([lead, model_input(vocabulary, text).ids])
         model = CharModel(self.header.model, len(vocabulary))
         model.load_weights(self._weights())
-        return gradients(model, ids, reach, places)
+        return gradients(model, input_from_beginning(vocabulary, text).ids, reach, places)
 
     def _weights(self) -> Tensors:
         """The network's tensors, read again. Raises CheckpointError."""

@@ -49,7 +49,7 @@ def neurons(
         one.check(engine.config)
     inspected = inspected_text(loaded, text, inspection, encoding, checkpoint_dir)
     order = loaded.header.vocabulary.order
-    read = inspected.text[order], inspected.ids, inspected.read.ends(len(inspected.lead))[order]
+    read = inspected.text[order], inspected.ids, inspected.read.ends[order]
     name = {"text": inspected.name}
     if units:
         shown = unit_values.unit_values(engine, *read, units)

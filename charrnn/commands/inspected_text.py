@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from charrnn.commands import later_states
@@ -18,6 +17,7 @@ from charrnn.errors import CharrnnError, CorpusError, UsageError
 from charrnn.formatting import plural
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from charrnn.network.engine import Engine
@@ -46,20 +46,18 @@ class InspectedText:
         name: What it is called.
         text: The characters that are looked at.
         read: What is read for them.
-        lead: (n,), 0 or 1 id that is read before them: the boundary of documents, of a model that has learnt it.
         total: How many characters the whole text has.
     """
 
     name: str
     text: str
     read: ModelInput
-    lead: NDArray[np.intp]
     total: int
 
     @property
     def ids(self) -> NDArray[np.intp]:
-        """All that is read, (len(lead) + n,)."""
-        return np.concatenate([self.lead, self.read.ids])
+        """All that is read, (n,), from the boundary of documents on, of a model that has learnt it."""
+        return self.read.ids
 
     @property
     def shown_size(self) -> str:
@@ -92,22 +90,21 @@ def inspected_text(
         CorpusError: It cannot be read, or is too short.
         UsageError: None was named, and the checkpoint's own is not where it was.
     """
-    from charrnn.text.model_input import model_input
+    from charrnn.text.model_input import input_from_beginning
 
     vocabulary = loaded.header.vocabulary
     name, whole, total = _held_out(loaded, config) if named is None else _named(loaded, named, config, encoding, root)
     text = whole[: config.characters]
     if len(text) < 2:
         raise CorpusError(f"{name}: {plural(len(text), 'character')} is too little to look at.", "Name a longer text.")
-    read = model_input(vocabulary, text)
-    lead = [] if vocabulary.boundary_id is None else [vocabulary.boundary_id]
+    read = input_from_beginning(vocabulary, text)
     if unseen := int(read.unseen.sum()):
-        share = unseen / len(read.ids)
+        share = unseen / len(text)
         tell(f"{name}: {unseen:,} of {plural(len(text), 'character')} ({share:.1%}) the model has never seen")
     if vocabulary.backward:
         tell(f"{name}: the model reads it from its end")
         text = text[vocabulary.order]
-    inspected = InspectedText(name, text, read, np.array(lead, dtype=np.intp), total)
+    inspected = InspectedText(name, text, read, total)
     if len(text) < total:
         tell(f"{name}: {inspected.shown_size} are read; --characters N reads more")
     return inspected

@@ -113,7 +113,7 @@ def judge(
         raise CorpusError(
             "a text of at least two characters is needed: nothing else is beside them.", "Give a longer text."
         )
-    size, begin = len(vocabulary), () if vocabulary.boundary_id is None else (vocabulary.boundary_id,)
+    size, begin = len(vocabulary), tuple(vocabulary.lead)
     every = max(_LEAST, _MOST // size)
     joint, one_side, gains = np.zeros(len(ids)), np.full((2, len(ids)), np.nan), np.zeros(len(ids))
     common: NDArray[np.float64] | None = None

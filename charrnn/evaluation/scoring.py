@@ -115,7 +115,7 @@ def score(
         DivergedError: The outputs of the model are not numbers.
         VocabularyError: A surrogate that no byte stands for, if the model is one of bytes.
     """
-    least = 1 if vocabulary.boundary_id is None else 0
+    least = 0 if vocabulary.lead else 1
     lead = least if lead is None else lead
     assert lead >= least
     assert window is None or window >= 1

@@ -78,7 +78,7 @@ def mended(
     Raises:
         DivergedError: The outputs of a model are not numbers.
     """
-    begin = [] if vocabulary.boundary_id is None else [vocabulary.boundary_id]
+    begin = vocabulary.lead
     for start in range(0, len(candidates), _TOGETHER):
         places = [_Place.of(candidate, judged.ids, begin) for candidate in candidates[start : start + _TOGETHER]]
         ahead = _judge(forward, judged.common, [(place.before, place.middles, place.following) for place in places])

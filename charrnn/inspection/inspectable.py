@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from charrnn.inspection.inspection import Inspection, inspect
 from charrnn.inspection.neurons import Neurons, neurons
 from charrnn.network.engine import Engine, State
 from charrnn.runs.header import Header
-from charrnn.text.model_input import model_input
+from charrnn.text.model_input import input_from_beginning
 
 
 class Inspectable:
@@ -71,7 +69,5 @@ class Inspectable:
             DivergedError: The model's outputs are not numbers.
         """
         vocabulary = self.header.vocabulary
-        read = model_input(vocabulary, text)
-        lead = np.array([] if vocabulary.boundary_id is None else [vocabulary.boundary_id], dtype=np.intp)
-        ends = read.ends(len(lead))[vocabulary.order]
-        return neurons(self._engine, text, np.concatenate([lead, read.ids]), ends, alpha=alpha)
+        read = input_from_beginning(vocabulary, text)
+        return neurons(self._engine, text, read.ids, read.ends[vocabulary.order], alpha=alpha)

@@ -15,7 +15,7 @@ from charrnn.inspection.gates import GateStatistics, gate_statistics
 from charrnn.network.engine import Engine, State
 from charrnn.network.hidden_unit import HiddenUnit
 from charrnn.network.numpy_cells import PARTS, Array
-from charrnn.text.model_input import model_input
+from charrnn.text.model_input import input_from_beginning, model_input
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -125,9 +125,8 @@ def inspect(engine: Engine, vocabulary: Vocabulary, text: str, after: State | No
         VocabularyError: A surrogate that no byte stands for, of a model of bytes.
         DivergedError: The model's outputs are not numbers.
     """
-    got = model_input(vocabulary, text)
-    lead = [] if after or vocabulary.boundary_id is None else [vocabulary.boundary_id]
-    ids = np.concatenate([np.array(lead, dtype=np.intp), got.ids])
+    got = (model_input if after else input_from_beginning)(vocabulary, text)
+    ids = got.ids
     if not len(ids):
         raise CorpusError("There is nothing to read.", "Give at least one character.")
     config = engine.config
@@ -136,6 +135,5 @@ def inspect(engine: Engine, vocabulary: Vocabulary, text: str, after: State | No
         2 * 4 * each * len(ids), f"all of {len(ids):,} characters", "Inspect them part by part, with `after`."
     )
     characters = tuple(vocabulary.characters)
-    unseen = np.concatenate([np.zeros(len(lead), dtype=np.bool_), got.unseen])
     read_as = tuple(characters[index] for index in ids.tolist())
-    return Inspection(text, read_as, unseen, characters, config, join(read(engine, ids, after)))
+    return Inspection(text, read_as, got.unseen, characters, config, join(read(engine, ids, after)))

@@ -23,7 +23,7 @@ from charrnn.plotting.chart import Chart, chart
 from charrnn.report.view_page import ShownText, shown_text
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.training_text import TrainingText
-from charrnn.text.model_input import model_input
+from charrnn.text.model_input import input_from_beginning
 
 _LEAST = 2  # characters that there is anything to see in
 
@@ -78,16 +78,13 @@ def inside(loaded: Checkpoint, engine: Engine, source: TrainingText, most: int, 
     if len(text) < _LEAST:
         return "nothing of its text was held out."
     vocabulary = loaded.header.vocabulary
-    read = model_input(vocabulary, text)
-    lead = np.array([] if vocabulary.boundary_id is None else [vocabulary.boundary_id], dtype=np.intp)
-    ids = np.concatenate([lead, read.ids])
+    read = input_from_beginning(vocabulary, text)
     memory.require(
-        2 * 4 * len(units_of(engine)) * len(ids), f"the states of {len(text):,} characters", "Lower --inside."
+        2 * 4 * len(units_of(engine)) * len(read.ids), f"the states of {len(text):,} characters", "Lower --inside."
     )
     states: list[Array] = []
-    views = [gates_view.view(gate_statistics(engine.config, _keeping(engine, ids, states)), "Gates")]
-    ends = read.ends(len(lead))[vocabulary.order]
-    values = np.concatenate(states).T[:, ends]
+    views = [gates_view.view(gate_statistics(engine.config, _keeping(engine, read.ids, states)), "Gates")]
+    values = np.concatenate(states).T[:, read.ends[vocabulary.order]]
     try:
         found_units = find_tracking(HeldUnits(units_of(engine), values), text, backward=vocabulary.backward)
         tracking = neurons_view.tracking_view(found_units, "Units")

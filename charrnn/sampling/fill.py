@@ -201,9 +201,8 @@ def fill(forward: Side, backward: Side, vocabulary: Vocabulary, gap: Gap, reques
     state = model.num_layers * model.rnn_size * (2 if model.model == "lstm" else 1)
     each = _DRAW + 4 * state + 8 * (_ROWS * len(vocabulary) + _COLUMNS * request.lengths[-1])
     memory.require(request.draws * each, f"--draws {request.draws:,}", "Draw fewer, or shorter ones.")
-    boundary = [] if vocabulary.boundary_id is None else [vocabulary.boundary_id]
-    before: list[int] = boundary + vocabulary.encode(gap.before).tolist()
-    after: list[int] = vocabulary.encode(gap.after).tolist() + boundary
+    before: list[int] = vocabulary.lead + vocabulary.encode(gap.before).tolist()
+    after: list[int] = vocabulary.encode(gap.after).tolist() + vocabulary.lead
     usual: list[int] = vocabulary.encode(vocabulary.default_prime).tolist()
     left, right = forward.engine.read(before or usual), backward.engine.read(after[::-1] or usual)
     never = [index for index in (vocabulary.unknown_id, vocabulary.boundary_id) if index is not None]

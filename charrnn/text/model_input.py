@@ -21,10 +21,23 @@ class ModelInput:
     ids: NDArray[np.intp]  # (n,)
     sizes: NDArray[np.intp]  # (len(text),) how many ids are read for each character: of bytes several; it may be none
     unseen: NDArray[np.bool_]  # (n,) which ids are read for characters that the model has never seen
+    lead: int = 0  # how many of the ids are read before the text
 
-    def ends(self, lead: int = 0) -> NDArray[np.intp]:
-        """(len(text),) where among `lead` ids and these each character is read; of several ids where the last is."""
-        return np.maximum(lead + np.cumsum(self.sizes) - 1, 0)
+    @property
+    def ends(self) -> NDArray[np.intp]:
+        """(len(text),) where among the ids each character is read; of several ids where the last is."""
+        return np.maximum(self.lead + np.cumsum(self.sizes) - 1, 0)
+
+
+def input_from_beginning(vocabulary: Vocabulary, text: str) -> ModelInput:
+    """What is read for a text as that of a document, after the boundary if the model has learnt one (`model_input`)."""
+    lead, read = np.array(vocabulary.lead, dtype=np.intp), model_input(vocabulary, text)
+    return ModelInput(
+        np.concatenate([lead, read.ids]),
+        read.sizes,
+        np.concatenate([np.zeros(len(lead), dtype=np.bool_), read.unseen]),
+        len(lead),
+    )
 
 
 def model_input(vocabulary: Vocabulary, text: str) -> ModelInput:

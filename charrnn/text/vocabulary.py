@@ -139,6 +139,11 @@ class Vocabulary:
         return None if self.boundary is None else len(self) - 1
 
     @property
+    def lead(self) -> list[int]:
+        """The ids that are read before any text: the boundary of documents, or none."""
+        return [] if self.boundary_id is None else [self.boundary_id]
+
+    @property
     def dtype(self) -> type[np.uint8] | type[np.uint16] | type[np.uint32]:
         """The smallest unsigned integer that holds every id."""
         return smallest(len(self))
@@ -261,8 +266,7 @@ class Vocabulary:
         Raises:
             VocabularyError: There are unseen characters in it. Names these.
         """
-        ids: list[int] = self.encode(text or self.default_prime).tolist()
-        return ids if self.boundary_id is None else [self.boundary_id, *ids]
+        return [*self.lead, *self.encode(text or self.default_prime).tolist()]
 
     def decode(self, ids: NDArray[np.integer]) -> str:
         """Decode ids, (n,) of any integer type, to text; a boundary is what stands between two documents."""
