@@ -225,7 +225,8 @@ class _Part:
         any_of = math.log(len(self.common))
         own = self.own_ahead + self.own_behind - self.own_common
         others = self.in_place.copy()
-        others[self.rows, self.ids] = -np.inf
+        known = self.rows[np.isnan(self.surprise)]  # what is read for a character never seen may be what was meant
+        others[known, self.ids[known]] = -np.inf
         best = [others.max(axis=1) - own - any_of]
         tie = np.zeros((2, len(own) + 2))  # how much each neighbour says for the other, from either side
         ahead_of_next = self.ahead[self.rows[:-1], self.ids[1:]] - self.common[self.ids[1:]]
@@ -248,13 +249,14 @@ class _Part:
         """What may mend each of some places; `offset` is where the part begins in the text."""
         gains = self.gains()
         for place in places.tolist():
-            at, own = place + offset, self.ids.item(place)
+            at, own, seen = place + offset, self.ids.item(place), bool(np.isnan(self.surprise[place]))
             edits: list[Edit] = [Edit("insertion", at, at + 1, ())]
             kinds: tuple[tuple[Slip, LogProbs, int], ...]
             kinds = ("substitution", self.in_place, at + 1), ("deletion", self.before, at)
             for slip, rows, stop in kinds:
                 order = np.argsort(-rows[place], kind="stable").tolist()
-                chosen = [index for index in order if index not in never and (slip == "deletion" or index != own)]
+                left_out = {*never, own} if seen and slip == "substitution" else {*never}
+                chosen = [index for index in order if index not in left_out]
                 edits += [Edit(slip, at, stop, (index,)) for index in chosen[:_BEST]]
             if place + 1 < len(self.ids) and (following := self.ids.item(place + 1)) != own:
                 edits.append(Edit("transposition", at, at + 2, (following, own)))

@@ -7,8 +7,8 @@
 in nats, the geometric mean of both models' likelihoods, as `sampling.fill` has it, over a window: what both read before
 it is the same, and further characters hardly depend on it. `ways` is how many slips by chance would have had the same
 chance, V where the slip put a character in (a wrong or a surplus one), else 1 (Kernighan, Church and Gale, 1990). A
-character that was never seen costs what `scoring` charges for it, on both sides. A gain of log((1 - e) / e) or more
-says that the slip is likelier than not where a share e of all characters is damaged.
+character that was never seen costs UNSEEN_BITS on either side, beside what is read for it. A gain of log((1 - e) / e)
+or more says that the slip is likelier than not where a share e of all characters is damaged.
 """
 
 from __future__ import annotations

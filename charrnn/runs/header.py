@@ -33,7 +33,7 @@ class Sample:
     temperature: float
     known_words: float | None  # share of its words that occur in the training text; None where there are none
     known_trigrams: float | None = None  # the same of three characters in a row, where words cannot be told
-    backward: bool = False  # whether the text is what comes before the prime: that of a model that reads from the end
+    backward: bool = False  # whether the text is what comes before the prime: the header says it, and no file twice
 
     @property
     def whole(self) -> str:
@@ -74,8 +74,10 @@ class Header:
     progress: Mapping[str, Any] = field(default_factory=dict)  # what a resume needs beside tensors
 
     def __post_init__(self) -> None:
-        """Give the vocabulary the direction of the training, so that whoever encodes for the model has it."""
+        """Give vocabulary and sample the direction of the training, for whoever encodes for the model or reads it."""
         object.__setattr__(self, "vocabulary", self.vocabulary.in_direction(backward=self.backward))
+        if self.sample:
+            object.__setattr__(self, "sample", dataclasses.replace(self.sample, backward=self.backward))
 
     @property
     def backward(self) -> bool:
@@ -159,6 +161,8 @@ class Header:
             "boundary": self.vocabulary.boundary,
         }
         values["sample"] = dataclasses.asdict(self.sample) if self.sample else None
+        if self.sample:  # older readers, which know no backward training, are to say so, and not that this is damage
+            del values["sample"]["backward"]
         values["mixing"] = dataclasses.asdict(self.mixing) if self.mixing else None
         for loss in ("train_loss", "held_out_loss"):
             if values[loss] is not None and not 0 <= values[loss] <= LARGEST_LOSS:

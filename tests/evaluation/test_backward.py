@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,13 @@ from rich.console import Console
 from charrnn.config import ReadConfig, TrainConfig
 from charrnn.evaluation.comparison import compare
 from charrnn.evaluation.head_to_head import measure
-from charrnn.evaluation.held_out_passage import HeldOutPassage, held_out_passage
+from charrnn.evaluation.held_out_passage import HeldOutPassage, held_out_passage, own_text
 from charrnn.evaluation.scoring import score
 from charrnn.evaluation.settings import held_out_key
 from charrnn.model import Model
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
+from charrnn.runs.header import Header
 from charrnn.runs.samples import section
 from charrnn.terminal.comparison import show_comparison
 from charrnn.terminal.console import body
@@ -77,7 +79,9 @@ def test_bytes_beside_characters(tmp_path: Path, text: Path) -> None:
 
 def test_a_held_out_passage_is_read_from_its_end(tmp_path: Path, text: Path) -> None:
     loaded = checkpoint.load(snapshot(tmp_path, "b", text, training=BACKWARD))
-    passage = held_out_passage(loaded, Engine(loaded.header.model, loaded.weights))
+    source = own_text(loaded)
+    assert not isinstance(source, str)
+    passage = held_out_passage(loaded, Engine(loaded.header.model, loaded.weights), source)
     assert isinstance(passage, HeldOutPassage)
     shown = "".join(piece for _, piece in passage.pieces)
     assert shown == TEXT[passage.begins : -1]
@@ -109,5 +113,8 @@ def test_the_prime_is_set_apart_at_the_end() -> None:
 def test_a_snapshots_sample_is_in_reading_order() -> None:
     usual = tiny.header(training=BACKWARD)
     assert usual.sample is not None
-    sample = dataclasses.replace(usual.sample, prime="nce.", text="Well, Pri", backward=True)
-    assert "    Well, Prince.\n" in section(dataclasses.replace(usual, sample=sample))
+    sample = dataclasses.replace(usual.sample, prime="nce.", text="Well, Pri")
+    written = dataclasses.replace(usual, sample=sample)
+    assert "    Well, Prince.\n" in section(written)
+    assert "backward" not in json.loads(written.to_json())["sample"]  # the training says it, once
+    assert "    Well, Prince.\n" in section(Header.from_json(written.to_json()))

@@ -10,6 +10,7 @@ import pytest
 from helpers import bigrams
 
 from charrnn.evaluation.both_sides import judge
+from charrnn.evaluation.scoring import UNSEEN_BITS
 from charrnn.evaluation.suspects import Suspect, find, mended, places_for
 from charrnn.text.vocabulary import Vocabulary, to_code_points
 
@@ -85,6 +86,14 @@ def test_a_character_that_was_never_seen_is_the_first() -> None:
     first, *_ = suspects(text)
     assert (first.written, first.correction, first.line, first.column) == ("Ж", "e", 1, 29)
     assert first.gain > 20
+
+
+def test_what_is_read_for_a_character_never_seen_may_be_what_was_meant() -> None:
+    text = LETTERS * 3 + "abcdéfgh" + LETTERS * 3  # é is read as the nearest, e
+    [found] = suspects(text)
+    assert (found.slip, found.written, found.correction) == ("substitution", "é", "e")
+    # In its place e is as likely as it was read: what is won is the charge, less the ways to err.
+    assert found.gain == pytest.approx(UNSEEN_BITS - math.log2(8), abs=1e-3)
 
 
 def test_places_are_those_of_characters() -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from charrnn.errors import UsageError, VocabularyError
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
+from charrnn.sampling import fill as fill_module
 from charrnn.sampling.chain import log_softmax, make_chain
 from charrnn.sampling.fill import Fillings, FillRequest, Gap, effective_sample_size, fill
 from charrnn.sampling.side import Side
@@ -72,23 +73,27 @@ def test_it_samples_what_enumeration_says(lengths: list[int]) -> None:
     assert targets == sorted(targets, reverse=True)
 
 
-def test_the_expectation_of_the_weights_is_exact_over_all_paths_and_stops() -> None:
-    """What the docstring says, with the tables: E[w f] is the sum of g f, whatever follows a stop."""
+def test_the_expectation_of_the_weights_is_exact_over_all_paths_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By enumeration: over all paths and stops, as likely as they are, E[w f] is the sum of g f."""
     lengths = [1, 2, 3]
-    expected = every(lengths)
-    total: dict[str, float] = dict.fromkeys(expected, 0.0)
-    for path in itertools.product("ab", repeat=3):
+    every_draw = [*itertools.product("ab", "ab", "ab", range(3))]
+    columns = iter(zip(*every_draw, strict=True))
+
+    def each_in_turn(log_probs: NDArray[Any], rngs: Any) -> NDArray[np.intp]:
+        return np.array(["ab".index(one) if isinstance(one, str) else one for one in next(columns)])
+
+    monkeypatch.setattr(fill_module, "sample_ids", each_in_turn)
+    found = filled(lengths, draws=len(every_draw))
+    expected, total = every(lengths), dict.fromkeys(every(lengths), 0.0)
+    for (*path, stop), log_weight in zip(every_draw, found.log_weights.tolist(), strict=True):
         q = [AHEAD["ab".index(one)]["ab".index(other)] for one, other in itertools.pairwise(["a", *path])]
-        follows = [AHEAD["ab".index(path[length - 1])][0] for length in lengths]
-        for length in lengths:
-            x, r = "".join(path[:length]), follows[length - 1] / sum(follows)
-            weight = expected[x] / (math.prod(q[:length]) * r)
-            total[x] += math.prod(q) * r * weight
-    assert total == pytest.approx(expected)
+        follows = [AHEAD["ab".index(letter)][0] for letter in path]  # that a, which the right side begins with
+        total["".join(path[: stop + 1])] += math.prod(q) * follows[stop] / sum(follows) * math.exp(log_weight)
+    assert total == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_weight_of_one_length_is_by_hand() -> None:
-    """Before the gap a, after it a; of two letters "ab": forward .3 * .4, backward .8 * .5, q .3 * .6 or so."""
+    """Before the gap a, after it a: the geometric mean of both tables, by how likely each letter was drawn."""
     found = filled([1], Gap("a", "a"), draws=50)
     # x = b: P_f = .3 * .4, P_b = P(b before a) P(a before b) = .8 * .5, q = .3; x = a: .7 * .7, .2 * .2, q = .7.
     expected = {"b": math.sqrt(0.3 * 0.4 * 0.8 * 0.5) / 0.3, "a": math.sqrt(0.7 * 0.7 * 0.2 * 0.2) / 0.7}
