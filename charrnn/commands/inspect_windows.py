@@ -11,7 +11,8 @@ from charrnn.commands.completion import texts
 from charrnn.commands.inspect_output import Outputs
 from charrnn.commands.notes import tell
 from charrnn.commands.options import TextEncoding, with_options
-from charrnn.config import InspectConfig, Option, OutputConfig, ReadConfig
+from charrnn.config import InspectConfig, Option, OutputConfig, ReadConfig, TrainConfig
+from charrnn.config.option import LAST_SEED
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ SeqLength = Annotated[int, Option("Characters of each window.", low=1, high=1000
 Shift = Annotated[int | None, Option("Start each window so far after the one before.", low=1, default="seq-length")]
 BatchSize = Annotated[int, Option("Read so many streams of the text in parallel.", low=1, high=1000)]
 Stateless = Annotated[bool, Option("As `train --stateless`: each window from zeros, in a shuffled order.", switch=True)]
-Seed = Annotated[int, Option("Of the shuffled order.", low=0, high=2**64 - 1)]
+Seed = Annotated[int, Option("Of the shuffled order.", low=0, high=LAST_SEED)]
 Count = Annotated[int, Option("Show so many iterations.", low=1, high=1000)]
 
 
@@ -60,9 +61,7 @@ def windows(
     from charrnn.training.windows import Streams
 
     outputs = Outputs.of(output, text)
-    step = seq_length if shift is None else shift
-    if step > seq_length:
-        raise UsageError(f"--shift {step}: from 1 to --seq-length ({seq_length}); a larger one would skip text.")
+    step = TrainConfig(seq_length=seq_length, shift=shift).effective_shift
     name, ids, names = _read(text, inspection, encoding)
     streams = Streams(ids, batch_size, seq_length, step, stateless=stateless, seed=seed)
     shown_count = min(count, streams.per_epoch, max(1, _MOST // (seq_length * batch_size)))
@@ -76,6 +75,7 @@ def windows(
         batch_size=batch_size,
         stateless=stateless,
         per_epoch=streams.per_epoch,
+        numbered=names is None,
         windows=shown([streams[index] for index in range(shown_count)], names),
     )
     outputs.show(view(found), found.to_dict)

@@ -154,7 +154,11 @@ def _power(weight: Decimal, exponent: int) -> Decimal:
 
 
 def figure(value: Decimal) -> str:
-    """A decimal for people: `20,959.16`, `0.0436`, from a million and below a thousandth `1.23 x 10^-2000`."""
+    """A decimal for people.
+
+    >>> [figure(Decimal(typed)) for typed in ("20959.155", "0.04360732", "0.00004317", "1e9")]
+    ['20,959.16', '0.043607', '4.32 x 10^-5', '10^9']
+    """
     if not value:
         return "0"
     power = value.adjusted()

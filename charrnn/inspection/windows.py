@@ -93,6 +93,7 @@ class Windows:
         batch_size: B.
         stateless: Whether every window begins with zeros.
         per_epoch: Iterations until the text begins anew.
+        numbered: Whether numbers stand in the place of characters.
         windows: (iterations times B), as they come.
     """
 
@@ -103,6 +104,7 @@ class Windows:
     batch_size: int
     stateless: bool
     per_epoch: int
+    numbered: bool
     windows: tuple[StreamWindow, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -169,8 +171,8 @@ def view(found: Windows) -> View:
         (
             str(window.iteration),
             *([str(window.stream)] if found.batch_size > 1 else []),
-            _row(window.inputs_shown),
-            _row([target for target in window.targets if target is not None]),
+            _row(window.inputs_shown, found.numbered),
+            _row([target for target in window.targets if target is not None], found.numbered),
             window.state,
         )
         for window in found.windows
@@ -194,8 +196,6 @@ def view(found: Windows) -> View:
     )
 
 
-def _row(parts: Sequence[str]) -> str:
+def _row(parts: Sequence[str], numbered: bool) -> str:
     """Numbers with spaces between them; characters as they stand, those that are not seen as what stands for them."""
-    if all(len(part) == 1 for part in parts) and not all(part.isdigit() for part in parts):
-        return "".join(map(shown_character, parts))
-    return " ".join(parts)
+    return " ".join(parts) if numbered else "".join(map(shown_character, parts))

@@ -15,7 +15,8 @@ def _windows(shift: int, *, batch_size: int = 1, stateless: bool = False, last: 
     streams = Streams(ids, batch_size, 7, shift, stateless=stateless)
     return Windows(
         name="numbers", size=last, seq_length=7, shift=shift, batch_size=batch_size, stateless=stateless,
-        per_epoch=streams.per_epoch, windows=shown([streams[index] for index in range(streams.per_epoch)], None),
+        per_epoch=streams.per_epoch, numbered=True,
+        windows=shown([streams[index] for index in range(streams.per_epoch)], None),
     )  # fmt: skip
 
 
@@ -53,11 +54,16 @@ def test_streams_and_states() -> None:
 
 def test_characters_that_are_not_seen() -> None:
     streams = Streams(np.array([0, 1, 2, 0]), 1, 3, 3)
-    found = Windows(
-        name="text", size=4, seq_length=3, shift=3, batch_size=1, stateless=False, per_epoch=1,
-        windows=shown([streams[0]], ["a", " ", "\n"]),
-    )  # fmt: skip
-    assert view(found).tables[0].rows == (("1", "a␣⏎", "␣⏎a", "zeros"),)
+
+    def row(*characters: str) -> tuple[str, ...]:
+        found = Windows(
+            name="text", size=4, seq_length=3, shift=3, batch_size=1, stateless=False, per_epoch=1, numbered=False,
+            windows=shown([streams[0]], characters),
+        )  # fmt: skip
+        return view(found).tables[0].rows[0]
+
+    assert row("a", " ", "\n") == ("1", "a␣⏎", "␣⏎a", "zeros")
+    assert row("1", "8", "2") == ("1", "182", "821", "zeros")  # digits of a text are characters, too
 
 
 def test_ranges() -> None:
