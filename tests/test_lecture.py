@@ -6,10 +6,14 @@ executed in one process without Jupyter, whose kernel would bring 36 packages, s
 
 from __future__ import annotations
 
+import ast
 import itertools
+import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from typer.testing import CliRunner
@@ -18,6 +22,7 @@ from charrnn.commands.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
 LECTURE = (ROOT / "docs" / "lecture.md").read_text("utf-8")
+NOTEBOOK = json.loads((ROOT / "docs" / "lecture.ipynb").read_text("utf-8"))
 SHORT = shlex.split("--batch-size 2 --seq-length 8 --val-max 4000 --sample-length 4 --no-ngrams --threads 1")
 BLOCKS = re.findall(r"^```console\n(.*?)^```$", LECTURE, re.MULTILINE | re.DOTALL)
 
@@ -73,3 +78,31 @@ def test_every_question_has_an_answer() -> None:
     asked = re.findall(r"\*\*Question (\d+)\.\*\*", body)
     assert asked == [str(number) for number in range(1, len(asked) + 1)]
     assert re.findall(r"^(\d+)\. ", answers.partition("\n## ")[0], re.MULTILINE) == asked
+
+
+def test_the_notebook_is_one_without_outputs() -> None:
+    assert (NOTEBOOK["nbformat"], NOTEBOOK["nbformat_minor"]) == (4, 5)
+    cells = NOTEBOOK["cells"]
+    assert len({cell["id"] for cell in cells}) == len(cells)
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+
+
+def test_every_cell_of_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In order; what a cell ends with, a picture, is one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHARRNN_LECTURE_ITERATIONS", "2")
+    names: dict[str, Any] = {}
+    pictures = 0
+    for cell in NOTEBOOK["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        *body, last = ast.parse("".join(cell["source"])).body
+        exec(compile(ast.Module(body, []), cell["id"], "exec"), names)
+        if isinstance(last, ast.Expr):
+            shown = eval(compile(ast.Expression(last.value), cell["id"], "eval"), names)
+            if shown is not None:
+                assert ElementTree.fromstring(shown._repr_svg_()).tag.endswith("svg")
+                pictures += 1
+        else:
+            exec(compile(ast.Module([last], []), cell["id"], "exec"), names)
+    assert pictures == 5
