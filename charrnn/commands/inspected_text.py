@@ -70,9 +70,10 @@ class InspectedText:
 def open_checkpoint(named: Path, root: Path) -> tuple[Checkpoint, Engine]:
     """A checkpoint and its engine. Raises RunError, CheckpointError, UsageError."""
     from charrnn.network.engine import Engine
+    from charrnn.runs.causal import require_causal
     from charrnn.runs.find import load_found
 
-    loaded = load_found(named, root, tell_skipped)
+    loaded = require_causal(load_found(named, root, tell_skipped))
     if loaded.path is not None:
         later_states.tell_of_found(named, loaded.path, root)
     return loaded, Engine(loaded.header.model, loaded.weights)

@@ -22,6 +22,7 @@ from charrnn.commands.options import (
     use_threads,
     with_options,
 )
+from charrnn.commands.score_paths import is_model
 from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
 from charrnn.config import CHECKPOINT_DIR, Option, ReadConfig
 from charrnn.errors import CheckpointError, CorpusError, DivergedError, UsageError, VocabularyError
@@ -74,6 +75,9 @@ def restore(
 
     if len(paths) > 2:
         raise UsageError("restore: takes one run and one text.", "Put the text in quotes.")
+    if len(paths) == 1 and is_model(paths[0], checkpoint_dir):
+        wanted = f'charrnn restore {quoted(paths[0])} "He w#nt ##me."'
+        raise UsageError(f"{paths[0]}: is a run or a checkpoint; the text comes last, as in: {wanted}")
     loaded = _checkpoint(Path(paths[0]) if len(paths) == 2 else None, checkpoint_dir)
     vocabulary = loaded.header.vocabulary
     require_mark(mark, vocabulary)

@@ -161,13 +161,14 @@ def _checkpoints(
 
     Raises RunError, CheckpointError.
     """
+    from charrnn.runs.causal import require_causal
     from charrnn.runs.find import find_run, load_each, load_found, newest_run
 
     if every_snapshot:
         run = find_run(named, checkpoint_dir) if named else newest_run(checkpoint_dir)
         later_states.tell([run])
-        return load_each(run, skip)
-    loaded = load_found(named, checkpoint_dir, skip)
+        return map(require_causal, load_each(run, skip))
+    loaded = require_causal(load_found(named, checkpoint_dir, skip))
     if loaded.path is not None:
         later_states.tell_of_found(named, loaded.path, checkpoint_dir)
     return iter([loaded])

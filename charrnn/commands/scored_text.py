@@ -99,13 +99,14 @@ def of_each(
     What cannot be used is skipped and told in `problems`. Raises the first such error if nothing is left; CorpusError
     and UsageError for the text.
     """
+    from charrnn.runs.causal import require_causal
     from charrnn.runs.find import load_found
 
     measured: list[Measured] = []
     failure: CharrnnError | None = None
     for model in models or [""]:
         try:
-            loaded = load_found(Path(model) if model else None, root, problems.append)
+            loaded = require_causal(load_found(Path(model) if model else None, root, problems.append))
             path = loaded.path or root
             later_states.tell_of_found(Path(model) if model else None, path, root)
             measured.append(measure(model or path.parent.name, path, loaded))

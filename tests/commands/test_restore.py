@@ -49,6 +49,7 @@ def test_a_file_and_standard_input_are_exact(line: CommandLine, both: Path, tmp_
     assert all(new == old for new, old in zip(done.stdout.decode(), data.decode(), strict=True) if old != "#")
     assert b"never seen: left as they are" in done.stderr
     assert line("restore", both, "-", stdin=data).stdout == done.stdout
+    assert "both.safetensors: is a run or a checkpoint; the text comes last" in line("restore", both).stderr.decode()
 
 
 def test_alternatives_and_json(line: CommandLine, both: Path) -> None:
@@ -104,11 +105,16 @@ def test_a_forward_model_restores_nothing_and_this_one_writes_nothing(
     assert done.returncode == 1
     assert "forward.safetensors: this network reads in one direction" in done.stderr.decode()
     (tmp_path / "text.txt").write_text(tiny.TEXT, "utf-8")
-    for typed in (("sample", both), ("score", both, tmp_path / "text.txt"), ("inspect", "predictions", both)):
+    for typed in (
+        ("sample", both),
+        ("sample", both, "--ending", "so"),
+        ("score", both, tmp_path / "text.txt"),
+        ("inspect", "predictions", both),
+    ):
         done = line(*typed)
         assert done.returncode == 1, done
         assert done.stderr.count(b"\n") == 1
-        assert "is bidirectional: it sees what comes after a character" in done.stderr.decode()
+        assert f"{both}: this network is bidirectional: it sees what comes after a char" in done.stderr.decode()
 
 
 def test_bytes_are_given_back_as_bytes(line: CommandLine, tmp_path: Path) -> None:
