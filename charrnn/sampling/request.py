@@ -21,6 +21,7 @@ from charrnn.sampling.no_copy import CopyIndex, NoCopy, RuledOut
 from charrnn.sampling.stopping import (
     MAX_OVERRUN,
     Characters,
+    begin_with_letter,
     stop_after,
     stop_at_unit_beginning,
     stop_at_unit_end,
@@ -148,6 +149,8 @@ class Request:
         if self.finish is not None:
             stop_at_unit = stop_at_unit_beginning if vocabulary.backward else stop_at_unit_end
             streams = [stop_at_unit(stream, least, self.finish) for stream in streams]
+        if vocabulary.backward:
+            streams = [begin_with_letter(stream) for stream in streams]
         until = [stop_form(string, vocabulary).text for string in self.until]
         stop = partial(stop_after, strings=until, backward=vocabulary.backward)
         return [

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from charrnn.errors import UsageError
 from charrnn.sampling.generate import Character, Ended, Ending
+from charrnn.text.graphemes import belongs_to_what_precedes
 from charrnn.text.known_forms import KnownForm
 from charrnn.text.vocabulary import Vocabulary
 
@@ -178,6 +179,26 @@ def stop_at_unit_beginning(
         return source.ended_by
 
     return end()
+
+
+def begin_with_letter(characters: Iterable[Character]) -> Ended:
+    """A text that is written from its end, without marks that would stand on nothing: it is cut before their letter.
+
+    Args:
+        characters: A text, as it is written.
+
+    Returns:
+        The same, each character once what it belongs to is known to be there; and how it ended.
+    """
+    held, source = list[Character](), Characters(characters)
+    for character in source:
+        held.append(character)
+        if character.text and not belongs_to_what_precedes(character.text[0]):
+            yield from held
+            held = []
+    if source.ended_by not in ("length", "no-copy"):
+        yield from held
+    return source.ended_by
 
 
 def _begins_after(char: str, between: str, unit: str) -> bool:

@@ -66,6 +66,15 @@ def extends(cluster: str, character: str) -> bool:
     return cluster.rstrip(_JOINER)[-1:] in _VIRAMAS and unicodedata.category(character) == "Lo"
 
 
+def belongs_to_what_precedes(character: str) -> bool:
+    """Whether a character is part of the one before it, whatever that is: a mark, a joiner, a syllable's vowel or end.
+
+    >>> [belongs_to_what_precedes(character) for character in "e\u0301\u11ab"]
+    [False, True, True]
+    """
+    return _is_extending(character) or _hangul(character) in ("V", "T")
+
+
 @lru_cache(maxsize=4096)
 def columns(cluster: str) -> int:
     """How many columns of a terminal a cluster fills: 2 if it is wide, as East Asian characters are.

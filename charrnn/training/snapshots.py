@@ -22,6 +22,7 @@ from charrnn.runs.header_schema import MOST_CHARACTERS
 from charrnn.sampling import chain
 from charrnn.sampling.generate import Character, generate, text_of
 from charrnn.sampling.restoring import restored
+from charrnn.sampling.stopping import begin_with_letter
 from charrnn.text.corpus import Corpus
 from charrnn.text.lexicon import Lexicon
 from charrnn.text.split import Split
@@ -164,7 +165,8 @@ class SampleWriter:
                 chain.make_chain(training.sample_temperature),
                 np.random.default_rng(training.seed),
             )
-            return text_of(self._until_stopped(characters), vocabulary)
+            until_stopped = self._until_stopped(characters)
+            return text_of(begin_with_letter(until_stopped) if vocabulary.backward else until_stopped, vocabulary)
 
     def _until_stopped(self, characters: Iterable[Character]) -> Iterator[Character]:
         """The characters, until there are enough to look at and the training is to stop."""

@@ -19,7 +19,7 @@ from charrnn.runs import checkpoint
 from charrnn.sampling.generate import Character, text_of
 from charrnn.sampling.no_copy import CopyIndex
 from charrnn.sampling.request import Request
-from charrnn.sampling.stopping import stop_after, stop_at_unit_beginning, stop_form
+from charrnn.sampling.stopping import begin_with_letter, stop_after, stop_at_unit_beginning, stop_form
 from charrnn.text import corpus
 from charrnn.text.vocabulary import Vocabulary, to_code_points
 
@@ -46,6 +46,33 @@ def from_the_end(text: Iterable[str]) -> list[Character]:
 
 def in_order(characters: Iterable[Character]) -> str:
     return "".join(character.text for character in [*characters][::-1])
+
+
+@pytest.mark.parametrize(
+    ("cut", "begins"),
+    [
+        (
+            "\N{DEVANAGARI VOWEL SIGN AA}\N{DEVANAGARI SIGN ANUSVARA}\N{DEVANAGARI LETTER KA}a",
+            "\N{DEVANAGARI LETTER KA}a",
+        ),
+        ("\N{COMBINING ACUTE ACCENT}", ""),
+        ("\N{HANGUL JUNGSEONG A}\N{HANGUL JONGSEONG HIEUH}x", "x"),
+        ("e\N{COMBINING ACUTE ACCENT}", "e\N{COMBINING ACUTE ACCENT}"),
+        ("", ""),
+    ],
+)
+def test_a_text_that_is_cut_begins_with_no_mark_without_its_letter(cut: str, begins: str) -> None:
+    assert in_order(begin_with_letter(from_the_end(cut))) == begins
+    until_its_beginning = stop_after(begin_with_letter(from_the_end(f"a{cut}")), [cut[0]] if cut else [], backward=True)
+    assert in_order(until_its_beginning).endswith(cut)
+
+
+def test_no_sample_begins_with_a_mark_without_its_letter() -> None:
+    marks = Vocabulary.of(to_code_points("\N{DEVANAGARI LETTER KA}\N{DEVANAGARI VOWEL SIGN AA}"))
+    marks = marks.in_direction(backward=True)
+    texts = [text for length in range(12) for text in written(marks, "", length=length, count=3)]
+    assert any(texts)
+    assert not any(text.startswith("\N{DEVANAGARI VOWEL SIGN AA}") for text in texts)
 
 
 @pytest.mark.parametrize("count", [None, 3])
