@@ -227,6 +227,20 @@ def one_line(text: str) -> str:
     return visible(hex_bytes(escaped))
 
 
+def apart(text: str) -> str:
+    r"""`one_line` of text that is shown after a bracket or another sign: a mark it begins with stands on a circle.
+
+    >>> apart("\u0301a"), apart("a\n")
+    ('◌́a', 'a\\n')
+    """
+    shown = one_line(text)
+    return f"◌{shown}" if _is_mark(shown[:1]) else shown
+
+
+def _is_mark(character: str) -> bool:
+    return character != "" and unicodedata.category(character).startswith("M")
+
+
 _UNSEEN = {" ": "␣", "\n": "⏎", "\t": "⇥", "\u00a0": "⍽"}
 
 
@@ -244,6 +258,6 @@ def shown_character(character: str) -> str:
     if character in _UNSEEN:
         return _UNSEEN[character]
     safe = visible(hex_bytes(character))
-    if safe == character and unicodedata.category(character[0]).startswith("M"):
+    if safe == character and _is_mark(character[0]):
         return f"◌{character}"
     return "·" if len(safe) == 1 and unicodedata.category(safe) in ("Zs", "Zl", "Zp", "Cf") else safe

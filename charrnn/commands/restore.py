@@ -26,7 +26,7 @@ from charrnn.commands.score_paths import is_model
 from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
 from charrnn.config import CHECKPOINT_DIR, Option, ReadConfig
 from charrnn.errors import CheckpointError, CorpusError, DivergedError, UsageError, VocabularyError
-from charrnn.formatting import one_line, plural
+from charrnn.formatting import one_line, plural, shown_character
 from charrnn.shell import quoted
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class _Told:
             tell(f"{plural(self.unseen, 'character')} around them that the model has never seen: left as they are")
         if self.alternatives and not self.keep:
             for place in self.kept:
-                named = ", ".join(f"{one_line(text)!s} {likely:.1%}" for text, likely in place.alternatives)
+                named = ", ".join(f"{shown_character(text)} {likely:.1%}" for text, likely in place.alternatives)
                 tell(f"{place.at + 1:>8,}  {named}", prefix="")
             if self.count > len(self.kept):
                 tell(f"and {self.count - len(self.kept):,} more: --json has all")

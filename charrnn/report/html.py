@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from charrnn.evaluation.settings import shown
-from charrnn.formatting import duration, hex_bytes, known_share, one_line, size, visible
+from charrnn.formatting import apart, duration, hex_bytes, known_share, one_line, size, visible
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -65,6 +65,7 @@ def environment() -> Environment:
         "share": lambda value: _or_dash(value, "{:.0%}"),
         "duration": lambda value: "–" if value is None else duration(value),
         "size": size,
+        "apart": apart,
         "one_line": one_line,
         "hex_bytes": hex_bytes,
         "setting": lambda value, name: shown(name, value),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from charrnn.formatting import Unit, one_line, plural
+from charrnn.formatting import Unit, apart, plural
 from charrnn.sampling.fill import Fillings, FillRequest, Gap
 from charrnn.terminal.console import open_table, plain, show_table
 
@@ -17,9 +17,9 @@ def show_fillings(out: Console, gap: Gap, request: FillRequest, found: Fillings,
     """The likeliest fillings in their place, and what the figures are worth."""
     heads = ["Probability", "Weight", "Drawn", "Text"]
     table = open_table(*heads, right=heads[:3])
-    before, after = one_line(gap.before[-_AROUND:]), one_line(gap.after[:_AROUND])
+    before, after = apart(gap.before[-_AROUND:]), apart(gap.after[:_AROUND])
     for filling in found.fillings[:count]:
-        shown = Text.assemble(before, (f"[{one_line(filling.text)}]", "bold green"), after)
+        shown = Text.assemble(before, (f"[{apart(filling.text)}]", "bold green"), after)
         table.add_row(
             plain(f"{filling.probability:.2%}"), plain(f"{filling.weight:.1%}"), plain(f"{filling.drawn:,}"), shown
         )

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from charrnn.evaluation.suspects import Suspect
-from charrnn.formatting import one_line
+from charrnn.formatting import apart
 from charrnn.terminal.console import open_table, plain, show_table
 
 COLUMNS = ("Line", "Column", "Bits", "Place")
@@ -31,7 +31,7 @@ def show_suspects(out: Console, suspects: Sequence[Suspect]) -> None:
     table = open_table(*COLUMNS, right=COLUMNS[:3])
     for suspect in suspects:
         before, written, correction, after = map(
-            one_line, (suspect.before, suspect.written, suspect.correction, suspect.after)
+            apart, (suspect.before, suspect.written, suspect.correction, suspect.after)
         )
         place = Text.assemble(before, ("[", "bold"), (written, "bold red"), ("|", "bold"), (correction, "bold green"))
         place.append("]", "bold").append(after)
