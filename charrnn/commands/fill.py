@@ -17,6 +17,7 @@ from charrnn.commands.stdout import to_the_end
 from charrnn.commands.two_sides import facts, open_pair, sides
 from charrnn.config import CHECKPOINT_DIR, TEMPERATURE, FillConfig, LikeliestConfig, NgramsConfig, Option
 from charrnn.errors import UsageError
+from charrnn.formatting import plural
 
 if TYPE_CHECKING:
     from charrnn.runs.pair import Pair
@@ -98,7 +99,11 @@ def _told_apart(words: list[str], text_file: Path | None) -> tuple[list[str], st
     """The models and the text among what was typed. Raises UsageError for a text that is missing, or there twice."""
     if text_file is not None:
         if len(words) % 2:
-            raise UsageError("a text and --text-file contradict each other.", "Give one of them.")
+            raise UsageError(
+                f"{plural(len(words), 'word')} beside --text-file: a forward and a backward model are named there, or "
+                "none.",
+                "As in: charrnn fill FORWARD BACKWARD --text-file FILE",
+            )
         return words, None
     if not words:
         raise UsageError("no text to fill.", 'As in: charrnn fill "The door [...] and he ran."')

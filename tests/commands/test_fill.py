@@ -141,7 +141,7 @@ def test_what_cannot_be_is_refused(root: Path, tmp_path: Path) -> None:
     assert "different vocabularies" in refused(root, CheckpointError, "another", "behind", "a [...]")
     assert "no such run" in refused(root, RunError, "nowhere", "behind", "a [...]")
     assert "contradict" in refused(root, UsageError, "a [...]", "--length", "3", "--max-length", "5")
-    assert "contradict" in refused(root, UsageError, "a [...]", "--text-file", "x")
+    assert "1 word beside --text-file" in refused(root, UsageError, "a [...]", "--text-file", "x")
     assert "cannot be read" in refused(root, CharrnnError, "ahead", "behind", "--text-file", tmp_path / "none")
     assert "--length 0" in refused(root, UsageError, "a [...]", "--length", "0")
 
