@@ -177,8 +177,11 @@ def suspects(
     Raises:
         CheckpointError: The models are of one direction, or of different vocabularies.
         CorpusError: The text is too short.
+        UsageError: The count is below 0.
         DivergedError: The outputs of a model are not numbers.
     """
+    if count < 0:
+        raise UsageError(f"{count} suspects: at least 0.")
     sides, vocabulary = _sides(forward, backward, ngrams), in_order(forward, backward)[0].vocabulary
     judged = both_sides.judge(*sides, vocabulary, text, candidates=places_for(count))
     return find(*sides, vocabulary, judged, count)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.errors import CheckpointError
-from charrnn.network.engine import causal_refusal
 from charrnn.runs import checkpoint
+from charrnn.runs.causal import require_causal
 from charrnn.runs.checkpoint import Checkpoint, Tensors
 from charrnn.runs.header import Header
 from charrnn.text.model_input import input_from_beginning
@@ -54,8 +54,7 @@ class Differentiable:
             CorpusError: The text is too short.
             DivergedError: The model's outputs are not numbers.
         """
-        if self.header.model.bidirectional:
-            raise causal_refusal()
+        require_causal(self)
         import_torch("measuring gradients")
         from charrnn.inspection.gradients import gradients
         from charrnn.network.torch_model import CharModel

@@ -46,6 +46,8 @@ def test_errors_are_found(models: list[charrnn.Model]) -> None:
     assert (found.line, found.column, found.written, found.correction) == (4, 5, "h", "e")
     assert isinstance(found, charrnn.Suspect)
     assert charrnn.suspects(*models, text, 0) == []
+    with pytest.raises(UsageError, match="-1 suspects"):
+        charrnn.suspects(*models, text, -1)
 
 
 def test_what_cannot_be_is_refused(models: list[charrnn.Model], tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def require_one_quantity(headers: Mapping[str, Header]) -> None:
         raise UsageError(
             f"{masked[0]} is bidirectional, and {others[0]} is not: the masked loss of the one, of hidden characters, "
             "is another quantity than the other's, of next characters.",
-            "Compare each with its like; bench/restore.py measures what they give back.",
+            "Compare each with its like.",
         )
 
 

@@ -166,8 +166,10 @@ class Engine:
             The state after the last character.
 
         Raises:
-            UsageError: There is nothing to read, nor a state that it would follow.
+            UsageError: There is nothing to read, nor a state that it would follow; or the state is another model's.
         """
+        if after and (after.layers.shape, len(after.logits)) != (self._state_shape, len(self.input_rows)):
+            raise UsageError(f"{after!r} is of another model.", "Give a state that this model has read.")
         stack, recent = RecurrentStack(self), deque(after.recent if after else (), maxlen=RECENT)
         has_read = False
         if after:
@@ -181,6 +183,10 @@ class Engine:
         if after is None:
             raise UsageError("There is nothing to read.", "Give at least one character.")
         return State(after.layers.copy(), after.logits.copy(), after.recent)
+
+    @property
+    def _state_shape(self) -> tuple[int, int, int]:
+        return self.config.num_layers, 2 if self.config.model == "lstm" else 1, self.config.rnn_size
 
     @cached_property
     def _input_columns(self) -> Array:

@@ -114,6 +114,11 @@ class RunSummary:
         """Whether its losses are of hidden characters, and not of the next ones."""
         return any(file.header.model.bidirectional for file in self.run.checkpoints)
 
+    @property
+    def backward(self) -> bool:
+        """Whether it reads texts from their end."""
+        return any(file.header.backward for file in self.run.checkpoints)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         return {
@@ -127,6 +132,7 @@ class RunSummary:
             **self.unit.losses("best_mixed", self.best.mixed_loss if self.best else None),
             "unit": self.unit.one,
             "masked": self.masked,
+            "backward": self.backward,
             "resumable": self.run.resumable is not None,
             "diverged": self.diverged,
             "checkpoints": [row.to_dict() for row in self.rows],

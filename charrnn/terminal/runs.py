@@ -25,6 +25,8 @@ def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
         count = len(summary.rows)
         facts = [plural(count, "snapshot"), f"{summary.iterations:,} iterations"]
         facts.append(size(summary.size))
+        if summary.backward:
+            facts.append("backward")
         if summary.best:
             beside = "" if summary.best.mixed_loss is None else f", + counts {loss(summary.best.mixed_bits)}"
             masked = " (masked loss)" * summary.masked
@@ -49,6 +51,7 @@ def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
     vocabulary, sample = facts["vocabulary"], facts["sample"]
     unit = BYTE if vocabulary["of_bytes"] else CHARACTER
     out.print(plain(facts["path"], "bold"), soft_wrap=True)  # a path can be copied only in one piece
+    losses = f"{unit.bits_per}{', masked loss' if facts['model']['bidirectional'] else ''}"
     lines: dict[str, Any] = {
         "kind": facts["kind"],
         "size": size(facts["size"]),
@@ -58,8 +61,8 @@ def show_provenance(out: Console, facts: Mapping[str, Any]) -> None:
         "made with": _pairs(facts["made_with"]),
         "iteration": f"{facts['iteration']:,}",
         "seen": f"{facts['characters']:,} {unit.many}",
-        "train": f"{loss(facts[unit.key('train')])} {unit.bits_per}",
-        "held out": f"{loss(facts[unit.key('held_out')])} {unit.bits_per}{', the network' if facts['counts'] else ''}",
+        "train": f"{loss(facts[unit.key('train')])} {losses}",
+        "held out": f"{loss(facts[unit.key('held_out')])} {losses}{', the network' if facts['counts'] else ''}",
         **({"+ counts": _counts(facts, unit)} if facts["counts"] else {}),
         "corpus": _pairs({unit.many if name == "characters" else name: fact for name, fact in facts["corpus"].items()}),
         "reading": _pairs(facts["reading"]),

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from pathlib import Path
 
 import pytest
 from helpers import tiny
+from rich.console import Console
 
 from charrnn.errors import UsageError
 from charrnn.evaluation import comparison
 from charrnn.report import collect, page
 from charrnn.runs import checkpoint
 from charrnn.runs.header import Sample
-from charrnn.runs.listing import listing
+from charrnn.runs.listing import listing, provenance
 from charrnn.runs.samples import section
 from charrnn.sampling.request import Request
+from charrnn.terminal.runs import show_listing, show_provenance
 
 BOTH = dataclasses.replace(tiny.MODEL, bidirectional=True)
 SAMPLE = Sample(prime="We#l\n\n", text="Well", seed=1, temperature=0.0, known_words=1.0)
@@ -70,6 +73,15 @@ def test_lists_say_what_the_loss_is(root: Path) -> None:
         "both-2": True,
         "forward": False,
     }
+    shown = io.StringIO()
+    out = Console(file=shown, width=80)
+    backward = dataclasses.replace(tiny.header().training, backward=True)
+    tiny.run(root, "backward", {10: 2.5}, training=backward)
+    show_listing(out, listing(root))
+    assert shown.getvalue().count(", backward, best 2.500 bpc held out") == 1
+    assert shown.getvalue().count("bpc held out (masked loss)") == 2
+    show_provenance(out, provenance(root / "both-1" / "iteration-000010.safetensors"))
+    assert "held out    3.000 bits per character, masked loss" in shown.getvalue()
     header = checkpoint.read_header(root / "both-1" / "iteration-000010.safetensors")
     assert "masked loss, held out 3.000 bpc" in header.summary
     assert "masked loss, train 2.000 bits per character; held out 3.000" in section(header)

@@ -150,6 +150,13 @@ def test_state_shapes() -> None:
     assert make("gru", num_layers=2).read([0]).layers.shape == (2, 1, 12)
 
 
+def test_a_state_of_another_model_is_refused() -> None:
+    state = make("gru", num_layers=2).read([0])
+    for other in (make("lstm", num_layers=2), make("gru", num_layers=1), make("gru", num_layers=2, rnn_size=8)):
+        with pytest.raises(UsageError, match=r"<State of 2 x 12 units, \d+ characters> is of another model"):
+            other.read([], state)
+
+
 def test_reading_nothing_is_refused() -> None:
     with pytest.raises(UsageError, match="nothing to read"):
         make().read([])
