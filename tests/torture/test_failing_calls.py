@@ -111,7 +111,7 @@ def test_any_call_of_a_training_may_fail(
     reference: Reference = request.getfixturevalue("reference" if new else "fallen_back")
     possible = failures(reference.counts)
     came = []
-    for index, failure in enumerate(chosen := chosen_of(possible, rounds(12, len(possible)))):
+    for index, failure in enumerate(chosen := chosen_of(possible, rounds(8, len(possible)))):
         root = tmp_path / f"{index}" / "runs"
         root.parent.mkdir()
         if not new:

@@ -124,7 +124,7 @@ def test_kill_9_at_any_moment_changes_no_bit(
     tell_figure: Callable[[str], None],
 ) -> None:
     """Every run is killed several times, half of them within a save, before it may come to its end."""
-    count, chance = rounds(20, 200), random.Random(SEED)
+    count, chance = rounds(12, 200), random.Random(SEED)
     killed, within, trained = 0, 0, 0
     while killed < count:
         kind = list(TRAININGS)[trained % len(TRAININGS)]
