@@ -166,7 +166,7 @@ def check_resumed_everywhere(settings: dict[str, Any], path: Path, *, to_the_end
 
 
 def test_each_value_of_each_setting_is_tried(rounds: Callable[[int, int], int]) -> None:
-    trainings = covering(rounds(4, 60), seed=1)
+    trainings = covering(rounds(6, 60), seed=1)
     for choices in CHOICES.values():
         for value in choices:
             assert any(value.items() <= training.items() for training in trainings)
@@ -175,7 +175,7 @@ def test_each_value_of_each_setting_is_tried(rounds: Callable[[int, int], int]) 
 def test_resumed_at_every_iteration_it_is_the_same(
     tmp_path: Path, rounds: Callable[[int, int], int], tell_figure: Callable[[str], None]
 ) -> None:
-    count, resumptions = rounds(4, 60), 0
+    count, resumptions = rounds(6, 60), 0
     for number, settings in enumerate(covering(count, seed=1)):
         path = tmp_path / str(number)
         path.mkdir()
