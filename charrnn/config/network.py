@@ -75,7 +75,6 @@ class ModelConfig(Config):
             "Bidirectional: layers read in both directions, and learn to give hidden characters back; such a network "
             "is for `charrnn restore` and writes nothing.",
             panel=NETWORK,
-            switch=True,
         ),
     ] = False
 

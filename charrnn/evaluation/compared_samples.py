@@ -46,6 +46,7 @@ class ComparedSample:
     text: str  # what follows the prime, or leads up to it
     backward: bool  # whether it leads up to it
     ngrams: bool  # whether the counts beside the network had a say
+    restored: bool  # whether the prime is a passage with hidden characters, and the text what was made of it
     statistics: SampleStatistics
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,6 +60,7 @@ class ComparedSample:
             "text": self.text,
             "backward": self.backward,
             "ngrams": self.ngrams,
+            "restored": self.restored,
             "texture": self.statistics.to_dict(),
         }
 
@@ -99,6 +101,7 @@ def compared_samples(
             text=sample.text,
             backward=sample.file.header.backward,
             ngrams=sample.ngrams,
+            restored=sample.file.header.model.bidirectional,
             statistics=its,
         )
         for sample, its in zip(written, statistics, strict=True)

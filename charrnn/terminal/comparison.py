@@ -248,7 +248,10 @@ def show_comparison(out: Console, comparison: Comparison, units: Units = "bits")
         having = any(sample.row.mixed_loss is not None for sample in comparison.samples)
         mixed = any(sample.ngrams for sample in comparison.samples)
         by = ", by network + counts" if mixed else ", by the network alone" if having else ""
-        out.print(plain(f"Samples: prime {comparison.prime!r}, seed {request.seed}, temperature {temperatures}{by}"))
+        how = f"prime {comparison.prime!r}, seed {request.seed}, temperature {temperatures}{by}"
+        if all(sample.restored for sample in comparison.samples):
+            how = "passages with hidden characters, and as they are restored"
+        out.print(plain(f"Samples: {how}"))
         out.print()
         show_statistics(out, comparison.samples, comparison.real)
         show_samples(out, comparison.samples)

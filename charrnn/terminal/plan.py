@@ -55,7 +55,8 @@ def _facts(plan: Plan, corpus: Corpus) -> dict[str, str]:
         f"every {training.eval_every:,} iterations and " if 0 < training.eval_every <= training.iterations else ""
     )
     watching = f"{plan.watching_seconds:.1f} s" if plan.watching_seconds < 10 else duration(plan.watching_seconds)
-    beside = ", its counts with it" if training.ngrams and plan.text.held_out else ""
+    counted = training.ngrams and plan.text.held_out and not plan.model.bidirectional
+    beside = ", its counts with it" if counted else ""
     return {
         "text": _text(plan, corpus),
         **_machine(plan),

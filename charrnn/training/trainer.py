@@ -65,7 +65,10 @@ class Trainer:
         require_room(corpus.vocabulary)
         model_config, config = model_config.completed(), config.completed()
         if model_config.bidirectional and config.backward:
-            raise UsageError("--bidirectional and --backward contradict each other.", "Give one of them.")
+            raise UsageError(
+                "--bidirectional and --backward contradict each other.",
+                "Give one of them; --init-from has the network of its checkpoint.",
+            )
         self.ranks, self.device = ranks, ranks.device(choose_device(device))
         # Resuming must compute as before, so what was chosen for this machine becomes the setting.
         precision = ranks.from_first(lambda: choose_precision(model_config, config, self.device))

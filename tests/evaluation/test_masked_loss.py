@@ -18,6 +18,7 @@ from charrnn.runs.header import Sample
 from charrnn.runs.listing import listing, provenance
 from charrnn.runs.samples import section
 from charrnn.sampling.request import Request
+from charrnn.terminal.comparison import show_comparison
 from charrnn.terminal.runs import show_listing, show_provenance
 
 BOTH = dataclasses.replace(tiny.MODEL, bidirectional=True)
@@ -39,6 +40,9 @@ def test_their_like_are_compared_by_the_masked_loss(root: Path) -> None:
     assert compared.measurement is None
     assert [(sample.prime, sample.text) for sample in compared.samples] == [("We#l\n\n", "Well")] * 2
     assert not compared.problems
+    shown = io.StringIO()
+    show_comparison(Console(file=shown, width=80), compared)
+    assert "Samples: passages with hidden characters, and as they are restored" in shown.getvalue()
 
 
 def test_one_run_shows_all_its_passages(root: Path) -> None:
