@@ -16,7 +16,7 @@ from charrnn.commands.prompt import Prompt
 from charrnn.commands.stdout import to_the_end
 from charrnn.commands.two_sides import facts, open_pair, sides
 from charrnn.config import CHECKPOINT_DIR, TEMPERATURE, FillConfig, LikeliestConfig, NgramsConfig, Option
-from charrnn.errors import UsageError
+from charrnn.errors import DivergedError, UsageError
 from charrnn.formatting import plural
 
 if TYPE_CHECKING:
@@ -83,7 +83,10 @@ def fill(
         judged=filling.judged,
         seed=random_seed() if filling.seed is None else filling.seed,
     )
-    found = fill_gap(*both, vocabulary, gap, request)
+    try:
+        found = fill_gap(*both, vocabulary, gap, request)
+    except DivergedError as error:
+        raise DivergedError(f"{pair.forward.path} or {pair.backward.path}: {error.what}", error.advice) from None
     tell(f"seed {request.seed}")
     with to_the_end():
         if as_json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from charrnn.commands.notes import tell
 from charrnn.commands.stdout import Output, shade, tell_shades
+from charrnn.errors import DivergedError
 from charrnn.formatting import plural
 from charrnn.terminal.output import BOLD, UNDERLINED, Styled
 from charrnn.text.graphemes import clustered
@@ -48,7 +49,7 @@ class TextPrinter:
     ) -> None:
         """Print a text: as it is written, unless all of it has to be known first, or it is written from its end."""
         vocabulary = checkpoint.header.vocabulary
-        characters: Iterable[Character] = text.characters
+        characters: Iterable[Character] = _naming(checkpoint, text.characters)
         overlap, interrupt = None, None
         if vocabulary.backward and not self.as_json:
             characters, interrupt = _until_interrupted(characters)
@@ -75,6 +76,14 @@ class TextPrinter:
             output.end_line()
         if search and overlap:
             search.report(overlap)
+
+
+def _naming(checkpoint: Checkpoint, characters: Iterable[Character]) -> Iterator[Character]:
+    """The same characters; an error that ends them names the checkpoint."""
+    try:
+        yield from characters
+    except DivergedError as error:
+        raise DivergedError(f"{checkpoint.path}: {error.what}", error.advice) from None
 
 
 def _until_interrupted(characters: Iterable[Character]) -> tuple[list[Character], BaseException | None]:

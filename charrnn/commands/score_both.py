@@ -59,7 +59,8 @@ def score_both(
             with share_bar("looking for errors", shape=_BAR) as looking:
                 found = find(*both, vocabulary, judged, suspects, progress=looking)
         except DivergedError as error:
-            raise DivergedError(f"{names[0]} or {names[1]}: {error.what}", error.advice) from None
+            where = " or ".join(str(model.path) for model in pair)
+            raise DivergedError(f"{where}: {error.what}", error.advice) from None
     alone = [float(np.nanmean(side)) for side in judged.one_side]
     remark = (
         "Each character is judged by what is before and what is after it: that is no measure of compression. "

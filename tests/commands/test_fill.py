@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from helpers import bigrams, tiny
 from typer.testing import CliRunner
 
 from charrnn.commands.app import app
 from charrnn.config import ReadConfig, TrainConfig
-from charrnn.errors import CharrnnError, CheckpointError, RunError, UsageError, VocabularyError
+from charrnn.errors import CharrnnError, CheckpointError, DivergedError, RunError, UsageError, VocabularyError
 from charrnn.network.engine import Engine
 from charrnn.runs import checkpoint
 from charrnn.sampling.chain import make_chain
@@ -155,3 +156,13 @@ def test_without_a_model_of_either_direction_it_says_how_to_have_one(tmp_path: P
     other = Vocabulary.of(to_code_points("abc"))
     tiny.run(tmp_path, "behind", {100: 2.5}, vocabulary=other, training=BACKWARD)
     assert "no two runs of one vocabulary" in refused(tmp_path, RunError, "a [...]")
+
+
+def test_a_network_without_numbers_is_named(root: Path, tmp_path: Path) -> None:
+    header = tiny.header(training=BACKWARD)
+    weights = tiny.weights(header) | {"head.bias": np.full(len(header.vocabulary), np.nan, dtype=np.float32)}
+    checkpoint.save(broken := tmp_path / "broken.safetensors", header, weights)
+    said = refused(root, DivergedError, "ahead", broken, "a [...]", "--no-ngrams")
+    assert f"iteration-000100.safetensors or {broken}: The model's outputs are not numbers" in said
+    result = CliRunner().invoke(app, ["sample", str(broken), "--ending", "a"])
+    assert str(result.exception).startswith(f"{broken}: The model's outputs are not numbers")
