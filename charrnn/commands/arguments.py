@@ -66,6 +66,8 @@ class Group(Helped, TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read what was typed before the verb. Raises UsageError."""
+        if ctx.parent is not None and not (args or ctx.resilient_parsing or self.invoke_without_command):
+            raise UsageError(f"{ctx.info_name}: which of {', '.join(self.commands)}?", f"Help: {_path(ctx)} --help")
         if ctx.resilient_parsing or not args:
             return super().parse_args(ctx, args)
         if args[0] == "help":

@@ -25,18 +25,18 @@ def gates(
     checkpoint_dir: CheckpointDir = CHECKPOINT_DIR,
 ) -> None:
     """Show how often each gate is shut or open, and for how long units remember."""
-    outputs = Outputs.of(output, checkpoint, text)
+    outputs = Outputs.of(output, text, models=[checkpoint], root=checkpoint_dir)
     from charrnn.inspection.activations import read
     from charrnn.inspection.gates import gate_statistics
     from charrnn.inspection.gates_view import view
     from charrnn.terminal.progress_bar import share_bar
 
-    loaded, engine = open_checkpoint(checkpoint, checkpoint_dir)
+    loaded, engine = open_checkpoint(checkpoint, checkpoint_dir, text)
     inspected = inspected_text(loaded, text, inspection, encoding, checkpoint_dir)
     with share_bar("reading") as progress:
         statistics = gate_statistics(engine.config, _told(read(engine, inspected.ids), len(inspected.ids), progress))
     title = f"Gates of {checkpoint} on {inspected.name}"
-    outputs.show(view(statistics, title), lambda: {"text": inspected.name} | statistics.to_dict())
+    outputs.show(view(statistics, title, inspected.unit), lambda: {"text": inspected.name} | statistics.to_dict())
 
 
 def _told(parts: Iterator[Activations], total: int, progress: Callable[[float], None]) -> Iterator[Activations]:

@@ -14,7 +14,7 @@ from charrnn.commands import later_states
 from charrnn.commands.completion import models
 from charrnn.commands.inspect_output import Outputs
 from charrnn.commands.inspected_text import inspected_text
-from charrnn.commands.notes import tell_skipped
+from charrnn.commands.notes import Notes, tell_skipped
 from charrnn.commands.options import CheckpointDir, TextEncoding, with_options
 from charrnn.commands.score_paths import is_model
 from charrnn.commands.scored_text import ScoredText
@@ -67,8 +67,8 @@ def gradients(
     from charrnn.inspection import training_log
     from charrnn.training.torch_import import import_torch
 
-    outputs = Outputs.of(output, *paths)
     named, text = _told_apart(paths, checkpoint_dir)
+    outputs = Outputs.of(output, text, models=named, root=checkpoint_dir)
     if log_only:
         logs = _logs(named, checkpoint_dir)
         if not logs:
@@ -79,9 +79,10 @@ def gradients(
     checkpoints = _checkpoints(named, checkpoint_dir, first=first)
     scored = None if text is None else ScoredText([text], encoding, checkpoint_dir)
     _refuse_mixed(checkpoints)
+    notes = Notes() if len(checkpoints) > 1 else None
     with torch_threads(threads):
         networks = [
-            _measured(name, loaded, scored, inspection, encoding, checkpoint_dir, reach, places)
+            _measured(name, loaded, scored, inspection, encoding, checkpoint_dir, reach, places, notes)
             for name, loaded in checkpoints
         ]
     logs = _logs(named, checkpoint_dir)
@@ -104,11 +105,11 @@ def torch_threads(count: int) -> Iterator[None]:
 def _told_apart(paths: Sequence[str], root: Path) -> tuple[list[str], str | None]:
     """The models, and the text, which comes last. Raises UsageError."""
     *before, last = paths
-    if not before or is_model(last, root):
-        return list(paths), None
     for path in before:
         if not is_model(path, root) and Path(path).is_file() and Path(path).suffix != ".safetensors":
             raise UsageError(f"{path}: is no run or checkpoint; one text is named, and last.")
+    if not before or is_model(last, root):
+        return list(paths), None
     return before, last
 
 
@@ -164,6 +165,7 @@ def _measured(
     root: Path,
     reach: int,
     places: int,
+    notes: Notes | None,
 ) -> NetworkGradients:
     """What is measured of a checkpoint. Raises CorpusError, UsageError, DivergedError."""
     from charrnn.inspection.gradients import gradients
@@ -171,7 +173,7 @@ def _measured(
     from charrnn.network.torch_model import CharModel
 
     header = loaded.header
-    inspected = inspected_text(loaded, text, inspection, encoding, root)
+    inspected = inspected_text(loaded, text, inspection, encoding, root, notes)
     model = CharModel(header.model, len(header.vocabulary))
     model.load_weights(loaded.weights)
     try:

@@ -42,8 +42,8 @@ def neurons(
     """
     from charrnn.inspection import neurons, neurons_view, unit_values
 
-    outputs = Outputs.of(output, checkpoint, text)
-    loaded, engine = open_checkpoint(checkpoint, checkpoint_dir)
+    outputs = Outputs.of(output, text, models=[checkpoint], root=checkpoint_dir)
+    loaded, engine = open_checkpoint(checkpoint, checkpoint_dir, text)
     units = cast("list[HiddenUnit]", unit or [])
     for one in units:
         one.check(engine.config)

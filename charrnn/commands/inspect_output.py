@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charrnn.commands.notes import tell
 from charrnn.commands.options import print_json
-from charrnn.commands.pages import PageFile
+from charrnn.commands.pages import PageFile, training_texts
 from charrnn.commands.stdout import to_the_end
-from charrnn.config import OutputConfig
+from charrnn.config import CHECKPOINT_DIR, OutputConfig
 from charrnn.errors import UsageError
 from charrnn.formatting import size
 
@@ -36,12 +36,20 @@ class Outputs:
     files: Mapping[Path, PageFile]
 
     @classmethod
-    def of(cls, config: OutputConfig, *inputs: str | Path | None) -> Outputs:
+    def of(
+        cls,
+        config: OutputConfig,
+        *inputs: str | Path | None,
+        models: Sequence[str | Path] = (),
+        root: Path = CHECKPOINT_DIR,
+    ) -> Outputs:
         """Look at what is to be written.
 
         Args:
             config: The options.
             *inputs: What the verb was given to read: none of it is written over. None for what was not given.
+            models: Runs and checkpoints among it: nor is any text that they were trained on.
+            root: Where runs are.
 
         Returns:
             Where to show what is found.
@@ -53,10 +61,11 @@ class Outputs:
         if len({os.path.realpath(path) for path in targets}) < len(targets):
             raise UsageError("--html, --png and --svg name one file twice.", "Give each a name of its own.")
         for name, path in (("html", config.html), ("png", config.png), ("svg", config.svg)):
-            own = path and _KINDS.get(path.suffix.lower(), name)
-            if path and own != name:
-                raise UsageError(f"--{name} {path}: its name says something else.", f"Write --{own} {path}")
-        read = [given for given in inputs if given is not None]
+            kind = path and _KINDS.get(path.suffix.lower(), name)
+            if path and kind != name:
+                raise UsageError(f"--{name} {path}: its name says something else.", f"Write --{kind} {path}")
+        own = training_texts([Path(model) for model in models], root) if models and targets else ()
+        read = [*models, *own, *(given for given in inputs if given is not None)]
         files = {path: PageFile(path, read, config.force) for path in targets}
         for file in files.values():
             file.check()

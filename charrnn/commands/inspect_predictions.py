@@ -27,8 +27,8 @@ def predictions(
     """Show under each character of a text the likeliest next ones."""
     from charrnn.inspection.predictions import predictions, view
 
-    outputs = Outputs.of(output, checkpoint, text)
-    loaded, engine = open_checkpoint(checkpoint, checkpoint_dir)
+    outputs = Outputs.of(output, text, models=[checkpoint], root=checkpoint_dir)
+    loaded, engine = open_checkpoint(checkpoint, checkpoint_dir, text)
     inspected = inspected_text(loaded, text, inspection, encoding, checkpoint_dir)
     if loaded.mixes(None):
         tell("the network alone predicts, without the counts beside it")

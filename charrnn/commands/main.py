@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 from charrnn.commands import signals
 
@@ -32,6 +33,8 @@ def _run() -> None:
     from charrnn.commands import ranks, streams
 
     streams.prepare()
+    # NumPy's, of weights that are out of all bounds: what comes of them is refused by name, where it is no number.
+    warnings.filterwarnings("ignore", "(overflow|underflow|invalid value|divide by zero) encountered", RuntimeWarning)
     from charrnn import memory
     from charrnn.commands.app import app
     from charrnn.errors import CharrnnError

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +41,7 @@ class PageFile:
         try:
             status = os.stat(self._target)
         except FileNotFoundError:
+            self._check_directory()
             return
         except OSError as error:
             raise _unwritable(path, error) from None
@@ -56,6 +59,16 @@ class PageFile:
             raise UsageError(
                 f"{path}: is there already, and charrnn has not made it.", "Choose another name, or --force."
             )
+
+    def _check_directory(self) -> None:
+        """Raises CharrnnError if no file can be made where this one shall be: it is known before the work begins."""
+        directory = self._target.parent
+        if not directory.is_dir():
+            raise CharrnnError(
+                f"{self.path}: there is no directory {self.path.parent}.", "Make it, or choose another place."
+            )
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise _unwritable(self.path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
     def write(self, data: bytes) -> None:
         """Write it, whole or not at all; through a symbolic link to where that leads.
@@ -107,6 +120,26 @@ class PageFile:
             or run.begun
             or any(str(parent) in folders for parent in path.parents)
         )
+
+
+def training_texts(paths: Sequence[Path], root: Path) -> Iterator[str]:
+    """Where the texts are that runs were trained on, some of which may be read again; with no path the newest run's."""
+    from charrnn.runs.find import find_file, find_run, newest_run
+    from charrnn.runs.run import Run
+    from charrnn.text.reading import findable
+
+    named: list[Path | None] = [*paths]
+    for path in named or [None]:
+        with contextlib.suppress(CharrnnError):
+            if path is not None and (file := find_file(path, root)) is not None:
+                run = Run(file.parent)
+            else:
+                run = find_run(path, root) if path else newest_run(root)
+            resume = run.resumable
+            if resume and findable(resume.header.origin):
+                yield from map(str, resume.header.origin["texts"])
+            if resume and resume.header.training.val_text:
+                yield resume.header.training.val_text
 
 
 def _unwritable(path: Path, error: OSError) -> CharrnnError:

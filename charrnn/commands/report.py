@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,9 +13,9 @@ from charrnn.commands import later_states
 from charrnn.commands.completion import models
 from charrnn.commands.notes import report_skipped, tell
 from charrnn.commands.options import RUNS, CheckpointDir, TextLength, with_options
-from charrnn.commands.pages import Force, PageFile
+from charrnn.commands.pages import Force, PageFile, training_texts
 from charrnn.config import CHECKPOINT_DIR, COMPARED_LENGTH, INSIDE_LENGTH, Option, SamplingConfig
-from charrnn.errors import CharrnnError, UsageError
+from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from charrnn.inspection.view import View
@@ -64,7 +62,7 @@ def report(
     targets = [path for path in (output, svg, png) if path]
     if len({os.path.realpath(path) for path in targets}) < len(targets):
         raise UsageError("--output, --png and --svg name one file twice.", "Give each a name of its own.")
-    inputs: list[str | Path] = [*(paths or []), *_texts(paths or [], checkpoint_dir)]
+    inputs: list[str | Path] = [*(paths or []), *training_texts(paths or [], checkpoint_dir)]
     files = {path: PageFile(path, inputs, force) for path in targets}
     for file in files.values():
         file.check()
@@ -128,18 +126,3 @@ def _reach(loaded: Checkpoint, text: str) -> View | None:
         gradients=found,
     )
     return replace(view([network]), title="Gradients")
-
-
-def _texts(paths: Sequence[Path], root: Path) -> Iterator[str]:
-    """Where the texts are that runs were trained on, some of which may be read again."""
-    from charrnn.runs.find import find_run, newest_run
-    from charrnn.text.reading import findable
-
-    named: list[Path | None] = [*paths] or [None]
-    for path in named:
-        with contextlib.suppress(CharrnnError):
-            resume = (find_run(path, root) if path else newest_run(root)).resumable
-            if resume and findable(resume.header.origin):
-                yield from map(str, resume.header.origin["texts"])
-            if resume and resume.header.training.val_text:
-                yield resume.header.training.val_text

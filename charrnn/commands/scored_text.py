@@ -28,11 +28,11 @@ Measured = TypeVar("Measured")
 class ScoredText:
     """The texts that were named, as different models have them read; standard input too, which comes only once."""
 
-    def __init__(self, typed: Sequence[str], encoding: str, root: Path) -> None:
-        """`root` is where runs are. Raises CorpusError, UsageError."""
+    def __init__(self, typed: Sequence[str], encoding: str, root: Path, *, several: bool = True) -> None:
+        """`root` is where runs are; `several` of them may come before the texts. Raises CorpusError, UsageError."""
         from charrnn.text import sources
 
-        self.name, self.typed, self.encoding, self.root = "", typed, encoding, root
+        self.name, self.typed, self.encoding, self.root, self.several = "", typed, encoding, root, several
         self.sources: list[str | Source] = list(typed)
         self._read: dict[ReadConfig, Corpus] = {}
         self._told: set[str] = set()
@@ -58,6 +58,10 @@ class ScoredText:
             except CorpusError as error:
                 for typed in self.typed:
                     if is_model(typed, self.root):
+                        if not self.several:
+                            raise UsageError(
+                                f"{typed}: is a run or a checkpoint.", "Name a text in its place."
+                            ) from None
                         wanted = f"charrnn score {quoted(typed)} TEXT"
                         raise UsageError(f"{typed}: is a run or a checkpoint; the text comes last: {wanted}") from None
                 raise (error if "--encoding" in error.advice else without_reading_options(error)) from None

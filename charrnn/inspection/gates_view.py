@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 
-from charrnn.formatting import plural
+from charrnn.formatting import CHARACTER, Unit, plural
 from charrnn.inspection.gates import OFTEN, GateActivity, GateStatistics, Memory
 from charrnn.inspection.view import Line, Plot, Table, View
 
 
-def view(statistics: GateStatistics, title: str) -> View:
+def view(statistics: GateStatistics, title: str, unit: Unit = CHARACTER) -> View:
     """What there is to see.
 
     Args:
         statistics: The gates of a network.
         title: What stands above it.
+        unit: What the network reads one by one.
 
     Returns:
         A scatter for each gate, of a point (open, shut) for each unit; time constants; and both as tables.
@@ -22,11 +23,14 @@ def view(statistics: GateStatistics, title: str) -> View:
     return View(
         title=title,
         remarks=(
-            f"{plural(statistics.characters, 'character')} were read. {_meaning(statistics)}",
-            *map(_remark, statistics.memories),
+            f"{plural(statistics.characters, unit.one)} were read. {_meaning(statistics)}",
+            *(_remark(memory, unit) for memory in statistics.memories),
         ),
-        plots=(*_scatters(statistics), *_of_memories(statistics.memories)),
-        tables=(_table(statistics), *([_memory_table(statistics.memories)] if statistics.memories else [])),
+        plots=(*_scatters(statistics, unit), *_of_memories(statistics.memories, unit)),
+        tables=(
+            _table(statistics, unit),
+            *([_memory_table(statistics.memories, unit)] if statistics.memories else []),
+        ),
     )
 
 
@@ -53,17 +57,17 @@ def _words(statistics: GateStatistics) -> tuple[str, str]:
     return ("At 0", "") if statistics.model.nonlinearity == "relu" else ("Low", "High")
 
 
-def _remark(memory: Memory) -> str:
+def _remark(memory: Memory, unit: Unit) -> str:
     """What there is to say of a layer's memory."""
     _, median, _ = memory.quartiles
-    [(unit, longest)] = memory.longest(1)
+    [(name, longest)] = memory.longest(1)
     return (
         f"Layer {memory.layer}: by its mean {memory.gate} gate, half of the units have lost 63% of what they held "
-        f"after {characters_of(median)} characters; {unit} takes longest, {characters_of(longest)} characters."
+        f"after {characters_of(median)} {unit.many}; {name} takes longest, {characters_of(longest)} {unit.many}."
     )
 
 
-def _scatters(statistics: GateStatistics) -> list[Plot]:
+def _scatters(statistics: GateStatistics, unit: Unit) -> list[Plot]:
     """A plot for each gate, in which a layer has a mark of its own."""
     if statistics.model.nonlinearity == "relu":
         return []  # nothing is saturated on the other side
@@ -86,7 +90,7 @@ def _scatters(statistics: GateStatistics) -> list[Plot]:
             Plot(
                 name="Outputs" if name == "h" else f"{name.capitalize()} gates",
                 lines=lines,
-                across=f"share of the characters at which a unit is {high}",
+                across=f"share of the {unit.many} at which a unit is {high}",
                 up=f"share {low}",
                 across_range=(0.0, 1.0),
                 up_range=(0.0, 1.0),
@@ -97,7 +101,7 @@ def _scatters(statistics: GateStatistics) -> list[Plot]:
     return plots
 
 
-def _of_memories(memories: tuple[Memory, ...]) -> list[Plot]:
+def _of_memories(memories: tuple[Memory, ...], unit: Unit) -> list[Plot]:
     """The time constants of the units of each layer, in order."""
     if not memories:
         return []
@@ -111,22 +115,22 @@ def _of_memories(memories: tuple[Memory, ...]) -> list[Plot]:
                 points=tuple(point for point in shares if 0 < point[1] < math.inf),
                 number=memory.layer - 1,
                 name=f"layer {memory.layer}",
-                words=f"half of the units from {low} to {high}, median {median} characters",
+                words=f"half of the units from {low} to {high}, median {median} {unit.many}",
             )
         )
     plot = Plot(
         name="How long units remember",
         lines=tuple(lines),
         across="share of the units that have at most this time constant",
-        up="characters",
+        up=unit.many,
         across_range=(0.0, 1.0),
         log_y=True,
-        note="In so many characters what a unit holds falls to 1/e, by its mean gate m: -1 / ln m.",
+        note=f"In so many {unit.many} what a unit holds falls to 1/e, by its mean gate m: -1 / ln m.",
     )
     return [plot]
 
 
-def _table(statistics: GateStatistics) -> Table:
+def _table(statistics: GateStatistics, unit: Unit) -> Table:
     """A row for each gate of each layer."""
     low, high = _words(statistics)
     often = [f"Often {word.lower()}" for word in (low, high) if word]
@@ -142,18 +146,18 @@ def _table(statistics: GateStatistics) -> Table:
 
     rows = tuple(map(row, statistics.gates))
     figures = tuple(head for head in heads if head != "Gate")
-    name = f"Shares of units and characters. Often: units that are so at more than {OFTEN:.0%} of the characters"
+    name = f"Shares of units and {unit.many}. Often: units that are so at more than {OFTEN:.0%} of the {unit.many}"
     return Table(heads=heads, rows=rows, figures=figures, name=name)
 
 
-def _memory_table(memories: tuple[Memory, ...]) -> Table:
+def _memory_table(memories: tuple[Memory, ...], unit: Unit) -> Table:
     """A row for each layer."""
     heads = ("Layer", "Lower quartile", "Median", "Upper quartile", "For longest")
     rows = []
     for memory in memories:
-        longest = ", ".join(f"{unit} {characters_of(figure)}" for unit, figure in memory.longest())
+        longest = ", ".join(f"{name} {characters_of(figure)}" for name, figure in memory.longest())
         rows.append((str(memory.layer), *map(characters_of, memory.quartiles), longest))
-    return Table(heads=heads, rows=tuple(rows), figures=heads[:-1], name="Time constants, in characters")
+    return Table(heads=heads, rows=tuple(rows), figures=heads[:-1], name=f"Time constants, in {unit.many}")
 
 
 def characters_of(time_constant: float) -> str:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from charrnn.errors import UsageError
+from charrnn.formatting import plural
 from charrnn.inspection.view import Line, Plot, Table, View
 
 MOST_STEPS = 1_000_000
@@ -192,7 +193,7 @@ def view(found: Powers) -> View:
     return View(
         title=f"y = w^{steps}",
         remarks=(
-            f"What a recurrent network of one linear unit makes of 1 in {steps:,} steps, and its gradient, "
+            f"What a recurrent network of one linear unit makes of 1 in {plural(steps, 'step')}, and its gradient, "
             f"dy/dw = {steps} w^{steps - 1}: above 1 explodes, below 1 vanishes.",
             f"Of all of them as one gradient, of norm {figure(found.norm)}: clipping by value limits each element"
             f"{turned}; by norm it scales all alike.",

@@ -15,7 +15,7 @@ from charrnn.formatting import plural, shown_character
 from charrnn.inspection.view import Table, View
 
 MOST_NUMBERS = 10_000
-_RANGE = re.compile(r"(-?\d{1,6})\.\.(-?\d{1,6})")
+_RANGE = re.compile(r"(-?\d{1,30})\.\.(-?\d{1,30})", re.ASCII)
 
 
 def numbers(typed: str) -> NDArray[np.int64] | None:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 from charrnn.network.hidden_unit import HiddenUnit
 from charrnn.network.numpy_cells import PARTS, Array, Cell
+
+_MOST = 1e9  # either way: far beyond what any network has, and its square is no infinity yet
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -23,9 +23,8 @@ class HeldUnit:
     value: float
 
     def __post_init__(self) -> None:
-        with np.errstate(over="ignore"):
-            if not np.isfinite(np.float32(self.value)):
-                raise ValueError("a finite number is needed.")
+        if not abs(self.value) <= _MOST:
+            raise ValueError("a number from -1e9 to 1e9 is needed.")
 
     @classmethod
     def parse(cls, typed: str) -> Self:
@@ -37,7 +36,7 @@ class HeldUnit:
         try:
             return cls(unit, float(value))
         except ValueError:
-            raise ValueError(f"a finite number is needed after {unit}=, such as {unit}=0.9.") from None
+            raise ValueError(f"a number from -1e9 to 1e9 is needed after {unit}=, such as {unit}=0.9.") from None
 
     def __str__(self) -> str:
         return f"{self.unit}={self.value:g}"
@@ -54,7 +53,7 @@ def held_units(values: Mapping[str, float] | Sequence[HeldUnit], model: ModelCon
         The units.
 
     Raises:
-        UsageError: There is no such unit, a value is not a finite number, or a unit is held twice.
+        UsageError: There is no such unit, a value is no such number, or a unit is held twice.
     """
     units = list[HeldUnit]()
     for each in values.items() if isinstance(values, Mapping) else values:

@@ -83,7 +83,9 @@ def inside(loaded: Checkpoint, engine: Engine, source: TrainingText, most: int, 
         2 * 4 * len(units_of(engine)) * len(read.ids), f"the states of {len(text):,} characters", "Lower --inside."
     )
     states: list[Array] = []
-    views = [gates_view.view(gate_statistics(engine.config, _keeping(engine, read.ids, states)), "Gates")]
+    views = [
+        gates_view.view(gate_statistics(engine.config, _keeping(engine, read.ids, states)), "Gates", vocabulary.unit)
+    ]
     values = np.concatenate(states).T[:, read.ends[vocabulary.order]]
     try:
         found_units = find_tracking(HeldUnits(units_of(engine), values), text, backward=vocabulary.backward)

@@ -120,7 +120,7 @@ def find(text: str | Path) -> Path:
         return Path(text)
     if re.match("https?:/", typed):
         raise CorpusError(
-            f"{typed}: is a web address.", "Fetch it first, then train on it by its name: charrnn corpora fetch URL"
+            f"{typed}: is a web address.", "Fetch it first, then give its name: charrnn corpora fetch URL"
         )
     if typed == _BUNDLED_NAME:
         return bundled()

@@ -322,3 +322,7 @@ def test_a_run_is_found_by_a_name_in_another_case_and_never_named_like_a_snapsho
         b"--name 'novel-1:10': ends as the number of a snapshot does"
         in line("train", "novel.txt", "--name", "novel-1:10").stderr
     )
+
+
+def test_a_group_that_does_nothing_by_itself_names_its_verbs(line: CommandLine) -> None:
+    assert refused(line, "inspect").startswith("charrnn: inspect: which of gates, neurons, ")

@@ -7,11 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from helpers import tiny
 from helpers.command_line import CommandLine
 
 from charrnn.config import ModelConfig, ReadConfig
+from charrnn.runs import checkpoint
 from charrnn.text.vocabulary import Vocabulary, to_code_points
 
 GRU = ModelConfig(model="gru", num_layers=2, rnn_size=4, embedding_size=3)
@@ -82,6 +84,19 @@ def test_bytes(line: CommandLine) -> None:
     assert [place["character"] for place in facts["places"]] == [*"\udcc3\udca9\udce6\udc97\udca5", "a"]
     said = line("inspect", "predictions", "b.safetensors", "e.txt").stdout.decode()
     assert r"\xc3\xa9\xe6\x97\xa5" in said
+    done = line("inspect", "gates", "b.safetensors", "e.txt", "--characters", "5")
+    assert done.stderr == b"charrnn: e.txt: the first 5 of 6 bytes are read; --characters N reads more\n"
+    assert b"\n5 bytes were read." in done.stdout
+
+
+def test_weights_out_of_all_bounds_are_one_line(line: CommandLine, recwarn: pytest.WarningsRecorder) -> None:
+    made = tiny.header()
+    weights = {name: value * np.float32(1e30) for name, value in tiny.weights(made).items()}
+    checkpoint.save(Path("huge.safetensors"), made, weights)
+    done = line("inspect", "gates", "huge.safetensors", "text.txt")
+    assert done.stderr.startswith(b"charrnn: The model's outputs are not numbers")
+    assert len(done.stderr.splitlines()) == 1
+    assert not recwarn.list
 
 
 def test_a_boundary_of_documents_is_read_once(line: CommandLine) -> None:
@@ -110,6 +125,8 @@ def test_other_characters_are_counted(line: CommandLine) -> None:
         (("nowhere", "text.txt"), "nowhere"),
         (("m.safetensors",), "Name a text."),
         (("both.safetensors", "text.txt"), "bidirectional"),
+        (("text.txt", "m.safetensors"), "text.txt: is no run or checkpoint, and m.safetensors is one. Name it first"),
+        (("m.safetensors", "m.safetensors"), "m.safetensors: is a run or a checkpoint. Name a text in its place."),
         (("m.safetensors", "text.txt", "--characters", "1"), "--characters 1: at least 2."),
     ],
 )

