@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
-
 from charrnn.commands.inspect_output import Outputs
 from charrnn.commands.inspected_text import InspectedCheckpoint, InspectedPath, inspected_text, open_checkpoint
 from charrnn.commands.options import CheckpointDir, TextEncoding, with_options
 from charrnn.config import CHECKPOINT_DIR, InspectConfig, OutputConfig
-
-if TYPE_CHECKING:
-    from charrnn.inspection.activations import Activations
 
 
 @with_options
@@ -34,13 +28,6 @@ def gates(
     loaded, engine = open_checkpoint(checkpoint, checkpoint_dir, text)
     inspected = inspected_text(loaded, text, inspection, encoding, checkpoint_dir)
     with share_bar("reading") as progress:
-        statistics = gate_statistics(engine.config, _told(read(engine, inspected.ids), len(inspected.ids), progress))
+        statistics = gate_statistics(engine.config, read(engine, inspected.ids, progress=progress))
     title = f"Gates of {checkpoint} on {inspected.name}"
     outputs.show(view(statistics, title, inspected.unit), lambda: {"text": inspected.name} | statistics.to_dict())
-
-
-def _told(parts: Iterator[Activations], total: int, progress: Callable[[float], None]) -> Iterator[Activations]:
-    """The same parts, of so many characters in all, each told as it is asked for."""
-    for part in parts:
-        progress(len(part) / total)
-        yield part

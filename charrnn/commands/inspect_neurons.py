@@ -40,23 +40,30 @@ def neurons(
 
     Units are chosen on the first half of the text and measured on the second; a permutation test rules chance out.
     """
-    from charrnn.inspection import neurons, neurons_view, unit_values
+    from charrnn.inspection import neurons_view
+    from charrnn.inspection.neurons import find_tracking
+    from charrnn.inspection.unit_values import all_units, unit_values
+    from charrnn.terminal.progress_bar import share_bar
 
     outputs = Outputs.of(output, text, models=[checkpoint], root=checkpoint_dir)
     loaded, engine = open_checkpoint(checkpoint, checkpoint_dir, text)
-    units = cast("list[HiddenUnit]", unit or [])
+    units = list(dict.fromkeys(cast("list[HiddenUnit]", unit or [])))
     for one in units:
         one.check(engine.config)
     inspected = inspected_text(loaded, text, inspection, encoding, checkpoint_dir)
-    order = loaded.header.vocabulary.order
-    read = inspected.text[order], inspected.ids, inspected.read.ends[order]
+    vocabulary = loaded.header.vocabulary
+    as_written, ends = inspected.text[vocabulary.order], inspected.read.ends[vocabulary.order]
     name = {"text": inspected.name}
     if units:
-        shown = unit_values.unit_values(engine, *read, units)
+        with share_bar("reading") as progress:
+            shown = unit_values(engine, as_written, inspected.ids, ends, units, progress)
         outputs.show(
             neurons_view.units_view(shown, f"Units of {checkpoint} on {inspected.name}"), lambda: name | shown.to_dict()
         )
         return
-    result = neurons.neurons(engine, *read, alpha=alpha)
+    with share_bar("reading") as progress:
+        every = all_units(engine, inspected.ids, ends, progress)
+    with share_bar("trying units") as progress:
+        result = find_tracking(every, as_written, alpha=alpha, backward=vocabulary.backward, progress=progress)
     title = f"Units of {checkpoint} that track something in {inspected.name}"
     outputs.show(neurons_view.tracking_view(result, title), lambda: name | result.to_dict())

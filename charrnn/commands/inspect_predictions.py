@@ -26,12 +26,14 @@ def predictions(
 ) -> None:
     """Show under each character of a text the likeliest next ones."""
     from charrnn.inspection.predictions import predictions, view
+    from charrnn.terminal.progress_bar import share_bar
 
     outputs = Outputs.of(output, text, models=[checkpoint], root=checkpoint_dir)
     loaded, engine = open_checkpoint(checkpoint, checkpoint_dir, text)
     inspected = inspected_text(loaded, text, inspection, encoding, checkpoint_dir)
     if loaded.mixes(None):
         tell("the network alone predicts, without the counts beside it")
-    predicted = predictions(engine, loaded.header.vocabulary, inspected.ids, count)
+    with share_bar("reading") as progress:
+        predicted = predictions(engine, loaded.header.vocabulary, inspected.ids, count, progress)
     title = f"What {checkpoint} expected of {inspected.name}"
     outputs.show(view(predicted, title), lambda: {"text": inspected.name} | predicted.to_dict())

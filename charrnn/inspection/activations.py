@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -15,6 +15,9 @@ from charrnn.network.numpy_cells import PARTS, Array
 from charrnn.sampling.chain import log_softmax
 
 _CHUNK = 1024  # characters
+
+Progress = Callable[[float], None]
+"""Is told what share of the work, 0 to 1, has been done since it was last told."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,13 +61,19 @@ class Activations:
         return values[:, unit.number - 1]
 
 
-def read(engine: Engine, ids: Sequence[int] | NDArray[np.integer], after: State | None = None) -> Iterator[Activations]:
+def read(
+    engine: Engine,
+    ids: Sequence[int] | NDArray[np.integer],
+    after: State | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Activations]:
     """Read a text and keep everything, in parts that follow each other: memory does not grow with the text.
 
     Args:
         engine: The network.
         ids: The text.
         after: The state to read it after; None is the beginning of a text.
+        progress: Of the reading.
 
     Yields:
         The activations of the next thousand characters or so.
@@ -88,6 +97,8 @@ def read(engine: Engine, ids: Sequence[int] | NDArray[np.integer], after: State 
             for cell, made_here, outputs_here in copies:
                 made_here[place], outputs_here[place] = cell.made, cell.h
         layers = tuple(_layer(PARTS[config.model], *of_layer) for of_layer in zip(outputs, made, strict=True))
+        if progress:
+            progress(len(chunk) / len(ids))
         yield Activations(chunk, layers, log_softmax(logits).astype(np.float32))
 
 

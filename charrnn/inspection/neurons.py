@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CorpusError
 from charrnn.formatting import plural
+from charrnn.inspection.activations import Progress
 from charrnn.inspection.features import FEATURES, Counts, Feature, Flags
 from charrnn.inspection.ranks import FEWEST_BLOCKS, SHORTEST_BLOCK, MovedFeatures, blocks_in, effect, holm
 from charrnn.inspection.unit_values import UnitSource, all_units
@@ -180,8 +181,9 @@ def find_tracking(
     features: Sequence[Feature] = FEATURES,
     alpha: float = 0.05,
     backward: bool = False,
+    progress: Progress | None = None,
 ) -> Neurons:
-    """The same of units from anywhere; `backward` says that they read from the end of the text."""
+    """The same of units from anywhere; `backward` says that they read from the end of the text, `progress` is told."""
     moves = blocks_in(len(text) // 2)
     if not moves:
         least = 2 * FEWEST_BLOCKS * SHORTEST_BLOCK
@@ -200,7 +202,7 @@ def find_tracking(
             absent.append((feature, *places))
         else:
             present.append((feature, series))
-    best, units = _search(source, half, [series[first] for _, series in present], moves)
+    best = _search(source, half, [series[first] for _, series in present], moves, progress)
     chosen_units = [one.unit for one in best if one.unit is not None]
     every = source.whole(chosen_units) if chosen_units else np.empty((0, len(text)), dtype=np.float32)
     p_values = holm(
@@ -215,7 +217,7 @@ def find_tracking(
         chosen, measured = (sign * effect(values[part], series[part]) for part in (first, second))
         alone = effect(_means(characters[first], series[first], characters)[second], series[second])
         tracked.append(Tracked(feature, unit, values, sign > 0, chosen, measured, alone, p, p <= alpha))
-    return Neurons(text, tuple(tracked), tuple(absent), units, half, moves, alpha)
+    return Neurons(text, tuple(tracked), tuple(absent), source.count, half, moves, alpha)
 
 
 def _means(read: NDArray[np.intp], series: Flags | Counts, characters: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -226,17 +228,20 @@ def _means(read: NDArray[np.intp], series: Flags | Counts, characters: NDArray[n
     return np.asarray(np.where(places, sums / np.maximum(places, 1), series.mean())[characters])
 
 
-def _search(source: UnitSource, half: int, features: Sequence[Flags | Counts], moves: int) -> tuple[list[_Best], int]:
-    """For each feature of the first characters the unit with the greatest effect, of equal ones the first.
-
-    Also how many units there are.
-    """
-    best, count = [_Best(np.zeros(moves, dtype=np.float32)) for _ in features], 0
-    moved = MovedFeatures(features, moves) if features else None
+def _search(
+    source: UnitSource,
+    half: int,
+    features: Sequence[Flags | Counts],
+    moves: int,
+    progress: Progress | None = None,
+) -> list[_Best]:
+    """For each feature of the first characters the unit with the greatest effect, of equal ones the first."""
+    if not features:
+        return []
+    best, moved = [_Best(np.zeros(moves, dtype=np.float32)) for _ in features], MovedFeatures(features, moves)
+    count = source.count
     for units, values in source.first(half):
-        count += len(units)
-        for start in range(0, len(units) if moved else 0, _AT_ONCE):
-            assert moved is not None
+        for start in range(0, len(units), _AT_ONCE):
             effects = moved.effects(values[start : start + _AT_ONCE])
             greatest = np.abs(effects).max(axis=1)  # (K, F)
             rounded = np.round(effects[0] / _ROUNDING) * _ROUNDING  # (U, F)
@@ -245,7 +250,9 @@ def _search(source: UnitSource, half: int, features: Sequence[Flags | Counts], m
                 here = float(rounded[at, column])
                 if one.unit is None or abs(here) > abs(one.effect):
                     one.effect, one.unit = here, units[start + at]
-    return best, count
+            if progress:
+                progress(len(units[start : start + _AT_ONCE]) / count)
+    return best
 
 
 def _p_value(best: _Best, values: Array, feature: Flags | Counts, moves: int) -> float:

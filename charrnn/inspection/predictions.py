@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.inspection.activations import read
+from charrnn.inspection.activations import Progress, read
 from charrnn.inspection.view import PLACES, ColouredText, Colouring, View
 from charrnn.network.engine import Engine
 from charrnn.network.numpy_cells import Array
@@ -55,7 +55,9 @@ class Predictions:
         }
 
 
-def predictions(engine: Engine, vocabulary: Vocabulary, ids: NDArray[np.intp], count: int = 5) -> Predictions:
+def predictions(
+    engine: Engine, vocabulary: Vocabulary, ids: NDArray[np.intp], count: int = 5, progress: Progress | None = None
+) -> Predictions:
     """Predict every next character of a text.
 
     Args:
@@ -63,6 +65,7 @@ def predictions(engine: Engine, vocabulary: Vocabulary, ids: NDArray[np.intp], c
         vocabulary: Its characters.
         ids: The text, (T,).
         count: How many of the likeliest to keep at each place.
+        progress: Of the reading.
 
     Returns:
         The predictions.
@@ -71,7 +74,7 @@ def predictions(engine: Engine, vocabulary: Vocabulary, ids: NDArray[np.intp], c
         DivergedError: The outputs of the model are not numbers.
     """
     likeliest, probabilities, following, before = [], [], [], np.zeros((0, len(vocabulary)), dtype=np.float32)
-    for part in read(engine, ids):
+    for part in read(engine, ids, progress=progress):
         order = np.argsort(-part.log_probs, axis=1, kind="stable")[:, :count]
         likeliest.append(order)
         probabilities.append(np.exp(np.take_along_axis(part.log_probs, order, axis=1)))

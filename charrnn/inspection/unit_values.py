@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from charrnn import memory
 from charrnn.formatting import plural
-from charrnn.inspection.activations import read
+from charrnn.inspection.activations import Progress, read
 from charrnn.inspection.features import FEATURES, Feature
 from charrnn.inspection.ranks import effect
 from charrnn.network.engine import Engine
@@ -55,7 +55,12 @@ class UnitValues:
 
 
 def unit_values(
-    engine: Engine, text: str, ids: NDArray[np.intp], ends: NDArray[np.intp], units: Sequence[HiddenUnit]
+    engine: Engine,
+    text: str,
+    ids: NDArray[np.intp],
+    ends: NDArray[np.intp],
+    units: Sequence[HiddenUnit],
+    progress: Progress | None = None,
 ) -> UnitValues:
     """Some units on a text.
 
@@ -65,6 +70,7 @@ def unit_values(
         ids: What the network reads, (n,).
         ends: (T,), as `neurons` has them.
         units: Which.
+        progress: Of the reading.
 
     Returns:
         Their values, and how they go with the features of the text.
@@ -73,7 +79,7 @@ def unit_values(
         UsageError: There is no such unit, or not enough memory.
         DivergedError: The outputs of the model are not numbers.
     """
-    values, backward = values_of(engine, ids, ends, units), bool(ends[0] > ends[-1])
+    values, backward = values_of(engine, ids, ends, units, progress), bool(ends[0] > ends[-1])
     series = [(feature, feature.read(text, backward=backward)) for feature in FEATURES]
     present = [(feature, those) for feature, those in series if feature.places(those) and len(np.unique(those)) > 1]
     effects = [
@@ -95,7 +101,13 @@ def units_of(engine: Engine) -> list[HiddenUnit]:
     ]
 
 
-def values_of(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], units: Sequence[HiddenUnit]) -> Array:
+def values_of(
+    engine: Engine,
+    ids: NDArray[np.intp],
+    ends: NDArray[np.intp],
+    units: Sequence[HiddenUnit],
+    progress: Progress | None = None,
+) -> Array:
     """The values of some units at every character.
 
     Args:
@@ -103,6 +115,7 @@ def values_of(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], uni
         ids: What it reads, (n,).
         ends: (T,), as `neurons` has them.
         units: Which, U of them.
+        progress: Of the reading.
 
     Returns:
         (U, T).
@@ -114,10 +127,16 @@ def values_of(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], uni
     for unit in units:
         unit.check(engine.config)
     every = {unit: column for column, unit in enumerate(units_of(engine))}
-    return _collect(engine, ids, ends, np.array([every[unit] for unit in units], dtype=np.intp))
+    return _collect(engine, ids, ends, np.array([every[unit] for unit in units], dtype=np.intp), progress)
 
 
-def _collect(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], columns: NDArray[np.intp]) -> Array:
+def _collect(
+    engine: Engine,
+    ids: NDArray[np.intp],
+    ends: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    progress: Progress | None = None,
+) -> Array:
     """The values (U, T) of those units whose places in `units_of` are given, (U,)."""
     falling = bool(ends[0] > ends[-1])
     rising = ends[::-1] if falling else ends
@@ -125,7 +144,7 @@ def _collect(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], colu
     memory.require(4 * len(columns) * len(ends), what, "Lower --characters.")
     values = np.empty((len(columns), len(ends)), dtype=np.float32)
     start = done = 0
-    for part in read(engine, ids[: rising[-1] + 1]):
+    for part in read(engine, ids[: rising[-1] + 1], progress=progress):
         upto = int(np.searchsorted(rising, start + len(part)))
         states = [parts for layer in part.layers for parts in (layer.h, layer.c) if parts is not None]
         here = rising[done:upto] - start
@@ -136,6 +155,10 @@ def _collect(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], colu
 
 class UnitSource(Protocol):
     """Units whose values are asked for group by group."""
+
+    @property
+    def count(self) -> int:
+        """How many units there are."""
 
     def first(self, count: int) -> Iterator[tuple[Sequence[HiddenUnit], Array]]:
         """All units, some at a time, each time with their values at the first characters, (U, count)."""
@@ -150,6 +173,11 @@ class HeldUnits:
     def __init__(self, units: Sequence[HiddenUnit], values: Array) -> None:
         """`values` are (U, T)."""
         self.units, self.values = units, values
+
+    @property
+    def count(self) -> int:
+        """How many units there are."""
+        return len(self.units)
 
     def first(self, count: int) -> Iterator[tuple[Sequence[HiddenUnit], Array]]:
         """All units, with their values at the first characters, (U, count)."""
@@ -168,6 +196,11 @@ class RereadUnits:
         """`held` is how many bytes of values may be held at a time."""
         self.engine, self.ids, self.ends, self.held = engine, ids, ends, held
 
+    @property
+    def count(self) -> int:
+        """How many units there are."""
+        return len(units_of(self.engine))
+
     def first(self, count: int) -> Iterator[tuple[Sequence[HiddenUnit], Array]]:
         """All units, some at a time, each time with their values at the first characters, (U, count)."""
         units = units_of(self.engine)
@@ -181,11 +214,13 @@ class RereadUnits:
         return values_of(self.engine, self.ids, self.ends, units)
 
 
-def all_units(engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp]) -> UnitSource:
+def all_units(
+    engine: Engine, ids: NDArray[np.intp], ends: NDArray[np.intp], progress: Progress | None = None
+) -> UnitSource:
     """All units of a network on a text, held if there is room for all; the arguments are those of `values_of`."""
     units = units_of(engine)
     if 4 * len(units) * len(ends) <= _HELD:
-        return HeldUnits(units, values_of(engine, ids, ends, units))
+        return HeldUnits(units, values_of(engine, ids, ends, units, progress))
     return RereadUnits(engine, ids, ends, _HELD)
 
 

@@ -44,7 +44,7 @@ def test_json_has_every_feature(line: CommandLine) -> None:
 
 def test_any_unit_colours_any_text(line: CommandLine) -> None:
     typed = ("inspect", "neurons", "model.safetensors", "text.txt", "--characters", "20", "--unit", "1.2")
-    told = json.loads(line(*typed, "--unit", "1.4.c", "--json").stdout)
+    told = json.loads(line(*typed, "--unit", "1.4.c", "--unit", "1.2", "--json").stdout)
     assert [unit["unit"] for unit in told["units"]] == ["1.2", "1.4.c"]
     assert [len(unit["values"]) for unit in told["units"]] == [20, 20]
     assert told["content"] == TEXT[:20]

@@ -133,7 +133,7 @@ def test_noise_is_found_no_oftener_than_alpha_says() -> None:
             synthetic(states), "a" * 8_000, features=[series(flags[row], f"{row}") for row in range(len(flags))]
         )
         alarms += bool(result.found)
-        best, _ = module._search(synthetic(states), 4_000, [flags[0, :4_000]], 500)
+        best = module._search(synthetic(states), 4_000, [flags[0, :4_000]], 500)
         of_choice.append(module._share_as_great(best[0].null))
         shuffled = [auc(states[0], rng.permutation(flags[0])) for _ in range(19)]
         naive += abs(auc(states[0], flags[0]) - 0.5) > max(abs(np.array(shuffled) - 0.5))
@@ -164,7 +164,10 @@ def test_units_by_the_group_are_as_all_at_once(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "_AT_ONCE", 3)
     monkeypatch.setattr(unit_values, "_HELD", 4 * 4_000 * 4)
     parts = [neurons(engine, text, ids, order) for order in (ends, ends[::-1])]
-    assert isinstance(unit_values.all_units(engine, ids, ends), unit_values.RereadUnits)
+    source, told = unit_values.all_units(engine, ids, ends), list[float]()
+    assert isinstance(source, unit_values.RereadUnits)
+    assert find_tracking(source, text, progress=told.append).units == source.count
+    assert sum(told) == pytest.approx(1)
     for one, other in zip(parts, whole, strict=True):
         assert one.to_dict() == other.to_dict()
         for tracked, expected in zip(one.tracked, other.tracked, strict=True):
