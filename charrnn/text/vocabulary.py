@@ -305,8 +305,7 @@ class Vocabulary:
             The text, with what of it is read as something else.
         """
         if self.of_bytes:  # any text is bytes, but for surrogates that stand for none
-            bytes_only = "".join(c for c in text if c in self) if unseen != "error" else text
-            return KnownForm(bytes_only)
+            return KnownForm(text if unseen == "error" else "".join(c for c in text if c in self))
         substitutes = {"error": None, "replace": self._nearest_or_symbol, "drop": lambda character: ""}
         return self._known_characters.form_of(text, before, substitutes[unseen], typography=unseen != "drop")
 
@@ -317,6 +316,5 @@ class Vocabulary:
 
     @cached_property
     def _known_characters(self) -> KnownCharacters:
-        return KnownCharacters(
-            (*self.characters[: len(self.code_points) + self.unknown], *("\n" * (self.boundary == "\n")))
-        )
+        characters = self.characters[: len(self.code_points) + self.unknown]
+        return KnownCharacters((*characters, *("\n" * (self.boundary == "\n"))))
