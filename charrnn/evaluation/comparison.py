@@ -130,9 +130,7 @@ def compare(
     samples, real = compared_samples(chosen, rows, prime or "", request, loader, read, notes, ngrams=bool(ngrams))
     measured = partial(measure, length=text_length, ngrams=told, read=read, load=loader.load, progress=progress)
     wanted = text_length and (text or (len(runs) > 1 and _one_text(runs)))
-    if runs[0].files[-1].header.model.bidirectional:
-        wanted = False
-        notes.append("Losses are masked losses: bits of each hidden character, given all around it that is not hidden.")
+    wanted = wanted and not _tell_masked(runs, text, notes)
     measurement = _measurement(measured, chosen, text, notes) if wanted else None
     models = measurement.models if measurement else ()
     notes += [f"{rows[model.path].label}: {model.form}" for model in models if model.form]
@@ -171,9 +169,25 @@ def _hold_same_text(runs: Sequence[LoadedRun], text: str | None, notes: list[str
     if len({held_out_key(file.header) for run in runs for file in run.files}) == 1:
         return True
     differ = "The held-out texts differ, so losses tell nothing across runs; best is within a run."
-    advice = "" if text or _one_text(runs) else f" Name one text to measure all on: --text {_longest_text(runs)}"
+    helpless = text or _one_text(runs) or _masked(runs)
+    advice = "" if helpless else f" Name one text to measure all on: --text {_longest_text(runs)}"
     notes.append(differ + advice)
     return False
+
+
+def _masked(runs: Sequence[LoadedRun]) -> bool:
+    """Whether losses are of hidden characters: of all runs, or of none."""
+    return runs[0].files[-1].header.model.bidirectional
+
+
+def _tell_masked(runs: Sequence[LoadedRun], text: str | None, notes: list[str]) -> bool:
+    """Whether losses are of hidden characters; a reader is told so, and that no other text is measured by them."""
+    if not _masked(runs):
+        return False
+    notes.append("Losses are masked losses: bits of each hidden character, given all around it that is not hidden.")
+    if text:
+        notes.append(f"--text {text}: not read; what networks restore is measured on what was held out of their own.")
+    return True
 
 
 def _tell_directions(runs: Sequence[LoadedRun], notes: list[str]) -> None:

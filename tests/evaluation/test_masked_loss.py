@@ -42,6 +42,9 @@ def test_their_like_are_compared_by_the_masked_loss(root: Path) -> None:
     assert not compared.problems
     shown = io.StringIO()
     show_comparison(Console(file=shown, width=80), compared)
+    assert not any("--text" in note for note in compared.notes)
+    asked = comparison.compare([Path("both-1"), Path("both-2")], root=root, text="other.txt")
+    assert any(note.startswith("--text other.txt: not read") for note in asked.notes)
     assert "Samples: passages with hidden characters, and as they are restored" in shown.getvalue()
 
 
