@@ -12,6 +12,8 @@ was:
     forward           the likeliest after what stands before, what was given back there included
     both              the likeliest by the forward and the backward network: the product of what each says, divided by
                       how frequent the character is (which is right where the two sides tell independently)
+    fill              the first of `charrnn fill --length N --draws 64 --judged 16`, for gap after gap from the left;
+                      what is hidden to the right of a gap is taken for what the backward network says there
     bidirectional     `charrnn restore`: the most certain first; and all at once, from one reading
 
 `single` hides characters one by one, `runs` three in a row.
@@ -24,6 +26,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +38,15 @@ from charrnn.network.pieces import LENGTH
 from charrnn.runs.checkpoint import Checkpoint
 from charrnn.runs.find import find_checkpoint
 from charrnn.runs.training_text import find_training_text
-from charrnn.sampling.chain import log_softmax
+from charrnn.sampling.chain import log_softmax, make_chain
+from charrnn.sampling.fill import FillRequest, Gap, fill
 from charrnn.sampling.restoring import restore
+from charrnn.sampling.side import Side
+from charrnn.text.vocabulary import Vocabulary
 
 WAYS = {"forward": (), "backward": ("--backward",), "bidirectional": ("--bidirectional",)}
 EDGE, MARK = 100, "\x00"  # characters at each end of a passage that are not hidden; what stands for the hidden ones
+AROUND = 64  # characters on each side of a gap that fill is given
 Ids = NDArray[np.intp]
 
 
@@ -93,6 +100,20 @@ def one_way(engine: Engine, text: Ids, gone: NDArray[np.bool_], warmup: Ids) -> 
     return said
 
 
+def filled(engines: Sequence[Engine], vocabulary: Vocabulary, text: Ids, gone: NDArray[np.bool_], guesses: Ids) -> Ids:
+    """The text as `charrnn fill` gives it back; `guesses` stand for what is hidden to the right of a gap, (B, T)."""
+    sides, given = [Side(engine) for engine in engines], np.where(gone, guesses, text)
+    edges = np.diff(gone.astype(np.int8), axis=1)
+    gaps = zip(np.argwhere(edges > 0).tolist(), np.argwhere(edges < 0).tolist(), strict=True)
+    for (row, before), (_, last) in gaps:
+        begin, end = before + 1, last + 1
+        around = [vocabulary.decode(given[row, begin - AROUND : begin]), vocabulary.decode(given[row, end:][:AROUND])]
+        length = range(end - begin, end - begin + 1)
+        request = FillRequest(lengths=length, process=make_chain(), draws=64, judged=16, seed=1)
+        given[row, begin:end] = fill(*sides, vocabulary, Gap(*around), request).fillings[0].ids
+    return given
+
+
 def accuracies(models: dict[str, Checkpoint], text: Ids, gone: NDArray[np.bool_]) -> dict[str, float]:
     """The share of the hidden characters that each way gives back."""
     vocabulary = models["forward"].header.vocabulary
@@ -107,6 +128,7 @@ def accuracies(models: dict[str, Checkpoint], text: Ids, gone: NDArray[np.bool_]
         "forward": forward.argmax(axis=2) == text,
         "backward": backward.argmax(axis=2) == text,
         "both": (forward + backward - frequent).argmax(axis=2) == text,
+        "fill": filled([*engines.values()], vocabulary, text, gone, backward.argmax(axis=2)) == text,
     }
     loaded = models["bidirectional"]
     engine = BidirectionalEngine(loaded.header.model, loaded.weights)
