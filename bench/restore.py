@@ -102,7 +102,8 @@ def one_way(engine: Engine, text: Ids, gone: NDArray[np.bool_], warmup: Ids) -> 
 
 def filled(engines: Sequence[Engine], vocabulary: Vocabulary, text: Ids, gone: NDArray[np.bool_], guesses: Ids) -> Ids:
     """The text as `charrnn fill` gives it back; `guesses` stand for what is hidden to the right of a gap, (B, T)."""
-    sides, given = [Side(engine) for engine in engines], np.where(gone, guesses, text)
+    forward, backward = map(Side, engines)
+    given = np.where(gone, guesses, text)
     edges = np.diff(gone.astype(np.int8), axis=1)
     gaps = zip(np.argwhere(edges > 0).tolist(), np.argwhere(edges < 0).tolist(), strict=True)
     for (row, before), (_, last) in gaps:
@@ -110,7 +111,7 @@ def filled(engines: Sequence[Engine], vocabulary: Vocabulary, text: Ids, gone: N
         around = [vocabulary.decode(given[row, begin - AROUND : begin]), vocabulary.decode(given[row, end:][:AROUND])]
         length = range(end - begin, end - begin + 1)
         request = FillRequest(lengths=length, process=make_chain(), draws=64, judged=16, seed=1)
-        given[row, begin:end] = fill(*sides, vocabulary, Gap(*around), request).fillings[0].ids
+        given[row, begin:end] = fill(forward, backward, vocabulary, Gap(*around), request).fillings[0].ids
     return given
 
 
