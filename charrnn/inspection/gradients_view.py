@@ -151,7 +151,7 @@ def _words(of: Curve, unit: Unit) -> str:
 
 def _table(networks: Sequence[NetworkGradients]) -> Table:
     """A row for every layer of every network, and one for all layers together where there are several."""
-    unit, several = networks[0].unit, len(networks) > 1
+    several = len(networks) > 1
     rows = []
     for each in networks:
         gradients, sigma = each.gradients, each.gradients.singular_values
@@ -160,7 +160,7 @@ def _table(networks: Sequence[NetworkGradients]) -> Table:
             parts.append(("all", curve(gradients.joint), sigma.whole))
         for layer, of, values in parts:
             rows.append((*([each.name] if several else []), layer, *_figures(of), *_sigma(values)))
-    figures = ("At k = 0", f"Halves in ({unit.many})", "Factor", "1% after", "Sigma", "Highest", "Above 1")
+    figures = ("At\nk = 0", "Halves\nin", "1%\nafter", "Sigma", "Highest\nsigma", "Above\n1")  # within 80 columns
     return Table(heads=(*(["Network"] if several else []), "Layer", *figures), rows=tuple(rows), figures=figures)
 
 
@@ -170,7 +170,6 @@ def _figures(of: Curve) -> tuple[str, ...]:
     return (
         f"{beginning:.3g}",
         "never" if of.half_life is None else f"{of.half_life:.2f}",
-        "-" if of.rate is None else f"{of.rate:.3f}",
         "never" if hundredth is None else f"{hundredth:,}",
     )
 

@@ -153,7 +153,9 @@ def remark(log: TrainingGradients) -> str:
     if not log.clipped_share:
         none = "changed no gradient" if log.clipped_share is not None else "is not in its log"
         return f"{how} {none}; the largest norm was {max(norm for _, norm in log.peaks):.3g}."
-    said = f"{how} changed {log.clipped_share:.1%} of the gradients, none after iteration {log.last_clipped:,}"
+    said = f"{how} changed {log.clipped_share:.1%} of the gradients"
+    if log.last_clipped is not None and log.last_clipped < log.norms[-1][0]:
+        said += f", none after iteration {log.last_clipped:,}"
     if log.mode == "value":
         return f"{said}; how much it took from the norm is not in the log."
     parts = []

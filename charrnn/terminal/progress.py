@@ -71,7 +71,7 @@ class Display:
         if self.total is None:
             self._say(f"train   {duration(config.time or 0)}, of {reading}")
         else:
-            self._say(f"train   {self.total:,} iterations ({self.total / streams.per_epoch:.1f} epochs) of {reading}")
+            self._say(f"train   {plural(self.total, 'iteration')} ({self.total / streams.per_epoch:.1f} epochs) of {reading}")
         self._say(f"run     {typed_path(self.run.path)}", copied=True)
         if self.preset:
             self._say(f"preset  {self.preset}: {presets.options(model, config)}")
@@ -234,7 +234,7 @@ class Display:
         """After the last iteration: where things are and what to type next."""
         self.close()
         training, path = self.training, typed_path(self.run.path)
-        self._say(f"\ntrained {training.iteration:,} iterations in {duration(training.budget.elapsed)}.")
+        self._say(f"\ntrained {plural(training.iteration, 'iteration')} in {duration(training.budget.elapsed)}.")
         if training.early_stopping.stopped:
             count = training.early_stopping.evaluations_since_best
             self._say(f"ended   early: {count} evaluations in a row were no better than the best")

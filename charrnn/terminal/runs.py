@@ -23,7 +23,7 @@ def show_listing(out: Console, listed: Sequence[RunSummary]) -> None:
             out.print()
         out.print(plain(summary.run.name, "bold"), plain(moment(summary.run.created)), soft_wrap=True)
         count = len(summary.rows)
-        facts = [plural(count, "snapshot"), f"{summary.iterations:,} iterations"]
+        facts = [plural(count, "snapshot"), plural(summary.iterations, "iteration")]
         facts.append(size(summary.size))
         if summary.backward:
             facts.append("backward")
