@@ -71,7 +71,8 @@ class Display:
         if self.total is None:
             self._say(f"train   {duration(config.time or 0)}, of {reading}")
         else:
-            self._say(f"train   {plural(self.total, 'iteration')} ({self.total / streams.per_epoch:.1f} epochs) of {reading}")
+            epochs = self.total / streams.per_epoch
+            self._say(f"train   {plural(self.total, 'iteration')} ({epochs:.1f} epochs) of {reading}")
         self._say(f"run     {typed_path(self.run.path)}", copied=True)
         if self.preset:
             self._say(f"preset  {self.preset}: {presets.options(model, config)}")
