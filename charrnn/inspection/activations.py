@@ -109,6 +109,20 @@ def _layer(names: Sequence[str], h: Array, made: Array) -> LayerActivations:
     return LayerActivations(h, c, MappingProxyType(gates))
 
 
+def likeliest(log_probs: Array, count: int) -> tuple[NDArray[np.intp], Array]:
+    """The ids that are likeliest to come next, the likeliest first, and their probabilities.
+
+    Args:
+        log_probs: (T, V).
+        count: k; of a smaller vocabulary all.
+
+    Returns:
+        (T, k) both.
+    """
+    order = np.argsort(-log_probs, axis=1, kind="stable")[:, :count]
+    return order, np.exp(np.take_along_axis(log_probs, order, axis=1))
+
+
 def join(parts: Iterable[Activations]) -> Activations:
     """Parts that follow each other as one. There must be one at least; beside it only as much again is held."""
     listed = list(parts)

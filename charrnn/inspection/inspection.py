@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from charrnn import memory
 from charrnn.config import ModelConfig
 from charrnn.errors import CorpusError, UsageError
-from charrnn.inspection.activations import Activations, LayerActivations, join, read
+from charrnn.inspection.activations import Activations, LayerActivations, join, likeliest, read
 from charrnn.inspection.gates import GateStatistics, gate_statistics
 from charrnn.network.engine import Engine, State
 from charrnn.network.hidden_unit import HiddenUnit
@@ -95,8 +95,7 @@ class Inspection:
         Returns:
             T lists of characters with their probabilities, the likeliest first.
         """
-        order = np.argsort(-self.log_probs, axis=1, kind="stable")[:, :count]
-        probabilities = np.exp(np.take_along_axis(self.log_probs, order, axis=1))
+        order, probabilities = likeliest(self.log_probs, count)
         return [
             [(self.vocabulary[index], probability) for index, probability in zip(*row, strict=True)]
             for row in zip(order.tolist(), probabilities.tolist(), strict=True)

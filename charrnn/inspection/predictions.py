@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.inspection.activations import Progress, read
+from charrnn.inspection.activations import likeliest as likeliest_of
 from charrnn.inspection.view import PLACES, ColouredText, Colouring, View
 from charrnn.network.engine import Engine
 from charrnn.network.numpy_cells import Array
@@ -75,9 +76,9 @@ def predictions(
     """
     likeliest, probabilities, following, before = [], [], [], np.zeros((0, len(vocabulary)), dtype=np.float32)
     for part in read(engine, ids, progress=progress):
-        order = np.argsort(-part.log_probs, axis=1, kind="stable")[:, :count]
+        order, of_these = likeliest_of(part.log_probs, count)
         likeliest.append(order)
-        probabilities.append(np.exp(np.take_along_axis(part.log_probs, order, axis=1)))
+        probabilities.append(of_these)
         rows = np.concatenate([before, part.log_probs[:-1]])
         following.append(np.exp(rows[np.arange(len(rows)), part.ids[-len(rows) :] if len(rows) else part.ids[:0]]))
         before = part.log_probs[-1:]
