@@ -230,10 +230,14 @@ def one_line(text: str) -> str:
 def apart(text: str) -> str:
     r"""`one_line` of text that is shown after a bracket or another sign: a mark it begins with stands on a circle.
 
-    >>> apart("\u0301a"), apart("a\n")
-    ('◌́a', 'a\\n')
+    Of text that nobody would see, such as a joiner alone, the code points.
+
+    >>> apart("\u0301a"), apart("a\n"), apart("\u200d")
+    ('◌́a', 'a\\n', '\\u200d')
     """
     shown = one_line(text)
+    if all(unicodedata.category(character) == "Cf" for character in text):
+        return text.encode("ascii", "backslashreplace").decode("ascii")
     return f"◌{shown}" if _is_mark(shown[:1]) else shown
 
 

@@ -26,7 +26,7 @@ from charrnn.commands.score_paths import is_model
 from charrnn.commands.stdout import Output, shade, tell_shades, to_the_end
 from charrnn.config import CHECKPOINT_DIR, Option, ReadConfig
 from charrnn.errors import CheckpointError, CorpusError, DivergedError, UsageError, VocabularyError
-from charrnn.formatting import one_line, plural, shown_character
+from charrnn.formatting import plural, shown_character
 from charrnn.shell import quoted
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ def restore(
     tell(_origin(loaded))
     if mark in vocabulary:
         tell(
-            f"{one_line(mark)} is a character of the model's text: every one is taken for a mark (--mark names another)"
+            f"{shown_character(mark)} is a character of the model's text: every one is taken for a mark "
+            "(--mark names another)"
         )
     told = _Told(alternatives, keep=as_json)
     with to_the_end():
@@ -140,7 +141,7 @@ class _Text:
             raise UsageError(f"{typed}: is a folder.", "Name one of its files.")
         elif mark not in typed and (not typed or len(typed.split()) == 1):
             raise UsageError(
-                f"{quoted(typed)}: is no file, and as a text it has no {one_line(mark)} to restore.",
+                f"{quoted(typed)}: is no file, and as a text it has no {shown_character(mark)} to restore.",
                 "Name a file, or - for standard input, or give a text in quotes.",
             )
         self.size = self._source.size if self._source else len(typed)
@@ -190,7 +191,7 @@ class _Told:
     def tell(self, mark: str) -> None:
         """Say on standard error what was restored, and what else could stand there."""
         if not self.count:
-            tell(f"the text has no {one_line(mark)}: nothing was restored (--mark names another mark)")
+            tell(f"the text has no {shown_character(mark)}: nothing was restored (--mark names another mark)")
         else:
             tell(f"{plural(self.count, 'character')} restored, {self.sure:,} with a probability of {_SURE:.0%} or more")
         if self.unseen:
