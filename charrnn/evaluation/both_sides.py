@@ -11,7 +11,8 @@ of a character, -log2 P(c | before, after), are no code length: nobody could dec
 Where a text may be damaged is said by four gains, in nats: how much likelier it would be, by the same assumption, with
 another character in this place, with one more before it, without it, or with it and the next one the other way round.
 From each is taken how many ways there are of making such a slip by chance (Kernighan, Church and Gale, 1990): a wrong
-or surplus character is any of V. `suspects` makes the best of them exact.
+or surplus character is any of V. `suspects` makes the best of them exact. What is missing before the first character or
+behind the last is not looked for: there is no place that says what stands beside it.
 """
 
 from __future__ import annotations
