@@ -182,9 +182,7 @@ class Resumption:
         if "name" in self.given and self.given["name"] not in (None, self.run.name):
             raise UsageError(f"--name {self.given['name']}: the run that goes on is {self.run.name}.", "Leave it out.")
         if header.training.decay == "plateau" and self._differs("training", "eval_every"):
-            raise UsageError(
-                f"--eval-every: the learning rate of {path} goes by its evaluations.", "Leave it as it was."
-            )
+            raise UsageError(f"--eval-every: the learning rate of {path} goes by its evaluations.", "Leave it out.")
         fixed = {
             setting.name: (part, setting)
             for part, config in _CONFIGS.items()
@@ -198,10 +196,12 @@ class Resumption:
             had["rnn_size"] = header.model.rnn_size
         differing += [name for name in _BEGINNINGS if not self._same_beginning(name)]
         if differing:
-            kept = {name: value for name, value in had.items() if value not in (None, (), "")}
+            typed = [as_typed({name: False}) if self.given.get(name) is False else flag(name) for name in differing]
+            off = [name for name, value in had.items() if value is False and fixed[name][1].option.switch]
+            kept = {name: value for name, value in had.items() if value not in (None, (), "") and name not in off}
             was = f" ({as_typed(kept)})" if kept else ""
             raise UsageError(
-                f"{', '.join(map(flag, differing))}: a resumed run keeps its settings{was}.",
+                f"{', '.join(typed)}: a resumed run keeps its settings{was}.",
                 f"Leave out what differs; or train on from its weights, in a new run: {self._anew(differing, fixed)}",
             )
 

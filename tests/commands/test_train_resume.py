@@ -298,6 +298,7 @@ def test_auto_resume_begins_goes_on_and_is_done(command: CommandLine) -> None:
     assert said == "charrnn: checkpoints/job: is complete at iteration 20.\n"
     Path("gone.txt").rename("ships.txt")
     assert "--seed: a resumed run keeps" in refused(command, *again, "--seed", "3", code=2)
+    assert "--stateless: a resumed run keeps its settings. " in refused(command, *again, "--stateless", code=2)
     command.train(*again, "--iterations", "30")
     assert latest_snapshot(Path("checkpoints/job")).header.iteration == 30
     began = ("ships.txt", "--name", "fine", "--auto-resume", "--init-from", "job", "--max-epochs", "0.5")

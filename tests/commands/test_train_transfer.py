@@ -137,4 +137,4 @@ def test_a_direction_is_that_of_the_weights_unless_another_is_typed(tmp_path: Pa
     assert not latest_snapshot(tmp_path / "checkpoints" / "d").header.backward
     refused = cli("train", "--resume", "b", "--no-backward", "--iterations", "4")
     assert refused.returncode == 2
-    assert b"--backward: a resumed run keeps its settings (--backward)" in refused.stderr
+    assert b"--no-backward: a resumed run keeps its settings (--backward)" in refused.stderr
