@@ -140,9 +140,8 @@ def _coloured(result: Neurons, tracked: Tracked, found: Sequence[Tracked]) -> Co
         _colouring(one.unit, one.values, where, _words(one), half)
         for one in (tracked, *(other for other in found if other is not tracked))
     ]
-    return ColouredText(
-        characters=tuple(result.text[where]), colourings=tuple(colourings), name=tracked.feature.name.capitalize()
-    )
+    name = f"{tracked.feature.name[0].upper()}{tracked.feature.name[1:]}"  # and `URL` as it is
+    return ColouredText(characters=tuple(result.text[where]), colourings=tuple(colourings), name=name)
 
 
 def _whole_line(text: str, where: slice) -> slice:
