@@ -63,12 +63,11 @@ class PageFile:
     def _check_directory(self) -> None:
         """Raises CharrnnError if no file can be made where this one shall be: it is known before the work begins."""
         directory = self._target.parent
-        if not directory.is_dir():
-            raise CharrnnError(
-                f"{self.path}: there is no directory {self.path.parent}.", "Make it, or choose another place."
-            )
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise _unwritable(self.path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+        code = (
+            errno.ENOENT if not directory.is_dir() else 0 if os.access(directory, os.W_OK | os.X_OK) else errno.EACCES
+        )
+        if code:
+            raise _unwritable(self.path, OSError(code, os.strerror(code)))
 
     def write(self, data: bytes) -> None:
         """Write it, whole or not at all; through a symbolic link to where that leads.

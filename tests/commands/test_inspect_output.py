@@ -50,7 +50,7 @@ def test_json_is_all_that_is_on_standard_output(line: CommandLine) -> None:
         (("--html", "mine.html"), "mine.html: is there already, and charrnn has not made it."),
         (("--html", "checkpoints/novel-1/metrics.jsonl", "--force"), "lies where a run or a text is kept."),
         (("--html", "-"), "pages and pictures are written into files."),
-        (("--svg", "nowhere/a.svg"), "nowhere/a.svg: there is no directory nowhere."),
+        (("--svg", "nowhere/a.svg"), "nowhere/a.svg: cannot be written"),
         (("--html", "."), "is a directory."),
     ],
 )
