@@ -92,7 +92,7 @@ def test_what_cannot_be_typed(typed: str) -> None:
         ({"3.1": 0.1}, "layers 1 to 2"),
         ({"1.13": 0.1}, "units 1 to 12"),
         ({"1.1.c": 0.1}, "only an LSTM has cell states"),
-        ({"1.1": float("nan")}, "finite number"),
+        ({"1.1": float("nan")}, "a number from -1e9 to 1e9"),
         ({"1.1": "x"}, "1.1=x"),
         ({"1.1": None}, "1.1=None: a number is needed"),
         ({7: 1.0}, "7=1.0"),
