@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from charrnn.errors import CheckpointError
 from charrnn.runs import checkpoint
 from charrnn.runs.causal import require_causal
-from charrnn.runs.checkpoint import Checkpoint, Tensors
+from charrnn.runs.checkpoint import Tensors
 from charrnn.runs.header import Header
 from charrnn.text.model_input import input_from_beginning
 from charrnn.training.torch_import import import_torch
@@ -23,11 +23,7 @@ class Differentiable:
     header: Header
     digest: str
     path: Path | None
-
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        """Keep the weights of what lies in no file."""
-        self._unfiled: Tensors | None = checkpoint.weights if checkpoint.path is None else None
-        super().__init__(checkpoint)  # type: ignore[call-arg]  # the next of a model's parts
+    _unfiled: Tensors | None  # the weights of what lies in no file
 
     def gradients(self, text: str, reach: int = 256, places: int = 64) -> Gradients:
         """How far the loss reaches back: its gradient with respect to the states up to 256 characters earlier.

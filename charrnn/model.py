@@ -47,6 +47,7 @@ class Model(Differentiable, Restoring, Inspectable):
         self.digest: str = checkpoint.digest
         self.path: Path | None = checkpoint.path
         super().__init__(checkpoint)
+        self._unfiled = checkpoint.weights if self.path is None else None
         self._checkpoint = dataclasses.replace(checkpoint, tensors=checkpoint.ngrams)  # the engine has the weights
         self._copy_indexes: dict[tuple[int, str | None], CopyIndex] = {}
 

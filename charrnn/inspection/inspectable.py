@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from charrnn.inspection.inspection import Inspection, inspect
@@ -11,15 +12,15 @@ from charrnn.runs.header import Header
 from charrnn.text.model_input import input_from_beginning
 
 
-class Inspectable:
+class Inspectable(ABC):
     """A model that can be looked into."""
 
     header: Header
 
     @property
+    @abstractmethod
     def _engine(self) -> Engine:
         """What reads the text. Raises CheckpointError for a bidirectional model."""
-        raise NotImplementedError
 
     def inspect(
         self, text: str, after: State | None = None, *, set_units: Mapping[str, float] | None = None

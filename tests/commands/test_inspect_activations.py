@@ -30,7 +30,7 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.Ca
 def told(line: CommandLine, verb: str, *typed: str, model: str = "m.safetensors") -> dict[str, Any]:
     done = line("inspect", verb, model, *typed, "--json")
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+    return json.loads(done.stdout)
 
 
 def test_gates(line: CommandLine) -> None:

@@ -126,7 +126,7 @@ def test_a_signal_leaves_what_leads_up_to_the_ending_so_far(backward: Path) -> N
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
         assert process.stderr is not None
         process.stderr.read(10)  # who writes, which is said before
-        time.sleep(0.3)
+        time.sleep(0.3)  # for something to be there; what is asked of it holds of nothing, too
         process.send_signal(signal.SIGINT)
         try:
             out, said = process.communicate(timeout=60)

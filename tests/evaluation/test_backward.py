@@ -63,9 +63,9 @@ def test_of_documents_each_is_measured_whole(tmp_path: Path) -> None:
     path, reading = tmp_path / "names.txt", ReadConfig(document_separator="\n")
     path.write_text("\n".join(f"{first}{rest}" for first in "abcdefgh" for rest in ("nna", "lex", "mo")), "utf-8")
     paths = [
-        snapshot(tmp_path, name, path, read=reading, **more)
-        for name, more in (("a", {}), ("b", {"training": BACKWARD}))
-    ]  # type: ignore[dict-item]
+        snapshot(tmp_path, "a", path, read=reading),
+        snapshot(tmp_path, "b", path, read=reading, training=BACKWARD),
+    ]
     alone, both = measure(paths[:1]), measure(paths)
     assert both.characters == alone.characters
     assert both.models[0].carried == alone.models[0].carried

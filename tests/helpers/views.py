@@ -40,7 +40,8 @@ def text(characters: str, units: int = 3, **settings: Any) -> ColouredText:
     colourings = tuple(
         Colouring(name=f"1.{unit + 1}", values=np.sin(at / (unit + 2)), words=f"swings {unit}") for unit in range(units)
     )
-    rows = tuple(tuple((character, f"{share}%") for character, share in zip("e \n<a", (40, 20, 9, 5, 1))) for _ in at)  # noqa: B905
+    likeliest = (("e", "40%"), (" ", "20%"), ("\n", "9%"), ("<", "5%"), ("a", "1%"))
+    rows = (likeliest,) * len(at)
     chosen: dict[str, Any] = {"heads": ("Next", "Probability"), "chosen": rows}
     return ColouredText(**{"characters": tuple(characters), "colourings": colourings} | chosen | settings)
 
